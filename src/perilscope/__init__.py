@@ -1,1 +1,72 @@
-"""Perilscope."""
+# SPDX-License-Identifier: Apache-2.0
+"""Perilscope: quantitative risk assessment of digital-asset operations.
+
+>>> import perilscope
+>>> run = perilscope.quantify("phishing: 1 in 2 years, 500k", "exploit: 1 in 5 years, 1M", years=1000)
+>>> run.ale
+450000.0
+
+Names are loaded when they are first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from perilscope.api import Chart, Institution, Run, declare, load, quantify
+    from perilscope.errors import (
+        AssessmentError,
+        BookError,
+        DataError,
+        Fault,
+        FaultsError,
+        MisuseError,
+        PerilscopeError,
+        StoreError,
+    )
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "perilscope.api": ("Chart", "Institution", "Run", "declare", "load", "quantify"),
+    "perilscope.errors": (
+        "AssessmentError",
+        "BookError",
+        "DataError",
+        "Fault",
+        "FaultsError",
+        "MisuseError",
+        "PerilscopeError",
+        "StoreError",
+    ),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "AssessmentError",
+    "BookError",
+    "Chart",
+    "DataError",
+    "Fault",
+    "FaultsError",
+    "Institution",
+    "MisuseError",
+    "PerilscopeError",
+    "Run",
+    "StoreError",
+    "declare",
+    "load",
+    "quantify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'perilscope' has no attribute {name!r}")
+    return getattr(import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

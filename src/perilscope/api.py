@@ -1,0 +1,307 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The same operations from Python: load or declare an institution, quantify it, look at the run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from perilscope.book import from_mapping
+from perilscope.cycle.assess import Result, assess
+from perilscope.cycle.document import document
+from perilscope.cycle.run import save
+from perilscope.cycle.settings import Settings
+from perilscope.cycle.workspace import Workspace, open_workspace
+from perilscope.errors import MisuseError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Institution:
+    """A book with its data, ready to be quantified.
+
+    Made by :func:`load` or :func:`declare`.
+    """
+
+    workspace: Workspace
+
+    @property
+    def scenarios(self) -> tuple[str, ...]:
+        """Ids of the declared scenarios."""
+        return tuple(self.workspace.book.scenarios)
+
+    def __repr__(self) -> str:
+        book = self.workspace.book
+        return (
+            f"<Institution {book.institution.name!r} as of {book.as_of}: "
+            f"{len(book.scenarios)} scenarios, {len(book.controls)} controls>"
+        )
+
+
+def load(
+    book: str | Path, *, prices: str | Path | None = None, positions: str | Path | None = None
+) -> Institution:
+    """Read a book and everything it names.
+
+    Parameters
+    ----------
+    book : path
+        A ``.yaml`` file or a folder of them.
+    prices, positions : path, optional
+        Replace the files that the book names.
+
+    Raises
+    ------
+    BookError, DataError
+        All faults, each with its place.
+    """
+    settings = Settings(prices=_path(prices), positions=_path(positions))
+    return Institution(open_workspace(Path(book), settings))
+
+
+def declare(book: Mapping[str, Any] | None = None, **scenarios: str) -> Institution:
+    """Build an institution in Python, without YAML.
+
+    Parameters
+    ----------
+    book : mapping, optional
+        What the YAML book would say, key by key; amounts as text or numbers.
+    scenarios : str
+        Further scenarios in one line: ``frequency, magnitude``.
+
+    Examples
+    --------
+    >>> from perilscope import declare
+    >>> declare(phishing="1 in 2 years, 100k to 2M").scenarios
+    ('phishing',)
+    """
+    tree = dict(book or {})
+    tree.setdefault("institution", {"name": "unnamed"})
+    tree.setdefault("currency", "USD")
+    tree.setdefault("as_of", date.today().isoformat())
+    if scenarios:
+        assets = dict(tree.get("assets", {}))
+        assets.setdefault("business", {"kind": "other"})
+        lines = {key.replace("_", "-"): _one_line(text) for key, text in scenarios.items()}
+        tree = {**tree, "assets": assets, "scenarios": {**tree.get("scenarios", {}), **lines}}
+    return Institution(Workspace(from_mapping(tree), "BOOK", None, (), (), (), ()))
+
+
+def quantify(
+    *what: Institution | str | Path, evidence: Mapping[str, str] | None = None, **settings: Any
+) -> Run:
+    """Assess an institution, a book on disk, or scenarios written in one line each.
+
+    Parameters
+    ----------
+    what : Institution, path, or lines
+        Lines read ``name: frequency, magnitude``.
+    evidence : mapping, optional
+        Node (or ``network.node``) to its observed state.
+    settings
+        ``seed``, ``years``, ``engine``, ``horizon`` as on the command line.
+
+    Raises
+    ------
+    BookError, DataError, MisuseError
+        As on the command line.
+
+    Examples
+    --------
+    >>> import perilscope
+    >>> run = perilscope.quantify("phishing: 1 in 2 years, 500k", years=1000)
+    >>> run.ale, run.var(0.95)
+    (250000.0, 1000000.0)
+    """
+    given = tuple(f"{node}={state}" for node, state in (evidence or {}).items())
+    try:
+        chosen = Settings(evidence=given, **settings)
+    except TypeError as error:
+        raise MisuseError(f"quantify: {error}") from error
+    return Run(assess(_institution(what).workspace, chosen))
+
+
+@dataclass(frozen=True)
+class Run:
+    """One assessment: figures, frames, draws and plots.
+
+    ``document`` is what ``--json`` prints; every other method reads from it or from the laws.
+    """
+
+    result: Result
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The run document."""
+        return document(self.result)
+
+    @property
+    def ale(self) -> float:
+        """Annualised loss expectancy: what an average year costs."""
+        return self.result.ale
+
+    def var(self, level: float = 0.99) -> float:
+        """Loss over the horizon that is exceeded with probability ``1 - level``."""
+        return self.result.law.var(level)
+
+    def cvar(self, level: float = 0.99) -> float:
+        """Mean of the worst ``1 - level`` of horizons."""
+        return self.result.law.cvar(level)
+
+    def exceed(self, loss: float) -> float:
+        """Probability of losing more than ``loss`` over the horizon."""
+        return float(self.result.law.exceed(loss))
+
+    def draws(self) -> dict[str, NDArray[np.float64]]:
+        """Simulated losses by scenario, one value per simulated horizon; ``total`` is their sum.
+
+        Raises
+        ------
+        MisuseError
+            The run was made with ``engine="exact"``.
+        """
+        draws = self.result.draws
+        if draws is None:
+            raise MisuseError("an exact run has no draws: quantify(..., engine='both')")
+        return {**draws.lines, "total": draws.total}
+
+    def to_frame(self) -> pd.DataFrame:
+        """The register as a data frame, one row per scenario, ranked by the average.
+
+        Raises
+        ------
+        MisuseError
+            pandas is not installed (extra ``frames``).
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise MisuseError("frames need pandas: pip install 'perilscope[frames]'") from error
+        columns = (
+            "name",
+            "layer",
+            "ale",
+            "sd",
+            "probability_of_loss",
+            "share_of_ale",
+            "share_of_tail",
+            "grade",
+            "owner",
+        )
+        rows = [
+            {
+                "id": s["id"],
+                **{c: s[c] for c in columns},
+                "var_99": s["var"]["0.99"],
+                "cvar_99": s["cvar"]["0.99"],
+            }
+            for s in self.document["scenarios"]
+        ]
+        return pd.DataFrame(rows).set_index("id") if rows else pd.DataFrame()
+
+    def plot(self, name: str = "exceedance") -> Chart:
+        """A chart of the run: ``exceedance`` or ``contributions``."""
+        from perilscope.report import charts
+
+        drawn = {"exceedance": charts.exceedance, "contributions": charts.contributions}
+        if name not in drawn:
+            raise MisuseError(f"no chart is called {name!r}: choose {', '.join(drawn)}")
+        spec = drawn[name](self.document)
+        if spec is None:
+            raise MisuseError(f"there is nothing to draw in the chart {name!r}")
+        return Chart(spec)
+
+    def save(self, out: str | Path = "out") -> Path:
+        """Write ``run.json`` and ``report.html`` into a folder."""
+        from perilscope.report import html
+
+        found = self.document
+        save(found, Path(out), {"report.html": html.render(found)})
+        return Path(out)
+
+    def __str__(self) -> str:
+        from perilscope.report import terminal
+
+        return terminal.render(self.document, width=110, colour=False)
+
+    def __repr__(self) -> str:
+        from perilscope.cycle.amounts import money
+
+        currency = self.result.book.currency
+        return (
+            f"<Run of {self.result.book.institution.name!r}: average year {money(self.ale, currency)}, "
+            f"1 year in 100 exceeds {money(self.var(0.99), currency)}>"
+        )
+
+    def _repr_html_(self) -> str:
+        from perilscope import notebook
+
+        return notebook.run(self.document)
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A Vega-Lite specification that draws itself in a notebook."""
+
+    spec: dict[str, Any]
+
+    def svg(self) -> str:
+        """The chart as SVG."""
+        from perilscope.report import charts
+
+        return charts.svg(self.spec)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the chart as an SVG file."""
+        from perilscope.store.documents import write_text
+
+        write_text(Path(path), self.svg())
+        return Path(path)
+
+    def _repr_svg_(self) -> str:
+        return self.svg()
+
+
+_LINE = re.compile(r"\s*(?P<name>[a-z][a-z0-9-]*)\s*:\s*(?P<rest>.+)")
+
+
+def _institution(what: tuple[Institution | str | Path, ...]) -> Institution:
+    if len(what) == 1 and isinstance(what[0], Institution):
+        return what[0]
+    if len(what) == 1 and (isinstance(what[0], Path) or not _LINE.fullmatch(str(what[0]))):
+        return load(str(what[0]))
+    lines = [_LINE.fullmatch(item) if isinstance(item, str) else None for item in what]
+    if not lines or not all(lines):
+        raise MisuseError(
+            "quantify takes an institution, a path, or lines like 'phishing: 1 in 2 years, 500k'"
+        )
+    return declare(None, **{m["name"]: m["rest"] for m in lines if m})
+
+
+def _one_line(text: str) -> dict[str, str]:
+    """``frequency, magnitude``: split at the first comma that stands outside brackets."""
+    depth = 0
+    for i, letter in enumerate(text):
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and depth == 0:
+            return {
+                "asset": "business",
+                "frequency": text[:i].strip(),
+                "magnitude": text[i + 1 :].strip(),
+            }
+    raise MisuseError(f"a scenario in one line reads 'frequency, magnitude', found {text!r}")
+
+
+def _path(given: str | Path | None) -> Path | None:
+    return None if given is None else Path(given)
+
+
+__all__ = ["Chart", "Institution", "Run", "declare", "load", "quantify"]

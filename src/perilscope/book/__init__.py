@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The declaration: text <-> values, well-formed or refused with every fault named."""
+
+from __future__ import annotations
+
+from .assets import Asset, Duration, Protocol, Venue, Worth
+from .canonical import canonical, content_hash
+from .control import Control, Cost, Cut
+from .estimate import Estimate, From, Leaf, Review
+from .frozen import FrozenDict
+from .institution import Expert, Institution, MarketSettings, RuledOut, Token
+from .limit import Limit
+from .load import from_mapping, load, load_text
+from .measure import MeasureSpec
+from .model import Book
+from .network import NetNode, Network
+from .quantity import Quantity
+from .scenario import (
+    Counts,
+    Flaw,
+    Forms,
+    Frequency,
+    Magnitude,
+    Scenario,
+    Secondary,
+    Threat,
+    ThreatEvents,
+    Vulnerability,
+)
+from .schema import json_schema
+from .source import edit, splice
+
+__all__ = [
+    "Asset",
+    "Book",
+    "Control",
+    "Cost",
+    "Counts",
+    "Cut",
+    "Duration",
+    "Estimate",
+    "Expert",
+    "Flaw",
+    "Forms",
+    "Frequency",
+    "From",
+    "FrozenDict",
+    "Institution",
+    "Leaf",
+    "Limit",
+    "Magnitude",
+    "MarketSettings",
+    "MeasureSpec",
+    "NetNode",
+    "Network",
+    "Protocol",
+    "Quantity",
+    "Review",
+    "RuledOut",
+    "Scenario",
+    "Secondary",
+    "Threat",
+    "ThreatEvents",
+    "Token",
+    "Venue",
+    "Vulnerability",
+    "Worth",
+    "canonical",
+    "content_hash",
+    "edit",
+    "from_mapping",
+    "json_schema",
+    "load",
+    "load_text",
+    "splice",
+]

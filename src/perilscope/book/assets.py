@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can be lost, and where it lies: assets, venues and DeFi protocols."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo, model_validator
+from pydantic_core import CoreSchema, core_schema
+
+from .estimate import Entry, Estimate, Value
+from .expression import Num
+from .fields import HOLDINGS, Amount, Count, Ref, YesNo, context, refuse
+from .frozen import FrozenDict
+from .quantity import PERIODS, Quantity, QuantityError, parse, plain
+from .words import near, shown
+
+Valuation = Annotated[Estimate, Amount("money", "valuation")]
+THROUGH = "through what they protect"
+THROUGHS = (THROUGH, "through what it protects")
+ALL = Quantity(Num(Decimal(1)), "probability")
+
+
+class Worth(Value):
+    """What an asset is worth: one quantity, a sum of parts, or what it protects.
+
+    Any law in a valuation is a belief.
+    """
+
+    value: Valuation | None = None
+    parts: FrozenDict[str, Valuation] = FrozenDict()
+    through_protected: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            if value.keys() & {"parts", "through_protected"}:
+                return value
+            return {"value": value} if "value" in value else {"parts": value}
+        if value in THROUGHS:
+            return {"through_protected": True}
+        return {"value": value}
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        one = {"type": ["string", "number"], "description": f"A sum of money, or `{THROUGH}`."}
+        return {"anyOf": [one, {"type": "object"}]}
+
+
+class _Holdings:
+    """Tokens held: symbol -> quantity in that token."""
+
+    AMOUNT = Amount("money", "valuation")
+
+    def _counted(self, value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(value, dict):
+            return value
+        known = context(info)
+        for symbol in value:
+            if known is not None and known.tokens is not None and symbol not in known.tokens:
+                mend = f"{near(symbol, sorted(known.tokens))}Declare it under `tokens:`."
+                raise refuse("reference", f"`{symbol}` is not a declared token", mend)
+        return {s: _in_token(e, s) for s, e in value.items()}
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.with_info_before_validator_function(self._counted, handler(source))
+
+
+def _in_token(written: Any, symbol: str) -> Any:
+    """Give a bare number of tokens its unit: ``ETH: 1200`` is 1200 ETH."""
+    if isinstance(written, dict) and isinstance(written.get("value"), str):
+        return {**written, "value": _in_token(written["value"], symbol)}
+    if not isinstance(written, str) or symbol in written.split():
+        return written
+    return f"{written} {symbol}"
+
+
+class Asset(Entry):
+    """Something the institution holds or answers for."""
+
+    kind: Literal[
+        "wallet",
+        "holding",
+        "staked",
+        "lent",
+        "code",
+        "intellectual property",
+        "customer data",
+        "personal data",
+        "credentials",
+        "other",
+    ] = "other"
+    chain: str = ""
+    at: Annotated[str, Ref("venue")] | None = None
+    holds: Annotated[FrozenDict[str, Valuation], _Holdings()] = FrozenDict()
+    worth: Worth | None = None
+    basis: str = ""
+    belongs_to: Literal["us", "clients"] = "us"
+    liable: Annotated[Quantity, Amount("probability", "valuation")] = ALL
+    protects: tuple[Annotated[str, Ref(*HOLDINGS)], ...] = ()
+    depends_on: tuple[Annotated[str, Ref(*HOLDINGS, "token")], ...] = ()
+
+
+class Venue(Entry):
+    """An exchange, custodian, issuer or service provider."""
+
+    kind: Literal["exchange", "custodian", "issuer", "provider", "bank", "other"] = "other"
+    holds: Valuation | None = None
+    segregated: Annotated[bool, YesNo()] = False
+    withdrawal: str = ""
+    depends_on: tuple[Annotated[str, Ref(*HOLDINGS, "token")], ...] = ()
+
+
+@dataclass(frozen=True)
+class Duration:
+    """A delay in hours."""
+
+    hours: Decimal
+
+
+class _Delay:
+    """Reads a delay: ``48 hours``, or ``none``."""
+
+    def check(self, value: Any) -> Duration:
+        if isinstance(value, Duration):
+            return value
+        if value == "none":
+            return Duration(Decimal(0))
+        try:
+            length = plain(parse(value, "years").node) if isinstance(value, str) else None
+        except QuantityError:
+            length = None
+        if length is None:
+            raise refuse(
+                "delay",
+                f"a delay is wanted here, found {shown(value)}",
+                "Like `48 hours` or `none`.",
+            )
+        hours = Decimal(f"{length * PERIODS['hour']:.15g}")
+        return Duration(hours.normalize() + 0)
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.check)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"type": "string", "description": "Like `48 hours` or `none`."}
+
+
+ORACLES = ("chainlink", "spot price", "twap", "none")
+
+
+class Protocol(Entry):
+    """A DeFi protocol that is used, with the facts its exploit probability is scored by."""
+
+    deposit: Valuation | None = None
+    earns: Annotated[Quantity, Amount("rate", percent=True)] | None = None
+    chain: str = ""
+    audits: Annotated[int, Count()] | None = None
+    live_for: Annotated[Quantity, Amount("years", "plain")] | None = None
+    admin: str | None = None
+    timelock: Annotated[Duration, _Delay()] | None = None
+    tvl: Annotated[Quantity, Amount("money", "valuation")] | None = None
+    oracle: str | None = None
+    upgradeable: Annotated[bool, YesNo()] | None = None
+    lines_of_code: Annotated[int, Count()] | None = None
+    bounty: Annotated[Quantity, Amount("money", "valuation")] | None = None
+    unaudited_change: Annotated[bool, YesNo()] | None = None
+    depends_on: tuple[Annotated[str, Ref(*HOLDINGS, "token")], ...] = ()

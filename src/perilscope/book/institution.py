@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who is assessed, in what it counts, and who gave estimates."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import model_validator
+
+from .estimate import Entry, Estimate, Value
+from .fields import Amount, Count, Day, Ref
+from .quantity import Quantity
+
+
+class Institution(Value):
+    """The institution: its kind and size choose methods and scale limits."""
+
+    name: str
+    kind: str = ""
+    net_assets: Annotated[Estimate, Amount("money", "valuation")] | None = None
+    people: Annotated[int, Count()] | None = None
+    transactions_per_year: Annotated[int, Count()] | None = None
+    withdrawals_per_year: Annotated[int, Count()] | None = None
+    owner: str = ""
+    note: str = ""
+
+
+class Token(Entry):
+    """A token that quantities may be counted in; its symbol is its id."""
+
+    kind: Literal["coin", "stablecoin", "other"] = "other"
+    issuer: Annotated[str, Ref("venue")] | None = None
+    peg: str | None = None
+    price: Annotated[Estimate, Amount("money", "valuation")] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, value: Any) -> Any:
+        return {"kind": value} if isinstance(value, str) else value
+
+
+class Expert(Entry):
+    """Someone whose estimates stand in the book."""
+
+    role: str = ""
+    calibrated: str = ""
+
+
+class MarketSettings(Value):
+    """How the trading portfolio is measured."""
+
+    drift: Annotated[Quantity, Amount("rate", "plain", percent=True)] | None = None
+    default: Literal["historical", "normal", "student-t", "hybrid"] = "historical"
+    stale_after_days: Annotated[int, Count()] = 5
+
+
+class RuledOut(Value):
+    """A pair of asset and threat that was looked at and needs no scenario."""
+
+    asset: Annotated[str, Ref("asset", "venue", "protocol", also=("positions",))]
+    threat: Annotated[str, Ref("threat")]
+    by: str = ""
+    on: Annotated[date, Day()] | None = None
+    why: str = ""

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Risk appetite: what a measure may be at most, who owns the limit, when to warn."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
+from pydantic_core import CoreSchema, core_schema
+
+from .estimate import Entry
+from .expression import Num
+from .fields import Amount, context, refuse
+from .measure import SPELLINGS, MeasureSpec, measure
+from .quantity import Quantity, QuantityError
+from .words import shown
+
+EIGHTY = Quantity(Num(Decimal("0.8")), "probability")
+
+
+class _MeasureText:
+    """Reads the measure of a limit."""
+
+    def check(self, value: Any, info: ValidationInfo) -> MeasureSpec:
+        if isinstance(value, MeasureSpec):
+            return value
+        if not isinstance(value, str):
+            raise refuse(
+                "measure",
+                f"a measure is wanted here, found {shown(value)}",
+                f"Allowed: {SPELLINGS}.",
+            )
+        known = context(info)
+        try:
+            return measure(
+                value, known.currency if known else "USD", known.tokens if known else None
+            )
+        except QuantityError as error:
+            raise refuse("measure", error.what, error.mend or f"Allowed: {SPELLINGS}.") from None
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.with_info_plain_validator_function(self.check)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"type": "string", "description": f"One of {SPELLINGS}."}
+
+
+class _AtMost:
+    """The limit itself: money, or a probability where a chance is limited."""
+
+    def check(self, value: Any, info: ValidationInfo) -> Quantity:
+        spec = info.data.get("measure")
+        chance = isinstance(spec, MeasureSpec) and spec.kind == "chance_above"
+        return Amount("probability" if chance else "money", "plain").read(value, info)
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.with_info_plain_validator_function(self.check)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {
+            "type": ["string", "number"],
+            "description": "Like `5M`, `5 % of net_assets`; a probability for a chance.",
+        }
+
+
+class Limit(Entry):
+    """One limit of the risk appetite."""
+
+    measure: Annotated[MeasureSpec, _MeasureText()]
+    at_most: Annotated[Quantity, _AtMost()]
+    warn_at: Annotated[Quantity, Amount("probability", "plain")] = EIGHTY
+    scope: str = ""

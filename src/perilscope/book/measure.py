@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a limit measures, in the words people use."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from .quantity import Quantity, QuantityError, parse, plain
+
+Kind = Literal[
+    "expected_loss",
+    "loss_in_year",
+    "balance",
+    "market_var",
+    "market_cvar",
+    "annual_var",
+    "annual_cvar",
+    "chance_above",
+]
+SPELLINGS = (
+    "`expected loss per year`, `loss in a 1-in-100 year`, `mean loss beyond a 1-in-100 year`, "
+    "`balance at one exchange`, `1-day CVaR 97.5 %`, `10-day VaR 99 %`, `annual VaR 99.5 %`, "
+    "`chance of losing more than 5M in a year`"
+)
+
+
+@dataclass(frozen=True)
+class MeasureSpec:
+    """A measure as read from a limit.
+
+    Parameters
+    ----------
+    kind : str
+        Which measure.
+    level : Decimal, optional
+        Confidence level, 0.99 for one year in a hundred.
+    days : int, optional
+        Horizon of a market measure.
+    amount : Quantity, optional
+        The loss whose exceedance is limited.
+    text : str
+        As written.
+    subject : str
+        The kind of venue whose balance is limited; ``venue`` for any.
+    """
+
+    kind: Kind
+    level: Decimal | None = None
+    days: int | None = None
+    amount: Quantity | None = None
+    text: str = ""
+    subject: str = ""
+
+
+_RARE = re.compile(r"(loss in|mean loss beyond) a 1[- ]in[- ](\d+) year")
+_BALANCE = re.compile(r"balance at one (exchange|custodian|issuer|provider|bank|venue)")
+_MARKET = re.compile(r"(\d+)[- ]day (VaR|CVaR) (.+)")
+_ANNUAL = re.compile(r"annual (VaR|CVaR) (.+)")
+_CHANCE = re.compile(r"chance of losing more than (.+) in (?:a|one) year")
+
+
+def measure(text: str, currency: str = "USD", tokens: frozenset[str] | None = None) -> MeasureSpec:
+    """Read a measure.
+
+    Raises
+    ------
+    QuantityError
+        If no measure is written like this.
+
+    Examples
+    --------
+    >>> measure("loss in a 1-in-100 year").level
+    Decimal('0.99')
+    >>> measure("10-day VaR 99 %").days
+    10
+    """
+    folded = " ".join(text.split())
+    if folded == "expected loss per year":
+        return MeasureSpec("expected_loss", text=folded)
+    if found := _RARE.fullmatch(folded):
+        level = 1 - 1 / Decimal(found[2]) if int(found[2]) > 1 else None
+        if level is None:
+            raise QuantityError("one year in one is no rare year", f"Allowed: {SPELLINGS}.")
+        kind: Kind = "loss_in_year" if found[1] == "loss in" else "annual_cvar"
+        return MeasureSpec(kind, level, text=folded)
+    if found := _BALANCE.fullmatch(folded):
+        return MeasureSpec("balance", text=folded, subject=found[1])
+    if found := _MARKET.fullmatch(folded):
+        kind = "market_var" if found[2] == "VaR" else "market_cvar"
+        return MeasureSpec(kind, _level(found[3]), _days(found[1]), text=folded)
+    if found := _ANNUAL.fullmatch(folded):
+        kind = "annual_var" if found[1] == "VaR" else "annual_cvar"
+        return MeasureSpec(kind, _level(found[2]), text=folded)
+    if found := _CHANCE.fullmatch(folded):
+        amount = parse(found[1], "money", currency, tokens)
+        if plain(amount.node) is None:
+            raise QuantityError("the loss in a limit is a plain sum of money")
+        return MeasureSpec("chance_above", amount=amount, text=folded)
+    raise QuantityError(f"no measure is called {folded!r}", f"Allowed: {SPELLINGS}.")
+
+
+def _level(text: str) -> Decimal:
+    level = plain(parse(text, "probability").node)
+    if level is None or not Decimal("0.5") <= level < 1:
+        raise QuantityError(
+            f"{text} is not a confidence level", "Between 50 % and 100 %, like `97.5 %`."
+        )
+    return level
+
+
+def _days(text: str) -> int:
+    days = int(text[:6])
+    if not 1 <= days <= 366:
+        raise QuantityError(f"a market measure over {text} days", "Between 1 and 366 days.")
+    return days

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The book: everything an institution declares, as one frozen value."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from decimal import Decimal
+from typing import Annotated
+
+from .assets import Asset, Protocol, Venue
+from .control import Control
+from .estimate import Review, Value
+from .expression import Num
+from .fields import TOKEN_SYMBOL, Amount, Day, Keyed, Name
+from .frozen import FrozenDict
+from .institution import Expert, Institution, MarketSettings, RuledOut, Token
+from .limit import Limit
+from .network import ONE_YEAR, Network
+from .quantity import Quantity, years
+from .scenario import Flaw, Scenario, Threat
+
+CURRENCY = Name("a currency", re.compile(r"[A-Z]{3,5}"), "Three capital letters, like `USD`.")
+FIVE_PERCENT = Quantity(Num(Decimal("0.05")), "rate", per="year")
+
+
+class Book(Value):
+    """What an institution has, fears, does and tolerates.
+
+    Mappings keep the order of the file and their entries know their ids. A book that is not
+    well-formed cannot exist; whether it can be assessed is for the layers to say.
+    """
+
+    institution: Institution
+    currency: Annotated[str, CURRENCY]
+    as_of: Annotated[date, Day()]
+    horizon: Annotated[Quantity, Amount("years", "plain")] = ONE_YEAR
+    title: str = ""
+    note: str = ""
+    tokens: Annotated[FrozenDict[str, Token], Keyed(TOKEN_SYMBOL)] = FrozenDict()
+    venues: Annotated[FrozenDict[str, Venue], Keyed()] = FrozenDict()
+    assets: Annotated[FrozenDict[str, Asset], Keyed()] = FrozenDict()
+    protocols: Annotated[FrozenDict[str, Protocol], Keyed()] = FrozenDict()
+    threats: Annotated[FrozenDict[str, Threat], Keyed()] = FrozenDict()
+    vulnerabilities: Annotated[FrozenDict[str, Flaw], Keyed()] = FrozenDict()
+    scenarios: Annotated[FrozenDict[str, Scenario], Keyed()] = FrozenDict()
+    no_scenario: tuple[RuledOut, ...] = ()
+    controls: Annotated[FrozenDict[str, Control], Keyed()] = FrozenDict()
+    networks: Annotated[FrozenDict[str, Network], Keyed()] = FrozenDict()
+    limits: tuple[Limit, ...] = ()
+    experts: Annotated[FrozenDict[str, Expert], Keyed()] = FrozenDict()
+    positions: str | None = None
+    prices: str | None = None
+    incidents: str | None = None
+    tests: str | None = None
+    observed_since: Annotated[date, Day()] | None = None
+    # Spreads what a control costs once over its life; a common choice where none is declared.
+    discount_rate: Annotated[Quantity, Amount("rate", "plain", percent=True)] = FIVE_PERCENT
+    market: MarketSettings = MarketSettings()
+    review: Review | None = None
+    owner: str = ""
+    status: str = ""
+    tags: tuple[str, ...] = ()
+
+    @property
+    def horizon_years(self) -> float:
+        """The horizon in years."""
+        return years(self.horizon)

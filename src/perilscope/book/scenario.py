@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What may happen: threats, vulnerabilities, and scenarios with their FAIR factors.
+
+A factor is a quantity or a mapping of its children, at every depth, so that giving both
+cannot be written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import (
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import CoreSchema, core_schema
+
+from .estimate import Entry, Estimate, From, Grade, Leaf, Value
+from .fields import HOLDINGS, Amount, Day, OneOf, Ref, YesNo, context, refuse
+from .frozen import FrozenDict
+from .quantity import QuantityError, parse, plain
+from .words import near, shown
+
+RateLeaf = Annotated[Leaf, Amount("rate")]
+ProbabilityLeaf = Annotated[Leaf, Amount("probability")]
+ChanceLeaf = Annotated[Leaf, Amount("probability", "chance")]
+MoneyLeaf = Annotated[Leaf, Amount("money", "chance")]
+
+FORMS = (
+    "productivity",
+    "response",
+    "replacement",
+    "competitive_advantage",
+    "fines_and_judgements",
+    "reputation",
+)
+
+
+class Threat(Entry):
+    """Who or what may cause a loss."""
+
+    actor: str = ""
+    motive: str = ""
+    capability: str = ""
+
+
+class Flaw(Entry):
+    """A vulnerability (key ``vulnerabilities``): where it is and how it is known."""
+
+    where: str = ""
+    known_by: str = ""
+    references: tuple[str, ...] = ()
+    asset: Annotated[str, Ref(*HOLDINGS)] | None = None
+
+
+class ThreatEvents(Value):
+    """Threat-event frequency, one floor down."""
+
+    contact_frequency: Annotated[RateLeaf | From, OneOf()]
+    probability_of_action: Annotated[ProbabilityLeaf | From, OneOf()]
+
+
+class Vulnerability(Value):
+    """Vulnerability, one floor down: does the threat's capability exceed the resistance?"""
+
+    threat_capability: ChanceLeaf
+    resistance_strength: ChanceLeaf
+
+
+class Frequency(Value):
+    """Loss-event frequency, one floor down. ``susceptibility`` is read as vulnerability."""
+
+    threat_event_frequency: Annotated[RateLeaf | From | ThreatEvents, OneOf()]
+    vulnerability: Annotated[ProbabilityLeaf | From | Vulnerability, OneOf()]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _synonym(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "susceptibility" in value and "vulnerability" not in value:
+            return {("vulnerability" if k == "susceptibility" else k): v for k, v in value.items()}
+        return value
+
+
+class _FormName:
+    """One of the six forms of loss."""
+
+    def check(self, value: Any) -> str:
+        if value in FORMS:
+            return str(value)
+        mend = f"{near(str(value), FORMS)}Allowed: {', '.join(FORMS)}."
+        raise refuse("form", f"unknown form of loss `{value}`", mend)
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.check)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"enum": list(FORMS)}
+
+
+class Forms(Value):
+    """A loss as the sum of its forms."""
+
+    parts: FrozenDict[Annotated[str, _FormName()], MoneyLeaf]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "parts" not in value:
+            return {"parts": value}
+        return value
+
+
+class Secondary(Value):
+    """What others do after the loss: how probable in an event, and how much."""
+
+    probability: ProbabilityLeaf
+    magnitude: Annotated[MoneyLeaf | Forms, OneOf()]
+
+
+class Magnitude(Value):
+    """Loss per event. ``at_most`` names the holding that cannot be lost more than once."""
+
+    primary: Annotated[MoneyLeaf | Forms, OneOf()]
+    secondary: Secondary | None = None
+    at_most: Annotated[str, Ref(*HOLDINGS)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return {"primary": value}
+        if "value" in value or value.keys() <= OneOf.KEYS:
+            rest = {k: v for k, v in value.items() if k in ("secondary", "at_most")}
+            return {"primary": {k: v for k, v in value.items() if k not in rest}, **rest}
+        return value
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The law of how many events a period has, its mean being the frequency."""
+
+    law: Literal["poisson", "bernoulli", "binomial", "negative-binomial"] = "poisson"
+    size: Decimal | None = None
+
+
+class _CountsText:
+    """Reads ``poisson``, ``at most one a year``, ``binomial(12)``, ``negative-binomial(2)``."""
+
+    PLAIN: ClassVar = {
+        "poisson": "poisson",
+        "bernoulli": "bernoulli",
+        "at most one a year": "bernoulli",
+    }
+    MEND = (
+        "Allowed: `poisson`, `at most one a year`, `binomial(12)`, `negative-binomial(2)` "
+        "(size: the smaller, the more years differ)."
+    )
+
+    def check(self, value: Any) -> Counts:
+        if isinstance(value, Counts):
+            return value
+        if not isinstance(value, str):
+            raise refuse(
+                "counts", f"a law of counts is wanted here, found {shown(value)}", self.MEND
+            )
+        if value in self.PLAIN:
+            return Counts(self.PLAIN[value])  # type: ignore[arg-type]
+        found = re.fullmatch(
+            r"(binomial|negative-binomial)\( ?(?:(?:n|size) ?= ?)?([^()]+)\)", value
+        )
+        try:
+            size = plain(parse(found[2], "number").node) if found else None
+        except QuantityError:
+            size = None
+        whole = found is not None and (found[1] != "binomial" or size == int(size or 0))
+        if found is None or size is None or size <= 0 or not whole:
+            raise refuse("counts", f"cannot read {shown(value)} as a law of counts", self.MEND)
+        return Counts(found[1], size)  # type: ignore[arg-type]
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.check)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"type": "string", "description": self.MEND}
+
+
+class Scenario(Entry):
+    """Asset x threat x vulnerability, how often, and how much an event costs."""
+
+    story: str = ""
+    asset: Annotated[str, Ref(*HOLDINGS, also=("positions",))]
+    threat: Annotated[str, Ref("threat")] | None = None
+    flaw: Annotated[str, Ref("vulnerability")] | None = None
+    layer: Annotated[Literal["operational", "protocol", ""], Field(validate_default=True)] = ""
+    frequency: Annotated[RateLeaf | From | Frequency, OneOf()]
+    counts: Annotated[Counts, _CountsText()] = Counts()
+    magnitude: Magnitude
+    refilled: Annotated[bool, YesNo()] = False
+    distinct_because: str = ""
+    source: str = ""
+    by: str = ""
+    on: Annotated[date, Day()] | None = None
+    grade: Grade = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _synonym(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "vulnerability" in value and "flaw" not in value:
+            return {("flaw" if k == "vulnerability" else k): v for k, v in value.items()}
+        return value
+
+    @field_validator("layer", mode="after")
+    @classmethod
+    def _layer(cls, value: str, info: ValidationInfo) -> str:
+        known = context(info)
+        protocols = known.ids.get("protocol", ()) if known else ()
+        return value or ("protocol" if info.data.get("asset") in protocols else "operational")
+
+    def estimates(self) -> list[tuple[str, Estimate]]:
+        """Return every estimate with its path; what states no provenance takes the scenario's.
+
+        Paths are like ``frequency``, ``frequency.vulnerability.threat_capability``,
+        ``magnitude`` (given by one quantity), ``magnitude.primary.response``,
+        ``magnitude.secondary.probability``.
+        """
+        found = [(p, v.estimate) for p, v in self.factors() if isinstance(v, Leaf)]
+        given = (self.source, self.by, self.on, self.grade)
+        return [(path, estimate.inherit(*given)) for path, estimate in found]
+
+    def factors(self) -> Iterator[tuple[str, Leaf | From]]:
+        """Yield every written factor with its path."""
+        yield from _under("frequency", self.frequency)
+        alone = isinstance(self.magnitude.primary, Leaf) and self.magnitude.secondary is None
+        yield from _under("magnitude" if alone else "magnitude.primary", self.magnitude.primary)
+        if self.magnitude.secondary is not None:
+            yield from _under("magnitude.secondary", self.magnitude.secondary)
+
+    def drivers(self) -> tuple[tuple[str, From], ...]:
+        """Return the factors that a network drives, with their paths."""
+        return tuple((p, v) for p, v in self.factors() if isinstance(v, From))
+
+
+def _under(path: str, factor: Value) -> Iterator[tuple[str, Leaf | From]]:
+    if isinstance(factor, Leaf | From):
+        yield path, factor
+    elif isinstance(factor, Forms):
+        for form, leaf in factor.parts.items():
+            yield f"{path}.{form}", leaf
+    else:
+        for name in type(factor).model_fields:
+            yield from _under(f"{path}.{name}", getattr(factor, name))

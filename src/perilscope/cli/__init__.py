@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: parse a request, call one function, show the answer.
+
+Exit codes hold for every command:
+
+====  ==============================================================
+0     finished
+1     the book or its data are refused; nothing was written
+2     the command was called with something it does not take
+3     finished, and a limit is breached (only with --fail-on-breach)
+4     finished, but a scenario could not be assessed
+70    an error of perilscope itself
+130   interrupted
+====  ==============================================================
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+import click
+
+from perilscope.cli.app import app
+from perilscope.errors import FaultsError, PerilscopeError
+
+REFUSED, MISUSE, INTERNAL, INTERRUPTED = 1, 2, 70, 130
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and leave with its exit code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    try:
+        code = app(args=arguments, standalone_mode=False)
+    except click.exceptions.Abort:
+        return INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return MISUSE
+    except KeyboardInterrupt:
+        print("interrupted; nothing was written", file=sys.stderr)
+        return INTERRUPTED
+    except FaultsError as error:
+        print(error, file=sys.stderr)
+        return REFUSED
+    except PerilscopeError as error:
+        print(error, file=sys.stderr)
+        return MISUSE
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception:
+        return _internal()
+    return code if isinstance(code, int) else 0
+
+
+def _internal() -> int:
+    """An error of our own: say so in one line, and everything on request."""
+    kind, value, _ = sys.exc_info()
+    if os.environ.get("PERILSCOPE_DEBUG"):
+        traceback.print_exc()
+    name = kind.__name__ if kind else "error"
+    print(
+        f"perilscope failed on its own account ({name}: {value}); nothing was written.\n"
+        "    Set PERILSCOPE_DEBUG=1 for the full trace, and please report it.",
+        file=sys.stderr,
+    )
+    return INTERNAL

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands. Everything heavy is imported when a command runs, so that ``--help`` is quick."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+BREACHED, INCOMPLETE = 3, 4
+
+app = typer.Typer(
+    name="perilscope",
+    help="""Risk of digital-asset operations in probabilities and money.
+
+    A BOOK is a YAML file, or a folder of them, that declares an institution: what it has, what
+    threatens it, what it estimates, what it may do about it, and what it will not accept.
+
+    Start with:  perilscope new my-book   then   perilscope run my-book
+    """,
+    epilog="""Exit codes: 0 finished; 1 book or data refused; 2 wrong use; 3 limit breached (with
+    --fail-on-breach); 4 a scenario could not be assessed; 70 internal error.""",
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+BookPath = Annotated[
+    Path,
+    typer.Argument(metavar="BOOK", help="A .yaml file, or a folder of them.", show_default=False),
+]
+JsonPath = Annotated[
+    str | None,
+    typer.Option(
+        "--json",
+        metavar="FILE|-",
+        help="Write the result as one JSON document; with - to standard output, and nothing else there.",
+        show_default=False,
+    ),
+]
+PricesPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--prices", metavar="FILE", help="Daily prices (CSV or Parquet) instead of the book's."
+    ),
+]
+PositionsPath = Annotated[
+    Path | None,
+    typer.Option("--positions", metavar="FILE", help="Positions (CSV) instead of the book's."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
+
+MEASURES = """
+Measures in the answer:
+
+ALE: what an average year costs, in money per year.
+
+VaR 99 %: the loss that 1 year (or day) in 100 exceeds.
+
+CVaR 99 %: what such a year (or day) then costs on average.
+
+ROSI: what a control saves beyond its cost, per unit of cost.
+"""
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        import perilscope
+
+        typer.echo(f"perilscope {perilscope.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def new(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder to make; it must not hold a book yet.")
+    ],
+) -> None:
+    """Write a commented starting book into DIR, ready to be checked and run."""
+    from perilscope.cycle.begin import begin
+
+    written = begin(folder)
+    for path in written:
+        typer.echo(f"wrote {path}", err=True)
+    typer.echo(f"next: perilscope check {folder}    perilscope run {folder}", err=True)
+
+
+@app.command()
+def check(
+    book: BookPath,
+    prices: PricesPath = None,
+    positions: PositionsPath = None,
+    json: JsonPath = None,
+) -> int:
+    """Read BOOK and its data; list every fault, or say how each part will be assessed.
+
+    For each scenario, protocol and portfolio: the method, why that one, and which of its data are
+    present, stale or missing. Then what is unowned or overdue, what hangs on one piece, and which
+    assets were never looked at under which threats.
+    """
+    from dataclasses import asdict
+
+    from perilscope.cli.show import emit, printer
+    from perilscope.cycle.guide import guide
+    from perilscope.cycle.settings import Settings
+    from perilscope.cycle.workspace import open_workspace
+    from perilscope.report import guide as drawn
+
+    found = guide(open_workspace(book, Settings(prices=prices, positions=positions)))
+    emit(json, asdict(found))
+    printer(json).print(drawn.render(asdict(found)))
+    return 0
+
+
+@app.command()
+def schema(json: JsonPath = None) -> int:
+    """Print the JSON Schema of a book, for editors that complete and check while you type.
+
+    In VS Code (YAML extension) put this on the first line of the book:
+    [bold]# yaml-language-server: $schema=book.schema.json[/bold]
+    """
+    from perilscope.book import json_schema
+    from perilscope.cli.show import emit
+
+    emit(json or "-", json_schema())
+    return 0
+
+
+@app.command(epilog=MEASURES)
+def run(
+    book: BookPath,
+    prices: PricesPath = None,
+    positions: PositionsPath = None,
+    evidence: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NODE=STATE",
+            help="What is known of a network's node (repeatable); NETWORK.NODE=STATE where two share a name.",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Names the random streams of the simulation.")] = 1,
+    years: Annotated[int, typer.Option(help="Simulated horizons.")] = 1_000_000,
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="exact|simulation|both",
+            help="Which engine finds the figures; both compares them.",
+        ),
+    ] = "both",
+    horizon: Annotated[
+        str,
+        typer.Option(
+            metavar="'2 years'",
+            help="How far to look, instead of the book's horizon.",
+            show_default=False,
+        ),
+    ] = "",
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder for run.json and report.html.")
+    ] = Path("out"),
+    json: JsonPath = None,
+    quiet: Quiet = False,
+    fail_on_breach: Annotated[
+        bool, typer.Option("--fail-on-breach", help="Leave with 3 when a limit is breached.")
+    ] = False,
+) -> int:
+    """Walk the whole cycle for BOOK: print the answer, write the run and the report.
+
+    [bold]perilscope run examples/hedge-fund[/bold]
+    [bold]perilscope run my-book --prices prices.csv --evidence depeg=yes --json -[/bold]
+    """
+    from perilscope.cli.show import emit, printer, progress, summary
+    from perilscope.cycle.run import quantify, save
+    from perilscope.cycle.settings import Settings
+    from perilscope.report import html
+
+    settings = Settings(
+        seed=seed,
+        years=years,
+        engine=engine,
+        horizon=horizon,
+        evidence=tuple(evidence or ()),
+        prices=prices,
+        positions=positions,
+    )
+    with progress(quiet=quiet) as tell:
+        document = quantify(book, settings, tell)
+        tell("report", 0, 1)
+        save(document, out, {"report.html": html.render(document)})
+    emit(json, document)
+    if not quiet:
+        printer(json).print(summary(document, out, str(book), printer(json)))
+    if fail_on_breach and any(limit["breached"] for limit in document["limits"]):
+        return BREACHED
+    return INCOMPLETE if document["failed"] else 0
+
+
+@app.command()
+def show(
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="Folder that `run --out` wrote.")
+    ] = Path("out"),
+    register: Annotated[
+        bool, typer.Option("--register", help="The register as risk teams circulate it.")
+    ] = False,
+    json: JsonPath = None,
+) -> int:
+    """Show a run again: the summary, or the register as risk teams circulate it."""
+    from perilscope.cli.show import circulated, emit, printer, summary
+    from perilscope.store.documents import read_run
+
+    document = read_run(run)
+    emit(json, document)
+    console = printer(json)
+    console.print(
+        circulated(document, console) if register else summary(document, run, "BOOK", console)
+    )
+    return 0
+
+
+@app.command()
+def monitor(
+    book: BookPath,
+    since: Annotated[
+        Path, typer.Option(metavar="RUN", help="Folder of the run that holds the forecast.")
+    ],
+    on: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"], metavar="DATE", help="Day to look from; today unless said."
+        ),
+    ] = None,
+    prices: PricesPath = None,
+    positions: PositionsPath = None,
+    json: JsonPath = None,
+    fail_on_breach: Annotated[
+        bool, typer.Option("--fail-on-breach", help="Leave with 3 when a limit is breached.")
+    ] = False,
+) -> int:
+    """Compare a run's forecast with what the logs and prices of BOOK say happened since.
+
+    Counts loss events and losses against their 90 % intervals and days beyond VaR, and lists
+    breached limits, stale estimates and overdue reviews.
+    """
+    from perilscope.cli.show import emit, printer
+    from perilscope.cycle.run import monitor as look
+    from perilscope.cycle.settings import Settings
+    from perilscope.report import monitoring as drawn
+
+    day = on.date() if on else date.today()
+    found: dict[str, Any] = look(
+        book, since, day, Settings(engine="exact", prices=prices, positions=positions)
+    )
+    emit(json, found)
+    printer(json).print(drawn.render(found))
+    breached = any(limit["state"] == "breached" for limit in found["limits"])
+    return BREACHED if breached and fail_on_breach else 0

@@ -1,0 +1,391 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The walk: from a workspace to every figure of a run, one step after the other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from perilscope.beliefs.law import point
+from perilscope.book import Book, Scenario
+from perilscope.cycle.settings import LEVELS, MARKET_DAYS, MARKET_LEVELS, Settings
+from perilscope.cycle.workspace import Workspace, with_horizon
+from perilscope.engines import quadrature
+from perilscope.engines.compound import Compound
+from perilscope.engines.draws import Draws
+from perilscope.engines.loss import LossLaw
+from perilscope.engines.simulation import simulate
+from perilscope.errors import AssessmentError
+from perilscope.evidence import prices
+from perilscope.evidence.prices import History
+from perilscope.layers import drivers as driving
+from perilscope.layers import enterprise, market, protocol
+from perilscope.layers.drivers import Drivers
+from perilscope.layers.enterprise import Joined
+from perilscope.layers.market import MarketResult
+from perilscope.layers.operational import Context
+from perilscope.layers.protocol import ProtocolScore
+from perilscope.layers.valuation import Valuation, Worth
+from perilscope.learning.update import Learned, learn
+from perilscope.monitoring.forecast import Forecast, forecast
+from perilscope.monitoring.limits import Figures, Standing, stand
+from perilscope.monitoring.review import due
+from perilscope.treatment.control import Verdict, World, verdict
+
+Law: TypeAlias = LossLaw | Draws
+"""A law of loss from either engine; both answer the same questions."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with (what is being done, done, of how many)."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something a reader must know about the figures: ``error``, ``warning`` or ``note``."""
+
+    severity: str
+    where: str
+    what: str
+    mend: str = ""
+
+
+@dataclass(frozen=True)
+class Valued:
+    """One position at today's price."""
+
+    asset: str
+    quantity: float
+    price: float
+    value: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """Every figure of one run, as values; :mod:`perilscope.cycle.document` writes it down."""
+
+    workspace: Workspace
+    settings: Settings
+    drivers: Drivers
+    prior: Drivers
+    protocols: tuple[ProtocolScore, ...]
+    inventory: Mapping[str, Worth]
+    valued: tuple[Valued, ...]
+    learned: Learned
+    joined: Joined
+    events: Mapping[str, tuple[float, float]]
+    laws: Mapping[str, Law]
+    layers: Mapping[str, Law]
+    law: Law
+    tail_shares: Mapping[str, float]
+    market: MarketResult | None
+    draws: Draws | None
+    checks: Mapping[str, float]
+    controls: tuple[Verdict, ...]
+    limits: tuple[Standing, ...]
+    forecasts: tuple[Forecast, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def book(self) -> Book:
+        """The book that was assessed."""
+        return self.workspace.book
+
+    @property
+    def scenarios(self) -> dict[str, Scenario]:
+        """The scenarios that could be assessed."""
+        return {key: self.book.scenarios[key] for key in self.joined.lines}
+
+    @property
+    def ale(self) -> float:
+        """Annualised loss expectancy of everything that could be assessed."""
+        return self.law.mean / self.book.horizon_years
+
+
+@dataclass
+class _Steps:
+    """What the steps share while a run is being made: progress and findings."""
+
+    tell: Progress
+    findings: list[Finding] = field(default_factory=list)
+
+    def note(self, severity: str, where: str, what: str, mend: str = "") -> None:
+        self.findings.append(Finding(severity, where, what, mend))
+
+
+def assess(
+    workspace: Workspace, settings: Settings, progress: Progress = lambda _what, _done, _of: None
+) -> Result:
+    """Make one run: all six steps, on one BLAS thread so that the bits do not depend on the machine.
+
+    Raises
+    ------
+    MisuseError
+        Evidence that names nothing, a horizon that cannot be.
+    DataError
+        Prices of something that is held have gaps, duplicates or zeros.
+    """
+    if settings.horizon:
+        workspace = with_horizon(workspace, settings.horizon)
+    with threadpool_limits(limits=1, user_api="blas"):
+        return _walk(workspace, settings, _Steps(progress))
+
+
+def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
+    book = workspace.book
+    held, valued, valuation = _value(workspace, steps)
+    prior, drivers, scores = _drivers(book, settings, valuation.price)
+    inventory = _inventory(valuation, steps)
+    learned = learn(book, workspace.incidents, workspace.trials, book.as_of)
+    for found in learned.findings:
+        steps.note("warning", found.where, found.what, found.mend)
+    context = Context(book, valuation, drivers, prior, book.horizon_years, learned.distribution)
+
+    count = len(book.scenarios)
+    done = iter(range(1, count + 1))
+    joined, laws = enterprise.join(
+        book.scenarios, context, lambda _id: steps.tell("scenarios", next(done), count)
+    )
+    for failure in joined.failed:
+        steps.note("error", f"scenarios.{failure.id}", failure.reason, "left out of every total")
+    register = joined.register()
+    law = register.law()
+    contributions = register.contributions(0.99)
+    layers: dict[str, Law] = dict(_layers(joined, book, law))
+
+    draws = _simulate(joined, settings, steps)
+    checks = (
+        {} if draws is None else {key: _gap(laws[key], draws.lines[key]) for key in joined.lines}
+    )
+    figures = _market(workspace, settings, drivers, held, valued, steps)
+    world = World(context, joined, register, law, settings.seed, settings.years)
+    controls = tuple(_controls(book, world, steps))
+    standings = tuple(
+        _limits(book, Figures(law, law.mean / book.horizon_years, figures, valuation), steps)
+    )
+    forecasts = tuple(forecast(line, joined.caps.get(line.group)) for line in joined.lines.values())
+    for item in due(book, book.as_of):
+        steps.note("warning" if item.what == "overdue" else "note", item.where, item.says)
+    told: tuple[Law, dict[str, Law]] = (law, dict(laws))
+    if draws is not None and settings.engine == "simulation":
+        told = draws, {key: draws.line(key) for key in draws.lines}
+        layers = {name: _sampled(name, draws, book) for name in layers}
+        contributions = draws.contributions(0.99)
+    return Result(
+        workspace=workspace,
+        settings=settings,
+        drivers=drivers,
+        prior=prior,
+        protocols=scores,
+        inventory=inventory,
+        valued=valued,
+        learned=learned,
+        joined=joined,
+        events={key: loss_events(line) for key, line in joined.lines.items()},
+        laws=told[1],
+        layers=layers,
+        law=told[0],
+        tail_shares=_shares(contributions),
+        market=figures,
+        draws=draws,
+        checks=checks,
+        controls=controls,
+        limits=standings,
+        forecasts=forecasts,
+        findings=tuple(steps.findings),
+    )
+
+
+# --- the steps ------------------------------------------------------------------------------------
+
+
+def _drivers(
+    book: Book, settings: Settings, price: Callable[[str], float]
+) -> tuple[Drivers, Drivers, tuple[ProtocolScore, ...]]:
+    """Networks before and after what was observed, and the protocols' scores."""
+    extra = {item.id: protocol.driver(item, price) for item in book.protocols.values()}
+    evidence = driving.parse_evidence(settings.evidence, book, extra)
+    drivers = driving.drivers(book, evidence, extra)
+    scores = tuple(
+        protocol.score(item, drivers.driver(item.id).evidence, price)
+        for item in book.protocols.values()
+    )
+    return driving.prior(book, extra), drivers, scores
+
+
+def _value(
+    workspace: Workspace, steps: _Steps
+) -> tuple[History | None, tuple[Valued, ...], Valuation]:
+    """Prices of what is held, positions at those prices, and the valuation of everything else."""
+    book, history = workspace.book, workspace.history
+    quantities: dict[str, float] = {}
+    for position in workspace.positions:
+        quantities[position.asset] = quantities.get(position.asset, 0.0) + position.quantity
+    if not quantities:
+        quantities = _ours(book)
+    closes = _closes(history, book)
+    bare = Valuation(book, closes)
+    valued: list[Valued] = []
+    for asset, quantity in quantities.items():
+        try:
+            price = bare.price(asset)
+        except AssessmentError as error:
+            steps.note(
+                "warning", f"positions.{asset}", str(error), "left out of the market figures"
+            )
+            continue
+        valued.append(Valued(asset, quantity, price, quantity * price))
+    portfolio = math.fsum(v.value for v in valued) if valued else None
+    held = None
+    if history is not None and valued:
+        moving = [v.asset for v in valued if v.asset in history.assets]
+        held, findings = prices.gate(history, moving, book.as_of, book.market.stale_after_days)
+        for text in findings:
+            steps.note("warning", "prices", text)
+    return held, tuple(valued), Valuation(book, closes, portfolio)
+
+
+def _closes(history: History | None, book: Book) -> dict[str, float]:
+    """Last close of every asset on or before the as-of date, where there is one."""
+    found: dict[str, float] = {}
+    if history is None:
+        return found
+    for asset in history.assets:
+        try:
+            found[asset] = history.price(asset, book.as_of)
+        except AssessmentError:
+            continue
+    return found
+
+
+def _ours(book: Book) -> dict[str, float]:
+    """Without a positions file the portfolio is what we hold ourselves."""
+    held: dict[str, float] = {}
+    for asset in book.assets.values():
+        if asset.belongs_to != "clients":
+            for token, amount in asset.holds.items():
+                held[token] = held.get(token, 0.0) + point(amount.value, price=lambda _t: 1.0)
+    return held
+
+
+def _inventory(valuation: Valuation, steps: _Steps) -> dict[str, Worth]:
+    found: dict[str, Worth] = {}
+    book = valuation.book
+    for kind in ("assets", "venues", "protocols"):
+        for key in getattr(book, kind):
+            try:
+                found[key] = valuation.worth(key)
+            except AssessmentError as error:
+                steps.note("note", f"{kind}.{key}", str(error))
+    return found
+
+
+def _layers(joined: Joined, book: Book, law: LossLaw) -> dict[str, LossLaw]:
+    laws: dict[str, LossLaw] = {}
+    for layer in ("operational", "protocol"):
+        keys = [key for key in joined.lines if book.scenarios[key].layer == layer]
+        laws[layer] = law if len(keys) == len(joined.lines) else joined.register(keys).law()
+    return laws
+
+
+def _sampled(layer: str, draws: Draws, book: Book) -> Draws:
+    parts = [d for key, d in draws.lines.items() if book.scenarios[key].layer == layer]
+    return Draws(np.sum(parts, axis=0) if parts else np.zeros_like(draws.total))
+
+
+def loss_events(line: Compound) -> tuple[float, float]:
+    """Loss events per year, and the mean loss of one of them (before caps on shared holdings)."""
+    events, cost = 0.0, 0.0
+    for weight, theta in quadrature.nodes(line.beliefs):
+        counts, loss = line.build(theta, line.years)
+        some = float(counts.mean) * (1.0 - float(loss.cdf(0.0)))
+        events += weight * some
+        cost += weight * float(counts.mean) * float(loss.mean)
+    return events / line.years, (cost / events if events > 0.0 else 0.0)
+
+
+def _simulate(joined: Joined, settings: Settings, steps: _Steps) -> Draws | None:
+    if settings.engine == "exact":
+        return None
+    return simulate(
+        list(joined.lines.values()),
+        joined.mixtures,
+        joined.caps,
+        draws=settings.years,
+        seed=settings.seed,
+        progress=lambda done: steps.tell("simulated years", done, settings.years),
+    )
+
+
+def _gap(law: LossLaw, draws: np.ndarray) -> float:
+    """Largest difference of the two engines in standard errors: the mean, and how often the exact
+    VaR is exceeded (a binomial count).
+    """
+    n = len(draws)
+    gaps = []
+    if law.sd > 0.0 and math.isfinite(law.sd):
+        gaps.append((float(np.mean(draws)) - law.mean) / (law.sd / math.sqrt(n)))
+    for level in LEVELS[:3]:
+        threshold = law.var(level) * (1.0 + 1e-9)
+        p = law.exceed(threshold)
+        if 0.0 < p < 1.0:
+            hits = int(np.count_nonzero(draws > threshold))
+            gaps.append((hits - n * p) / math.sqrt(n * p * (1.0 - p)))
+    return max(gaps, key=abs, default=0.0)
+
+
+def _market(
+    workspace: Workspace,
+    settings: Settings,
+    drivers: Drivers,
+    held: History | None,
+    valued: tuple[Valued, ...],
+    steps: _Steps,
+) -> MarketResult | None:
+    book = workspace.book
+    if held is None or len(held.days) < 30:
+        if valued:
+            steps.note(
+                "warning", "market", "no market figures: fewer than 30 days of common history"
+            )
+        return None
+    figures = market.market(
+        {v.asset: v.value for v in valued},
+        held,
+        drivers,
+        book,
+        days=MARKET_DAYS,
+        levels=MARKET_LEVELS,
+        drift=0.0 if book.market.drift is None else point(book.market.drift),
+        seed=settings.seed,
+    )
+    for text in figures.findings:
+        steps.note("warning", "market", text)
+    return figures
+
+
+def _controls(book: Book, world: World, steps: _Steps) -> Iterator[Verdict]:
+    rate = point(book.discount_rate)
+    for i, control in enumerate(book.controls.values(), start=1):
+        try:
+            yield verdict(control, world, rate)
+        except AssessmentError as error:
+            steps.note("warning", f"controls.{control.id}", str(error), "left out of the table")
+        steps.tell("controls", i, len(book.controls))
+
+
+def _limits(book: Book, figures: Figures, steps: _Steps) -> Iterator[Standing]:
+    for limit in book.limits:
+        try:
+            yield stand(limit, figures)
+        except AssessmentError as error:
+            steps.note("warning", f"limits ({limit.measure.text})", str(error))
+
+
+def _shares(contributions: Mapping[str, float]) -> dict[str, float]:
+    total = math.fsum(contributions.values())
+    return {key: (c / total if total > 0 else 0.0) for key, c in contributions.items()}

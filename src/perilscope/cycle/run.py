@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One run from files to files: everything is computed before anything is written."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from perilscope.cycle.assess import Progress, assess
+from perilscope.cycle.document import document
+from perilscope.cycle.settings import Settings
+from perilscope.cycle.watch import watch
+from perilscope.cycle.workspace import open_workspace
+from perilscope.store.documents import RUN_FILE, read_run, to_json, write_text
+
+
+def quantify(
+    book: Path, settings: Settings, progress: Progress = lambda _w, _d, _o: None
+) -> dict[str, Any]:
+    """Assess a book and return its run document."""
+    return document(assess(open_workspace(book, settings), settings, progress))
+
+
+def save(found: dict[str, Any], out: Path, pages: dict[str, str]) -> None:
+    """Write a run's folder: the document first, then pages drawn from it."""
+    text = to_json(found)
+    write_text(out / RUN_FILE, text)
+    for name, page in pages.items():
+        write_text(out / name, page)
+
+
+def monitor(book: Path, since: Path, on: date, settings: Settings) -> dict[str, Any]:
+    """A written run against what happened since, with today's limits."""
+    workspace = open_workspace(book, settings)
+    return watch(workspace, read_run(since), on, assess(workspace, settings))

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the figures say, in sentences. Every word of number in them is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from perilscope.cycle.amounts import gain, money, share
+
+Row = Mapping[str, Any]
+"""One entry of ``scenarios`` or ``controls`` in the run document."""
+
+MATERIAL = 0.02
+"""Scenarios below this share of the average are not compared in words."""
+
+
+def name(row: Row) -> str:
+    """The words for a scenario: its declared name, or its id with spaces."""
+    return str(row["name"] or row["id"].replace("-", " "))
+
+
+def scenario(row: Row, currency: str) -> str:
+    """One scenario in one sentence."""
+    happens, size = row["happens"], row["magnitude"]["mean"]
+    if happens["per_year"] == 0.0:
+        return f"{_start(name(row))} cannot happen under what is declared and observed."
+    bad = row["var"]["0.99"]
+    tail = (
+        f"1 year in 100 costs more than {money(bad, currency)}"
+        if bad > 0
+        else "even 99 years in 100 pass without it"
+    )
+    return (
+        f"{_start(name(row))} happens {often(happens['per_year'])} and then costs "
+        f"{money(size, currency)} on average; {tail}."
+    )
+
+
+def register(rows: Sequence[Row], currency: str) -> Iterator[str]:
+    """What the register says as a whole; rows come ranked by the average."""
+    yield from _misleading_pairs([r for r in rows if r["share_of_ale"] >= MATERIAL])
+    worst = max(rows, key=lambda r: (r["share_of_tail"], r["id"]), default=None)
+    if worst is not None and worst["share_of_tail"] > 0 and worst["rank"] > 1:
+        yield (
+            f"The order by the average misleads: {name(worst)} ranks {_ordinal(worst['rank'])} by it, "
+            f"but makes {share(worst['share_of_tail'])} of a 1-in-100 year."
+        )
+
+
+def _misleading_pairs(rows: Sequence[Row]) -> Iterator[str]:
+    """Neighbours in the ranking of which the one that costs less a year costs more at once."""
+    for first, second in zip(rows, rows[1:], strict=False):
+        if first["magnitude"]["mean"] < second["magnitude"]["mean"] and second["ale"] > 0:
+            more = first["ale"] / second["ale"] - 1.0
+            if more < 0.005:
+                continue
+            yield (
+                f"{_start(name(first))} costs {share(more)} more a year than {name(second)}, "
+                f"which costs more when it happens."
+            )
+            return
+
+
+def control(row: Row, cuts: str, currency: str) -> str:
+    """One control in one sentence; ``cuts`` says what it does in the words of the book."""
+    if row["annual_cost"] == 0.0:
+        return f"{_start(name(row))} ({cuts}) saves {money(row['ale_reduction'], currency)} a year at no cost."
+    return (
+        f"{_start(name(row))} ({cuts}) costs {money(row['annual_cost'], currency)} a year and saves "
+        f"{money(row['ale_reduction'], currency)} a year: ROSI {gain(row['rosi']).lstrip('+')}."
+    )
+
+
+def controls(rows: Sequence[Row]) -> Iterator[str]:
+    """The best control by return, and by what it does to a bad year, where they differ."""
+    paid = [r for r in rows if r["rosi"] is not None and r["state"] != "in place"]
+    if not paid:
+        return
+    best = max(paid, key=lambda r: (r["rosi"], r["id"]))
+    yield best["sentence"]
+    tail = max(paid, key=lambda r: (r["var99_reduction"], r["id"]))
+    if tail["id"] != best["id"] and tail["var99_reduction"] > 0:
+        yield (
+            f"The best return on money is {name(best)}; a bad year is shortened most by {name(tail)}."
+        )
+
+
+def often(per_year: float) -> str:
+    """How often something happens, in words.
+
+    Examples
+    --------
+    >>> often(0.2), often(3.0), often(1.0), often(0.0)
+    ('about once in 5 years', 'about 3 times a year', 'about once a year', 'never')
+    """
+    if per_year <= 0.0:
+        return "never"
+    if per_year < 0.95:
+        return f"about once in {_few(1.0 / per_year)} years"
+    return "about once a year" if per_year < 1.05 else f"about {_few(per_year)} times a year"
+
+
+def _few(value: float) -> str:
+    return f"{value:,.0f}" if value >= 9.95 else f"{value:.1f}".removesuffix(".0")
+
+
+def _start(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def _ordinal(n: int) -> str:
+    if 10 <= n % 100 <= 20:
+        return f"{n}th"
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
+    return f"{n}{ending}"

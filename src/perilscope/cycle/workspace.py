@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A book and everything it names, read once and checked: what a run starts from."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from perilscope.book import Book, load
+from perilscope.cycle.settings import Settings
+from perilscope.errors import BookError, DataError, Fault, MisuseError
+from perilscope.evidence.incidents import Incident, Trial, parse_incidents, parse_tests
+from perilscope.evidence.positions import Position, parse_positions
+from perilscope.evidence.prices import History
+from perilscope.sources import files
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A data file a run rests on: its name as the book gives it, its digest, its own note."""
+
+    name: str
+    sha256: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A book with its observations.
+
+    Parameters
+    ----------
+    title : str
+        The BOOK argument as it was given, for messages and next commands.
+    """
+
+    book: Book
+    title: str
+    history: History | None
+    positions: tuple[Position, ...]
+    incidents: tuple[Incident, ...]
+    trials: tuple[Trial, ...]
+    data: tuple[DataFile, ...]
+
+
+def open_book(path: Path) -> tuple[Book, Path]:
+    """Read and validate a book, a file or a folder; returns it with the folder its paths start from.
+
+    Raises
+    ------
+    BookError
+        Every fault of the book, with its place.
+    DataError, MisuseError
+        The file is not there or cannot be read.
+    """
+    sources, read, base = files.book_files(path)
+    return load(sources, read), base
+
+
+def open_workspace(path: Path, settings: Settings | None = None) -> Workspace:
+    """Read a book and all data it names.
+
+    Raises
+    ------
+    BookError, DataError
+        What is wrong in them, all faults with their places.
+    """
+    settings = settings or Settings()
+    book, base = open_book(path)
+    faults: list[Fault] = []
+    data: list[DataFile] = []
+    history = _prices(book, base, settings, data, faults)
+    positions: tuple[Position, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+    trials: tuple[Trial, ...] = ()
+    where = settings.positions or (base / book.positions if book.positions else None)
+    if where is not None:
+        positions = _parsed(where, book.positions, parse_positions, data, faults) or ()
+    if book.incidents:
+        incidents = (
+            _parsed(base / book.incidents, book.incidents, parse_incidents, data, faults) or ()
+        )
+    if book.tests:
+        trials = _parsed(base / book.tests, book.tests, parse_tests, data, faults) or ()
+    if faults:
+        raise DataError(faults)
+    return Workspace(book, str(path), history, positions, incidents, trials, tuple(data))
+
+
+def with_horizon(workspace: Workspace, text: str) -> Workspace:
+    """The same workspace with another horizon, like ``"2 years"``."""
+    from perilscope.book.quantity import parse
+
+    try:
+        horizon = parse(text, "years")
+        book = workspace.book.model_copy(update={"horizon": horizon})
+        years = book.horizon_years
+    except ValueError as error:
+        raise MisuseError(
+            f"--horizon {text!r}: {error}. Write it like '1 year' or '6 months'"
+        ) from error
+    if not 0 < years <= 50:
+        raise MisuseError(f"--horizon {text!r}: more than zero and at most 50 years are possible")
+    return replace(workspace, book=book)
+
+
+def _prices(
+    book: Book, base: Path, settings: Settings, data: list[DataFile], faults: list[Fault]
+) -> History | None:
+    where = settings.prices or (base / book.prices if book.prices else None)
+    if where is None:
+        return None
+    try:
+        history = files.read_prices([where])
+    except DataError as error:
+        faults.extend(error.faults)
+        return None
+    data.append(DataFile(_name(where, book.prices), history.digest, history.note))
+    return history
+
+
+def _parsed(where: Path, named: str | None, parse, data: list[DataFile], faults: list[Fault]):  # type: ignore[no-untyped-def]
+    try:
+        raw = files.read_bytes(where)
+        name = _name(where, named)
+        data.append(DataFile(name, hashlib.sha256(raw).hexdigest()))
+        return parse(name, raw)
+    except DataError as error:
+        faults.extend(error.faults)
+        return None
+
+
+def _name(where: Path, named: str | None) -> str:
+    """A name that says which file it is and nothing about the machine."""
+    return named if named and where.as_posix().endswith(named.strip("/")) else where.name
+
+
+__all__ = ["BookError", "DataFile", "Workspace", "open_book", "open_workspace", "with_horizon"]

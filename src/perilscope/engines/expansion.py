@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A line whose beliefs are integrated: a finite mixture of lines in which nothing is unknown.
+
+Beliefs that only touch the counts share one law of the loss per event, so they cost a function of
+its transform each and no transform of their own; many of them are compressed to a few.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from perilscope.engines import grid, quadrature
+from perilscope.engines.compound import Compound
+from perilscope.engines.counts import Binomial, CountLaw, Poisson
+from perilscope.engines.distributions import Constant, Distribution, Scaled
+from perilscope.engines.floor import floored
+
+_FEW: dict[int, int] = {1: 6, 2: 8}
+
+
+@dataclass(frozen=True)
+class Part:
+    """With probability ``weight`` the loss per event is ``severity``; then counts are a mixture."""
+
+    weight: float
+    severity: Distribution
+    counts: tuple[tuple[float, CountLaw], ...]
+
+
+def parts(line: Compound, *, driven: bool = False, effort: int = 2) -> tuple[Part, ...]:
+    """A line over its horizon as a mixture of compound laws without beliefs.
+
+    Parameters
+    ----------
+    line : Compound
+        The line.
+    driven : bool
+        True for its law given that it has events (before a control thins them).
+    effort : int
+        2 for figures, 1 for the comparison that tells the error.
+
+    Returns
+    -------
+    tuple of Part
+        Weights add to one, and so do the weights of the counts inside each part.
+    """
+    laws = (*line.beliefs, line.keep, line.scale)
+    touches = _touches(line)
+    severe = [i for i, touched in enumerate(touches) if touched]
+    outer = _outer(line, laws, touches, effort)
+    found: list[tuple[float, Distribution, list[tuple[float, CountLaw]]]] = []
+    inner = quadrature.nodes(laws, effort=effort, free=[not touched for touched in touches])
+    if len(outer) * len(inner) > 4096:
+        inner = quadrature.nodes(laws, effort=1, free=[not touched for touched in touches])
+    for weight, fixed in outer:
+        for share, theta in inner:
+            values = list(theta)
+            for i in severe:
+                values[i] = fixed[i]
+            counts, severity = known(line, tuple(values), line.years, driven=driven)
+            if found and found[-1][0] == weight and found[-1][1] == severity:
+                found[-1][2].append((share, counts))
+            else:
+                found.append((weight, severity, [(share, counts)]))
+    return tuple(Part(w, severity, _fewer(counts, effort)) for w, severity, counts in found)
+
+
+def known(
+    line: Compound, values: Sequence[float], years: float, *, driven: bool = False
+) -> tuple[CountLaw, Distribution]:
+    """Counts and loss per event once every belief has a value (keep and scale stand last)."""
+    *theta, keep, scale = values
+    counts, severity = line.build(tuple(theta), years)
+    if driven:
+        counts = counts.given_some()
+    if keep != 1.0:
+        counts = counts.thin(keep)
+    if scale != 1.0:
+        severity = Scaled(severity, scale) if scale > 0.0 else Constant(0.0)
+    return counts, floored(severity)
+
+
+def certain(law: Distribution) -> bool:
+    """Whether a law has a single value."""
+    low, high = law.support
+    return low == high
+
+
+def _touches(line: Compound) -> list[bool]:
+    """For each belief, then keep, then scale: does it change the loss per event?"""
+    middle = [law.mean for law in line.beliefs]
+    reference = line.build(tuple(middle), line.years)[1] if middle else None
+    found = []
+    for i, law in enumerate(line.beliefs):
+        ends = [] if certain(law) else quadrature.nodes([law], effort=1)
+        moved = (line.build((*middle[:i], x, *middle[i + 1 :]), line.years)[1] for _, (x,) in ends)
+        found.append(any(severity != reference for severity in moved))
+    return [*found, False, not certain(line.scale)]
+
+
+def _outer(
+    line: Compound, laws: tuple[Distribution, ...], touches: list[bool], effort: int
+) -> tuple[quadrature.Weighted, ...]:
+    if not any(touches):
+        return ((1.0, tuple(law.mean for law in laws)),)
+    severity = line.build(tuple(law.mean for law in line.beliefs), line.years)[1]
+    # a loss that is a few atoms leaves a stair at each node: many nodes, which are cheap there
+    stairs = grid.atoms(severity) is not None and effort == 2
+    return quadrature.nodes(laws, effort=3 if stairs else effort, free=touches)
+
+
+def _fewer(counts: list[tuple[float, CountLaw]], effort: int) -> tuple[tuple[float, CountLaw], ...]:
+    """The same mixture of counts with fewer members, where its kind is known."""
+    weights = [w for w, _ in counts]
+    kinds = {type(law) for _, law in counts}
+    if kinds == {Binomial} and all(law.n == 1 for _, law in counts if isinstance(law, Binomial)):
+        total = sum(weights)
+        mean = sum(w * law.mean for w, law in counts) / total
+        return ((total, Binomial(1, min(mean, 1.0))),)
+    if kinds == {Poisson} and len(counts) > 1:
+        means, mass = quadrature.compress([law.mean for _, law in counts], weights, _FEW[effort])
+        return tuple(
+            (float(w), Poisson(max(float(m), 0.0))) for m, w in zip(means, mass, strict=True)
+        )
+    return tuple(counts)

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every law of one number can do: moments, limited means, quantiles, draws, nodes.
+
+Parameters of a law are numbers. They may also be arrays of length n: such a law stands for n
+laws at once, one for each simulated horizon. ``sample(rng, n)`` then draws one value from each of
+them, ``take(indices)`` picks laws (one for each event, say), and means come as arrays. Quantiles,
+nodes and supports are asked of laws with plain numbers only.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perilscope.errors import MisuseError
+
+Floats: TypeAlias = NDArray[np.float64]
+Integers: TypeAlias = NDArray[np.int64]
+Numbers: TypeAlias = "float | NDArray[np.floating[Any]]"
+_Law = TypeVar("_Law", bound="Parameterised")
+
+
+class Parameterised:
+    """A frozen value whose numbers may be arrays, one entry for each of n laws."""
+
+    @property
+    def varies(self) -> bool:
+        """Whether some parameter is an array, so that this value stands for many laws."""
+        return any(_varies(getattr(self, field.name)) for field in fields(cast(Any, self)))
+
+    def take(self, indices: Integers) -> Self:
+        """The laws at these indices, in this order; itself when nothing varies.
+
+        Examples
+        --------
+        >>> from perilscope.engines.distributions import Constant
+        >>> Constant(np.array([1.0, 2.0])).take(np.array([1, 1, 0])).value.tolist()
+        [2.0, 2.0, 1.0]
+        """
+        if not self.varies:
+            return self
+        taken = type(self).__new__(type(self))  # the parameters were checked once already
+        for field in fields(cast(Any, self)):
+            object.__setattr__(taken, field.name, _taken(getattr(self, field.name), indices))
+        return taken
+
+
+class Distribution(Parameterised, ABC):
+    """A law of one number.
+
+    Attributes
+    ----------
+    mean : float
+        Expected value; may be infinite.
+    second : float
+        Expected square; may be infinite.
+    support : tuple of float
+        Smallest and largest value.
+    """
+
+    if TYPE_CHECKING:  # at run time some laws carry their mean as a field, which a property bars
+
+        @property
+        def mean(self) -> float:
+            """Expected value."""
+            ...  # a stub for the type checker
+
+    @property
+    @abstractmethod
+    def second(self) -> float:
+        """Expected square."""
+
+    @property
+    @abstractmethod
+    def support(self) -> tuple[float, float]:
+        """Smallest and largest value."""
+
+    @property
+    def variance(self) -> float:
+        """Expected square about the mean; infinite where the second moment is."""
+        mean, second = self.mean, self.second
+        with np.errstate(invalid="ignore"):
+            return plain(np.where(np.isfinite(second), np.maximum(second - mean * mean, 0), np.inf))
+
+    @abstractmethod
+    def lev(self, x: Numbers) -> Floats:
+        """Limited expected value E[min(X, x)]; its slope is the survival function."""
+
+    @abstractmethod
+    def second_lev(self, x: Numbers) -> Floats:
+        """E[min(X, x)^2]; the second moment of the law capped at x."""
+
+    @abstractmethod
+    def cdf(self, x: Numbers) -> Floats:
+        """P(X <= x)."""
+
+    @abstractmethod
+    def ppf(self, u: Numbers) -> Floats:
+        """Smallest x with P(X <= x) >= u."""
+
+    @abstractmethod
+    def sample(self, rng: np.random.Generator, n: int) -> Floats:
+        """Draws, shape (n,); one from each law where a parameter is an array of length n."""
+
+    def gauss(self, n: int) -> tuple[Floats, Floats]:
+        """Nodes and weights for the mean of a smooth function of X: E f(X) ~ sum w f(x).
+
+        Gauss-Legendre in probability unless the law knows its own polynomials or has atoms, which
+        are then exact. At most n nodes for simple laws; weights sum to one.
+        """
+        u, weights = legendre(n)
+        return np.asarray(self.ppf(u), dtype=np.float64), weights
+
+
+def plain(value: Any) -> float:
+    """A plain float where the value is one number, else the array as it is."""
+    return float(value) if np.ndim(value) == 0 else cast(float, value)
+
+
+def need(condition: Any, message: str) -> None:
+    """Refuse parameters that make no law; of arrays, every entry must pass."""
+    if not np.all(condition):
+        raise MisuseError(message)
+
+
+def legendre(n: int) -> tuple[Floats, Floats]:
+    """Gauss-Legendre nodes and weights on (0, 1); weights sum to one."""
+    t, w = np.polynomial.legendre.leggauss(n)
+    return (t + 1) / 2, w / 2
+
+
+def golub_welsch(diagonal: Floats, beside: Floats) -> tuple[Floats, Floats]:
+    """Gauss nodes and weights of a probability law from its three-term recurrence.
+
+    Parameters
+    ----------
+    diagonal, beside : arrays, shapes (n,) and (n - 1,)
+        The Jacobi matrix of the orthonormal polynomials.
+
+    Notes
+    -----
+    Golub and Welsch (1969), Calculation of Gauss quadrature rules: nodes are the eigenvalues,
+    weights the squared first components of the eigenvectors. No constant of the weight function
+    is wanted, so nothing overflows for laws with large parameters.
+    """
+    matrix = np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1)
+    nodes, vectors = np.linalg.eigh(matrix)
+    weights = vectors[0] ** 2
+    return nodes, weights / weights.sum()
+
+
+def invert(law: Distribution, u: Numbers, low: Numbers, high: Numbers) -> Floats:
+    """Smallest x in [low, high] with cdf(x) >= u, by bisection to the last bits."""
+    u, low, high = np.broadcast_arrays(*(np.asarray(v, dtype=np.float64) for v in (u, low, high)))
+    low, high = low.copy(), high.copy()
+    reached = law.cdf(low) >= u
+    for _ in range(200):
+        middle = low + (high - low) / 2
+        if np.all((middle <= low) | (middle >= high)):
+            break
+        enough = law.cdf(middle) >= u
+        high = np.where(enough, middle, high)
+        low = np.where(enough, low, middle)
+    return np.where(reached, np.minimum(low, high), high)
+
+
+def _varies(value: Any) -> bool:
+    if isinstance(value, np.ndarray):
+        return value.ndim > 0
+    if isinstance(value, Parameterised):
+        return value.varies
+    return isinstance(value, tuple) and any(_varies(part) for part in value)
+
+
+def _taken(value: Any, indices: Integers) -> Any:
+    if isinstance(value, np.ndarray) and value.ndim:
+        return value[indices]
+    if isinstance(value, Parameterised):
+        return value.take(indices)
+    if isinstance(value, tuple):
+        return tuple(_taken(part, indices) for part in value)
+    return value
+
+
+def stack(laws: Sequence[_Law]) -> _Law:
+    """Many laws of one make as one law with arrays, the inverse of ``take``.
+
+    Raises
+    ------
+    MisuseError
+        If the laws are not all of one make.
+
+    Examples
+    --------
+    >>> from perilscope.engines.distributions import Uniform
+    >>> stack([Uniform(0, 1), Uniform(0, 2)]).high.tolist()
+    [1.0, 2.0]
+    """
+    return cast(_Law, _stacked(list(laws)))
+
+
+def _stacked(values: list[Any]) -> Any:
+    first = values[0]
+    if all(value is first for value in values):
+        return first
+    if isinstance(first, Parameterised):
+        need([type(value) is type(first) for value in values], "laws of one make are wanted")
+        law = type(first).__new__(type(first))  # the parameters were checked one by one
+        for field in fields(cast(Any, first)):
+            of_all = [getattr(value, field.name) for value in values]
+            object.__setattr__(law, field.name, _stacked(of_all))
+        return law
+    if isinstance(first, tuple):
+        need([len(value) == len(first) for value in values], "laws of one make are wanted")
+        return tuple(_stacked(list(column)) for column in zip(*values, strict=True))
+    array = np.asarray(values)
+    return first if np.all(array == array[0]) else array.astype(np.float64)

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which lines depend on one another: components of lines that share a driver or a capped holding.
+
+Different components are independent. Inside a component everything is handled per joint state of
+its drivers; given the state its units (a free line, or the lines of one capped holding) are
+independent again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from perilscope.engines.compound import Compound, Mixture
+from perilscope.errors import MisuseError
+
+State = tuple[float, tuple[tuple[str, bool], ...]]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A line by itself (``cap`` infinite), or the lines of one capped holding."""
+
+    keys: tuple[str, ...]
+    cap: float = math.inf
+
+    @property
+    def capped(self) -> bool:
+        """Whether a cap acts on the sum of the unit's lines."""
+        return math.isfinite(self.cap)
+
+
+@dataclass(frozen=True)
+class Component:
+    """Units that depend on one another, and the joint states of what drives them."""
+
+    units: tuple[Unit, ...]
+    states: tuple[State, ...]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """All lines of the component."""
+        return tuple(key for unit in self.units for key in unit.keys)
+
+    @property
+    def driven(self) -> frozenset[str]:
+        """Lines that are driven."""
+        return frozenset(key for _, drives in self.states for key, _ in drives)
+
+
+def components(
+    lines: Mapping[str, Compound], mixtures: Sequence[Mixture], caps: Mapping[str, float]
+) -> tuple[Component, ...]:
+    """Split lines into independent components, in the order of their first lines.
+
+    Parameters
+    ----------
+    lines : mapping of Compound
+        By key.
+    mixtures : sequence of Mixture
+        Joint states of lines that are driven together; keys that are not among the lines are
+        summed out. Independent of one another.
+    caps : mapping of float
+        Cap per year by name of the holding.
+
+    Raises
+    ------
+    MisuseError
+        Where a line is in two mixtures, the probabilities of one do not add to one, a cap is
+        negative, or the lines of one holding have different horizons.
+    """
+    units = _units(lines, caps)
+    laws = [_restricted(mixture, lines) for mixture in mixtures]
+    laws = [law for law in laws if law[0][1]]
+    _check(laws)
+    owner = {key: i for i, unit in enumerate(units) for key in unit.keys}
+    root = list(range(len(units)))
+    for law in laws:
+        first, *others = sorted({_find(root, owner[key]) for key, _ in law[0][1]})
+        for other in others:
+            root[other] = first
+    found: dict[int, list[Unit]] = {}
+    for i, unit in enumerate(units):
+        found.setdefault(_find(root, i), []).append(unit)
+    built = []
+    for top, members in found.items():
+        mine = [law for law in laws if _find(root, owner[law[0][1][0][0]]) == top]
+        built.append(Component(tuple(members), _product(mine)))
+    return tuple(built)
+
+
+def _find(root: list[int], i: int) -> int:
+    while root[i] != i:
+        i = root[i]
+    return i
+
+
+def _units(lines: Mapping[str, Compound], caps: Mapping[str, float]) -> list[Unit]:
+    held: dict[str, list[str]] = {}
+    for key, line in lines.items():
+        name = line.group if line.group in caps else ""
+        held.setdefault(f"group {name}" if name else f"line {key}", []).append(key)
+    units = []
+    for keys in held.values():
+        cap = caps.get(lines[keys[0]].group, math.inf) if lines[keys[0]].group else math.inf
+        if math.isnan(cap) or cap < 0.0:
+            raise MisuseError(f"a cap is not negative, got {cap} for {lines[keys[0]].group}")
+        if math.isfinite(cap):
+            if len({lines[key].years for key in keys}) > 1:
+                raise MisuseError(f"lines that share {lines[keys[0]].group} have one horizon")
+            units.append(Unit(tuple(keys), cap))
+        else:
+            units.extend(Unit((key,)) for key in keys)
+    return units
+
+
+def _restricted(mixture: Mixture, lines: Mapping[str, Compound]) -> tuple[State, ...]:
+    """The mixture over these lines only, equal states added, states of no weight left out."""
+    total: dict[tuple[tuple[str, bool], ...], float] = {}
+    for probability, drives in mixture:
+        if not 0.0 <= probability <= 1.0 + 1e-9:
+            raise MisuseError(f"a joint state has probability {probability}")
+        kept = tuple(sorted((k, bool(v)) for k, v in drives.items() if k in lines))
+        total[kept] = total.get(kept, 0.0) + probability
+    whole = math.fsum(total.values())
+    if abs(whole - 1.0) > 1e-6:
+        raise MisuseError(f"the joint states of a mixture have probability {whole} in all")
+    if len({tuple(key for key, _ in kept) for kept in total}) != 1:
+        raise MisuseError("every joint state of a mixture names the same lines")
+    return tuple((p / whole, kept) for kept, p in total.items() if p > 0.0)
+
+
+def _check(laws: Sequence[tuple[State, ...]]) -> None:
+    seen: dict[str, int] = {}
+    for i, law in enumerate(laws):
+        for key, _ in law[0][1]:
+            if key in seen:
+                raise MisuseError(f"{key} is driven by two mixtures")
+            seen[key] = i
+
+
+def _product(laws: Sequence[tuple[State, ...]]) -> tuple[State, ...]:
+    states: list[State] = [(1.0, ())]
+    for law in laws:
+        states = [(p * q, (*a, *b)) for p, a in states for q, b in law]
+    return tuple(states)

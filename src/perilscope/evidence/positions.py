@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the trading desk holds: the nightly export, a table of asset, quantity, venue, strategy."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from perilscope.evidence.table import Faults, Table, number, read_table
+
+_COLUMNS = {
+    "asset": ("asset", "symbol", "token", "ticker"),
+    "quantity": ("quantity", "qty", "amount", "units"),
+    "venue": ("venue", "exchange", "custodian"),
+    "strategy": ("strategy",),
+}
+
+
+@dataclass(frozen=True)
+class Position:
+    """One holding.
+
+    Parameters
+    ----------
+    asset : str
+        Symbol as in the price history.
+    quantity : float
+        Units of the asset; negative for what is owed.
+    venue, strategy : str
+        Empty where the export does not say.
+    line : int
+        Line in the file.
+    """
+
+    asset: str
+    quantity: float
+    venue: str = ""
+    strategy: str = ""
+    line: int = 0
+
+
+def _places(table: Table, faults: Faults) -> dict[str, int]:
+    """Where each known column stands; the plain name wins over its synonyms."""
+    found: dict[str, int] = {}
+    for column, names in _COLUMNS.items():
+        places = table.places(names[:1]) or table.places(names)
+        if len(places) == 1:
+            found[column] = places[0]
+        elif places:
+            both = " and ".join(table.columns[place] for place in places)
+            faults.add(table.line, f"both {both} could be the {column}", f"call one `{column}`")
+        elif column in ("asset", "quantity"):
+            what = f"there is no column {column}; there are {', '.join(table.columns)}"
+            faults.add(table.line, what, "the header is asset,quantity[,venue,strategy]")
+    return found
+
+
+def parse_positions(name: str, data: bytes) -> tuple[Position, ...]:
+    r"""Read a file of positions.
+
+    Parameters
+    ----------
+    name : str
+        Name of the file as the user gave it.
+    data : bytes
+        Comma-separated UTF-8 text with a header ``asset,quantity[,venue,strategy]`` in any order
+        and case; other columns are passed over, lines starting with ``#`` are notes.
+
+    Returns
+    -------
+    tuple of Position, in the order of the file
+        One asset may stand on several lines.
+
+    Raises
+    ------
+    DataError
+        With every fault of the file: missing columns, rows without an asset, quantities that are
+        not finite numbers, no rows at all.
+
+    Examples
+    --------
+    >>> parse_positions("p.csv", b"asset,quantity,venue\nBTC,1.5,binance\n")
+    (Position(asset='BTC', quantity=1.5, venue='binance', strategy='', line=2),)
+    """
+    faults = Faults(name)
+    table = read_table(name, data, faults)
+    at = _places(table, faults)
+    if "asset" not in at or "quantity" not in at:
+        faults.refuse()
+    found = []
+    line = 0
+    for line, cells in table.rows:
+        text = {column: cells[place].strip() for column, place in at.items()}
+        quantity = number(text["quantity"])
+        if not text["asset"]:
+            faults.add(line, "a position without an asset", "name the asset in the first column")
+        if quantity is None or not math.isfinite(quantity):
+            what = f"a quantity is wanted here, found {text['quantity']!r}"
+            faults.add(line, what, "write a number like 1200.5, without thousands commas")
+        elif text["asset"]:
+            venue, strategy = text.get("venue", ""), text.get("strategy", "")
+            found.append(Position(text["asset"], quantity, venue, strategy, line))
+    faults.refuse()
+    if not line:
+        faults.add(table.line, "there are no positions", "one row for each: asset,quantity")
+        faults.refuse()
+    return tuple(found)

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A comma-separated table as rows that know their line: the part all data files have in common.
+
+Lines that start with ``#`` are notes, blank lines are skipped, column names are compared without
+regard to case. Every fault of a file is collected before it is refused.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from perilscope.errors import DataError, Fault
+
+#: So many faults of one file are told one by one; the rest is counted.
+TOLD = 100
+
+
+class Faults:
+    """Collects the faults of one file and refuses it with all of them at once."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._found: list[Fault] = []
+        self._more = 0
+
+    def add(self, line: int, what: str, mend: str = "", column: int = 1, path: str = "") -> None:
+        """Note one fault; line 0 means the whole file."""
+        if len(self._found) < TOLD:
+            self._found.append(Fault(self.name, line, column if line else 0, path, what, mend))
+        else:
+            self._more += 1
+
+    def refuse(self) -> None:
+        """Raise DataError if any fault was noted."""
+        if self._found:
+            rest = Fault(self.name, 0, 0, "", f"and {self._more} more faults like these")
+            raise DataError([*self._found, *([rest] if self._more else [])])
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that is read as its rows are asked for, once.
+
+    Parameters
+    ----------
+    columns : tuple of str
+        Names as written, stripped.
+    line : int
+        Line of the header.
+    rows : iterator of (line, cells)
+        Every row has as many cells as there are columns; what is wrong with others is noted in
+        the faults that were given to `read_table`.
+    notes : list of str
+        The lines that start with ``#``, without it; complete when the rows are.
+    """
+
+    columns: tuple[str, ...]
+    line: int
+    rows: Iterator[tuple[int, list[str]]]
+    notes: list[str]
+
+    def places(self, names: Sequence[str]) -> list[int]:
+        """Where columns of any of these names stand, without regard to case."""
+        wanted = [name.casefold() for name in names]
+        return [at for at, name in enumerate(self.columns) if name.casefold() in wanted]
+
+
+def decode(name: str, data: bytes) -> str:
+    """UTF-8 text of a file, without a byte-order mark; DataError with the line where it is not."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise DataError([Fault(name, 1, 1, "", "this is UTF-16 text", "save the file as UTF-8")])
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        column = error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1
+        what = f"byte 0x{data[error.start]:02x} is not UTF-8 text"
+        mend = "save the file as UTF-8; if it is compressed, unpack it first"
+        raise DataError([Fault(name, line, column, "", what, mend)]) from None
+
+
+def _without_notes(text: str, notes: list[str]) -> Iterator[str]:
+    """The lines of the text; a note leaves an empty line, so that lines keep their numbers."""
+    for line in io.StringIO(text, newline=""):
+        if line.startswith("#"):
+            notes.append(line[1:].strip())
+            yield "\n"
+        else:
+            yield line
+
+
+def _rows(text: str, notes: list[str], faults: Faults) -> Iterator[tuple[int, list[str]]]:
+    """The header, then the rows of the same width, with their lines; the others are noted."""
+    noted = text.startswith("#") or "\n#" in text or "\r#" in text
+    lines = _without_notes(text, notes) if noted else io.StringIO(text, newline="")
+    reader = csv.reader(lines, strict=True)
+    width = -1  # no header yet
+    try:
+        for cells in reader:
+            if len(cells) == width:
+                yield reader.line_num, cells
+            elif cells and (len(cells) > 1 or cells[0].strip()):  # not a blank line
+                if width < 0:
+                    width = len(cells)
+                    yield reader.line_num, cells
+                    continue
+                what = f"this row has {len(cells)} cells and the header has {width}"
+                mend = "write one cell for each column; no thousands commas or decimal commas"
+                faults.add(reader.line_num, what, mend)
+    except csv.Error as error:
+        what = f"not readable as comma-separated text: {error}"
+        faults.add(reader.line_num, what, "close every quotation mark on its line")
+
+
+def read_table(name: str, data: bytes, faults: Faults) -> Table:
+    """Read the header of a table, and its rows as they are asked for.
+
+    Parameters
+    ----------
+    name : str
+        Name of the file as the user gave it.
+    data : bytes
+    faults : Faults
+        Where what is wrong with single rows is noted.
+
+    Raises
+    ------
+    DataError
+        If it is not UTF-8, not comma-separated, or has no header.
+    """
+    notes: list[str] = []
+    rows = _rows(decode(name, data), notes, faults)
+    line, header = next(rows, (0, []))
+    if not header:
+        faults.add(0, "the file is empty", "give it a header and rows")
+        faults.refuse()
+    if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
+        faults.add(line, f"the columns are not separated by commas: {header[0]!r}", "use commas")
+        faults.refuse()
+    columns = tuple(cell.strip() for cell in header)
+    return Table(columns, line, rows, notes)
+
+
+def number(text: str) -> float | None:
+    """The number written in a cell, or None where it is not one; NaN and infinity are numbers."""
+    if "_" in text:  # Python would read 1_000
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return None

@@ -1,0 +1,409 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Declared networks and evidence -> probabilities of the nodes that drive losses.
+
+Every network names its period. A node means either that something *happens within the period* or
+that something *is so now*. Only the first kind is converted to another horizon: with ``k`` the
+horizon counted in periods, a node stays below a rung for the whole horizon with probability
+``P(below)^k``, jointly for several nodes (:meth:`Drivers.over`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perilscope.engines import elimination
+from perilscope.errors import AssessmentError, MisuseError
+from perilscope.layers.horizon import happens_over, powered
+
+if TYPE_CHECKING:
+    from perilscope.book import Book
+    from perilscope.book import Network as Declared
+
+Floats = NDArray[np.float64]
+Ladder = tuple[tuple[str, ...], ...]
+"""Groups of states of one node, mildest group first; over a horizon the worst group counts."""
+
+STATE_NOW = "state now"
+MOST_CELLS = 4096
+"""Joint states that are still listed one by one."""
+
+
+@dataclass(frozen=True)
+class Driver:
+    """One network with what it needs to be asked: its period, its conditions, what was seen.
+
+    Parameters
+    ----------
+    network : elimination.Network
+        The tables.
+    years : float
+        Period that the probabilities of the network refer to.
+    conditions : tuple of str
+        Nodes that mean a state now; their probabilities are never converted to a horizon.
+    evidence : mapping of node to state
+        What is known for sure.
+    """
+
+    network: elimination.Network
+    years: float = 1.0
+    conditions: tuple[str, ...] = ()
+    evidence: Mapping[str, str] = field(default_factory=dict)
+
+    def states(self, node: str) -> tuple[str, ...]:
+        """States of a node in the order they were declared."""
+        return self.network.node(node).states
+
+    def given(self, evidence: Mapping[str, str]) -> Driver:
+        """The same network knowing ``evidence`` as well; what is new wins over what was there."""
+        return Driver(self.network, self.years, self.conditions, {**self.evidence, **evidence})
+
+
+@dataclass(frozen=True)
+class HorizonLaw:
+    """Joint law over a horizon of the worst rung that each node of one network reaches.
+
+    Parameters
+    ----------
+    nodes : tuple of str
+        The nodes, one per axis.
+    table : array
+        Probability of each joint rung, axis per node, mildest rung first; sums to 1.
+    note : str
+        Empty, or why the periods could not be treated as alike and what was done instead.
+    """
+
+    nodes: tuple[str, ...]
+    table: Floats
+    note: str = ""
+
+
+def network(declared: Declared) -> elimination.Network:
+    """Tables of a declared network, ready for elimination.
+
+    Parameters
+    ----------
+    declared : book network
+        Its table rows stand in C order of the parents' states, last parent fastest.
+    """
+    nodes = []
+    sizes = {name: len(node.states) for name, node in declared.nodes.items()}
+    for name, node in declared.nodes.items():
+        shape = (*(sizes[parent] for parent in node.parents), len(node.states))
+        table = np.array(node.table, dtype=np.float64).reshape(shape)
+        nodes.append(elimination.Node(name, tuple(node.states), tuple(node.parents), table))
+    return elimination.Network(tuple(nodes))
+
+
+@dataclass(frozen=True)
+class Drivers:
+    """All networks of an assessment with what is known, and what follows from it.
+
+    Parameters
+    ----------
+    networks : mapping of id to Driver
+        In the order of the book; protocols stand under the id of the protocol.
+    """
+
+    networks: Mapping[str, Driver]
+
+    @cached_property
+    def marginals(self) -> dict[str, dict[str, dict[str, float]]]:
+        """Network -> node -> state -> probability over the network's own period."""
+        return {
+            name: elimination.marginals(driver.network, driver.evidence)
+            for name, driver in self.networks.items()
+        }
+
+    @property
+    def evidence(self) -> dict[str, str]:
+        """All that is known for sure, as ``network.node`` -> state."""
+        return {
+            f"{name}.{node}": state
+            for name, driver in self.networks.items()
+            for node, state in driver.evidence.items()
+        }
+
+    def driver(self, net: str) -> Driver:
+        """One network by its id.
+
+        Raises
+        ------
+        AssessmentError
+            No network has this id.
+        """
+        try:
+            return self.networks[net]
+        except KeyError:
+            raise AssessmentError(
+                f"no network is called {net!r}{_near(net, self.networks)}"
+            ) from None
+
+    def probability(self, net: str, node: str, state: str = "yes") -> float:
+        """Probability of a state over the network's own period.
+
+        Raises
+        ------
+        AssessmentError
+            The network, node or state does not exist.
+        """
+        self.driver(net)
+        nodes = self.marginals[net]
+        if node not in nodes:
+            raise AssessmentError(f"network {net} has no node {node!r}{_near(node, nodes)}")
+        if state not in nodes[node]:
+            states = ", ".join(nodes[node])
+            raise AssessmentError(f"{net}.{node} has no state {state!r}; it has {states}")
+        return nodes[node][state]
+
+    def joint(self, net: str, nodes: Sequence[str]) -> Floats:
+        """Joint probabilities over the network's own period, one axis per node."""
+        driver = self.driver(net)
+        return elimination.joint(driver.network, tuple(nodes), driver.evidence)
+
+    def horizon_probability(self, net: str, node: str, state: str, years: float) -> float:
+        """Probability that a state happens within ``years``; a state now is not converted."""
+        chance = self.probability(net, node, state)
+        driver = self.driver(net)
+        if node in driver.conditions:
+            return chance
+        return happens_over(chance, years, driver.years)
+
+    def joint_over(
+        self, net: str, events: Sequence[tuple[str, str]], years: float
+    ) -> tuple[tuple[float, tuple[bool, ...]], ...]:
+        """Which of some events happen within ``years``, jointly.
+
+        Parameters
+        ----------
+        net : str
+            Id of the network.
+        events : sequence of (node, state)
+        years : float
+            The horizon.
+
+        Returns
+        -------
+        tuple of (probability, hits)
+            Every combination that is possible, ``hits`` in the order of ``events``, summing to 1.
+        """
+        driver = self.driver(net)
+        ladders = []
+        for node, state in events:
+            self.probability(net, node, state)  # names are checked here
+            others = tuple(s for s in driver.states(node) if s != state)
+            ladders.append((node, (others, (state,))))
+        table = self.over(net, ladders, years).table
+        return tuple(
+            (float(table[index]), tuple(rung == 1 for rung in index))
+            for index in np.ndindex(*table.shape)
+            if table[index] > 0.0
+        )
+
+    def over(self, net: str, ladders: Sequence[tuple[str, Ladder]], years: float) -> HorizonLaw:
+        """Joint law of the worst rung that each node reaches within ``years``.
+
+        With k = years / period and alike, independent periods, P_H(no node above its rung) =
+        P_T(no node above its rung)^k; the joint rungs follow by Moebius inversion (differences
+        along every axis). Nodes that mean a state now are conditioned on, not converted: they are
+        held for the whole horizon.
+
+        Parameters
+        ----------
+        net : str
+            Id of the network.
+        ladders : sequence of (node, groups of its states, mildest first)
+        years : float
+            The horizon.
+
+        Raises
+        ------
+        AssessmentError
+            More joint rungs than can be listed.
+        """
+        driver = self.driver(net)
+        cells = math.prod(len(groups) for _, groups in ladders)
+        if cells > MOST_CELLS:
+            raise AssessmentError(
+                f"network {net} would need {cells} joint states of the nodes that drive losses; "
+                f"at most {MOST_CELLS} are listed: let fewer nodes drive"
+            )
+        within = _rungs(self, net, ladders)
+        held = [axis for axis, (node, _) in enumerate(ladders) if node in driver.conditions]
+        notes: list[str] = []
+        table = np.zeros_like(within)
+        for rung in np.ndindex(*(within.shape[axis] for axis in held)):
+            at: list[slice | int] = [slice(None)] * within.ndim
+            for axis, index in zip(held, rung, strict=True):
+                at[axis] = index
+            part = within[tuple(at)]
+            mass = math.fsum(part.ravel().tolist())
+            if mass > 0.0:
+                law, note = powered(part / mass, years / driver.years)
+                table[tuple(at)] = mass * law
+                notes += [note] if note and note not in notes else []
+        nodes = tuple(node for node, _ in ladders)
+        return HorizonLaw(nodes, table, f"network {net}: {notes[0]}" if notes else "")
+
+
+def prior(book: Book, extra: Mapping[str, Driver] | None = None) -> Drivers:
+    """All networks before anything was observed; what ``extra`` says of itself is kept.
+
+    The factors a protocol declares describe it, they are not observations of the year.
+    """
+    bare = {net: Driver(d.network, d.years, d.conditions) for net, d in _declared(book).items()}
+    return Drivers({**bare, **(extra or {})})
+
+
+def drivers(
+    book: Book,
+    evidence: Mapping[str, str] | None = None,
+    extra: Mapping[str, Driver] | None = None,
+) -> Drivers:
+    """All networks of a book, and those the caller adds, under the evidence.
+
+    Parameters
+    ----------
+    book : Book
+        Its networks, with what they say was observed.
+    evidence : mapping of ``network.node`` to state
+        As :func:`parse_evidence` returns it; wins over what the book says was observed.
+    extra : mapping of id to Driver
+        Networks from elsewhere; the protocol layer's stand under the id of the protocol.
+
+    Raises
+    ------
+    MisuseError
+        Evidence names what does not exist, or cannot have happened.
+    """
+    asked: dict[str, Driver] = {**_declared(book), **(extra or {})}
+    known = _places(asked)
+    for place, state in (evidence or {}).items():
+        if place not in known:
+            raise MisuseError(f"evidence {place}={state}: no such node{_near(place, known)}")
+        net, node = known[place]
+        _check_state(place, state, asked[net].states(node))
+        asked[net] = asked[net].given({node: state})
+    for net, driver in asked.items():
+        _check_possible(net, driver)
+    return Drivers(asked)
+
+
+def parse_evidence(
+    items: Iterable[str], book: Book, extra: Mapping[str, Driver] | None = None
+) -> dict[str, str]:
+    """``NODE=STATE`` or ``NETWORK.NODE=STATE``, names exactly as declared -> place to state.
+
+    Parameters
+    ----------
+    items : iterable of str
+        Each is split at its first ``=``.
+    book : Book
+        Where the names are declared.
+    extra : mapping of id to Driver
+        Networks from elsewhere, as given to :func:`drivers`.
+
+    Raises
+    ------
+    MisuseError
+        No ``=``, an unknown or ambiguous node, an unknown state, two states for one node.
+    """
+    asked: dict[str, Driver] = {**_declared(book), **(extra or {})}
+    known = _places(asked)
+    found: dict[str, str] = {}
+    for item in items:
+        name, equals, state = item.partition("=")
+        name, state = name.strip(), state.strip()
+        if not equals or not name or not state:
+            raise MisuseError(
+                f"evidence {item!r}: write NODE=STATE, for example usdc-peg.depeg=yes"
+            )
+        place = _place(name, known)
+        net, node = known[place]
+        _check_state(name, state, asked[net].states(node))
+        if found.setdefault(place, state) != state:
+            raise MisuseError(f"evidence {place}: both {found[place]} and {state} are given")
+    return found
+
+
+def _declared(book: Book) -> dict[str, Driver]:
+    found = {}
+    for name, declared in book.networks.items():
+        nodes = declared.nodes.items()
+        conditions = tuple(node for node, each in nodes if each.means == STATE_NOW)
+        seen = {node: each.observed for node, each in nodes if each.observed is not None}
+        found[name] = Driver(network(declared), declared.period_years, conditions, seen)
+    return found
+
+
+def _places(networks: Mapping[str, Driver]) -> dict[str, tuple[str, str]]:
+    return {
+        f"{net}.{node.name}": (net, node.name)
+        for net, driver in networks.items()
+        for node in driver.network.nodes
+    }
+
+
+def _place(name: str, known: Mapping[str, tuple[str, str]]) -> str:
+    """The one ``network.node`` that a name means."""
+    if name in known:
+        return name
+    fits = [place for place, (_, node) in known.items() if node == name]
+    if len(fits) == 1:
+        return fits[0]
+    if fits:
+        raise MisuseError(
+            f"evidence {name!r}: several networks have this node; write one of {', '.join(fits)}"
+        )
+    bare = dict.fromkeys(node for _, node in known.values())
+    raise MisuseError(f"evidence {name!r}: no such node{_near(name, [*bare, *known])}")
+
+
+def _check_state(name: str, state: str, states: tuple[str, ...]) -> None:
+    if state not in states:
+        near = _near(state, states)
+        raise MisuseError(
+            f"evidence {name}={state}: {name} has no such state{near}; it has {', '.join(states)}"
+        )
+
+
+def _check_possible(net: str, driver: Driver) -> None:
+    if not driver.evidence:
+        return
+    try:
+        possible = elimination.probability_of(driver.network, driver.evidence) > 0.0
+    except AssessmentError:
+        possible = False
+    if not possible:
+        seen = ", ".join(f"{net}.{node}={state}" for node, state in driver.evidence.items())
+        raise MisuseError(
+            f"evidence {seen} cannot have happened: the tables of network {net} give it "
+            f"probability 0; take one of these back or correct the table"
+        )
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(close)}?" if close else ""
+
+
+def _rungs(given: Drivers, net: str, ladders: Sequence[tuple[str, Ladder]]) -> Floats:
+    """Joint probabilities of the rungs within one period; a node may stand on several axes."""
+    driver = given.driver(net)
+    nodes = tuple(dict.fromkeys(node for node, _ in ladders))
+    joint = given.joint(net, nodes)
+    climbs = []
+    for node, groups in ladders:
+        of = {state: rung for rung, group in enumerate(groups) for state in group}
+        climbs.append((nodes.index(node), [of[state] for state in driver.states(node)]))
+    table = np.zeros(tuple(len(groups) for _, groups in ladders))
+    for index in np.ndindex(*joint.shape):
+        table[tuple(rung[index[axis]] for axis, rung in climbs)] += joint[index]
+    return table

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the period of a network to another horizon: powers of laws, no word of what they are about.
+
+Parts of a horizon are taken to be alike and independent. Over k periods the worst that happens on
+every axis has the distribution function F^k, where F(a) = P(no axis above a) within one period; the
+joint probabilities follow by differences along the axes (Moebius inversion).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+ROUNDING = 1e-12
+"""A joint probability above minus this is zero but for rounding."""
+
+
+def happens_over(probability: float, years: float, period: float) -> float:
+    """Probability over ``years`` of what happens with ``probability`` within ``period`` years.
+
+    The periods are alike and independent: 1 - (1 - p)^(years/period), accurate for small p.
+
+    Examples
+    --------
+    >>> round(happens_over(0.19, years=0.5, period=1.0), 12)
+    0.1
+    """
+    if probability >= 1.0:
+        return 1.0 if years > 0.0 else 0.0
+    return -math.expm1(years / period * math.log1p(-probability))
+
+
+def powered(within: Floats, periods: float) -> tuple[Floats, str]:
+    """Law of the componentwise worst of ``periods`` alike draws, and a note where none exists.
+
+    Works with the probability of *exceeding* a rung, so that small probabilities keep their digits.
+    """
+    above = np.empty_like(within)
+    for index in np.ndindex(*within.shape):
+        below = within[tuple(slice(0, i + 1) for i in index)]
+        inside = np.zeros(within.shape, dtype=bool)
+        inside[tuple(slice(0, i + 1) for i in index)] = True
+        rest = math.fsum(within[~inside].tolist())
+        above[index] = rest if rest < 0.5 else 1.0 - math.fsum(below.ravel().tolist())
+    with np.errstate(divide="ignore"):
+        over = -np.expm1(periods * np.log1p(-np.clip(above, 0.0, 1.0)))
+    law = _differences(over)
+    if law.min() >= -ROUNDING:
+        if law.min() < 0.0:
+            law = np.clip(law, 0.0, None)
+            law = law / math.fsum(law.ravel().tolist())
+        return law, ""
+    whole = math.floor(periods)
+    part = _cumulated(_thinned(within, periods - whole))
+    law = _differences(1.0 - _cumulated(within) ** whole * part)
+    law = np.clip(law, 0.0, None)
+    return law / math.fsum(law.ravel().tolist()), (
+        "events that exclude each other within a period cannot come from alike parts of it; each "
+        "was moved to the horizon by itself (its own probability is kept, joint ones are estimates)"
+    )
+
+
+def _differences(over: Floats) -> Floats:
+    """Cells from the probabilities ``over[a]`` that some axis exceeds rung a."""
+    padded = np.pad(over, [(1, 0)] * over.ndim, constant_values=1.0)
+    for axis in range(over.ndim):
+        padded = np.diff(padded, axis=axis)
+    return -padded if over.ndim else 1.0 - over
+
+
+def _cumulated(law: Floats) -> Floats:
+    for axis in range(law.ndim):
+        law = np.cumsum(law, axis=axis)
+    return np.minimum(law, 1.0)
+
+
+def _thinned(within: Floats, share: float) -> Floats:
+    """A law over a share of the period with the right law on every axis, axes thinned apart.
+
+    Each axis is moved by the monotone (quantile) coupling from its law F to F^share.
+    """
+    moved = within
+    for axis in range(within.ndim):
+        rest = tuple(i for i in range(within.ndim) if i != axis)
+        old = np.concatenate([[0.0], np.minimum(np.cumsum(within.sum(axis=rest)), 1.0)])
+        new = np.concatenate([[0.0], old[1:-1] ** share, [1.0]])
+        old[-1] = 1.0
+        low = np.maximum(old[:-1, None], new[None, :-1])
+        high = np.minimum(old[1:, None], new[None, 1:])
+        shared = np.clip(high - low, 0.0, None)
+        mass = shared.sum(axis=1, keepdims=True)
+        kernel = np.divide(shared, mass, out=np.eye(len(shared)), where=mass > 0.0)
+        moved = np.moveaxis(
+            np.einsum("...i,ij->...j", np.moveaxis(moved, axis, -1), kernel), -1, axis
+        )
+    return moved

@@ -1,0 +1,376 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a declared scenario to a line of loss: the FAIR factors as laws.
+
+A factor is a quantity or a mapping of its children. Every leaf brings its own beliefs (what we do
+not know, one value for the whole horizon); the tree says how they combine. What comes out is a
+:class:`~perilscope.engines.compound.Compound`: a law of counts and a law of loss per event, given
+the beliefs.
+
+The count law belongs to the topmost event that is declared (loss events, threat events or
+contacts); vulnerability and probability of action *thin* it, which holds for the law of counts and
+not only for its mean.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from perilscope.beliefs.law import reading
+from perilscope.book import (
+    Book,
+    Forms,
+    Frequency,
+    From,
+    Leaf,
+    Magnitude,
+    Quantity,
+    Scenario,
+    ThreatEvents,
+    Vulnerability,
+)
+from perilscope.engines.compound import Compound
+from perilscope.engines.counts import (
+    Binomial,
+    CountLaw,
+    NegativeBinomial,
+    Poisson,
+    ZeroModifiedPoisson,
+)
+from perilscope.engines.distributions import (
+    Capped,
+    Constant,
+    Distribution,
+    Scaled,
+    Sometimes,
+    Total,
+)
+from perilscope.errors import AssessmentError
+from perilscope.layers.drivers import Drivers
+from perilscope.layers.valuation import Valuation
+
+Theta = tuple[Any, ...]
+"""One value per belief: floats (exact engine) or arrays of one length (simulation)."""
+
+FREQUENCY_FACTORS = (
+    "frequency",
+    "threat_event_frequency",
+    "contact_frequency",
+    "probability_of_action",
+    "vulnerability",
+)
+"""Factors whose cut removes events. They multiply, so a cut on any of them keeps the same share."""
+
+SHARES = {
+    **dict.fromkeys(FREQUENCY_FACTORS, "keep"),
+    "magnitude": "scale",
+    "primary": "primary",
+    "threat_capability": "capability",
+    "secondary_probability": "secondary_probability",
+    "secondary_magnitude": "secondary_magnitude",
+}
+"""Factor that a control cuts -> the field of :class:`Effect` that says what survives."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """A number or law that depends on some beliefs."""
+
+    beliefs: tuple[Distribution, ...]
+    at: Callable[[Theta], Any]
+
+    @classmethod
+    def fixed(cls, value: Any) -> Term:
+        """A term without beliefs."""
+        return cls((), lambda _theta: value)
+
+    @classmethod
+    def joined(cls, terms: Sequence[Term], combine: Callable[..., Any]) -> Term:
+        """Independent terms combined; each sees its own slice of the beliefs."""
+        ends = np.cumsum([len(t.beliefs) for t in terms]).tolist()
+        slices = [slice(end - len(t.beliefs), end) for t, end in zip(terms, ends, strict=True)]
+
+        def at(theta: Theta) -> Any:
+            return combine(*(t.at(theta[s]) for t, s in zip(terms, slices, strict=True)))
+
+        return cls(tuple(b for t in terms for b in t.beliefs), at)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a scenario is read against: one horizon, one valuation, what was learned and observed.
+
+    Parameters
+    ----------
+    learned : callable
+        ``(scenario id, factor) -> Distribution or None``: the posterior that replaces the declared
+        belief.
+    """
+
+    book: Book
+    valuation: Valuation
+    drivers: Drivers
+    prior: Drivers
+    years: float
+    learned: Callable[[str, str], Distribution | None] = lambda _scenario, _factor: None
+
+
+WHOLE = Constant(1.0)
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What one control does to one scenario, as beliefs about the share that survives it.
+
+    ``keep`` is the share of events, ``scale`` of every loss, the others of the factor they name.
+    ``rate_factor`` multiplies the frequency when a control in place is taken away.
+    """
+
+    keep: Distribution = WHOLE
+    scale: Distribution = WHOLE
+    primary: Distribution = WHOLE
+    capability: Distribution = WHOLE
+    secondary_probability: Distribution = WHOLE
+    secondary_magnitude: Distribution = WHOLE
+    rate_factor: float = 1.0
+
+
+NO_EFFECT = Effect()
+
+
+def line(scenario: Scenario, context: Context, effect: Effect = NO_EFFECT) -> Compound:
+    """The line of loss of one scenario over the horizon.
+
+    Raises
+    ------
+    AssessmentError
+        A law that cannot be (``pert`` with the mode outside its ends), a token without a price, a
+        holding without a value, a driver that does not exist.
+    """
+    counts = _counts(scenario, context, effect)
+    holding = scenario.magnitude.at_most
+    cap = context.valuation.loss(holding) if holding else math.inf
+    severity = _severity(scenario, context, cap, effect)
+    split = len(counts.beliefs)
+
+    def build(theta: Theta, years: float) -> tuple[CountLaw, Distribution]:
+        law, hits = counts.at(theta[:split])
+        loss = severity.at(theta[split:])
+        # A driven line keeps its trigger (several lines may share one), so that here vulnerability
+        # is a chance of losing nothing at each event: the same law of loss.
+        return law(years), loss if hits is None else Sometimes(hits, loss)
+
+    return Compound(
+        key=scenario.id,
+        build=build,
+        beliefs=counts.beliefs + severity.beliefs,
+        years=context.years,
+        keep=effect.keep,
+        scale=effect.scale,
+        group=holding if holding and not scenario.refilled else "",
+    )
+
+
+def trigger(scenario: Scenario) -> From | None:
+    """The network node that drives how often the scenario happens, if one does."""
+    frequency: Any = scenario.frequency
+    while isinstance(frequency, Frequency):
+        frequency = frequency.threat_event_frequency
+    return frequency if isinstance(frequency, From) else None
+
+
+def drivers_of(scenario: Scenario) -> tuple[From, ...]:
+    """Every network node that the scenario asks for."""
+    frequency = scenario.frequency
+    found = [frequency] if isinstance(frequency, From) else []
+    if isinstance(frequency, Frequency):
+        for part in (frequency.threat_event_frequency, frequency.vulnerability):
+            if isinstance(part, From):
+                found.append(part)
+    return tuple(found)
+
+
+# --- how often ------------------------------------------------------------------------------------
+
+
+def _counts(scenario: Scenario, context: Context, effect: Effect) -> Term:
+    """Term whose value is ``(years -> CountLaw, chance that an event hits or None)``."""
+    top: Any = scenario.frequency
+    thin: list[Term] = []
+    path = "frequency"
+    if isinstance(top, Frequency):
+        thin.append(_vulnerability(scenario, top.vulnerability, context, effect.capability))
+        top, path = top.threat_event_frequency, "frequency.threat_event_frequency"
+    if isinstance(top, ThreatEvents):
+        thin.append(
+            _number(scenario, top.probability_of_action, context, f"{path}.probability_of_action")
+        )
+        top, path = top.contact_frequency, f"{path}.contact_frequency"
+    passes = Term.joined(thin, lambda *parts: math.prod(parts)) if thin else Term.fixed(None)
+    if isinstance(top, From):
+        return _driven(top, passes, context, effect.rate_factor)
+    rate = _rate(scenario, top, context, path)
+
+    def combine(per_year: Any, hits: Any) -> tuple[Callable[[float], CountLaw], None]:
+        def law(years: float) -> CountLaw:
+            counted = _count_law(scenario, per_year * effect.rate_factor, years)
+            return counted if hits is None else counted.thin(hits)
+
+        return law, None
+
+    return Term.joined((rate, passes), combine)
+
+
+def _count_law(scenario: Scenario, per_year: Any, years: float) -> CountLaw:
+    """The declared law of counts for a period.
+
+    Poisson and negative binomial: mean and size grow with the period. Binomial and Bernoulli are
+    one draw for the whole period: each of n chances happens with 1-(1-p)^years.
+    """
+    law = scenario.counts
+    if law.law == "poisson":
+        return Poisson(per_year * years)
+    size = 1.0 if law.size is None else float(law.size)
+    if law.law == "negative-binomial":
+        return NegativeBinomial(size * years, per_year * years)
+    chance = per_year / size
+    if np.any(np.asarray(chance) > 1.0):
+        raise AssessmentError(
+            f"{float(np.max(per_year)):g} events a year cannot come from at most {size:g} chances a "
+            f"year: use `counts: poisson`, or lower the frequency"
+        )
+    return Binomial(int(size), 1.0 - (1.0 - chance) ** years)
+
+
+def _driven(source: From, passes: Term, context: Context, rate_factor: float) -> Term:
+    """Counts when a network says whether anything happens at all within the horizon.
+
+    Given that the node happens, the number of events is Poisson conditioned on at least one, with
+    the rate that the node's own prior probability implies.
+    """
+    if rate_factor != 1.0:
+        raise AssessmentError(
+            "a control that is in place cannot be taken away from a frequency that a network gives: "
+            "put the control into the network as a node"
+        )
+    chance = context.drivers.horizon_probability(
+        source.network, source.node, source.state, context.years
+    )
+    prior = context.prior.horizon_probability(source.network, source.node, source.state, 1.0)
+    if prior >= 1.0:
+        raise AssessmentError(
+            f"{source.network}.{source.node} is certain before any evidence: it gives no rate"
+        )
+    rate = -math.log1p(-prior)
+
+    def law(years: float) -> CountLaw:
+        return ZeroModifiedPoisson(1.0 - (1.0 - chance) ** (years / context.years), rate * years)
+
+    return Term(passes.beliefs, lambda theta: (law, passes.at(theta)))
+
+
+def _rate(scenario: Scenario, leaf: Leaf, context: Context, path: str) -> Term:
+    learned = context.learned(scenario.id, path)
+    if learned is not None:
+        return Term((learned,), lambda theta: theta[0])
+    return _read(leaf.estimate.value, context, as_number=True)
+
+
+def _number(scenario: Scenario, factor: Any, context: Context, path: str) -> Term:
+    """A probability: declared, learned, or read from a network."""
+    if isinstance(factor, From):
+        return Term.fixed(context.drivers.probability(factor.network, factor.node, factor.state))
+    return _rate(scenario, factor, context, path)
+
+
+def _vulnerability(
+    scenario: Scenario, factor: Any, context: Context, capability: Distribution
+) -> Term:
+    if not isinstance(factor, Vulnerability):
+        if capability is not WHOLE:
+            raise AssessmentError("a cut of threat capability needs a declared threat_capability")
+        return _number(scenario, factor, context, "frequency.vulnerability")
+    able = _scaled(_read(factor.threat_capability.estimate.value, context), capability)
+    strong = _read(factor.resistance_strength.estimate.value, context)
+    return Term.joined((able, strong), overcome)
+
+
+def overcome(capability: Distribution, strength: Distribution) -> Any:
+    """P(threat capability > resistance strength), integrated over strength (Open FAIR).
+
+    Gauss-Legendre in the quantile of strength: 256 nodes for numbers, 32 where the laws carry
+    arrays of drawn parameters (their error is far below the noise of the draws).
+
+    Examples
+    --------
+    >>> from perilscope.engines.distributions import Uniform
+    >>> round(float(overcome(Uniform(0, 1), Uniform(0, 1))), 6)
+    0.5
+    """
+    drawn = np.ndim(capability.mean) > 0 or np.ndim(strength.mean) > 0
+    nodes, weights = np.polynomial.legendre.leggauss(32 if drawn else 256)
+    total: Any = 0.0
+    for u, w in zip((0.5 * (nodes + 1.0)).tolist(), (0.5 * weights).tolist(), strict=True):
+        total = total + w * (1.0 - capability.cdf(strength.ppf(u)))
+    return np.clip(total, 0.0, 1.0)
+
+
+# --- how much -------------------------------------------------------------------------------------
+
+
+def _severity(scenario: Scenario, context: Context, cap: float, effect: Effect) -> Term:
+    magnitude: Magnitude = scenario.magnitude
+    parts = [_scaled(_loss(magnitude.primary, context), effect.primary)]
+    if magnitude.secondary is not None:
+        path = "magnitude.secondary.probability"
+        chance = _number(scenario, magnitude.secondary.probability, context, path)
+        size = _loss(magnitude.secondary.magnitude, context)
+        parts.append(
+            Term.joined(
+                (
+                    Term.joined((chance, _believed(effect.secondary_probability)), operator.mul),
+                    _scaled(size, effect.secondary_magnitude),
+                ),
+                Sometimes,
+            )
+        )
+    elif effect.secondary_probability is not WHOLE or effect.secondary_magnitude is not WHOLE:
+        raise AssessmentError("a cut of secondary loss needs a declared secondary loss")
+
+    def combine(*laws: Distribution) -> Distribution:
+        whole = laws[0] if len(laws) == 1 else Total(laws)
+        return whole if math.isinf(cap) else Capped(whole, cap)
+
+    return Term.joined(parts, combine)
+
+
+def _scaled(term: Term, survives: Distribution) -> Term:
+    """A law times the share that survives a control."""
+    if survives is WHOLE:
+        return term
+    return Term.joined((term, _believed(survives)), Scaled)
+
+
+def _believed(law: Distribution) -> Term:
+    if isinstance(law, Constant):
+        return Term.fixed(law.value)
+    return Term((law,), lambda theta: theta[0])
+
+
+def _loss(part: Leaf | Forms, context: Context) -> Term:
+    if isinstance(part, Leaf):
+        return _read(part.estimate.value, context)
+    forms = [_read(leaf.estimate.value, context) for leaf in part.parts.values()]
+    return Term.joined(forms, lambda *laws: laws[0] if len(laws) == 1 else Total(laws))
+
+
+def _read(quantity: Quantity, context: Context, *, as_number: bool = False) -> Term:
+    law = reading(quantity, price=context.valuation.price, worth=context.valuation.loss)
+    if as_number:
+        return Term(law.beliefs, lambda theta: law.value(theta).mean)
+    return Term(law.beliefs, law.value)

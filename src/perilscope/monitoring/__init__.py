@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Watch: forecasts, what became of them, limits, what is stale or overdue."""

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Risk appetite against result: how much of each limit is used, and by whom it is owned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from perilscope.beliefs.law import point
+from perilscope.book import Limit
+from perilscope.engines.loss import LossLaw
+from perilscope.errors import AssessmentError
+from perilscope.layers.market import MarketResult
+from perilscope.layers.valuation import Valuation
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One limit against today's figure.
+
+    Parameters
+    ----------
+    subject : str
+        What the figure belongs to (the venue with the largest balance); empty for the enterprise.
+    unit : str
+        ``money`` or ``probability``.
+    used : float
+        Value divided by limit.
+    """
+
+    measure: str
+    value: float
+    limit: float
+    used: float
+    breached: bool
+    warned: bool
+    owner: str
+    scope: str
+    subject: str
+    unit: str
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What limits are held against."""
+
+    law: LossLaw
+    ale: float
+    market: MarketResult | None
+    valuation: Valuation
+
+
+def stand(limit: Limit, figures: Figures) -> Standing:
+    """Hold one limit against the figures.
+
+    Raises
+    ------
+    AssessmentError
+        The figure that the limit is about does not exist (a market limit without positions).
+    """
+    value, subject, unit = _READ[limit.measure.kind](limit, figures)
+    allowed = point(
+        limit.at_most,
+        price=figures.valuation.price,
+        worth=lambda what: figures.valuation.worth(what).mean,
+    )
+    used = value / allowed if allowed > 0 else (float("inf") if value > 0 else 0.0)
+    if used == float("inf"):
+        raise AssessmentError("a limit of zero is used without end: give a small amount instead")
+    breached = value > allowed
+    warned = not breached and used >= point(limit.warn_at)
+    return Standing(
+        limit.measure.text, value, allowed, used, breached, warned, limit.owner or "",
+        limit.scope or "", subject, unit,
+    )  # fmt: skip
+
+
+Reader = Callable[[Limit, Figures], tuple[float, str, str]]
+
+
+def _expected(_limit: Limit, figures: Figures) -> tuple[float, str, str]:
+    return figures.ale, "", "money"
+
+
+def _var(limit: Limit, figures: Figures) -> tuple[float, str, str]:
+    return figures.law.var(_level(limit)), "", "money"
+
+
+def _cvar(limit: Limit, figures: Figures) -> tuple[float, str, str]:
+    return figures.law.cvar(_level(limit)), "", "money"
+
+
+def _chance(limit: Limit, figures: Figures) -> tuple[float, str, str]:
+    assert limit.measure.amount is not None
+    amount = point(limit.measure.amount, price=figures.valuation.price)
+    return figures.law.exceed(amount), "", "probability"
+
+
+def _balance(limit: Limit, figures: Figures) -> tuple[float, str, str]:
+    valuation = figures.valuation
+    wanted = limit.measure.text.rsplit(" ", 1)[-1]
+    found: list[tuple[float, str]] = []
+    for venue in valuation.book.venues.values():
+        if wanted not in ("venue", venue.kind):
+            continue
+        try:
+            found.append((valuation.worth(venue.id).mean, venue.id))
+        except AssessmentError:
+            continue
+    if not found:
+        raise AssessmentError(f"no {wanted} with a balance is declared")
+    value, subject = max(found)
+    return value, subject, "money"
+
+
+def _market(limit: Limit, figures: Figures) -> tuple[float, str, str]:
+    if figures.market is None:
+        raise AssessmentError("there are no market figures: no positions, or no prices")
+    days, level = limit.measure.days or 1, _level(limit)
+    by_level = figures.market.methods[figures.market.default_method].get(days, {})
+    if level not in by_level:
+        raise AssessmentError(f"market figures exist for 1, 7 and 10 days at 95, 97.5 and 99 %, "
+                              f"not for {days} days at {100 * level:g} %")  # fmt: skip
+    figure = by_level[level]
+    return (figure.var if limit.measure.kind == "market_var" else figure.cvar), "", "money"
+
+
+def _level(limit: Limit) -> float:
+    return float(limit.measure.level) if limit.measure.level is not None else 0.99
+
+
+_READ: dict[str, Reader] = {
+    "expected_loss": _expected,
+    "loss_in_year": _var,
+    "annual_var": _var,
+    "annual_cvar": _cvar,
+    "chance_above": _chance,
+    "balance": _balance,
+    "market_var": _market,
+    "market_cvar": _market,
+}
+
+
+def breached(standings: Sequence[Standing]) -> int:
+    """How many limits are breached."""
+    return sum(s.breached for s in standings)

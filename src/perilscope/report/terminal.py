@@ -1,0 +1,307 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The answer on one screen: what a year costs, where it comes from, what money buys, limits.
+
+The summary is drawn from the run document alone and fits ``height`` lines: the lists share
+what the fixed lines leave, and a list that does not fit ends in a line that sums up the rest.
+"""
+
+from __future__ import annotations
+
+import io
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from perilscope.report import amounts, lists
+from perilscope.report import register as circulated
+from perilscope.report.columns import allot, figures, lay, words, wrapped
+from perilscope.report.names import cleaned, shortened, visible
+from perilscope.report.words import question
+
+WIDTH = 110
+HEIGHT = 40
+Document = Mapping[str, Any]
+
+
+def render(
+    document: Document,
+    *,
+    width: int | None = None,
+    colour: bool = False,
+    height: int = HEIGHT,
+    report: str = "",
+    book: str = "BOOK",
+    out: str = "out",
+) -> str:
+    """Return the summary of a run as text.
+
+    Parameters
+    ----------
+    document : mapping
+        The run document.
+    width : int or None
+        Columns of the terminal; 110 where there is none.
+    colour : bool
+        Whether to write terminal colour codes.
+    height : int
+        Most lines the summary takes.
+    report : str
+        Path of the HTML report, shown when given.
+    book, out : str
+        What the next commands name.
+
+    Returns
+    -------
+    str
+        Lines ending in a line break; without colour it holds no control characters.
+    """
+    lines = summary(
+        document, width=width or WIDTH, height=height, report=report, book=book, out=out
+    )
+    return as_text(lines, width or WIDTH, colour=colour)
+
+
+def as_text(lines: Sequence[Text], width: int, *, colour: bool) -> str:
+    """Return lines as one string, with or without terminal colour codes."""
+    if not colour:
+        return "".join(f"{line.plain.rstrip()}\n" for line in lines)
+    sink, console = _console(width, colour=True)
+    for line in lines:
+        console.print(line, soft_wrap=True)
+    return sink.getvalue()
+
+
+def register(document: Document, *, width: int | None = None, colour: bool = False) -> str:
+    """Return the register as risk teams circulate it, as a text table."""
+    sink, console = _console(width or WIDTH, colour=colour)
+    console.print(circulated.table(document))
+    return "".join(f"{line.rstrip()}\n" for line in sink.getvalue().splitlines())
+
+
+def _console(width: int, *, colour: bool) -> tuple[io.StringIO, Console]:
+    sink = io.StringIO()
+    console = Console(
+        file=sink, width=max(width, 40), force_terminal=colour, legacy_windows=False,
+        color_system="standard" if colour else None, highlight=False, emoji=False, markup=False,
+    )  # fmt: skip
+    return sink, console
+
+
+def summary(
+    document: Document,
+    *,
+    width: int = WIDTH,
+    height: int = HEIGHT,
+    report: str = "",
+    book: str = "BOOK",
+    out: str = "out",
+) -> list[Text]:
+    """Return the lines of the summary; see :func:`render`."""
+    run = cleaned(document)
+    head = [*_head(run, width), Text(), *_costs(run, width)]
+    said = _sentences(run, width)
+    foot = [*_market(run, width), *_trust(run, width), *_next(run, width, report, book, out)]
+    every = (lists.scenarios(run), lists.controls(run), lists.limits(run))
+    shown = [each for each in every if each.rows]
+    fixed = len(head) + len(said) + len(foot) + 1 + sum(1 + each.header_lines for each in shown)
+    given = allot(
+        height - fixed, [len(each.rows) for each in shown], [each.least for each in shown]
+    )
+    lines = head
+    for each, rows in zip(shown, given, strict=True):
+        lines += [Text(), *lay(each.columns, each.cut(rows), width)]
+        if each is every[0]:
+            lines += said
+    return [*lines, Text(), *foot]
+
+
+def _head(run: Document, width: int) -> list[Text]:
+    book = run["book"]
+    limits = run.get("limits", [])
+    broken = sum(1 for limit in limits if limit["breached"])
+    parts = [
+        (str(book["name"]), "bold"),
+        (f"as of {run['as_of']}", ""),
+        (f"next {amounts.horizon(run['horizon_years'])}", ""),
+        (str(run["currency"]), ""),
+        (f"book {str(book['hash'])[:6]}", "dim"),
+    ]
+    if broken:
+        parts.append((f"{broken} of {len(limits)} limits BREACHED", "bold red"))
+    else:
+        kept = f"{len(limits)} of {len(limits)} limits kept" if limits else "no limits declared"
+        parts.append((kept, "green" if limits else "dim"))
+    rest = sum(len(text) + 3 for text, _ in parts[1:])
+    name = shortened(parts[0][0], max(width - rest - 1, 12))
+    line = Text(" ", no_wrap=True, overflow="ignore").append(name, "bold")
+    for text, style in parts[1:]:
+        line.append("   ").append(text, style)
+    return [line]
+
+
+def _costs(run: Document, width: int) -> list[Text]:
+    whole, currency = run["enterprise"], run["currency"]
+    title = Text(" What a year costs", style="bold", no_wrap=True, overflow="ignore")
+    title.append(f"  ({_added(run, width)})", "not bold dim")
+    years = run["horizon_years"]
+    span = "year" if years == 1 else "period"
+    rows = [_average(run, whole, currency)]
+    for level in ("0.95", "0.99"):
+        then = f"and then costs {amounts.money(whole['cvar'][level], currency)} on average"
+        amount = amounts.money(whole["var"][level], currency)
+        label = f"1 {span} in {amounts.one_in(level)} exceeds"
+        rows.append([(label, ""), (amount, "bold"), (then if whole["cvar"][level] > 0 else "", "")])
+    columns = [words("", 12, 40), figures(), words("", 20, width)]
+    lines = [title, *(_indented(line) for line in lay(columns, rows, width - 2))]
+    for text, style in _caveats(run):
+        lines += wrapped(text, width, 2, style=style, indent="   ")
+    return lines
+
+
+def _added(run: Document, width: int) -> str:
+    """Say what is added to what, in the run's words where they fit the line."""
+    said = str(run.get("added") or "").strip().rstrip(".")
+    said = said[:1].lower() + said[1:]
+    if said and len(said) <= width - 22:
+        return said
+    plain = "operational and protocol losses; market risk stands below, never added"
+    return plain if len(plain) <= width - 22 else "market risk is never added"
+
+
+def _indented(line: Text) -> Text:
+    return Text("  ", no_wrap=True, overflow="ignore").append_text(line)
+
+
+def _average(run: Document, whole: Document, currency: str) -> list[tuple[str, str]]:
+    """Say the average and how often anything is lost, and by what mostly."""
+    chance = whole["probability_of_loss"]
+    span = "year" if run["horizon_years"] == 1 else "period"
+    if chance <= 0:
+        often = "nothing is lost"
+    elif chance < 0.005:
+        often = f"something is lost in {amounts.chance(chance)} {span}s"
+    elif chance >= 0.995:
+        often = f"something is lost in nearly every {span}"
+    else:
+        often = f"something is lost in {chance * 100:.0f} {span}s of 100"
+    rates = [(each["happens"]["per_year"], each["id"]) for each in run["scenarios"]]
+    most = max(rates, default=(0.0, ""))
+    if 0 < sum(rate for rate, _ in rates) < 2 * most[0]:
+        often += f", mostly {most[1]}"
+    return [("an average year", ""), (amounts.money(whole["ale"], currency), "bold"), (often, "")]
+
+
+def _caveats(run: Document) -> list[tuple[str, str]]:
+    said = []
+    if run.get("evidence"):
+        given = ", ".join(f"{node} = {state}" for node, state in run["evidence"].items())
+        said.append((f"given {given}", "yellow"))
+    for failed in run.get("failed", [])[:2]:
+        said.append((f"LEFT OUT: {failed['id']}: {failed['reason']}", "bold red"))
+    more = len(run.get("failed", [])) - 2
+    if more > 0:
+        said.append((f"LEFT OUT: and {more} more, see the report", "bold red"))
+    return said
+
+
+def _sentences(run: Document, width: int) -> list[Text]:
+    lines: list[Text] = []
+    for sentence in run.get("sentences", [])[:3]:
+        lines += wrapped(sentence, width, 2, style="italic", indent="   ")
+    return lines[:3]
+
+
+def _market(run: Document, width: int) -> list[Text]:
+    market = run.get("market") or {}
+    if not market.get("methods"):
+        return _labelled("Market", "no positions declared, so no market risk is measured", width, 1)
+    method, currency = market["default_method"], run["currency"]
+    days = market["methods"][method]
+    parts: list[str] = []
+    for count in sorted(days, key=int):
+        figure = days[count].get("0.99")
+        if figure:
+            parts.append(_figure(count, figure, currency, first=not parts))
+    text = ", ".join(parts) + f", of {amounts.money(market['value'], currency)} held"
+    lines = _labelled("Market", text, width, 2)
+    lifts = [_lift(name, each, currency) for name, each in market.get("depeg", {}).items()]
+    if lifts:
+        lines += _labelled("", lifts[0], width, 1)
+    span = f"{method}, {market['days_used']:,} days to {market['last']}"
+    note = f"; {market['note']}" if market.get("note") else ""
+    return lines + _labelled("", span + note, width, 2, style="dim")
+
+
+def _figure(days: str, figure: Document, currency: str, *, first: bool) -> str:
+    text = f"{days}-day {'VaR 99 % ' if first else ''}{amounts.money(figure['var'], currency)}"
+    interval = figure.get("var_interval")
+    if first and interval:
+        low, high = (amounts.money(each, currency) for each in interval)
+        text += f" (90 % interval {low} to {high})"
+    return text
+
+
+def _lift(name: str, each: Document, currency: str) -> str:
+    extra = each["cvar_with"] - each["cvar_without"]
+    level = f"{each['days']}-day CVaR {amounts.level(each['level'])}" if "level" in each else "CVaR"
+    chance = amounts.chance(each["probability_horizon"])
+    return (
+        f"de-peg risk ({name}, {chance}) adds {amounts.money(extra, currency)} to {level}: "
+        f"{amounts.money(each['cvar_without'], currency)} becomes "
+        f"{amounts.money(each['cvar_with'], currency)}"
+    )
+
+
+def _trust(run: Document, width: int) -> list[Text]:
+    tail = [item for item in run.get("grades", {}).get("tail", {}).items() if item[1] > 0]
+    tail.sort(key=lambda item: -item[1])
+    parts = [f"{amounts.share(part)} {grade or 'ungraded'}" for grade, part in tail]
+    text = f"the 1-in-100 figure rests on {', '.join(parts)}." if parts else ""
+    asks: dict[str, list[str]] = {}
+    for each in run.get("improve", [])[:4]:
+        asks.setdefault(each["id"], []).append(question(each["factor"]))
+    if asks:
+        wanted = "; ".join(f"{name} ({' '.join(said)})" for name, said in asks.items())
+        text += f" Ask next: {wanted}"
+    lines = _labelled("Trust", text.strip() or "no estimates to grade", width, 2)
+    return lines + _labelled("", _agreement(run), width, 1)
+
+
+def _agreement(run: Document) -> str:
+    checks = {key: value for key, value in run.get("checks", {}).items() if value is not None}
+    simulated = run["enterprise"].get("simulated") or {}
+    if not checks:
+        return "one engine only: the figures were not checked by the other"
+    worst = max(checks, key=lambda key: abs(checks[key]))
+    gap = abs(checks[worst])
+    years = f"{simulated['years']:,} simulated years" if simulated.get("years") else "simulation"
+    verdict = "agree" if gap <= 4 else "DISAGREE"
+    return f"exact and {years} {verdict} (largest gap {gap:.1f} standard errors, {worst})"
+
+
+def _next(run: Document, width: int, report: str, book: str, out: str) -> list[Text]:
+    folder, source = shlex.quote(visible(out)), shlex.quote(visible(book))
+    parts = [
+        f"perilscope show {folder} --register",
+        f"perilscope monitor {source} --since {folder}",
+    ]
+    if report:
+        parts.append(f"report: {visible(report)}")
+    line, *more = [" Next     ", " " * 10]
+    lines = [Text(line, style="bold", no_wrap=True, overflow="ignore")]
+    for part in parts:
+        if len(lines[-1].plain) > 10 and len(lines[-1].plain) + len(part) + 5 > width:
+            lines.append(Text(more[0], no_wrap=True, overflow="ignore"))
+        lines[-1].append(" " * (5 if len(lines[-1].plain) > 10 else 0)).append(part, "not bold")
+    return lines
+
+
+def _labelled(label: str, text: str, width: int, most: int, *, style: str = "") -> list[Text]:
+    lines = wrapped(text, width, most, style=style, indent=" " * 10)
+    if lines and label:
+        first = Text(f" {label:<9}", style="bold", no_wrap=True, overflow="ignore")
+        lines[0] = first.append(lines[0].plain[10:], "not bold")
+    return lines

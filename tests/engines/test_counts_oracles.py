@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Laws of counts against scipy.stats and by brute force."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from perilscope.engines.counts import (
+    Bernoulli,
+    Binomial,
+    Hurdle,
+    NegativeBinomial,
+    Poisson,
+    ZeroModifiedPoisson,
+)
+
+K = np.arange(256)
+CIRCLE = np.exp(2j * np.pi * K / len(K))
+PAIRS = [
+    (Poisson(3.7), stats.poisson(3.7)),
+    (Binomial(7, 0.3), stats.binom(7, 0.3)),
+    (Bernoulli(0.04), stats.bernoulli(0.04)),
+    (NegativeBinomial(1.7, 2.9), stats.nbinom(1.7, 1.7 / (1.7 + 2.9))),
+]
+
+
+@pytest.mark.parametrize(("law", "frozen"), PAIRS, ids=str)
+def test_probabilities_are_those_of_scipy(law, frozen):
+    found = np.fft.fft(law.pgf(CIRCLE)).real / len(K)
+    np.testing.assert_allclose(found, frozen.pmf(K), atol=1e-14)
+    assert law.mean == pytest.approx(frozen.mean(), rel=1e-14)
+    assert law.variance == pytest.approx(frozen.var(), rel=1e-12)
+    assert law.zero == pytest.approx(frozen.pmf(0), rel=1e-13)
+
+
+@pytest.mark.parametrize(("law", "frozen"), PAIRS, ids=str)
+@pytest.mark.parametrize("q", [0.0, 0.2, 0.85, 1.0])
+def test_conditioned_and_thinned_by_brute_force(law, frozen, q):
+    some = frozen.pmf(K) * (K > 0) / (1 - frozen.pmf(0))
+    survivors = stats.binom.pmf(K[None, :], K[:, None], q)
+    wanted = np.sum(some[:, None] * survivors, axis=0)
+    found = np.fft.fft(law.given_some().thin(q).pgf(CIRCLE)).real / len(K)
+    np.testing.assert_allclose(found, wanted, atol=1e-13)
+
+
+@pytest.mark.parametrize("rate", [1e-12, 1e-5, 0.3, 0.999, 1.001, 40.0, 900.0])
+def test_zero_modified_poisson_at_all_rates(rate):
+    law = ZeroModifiedPoisson(0.3, rate)
+    assert law.mean == pytest.approx(0.3 * rate / -np.expm1(-rate), rel=1e-13)
+    assert law.mean >= 0.3
+    z = np.array([0.0, 0.5, 1.0])
+    wanted = 0.7 + 0.3 * (np.exp(rate * (z - 1)) - np.exp(-rate)) / -np.expm1(-rate)
+    np.testing.assert_allclose(law.pgf(z), wanted, atol=2e-5 if rate < 1e-6 else 1e-10)
+    assert np.all(np.isfinite(law.pgf(CIRCLE)))
+
+
+def test_a_poisson_law_is_its_own_hurdle():
+    law = ZeroModifiedPoisson(1 - np.exp(-2.0), 2.0)
+    np.testing.assert_allclose(law.pgf(CIRCLE), Poisson(2.0).pgf(CIRCLE), atol=1e-14)
+    same = Hurdle(0.4, Poisson(2.0))
+    np.testing.assert_allclose(
+        same.pgf(CIRCLE), ZeroModifiedPoisson(0.4, 2.0).pgf(CIRCLE), atol=1e-14
+    )
+    assert same.mean == pytest.approx(ZeroModifiedPoisson(0.4, 2.0).mean)

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Published figures, scipy.stats and brute force for the two closed forms."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+from scipy import stats
+
+from perilscope.engines.distributions import Beta, Gamma
+from perilscope.errors import MisuseError
+from perilscope.learning.conjugate import beta_binomial, gamma_poisson
+
+CASES = Path(__file__).parents[3] / "shared" / "data" / "reference" / "cases.yaml"
+
+
+@cache
+def cases() -> dict[str, Any]:
+    if not CASES.exists():
+        pytest.skip(
+            f"the reference cases are not at {CASES}: private data, compared only where present"
+        )
+    return {case["id"]: case for case in YAML(typ="safe").load(CASES)["cases"]}
+
+
+def test_asthma_mortality() -> None:
+    # Gelman et al., Bayesian Data Analysis, 3rd ed., section 2.6
+    shape, rate = gamma_poisson(3, 5, events=3, exposure=2)
+    assert (shape, rate, round(shape / rate, 2)) == (6, 7, 0.86)
+    shape, rate = gamma_poisson(3, 5, events=30, exposure=20)
+    assert (shape, rate, round(shape / rate, 2)) == (33, 25, 1.32)
+
+
+def test_placenta_previa() -> None:
+    # Gelman et al., Bayesian Data Analysis, 3rd ed., section 2.4
+    a, b = beta_binomial(1, 1, successes=437, trials=980)
+    law = Beta(a, b)
+    assert (a, b, round(law.mean, 3)) == (438, 544, 0.446)
+    assert round(float(law.ppf(0.025)), 3) == 0.415
+    assert round(float(law.ppf(0.975)), 3) == 0.477
+
+
+def test_reference_gamma_poisson() -> None:
+    case = cases()["GP-01"]
+    expected, tolerance = case["expected"], float(case["tolerance"])
+    shape, rate = gamma_poisson(2, 4, case["inputs"]["events"], case["inputs"]["years"])
+    law = Gamma(shape, 1 / rate)
+    assert (shape, rate) == (expected["post_shape"], expected["post_rate"])
+    assert law.mean == pytest.approx(expected["post_mean"], abs=tolerance)
+    assert float(law.ppf(0.05)) == pytest.approx(expected["q05"], abs=tolerance)
+    assert float(law.ppf(0.95)) == pytest.approx(expected["q95"], abs=tolerance)
+
+
+def test_reference_predictive() -> None:
+    case = cases()["CONJ-GP-02"]
+    shape, rate = gamma_poisson(*case["prior"], case["events"], case["exposure"])
+    assert [shape, rate] == case["expected"]["post"]
+    quiet = (rate / (rate + 1)) ** shape
+    assert quiet == pytest.approx(case["expected"]["P_zero_next_year"], abs=case["tol_abs"])
+
+
+def test_reference_published() -> None:
+    case = cases()["CONJ-GP-01"]
+    first, second = case["expected"]["first"], case["expected"]["second"]
+    for (events, years), expected in [((3, 2), first), ((30, 20), second)]:
+        shape, rate = gamma_poisson(3, 5, events, years)
+        assert [shape, rate, shape / rate] == pytest.approx(expected, abs=case["tol_abs"])
+    case = cases()["CONJ-BB-01"]
+    law = Beta(*beta_binomial(1, 1, 437, 980))
+    assert law.mean == pytest.approx(case["expected"]["mean"], abs=case["tol_abs"])
+    interval = [float(law.ppf(u)) for u in (0.025, 0.975)]
+    assert interval == pytest.approx(case["expected"]["ci"], abs=1e-11)
+
+
+def test_reference_beta_binomial() -> None:
+    case = cases()["BB-01"]
+    a, b = beta_binomial(2, 8, case["inputs"]["successes"], case["inputs"]["attacks"])
+    assert [a, b] == case["expected"]["post"]
+    assert float(Beta(a, b).ppf(0.95)) == pytest.approx(case["expected"]["q95"], abs=1e-12)
+
+
+def test_reference_rule_of_three() -> None:
+    expected = cases()["CONJ-BB-02"]["expected"]
+    for name, start in (("uniform", 1.0), ("jeffreys", 0.5)):
+        law = Beta(*beta_binomial(start, start, 0, 100))
+        assert float(law.ppf(0.95)) == pytest.approx(expected[name], abs=1e-12)
+
+
+def test_reference_credibility() -> None:
+    case = cases()["CRED-04"]
+    shape, rate = gamma_poisson(*case["prior"], case["events"], case["n"])
+    assert shape / rate == pytest.approx(case["expected"]["premium"], abs=case["tol_abs"])
+
+
+@given(
+    shape=st.floats(0.5, 20),
+    rate=st.floats(0.5, 20),
+    events=st.integers(0, 30),
+    years=st.floats(0, 10),
+)
+def test_gamma_poisson_is_bayes_rule_on_a_grid(
+    shape: float, rate: float, events: int, years: float
+) -> None:
+    after = stats.gamma(shape + events, scale=1 / (rate + years))
+    grid = np.linspace(after.ppf(1e-9), after.ppf(1 - 1e-9), 20_001)
+    density = stats.gamma.logpdf(grid, shape, scale=1 / rate) + stats.poisson.logpmf(
+        events, grid * years
+    )
+    weights = np.exp(density - density.max())
+    new_shape, new_rate = gamma_poisson(shape, rate, events, years)
+    assert new_shape / new_rate == pytest.approx(np.average(grid, weights=weights), rel=1e-4)
+
+
+@given(a=st.floats(1, 20), b=st.floats(1, 20), trials=st.integers(0, 30), data=st.data())
+def test_beta_binomial_is_bayes_rule_on_a_grid(
+    a: float, b: float, trials: int, data: st.DataObject
+) -> None:
+    successes = data.draw(st.integers(0, trials))
+    grid = (np.arange(20_000) + 0.5) / 20_000
+    density = stats.beta.logpdf(grid, a, b) + stats.binom.logpmf(successes, trials, grid)
+    weights = np.exp(density - density.max())
+    new_a, new_b = beta_binomial(a, b, successes, trials)
+    assert new_a / (new_a + new_b) == pytest.approx(np.average(grid, weights=weights), rel=1e-4)
+
+
+def test_what_is_no_observation_is_refused() -> None:
+    for refused in (
+        lambda: gamma_poisson(0, 1, 1, 1),
+        lambda: gamma_poisson(1, 1, -1, 1),
+        lambda: gamma_poisson(1, 1, 1, -1),
+        lambda: gamma_poisson(1, 1, 1, float("nan")),
+        lambda: beta_binomial(1, 0, 0, 1),
+        lambda: beta_binomial(1, 1, 2, 1),
+        lambda: beta_binomial(1, 1, -1, 1),
+    ):
+        with pytest.raises(MisuseError):
+            refused()
