@@ -15,17 +15,16 @@ WIDTH = "100"
 def commands() -> str:
     """``--help`` of every command."""
     os.environ.update(COLUMNS=WIDTH, TERMINAL_WIDTH=WIDTH, NO_COLOR="1", TERM="dumb")
-    import typer
-    from click.testing import CliRunner
+    from typer.main import get_command
+    from typer.testing import CliRunner
 
     from perilscope.cli.app import app
 
-    group = typer.main.get_command(app)
     runner = CliRunner()
     pages = ["# Commands\n"]
-    for name in ("", *group.commands):  # type: ignore[attr-defined]
+    for name in ("", *get_command(app).commands):  # type: ignore[attr-defined]
         arguments = [name, "--help"] if name else ["--help"]
-        text = runner.invoke(group, arguments, prog_name="perilscope").output
+        text = runner.invoke(app, arguments, prog_name="perilscope").output
         body = "\n".join(line.rstrip() for line in text.strip("\n").splitlines())
         pages.append(f"## perilscope {name}".rstrip() + f"\n\n```text\n{body}\n```\n")
     return "\n".join(pages)

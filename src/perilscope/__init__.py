@@ -2,7 +2,8 @@
 """Perilscope: quantitative risk assessment of digital-asset operations.
 
 >>> import perilscope
->>> run = perilscope.quantify("phishing: 1 in 2 years, 500k", "exploit: 1 in 5 years, 1M", years=1000)
+>>> lines = ("phishing: 1 in 2 years, 500k", "exploit: 1 in 5 years, 1M")
+>>> run = perilscope.quantify(*lines, years=1000)
 >>> run.ale
 450000.0
 

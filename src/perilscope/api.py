@@ -235,9 +235,10 @@ class Run:
     def __repr__(self) -> str:
         from perilscope.cycle.amounts import money
 
-        currency = self.result.book.currency
+        book = self.result.book
+        currency = book.currency
         return (
-            f"<Run of {self.result.book.institution.name!r}: average year {money(self.ale, currency)}, "
+            f"<Run of {book.institution.name!r}: average year {money(self.ale, currency)}, "
             f"1 year in 100 exceeds {money(self.var(0.99), currency)}>"
         )
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a run looks like as the last line of a notebook cell: the answer, the register, one chart."""
+"""What a run looks like at the end of a notebook cell: the answer, the register, one chart."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ def run(document: Mapping[str, Any]) -> str:
     head = (
         f"<p><b>{html.escape(shown['book']['name'])}</b> as of {html.escape(shown['as_of'])}: "
         f"an average year costs {money(whole['ale'], currency)}; 1 year in 20 exceeds "
-        f"{money(whole['var']['0.95'], currency)}, 1 in 100 {money(whole['var']['0.99'], currency)}.</p>"
+        f"{money(whole['var']['0.95'], currency)}, "
+        f"1 in 100 {money(whole['var']['0.99'], currency)}.</p>"
     )
     rows = "".join(_row(row, currency) for row in shown["scenarios"])
     table = (

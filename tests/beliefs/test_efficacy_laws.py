@@ -6,7 +6,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -20,6 +20,7 @@ def share(text: str) -> Quantity:
     return parse(text, "probability")
 
 
+@settings(deadline=None, max_examples=60)
 @given(
     mean=st.integers(1, 999).map(lambda k: Decimal(k) / 1000),
     below=st.integers(1, 500).map(lambda k: Decimal(k) / 1000),

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perilscope.beliefs.law import reading, times
@@ -41,6 +41,7 @@ def laws(draw: st.DrawFn) -> Call | To:
     )
 
 
+@settings(deadline=None, max_examples=60)
 @given(node=laws(), factor=st.floats(1e-3, 1e5))
 def test_a_law_times_a_number_scales_its_quantiles(node: Call | To, factor: float) -> None:
     law = reading(Quantity(node, "money", "USD")).value(())
@@ -49,6 +50,7 @@ def test_a_law_times_a_number_scales_its_quantiles(node: Call | To, factor: floa
     assert times(law, factor).mean == pytest.approx(factor * law.mean, rel=1e-9)
 
 
+@settings(deadline=None, max_examples=60)
 @given(node=laws())
 def test_a_belief_has_the_law_that_the_chance_would_have(node: Call | To) -> None:
     chance = reading(Quantity(node, "money", "USD"))
@@ -58,6 +60,7 @@ def test_a_belief_has_the_law_that_the_chance_would_have(node: Call | To) -> Non
     assert belief.number((7.5,)) == 7.5
 
 
+@settings(deadline=None, max_examples=60)
 @given(node=laws(), per=st.sampled_from(["year", "month", "week", "day"]))
 def test_a_believed_rate_in_another_period_is_the_same_belief_scaled(
     node: Call | To, per: str
@@ -68,6 +71,7 @@ def test_a_believed_rate_in_another_period_is_the_same_belief_scaled(
     assert float(other.ppf(0.3)) == pytest.approx(factor * float(yearly.ppf(0.3)), rel=1e-9)
 
 
+@settings(deadline=None, max_examples=60)
 @given(
     medians=st.lists(st.floats(1.0, 90.0), min_size=1, max_size=5),
     p95=st.integers(100, 1000).map(Decimal),

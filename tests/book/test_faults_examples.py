@@ -112,7 +112,11 @@ def test_every_type_of_error_the_validator_knows_has_words_of_ours() -> None:
         ("assets: {positions: {}}", "the id `positions` has a meaning of its own", ""),
         ("horizon: 0 years", "a length of time is above zero", "1 year"),
         ("horizon: 2", "a length of time names its unit", "18 months"),
-        ("venues: {x: {holds: 'belief(belief(uniform(1, 2)))'}}", "a belief inside a belief", ""),
+        (
+            "venues: {x: {holds: 'belief(belief(uniform(1, 2)))'}}",
+            "a belief stands inside a belief",
+            "",
+        ),
         ("venues: {x: {holds: -1M}}", "is negative", "zero or more"),
         ("venues: {x: {review: sometimes}}", "cannot read 'sometimes'", "every 3 months"),
         ("venues: {x: {segregated: perhaps}}", "`yes` or `no` is wanted", ""),
@@ -125,15 +129,12 @@ def test_every_type_of_error_the_validator_knows_has_words_of_ours() -> None:
         ("observed_since: yesterday", "a date is wanted here", ""),
         ("assets: {a: {liable: 1.2}}", "1.2 is above 1", ""),
         ("asets: {}", "unknown entry `asets`", "Did you mean `assets`?"),
-        ("experts: {a: {id: b}}", "", ""),
+        ("experts: {a: {id: b}}", "a second id for `a`", "delete the line"),
     ],
 )
 def test_single_faults(line: str, what: str, mend: str) -> None:
     key = line.split(":")[0]
     head = "".join(k for k in HEAD.splitlines(True) if not k.startswith(f"{key}:"))
-    if not what:
-        assert load_text(head + line + "\n")
-        return
     found = faults(head + line + "\n")
     assert any(what in f.what and mend in f.mend for f in found), found
     assert len(found) == 1
@@ -294,6 +295,36 @@ def test_faults_of_a_network_file_carry_its_name_and_its_own_places() -> None:
         ("models/peg.yaml", 3, 3),
         ("models/peg.yaml", 3, 7),
     ]
+
+
+def test_an_unreadable_network_file_hides_no_fault_of_the_book() -> None:
+    book = HEAD + "networks: [n.yaml]\nowners: x\nassets: {a: {}}\n"
+    book += "scenarios: {s: {asset: a, frequency: from n.hit, magnitude: 1M}}\n"
+    with pytest.raises(BookError) as caught:
+        load_text(book, lambda _: b"nodes: [")
+    told = [(f.file, f.line, f.what) for f in caught.value.faults]
+    assert [t[:2] for t in told] == [("book.yaml", 5), ("n.yaml", 1)]
+    assert "unknown entry `owners`" in told[0][2]
+    assert told[1][2].startswith("not YAML")
+
+
+def test_a_share_that_commas_have_split_is_put_together_and_judged() -> None:
+    text = HEAD + ASSETS + "scenarios: {s: {asset: desk, frequency: 1 in 5 years, "
+    text += "magnitude: {value: pert(30 %, 70 %, 100 %) of desk, source: x}}}\n"
+    (found,) = faults(text)
+    assert found.mend == 'Quote it: "pert(30 %, 70 %, 100 %) of desk".'
+    assert found.path == "scenarios.s.magnitude.value"
+
+
+def test_caps_and_shares_name_things_that_exist() -> None:
+    (found,) = faults(HEAD + ASSETS + "controls: {c: {caps: {dek: 1M}}}\n")
+    assert "is called `dek`" in found.what
+    assert "Did you mean `desk`?" in found.mend
+
+
+def test_a_slip_in_a_deposit_declares_no_token() -> None:
+    (found,) = faults(HEAD + "protocols: {p: {deposit: 1mn}}\n")
+    assert found.mend == "Write `M` for millions."
 
 
 def test_controls_cut_what_their_scenario_states() -> None:

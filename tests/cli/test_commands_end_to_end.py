@@ -71,7 +71,7 @@ def test_a_scenario_that_fails_is_named_and_the_others_are_assessed(
 ) -> None:
     text = GOOD.replace("currency: USD", "currency: USD\ntokens: {XYZ: {kind: coin}}").replace(
         "limits:",
-        "  other: {asset: wallet, frequency: 1 in 9 years, magnitude: 40 XYZ, owner: ciso}\nlimits:",
+        "  other: {asset: wallet, frequency: 1 in 9 years, magnitude: 40 XYZ}\nlimits:",
     )
     path = tmp_path / "book.yaml"
     path.write_text(text, encoding="utf-8")
@@ -204,15 +204,16 @@ def test_help_is_quick_and_names_every_command() -> None:
 
 
 HEAVY = (
-    "pandas", "matplotlib", "sklearn", "pyagrum", "numba", "duckdb", "scipy.stats", "scipy.optimize", "IPython",
-    "pytest", "hypothesis", "sqlalchemy", "pyarrow", "polars",
+    "pandas", "matplotlib", "sklearn", "pyagrum", "numba", "duckdb", "scipy.stats",
+    "scipy.optimize", "IPython", "pytest", "hypothesis", "sqlalchemy", "pyarrow", "polars",
 )  # fmt: skip
 
 
 def test_a_run_imports_nothing_heavy(book: Path, tmp_path: Path) -> None:
     program = (
         "import sys\nfrom perilscope.cli import run\n"
-        f"assert run(['run', {str(book)!r}, '--years', '1000', '--quiet', '--out', {str(tmp_path / 'o')!r}]) == 0\n"
+        f"out = {str(tmp_path / 'o')!r}\n"
+        f"assert run(['run', {str(book)!r}, '--years', '1000', '--quiet', '--out', out]) == 0\n"
         f"print([m for m in {HEAVY!r} if m in sys.modules])"
     )
     done = subprocess.run(
@@ -222,7 +223,10 @@ def test_a_run_imports_nothing_heavy(book: Path, tmp_path: Path) -> None:
 
 
 def test_importing_the_package_imports_nothing_else() -> None:
-    program = "import sys, perilscope; print([m for m in ('numpy', 'pydantic', 'typer', 'rich') if m in sys.modules])"
+    program = (
+        "import sys, perilscope\n"
+        "print([m for m in ('numpy', 'pydantic', 'typer', 'rich') if m in sys.modules])"
+    )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
     )

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,6 @@ def both(perilscope: Callable[..., Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def example(tmp_path: Path) -> Iterator[Path]:
+def example(tmp_path: Path) -> Path:
     """A copy of the example that a test may change."""
-    yield Path(shutil.copytree(EXAMPLE, tmp_path / "hedge-fund"))
+    return Path(shutil.copytree(EXAMPLE, tmp_path / "hedge-fund"))

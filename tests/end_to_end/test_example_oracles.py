@@ -46,13 +46,14 @@ def test_the_phishing_control_returns_three_times_its_cost(exact: dict[str, Any]
 
 
 def test_averages_add_up(exact: dict[str, Any]) -> None:
+    # scenarios that share a holding cost a little less together than each alone
     total = math.fsum(s["ale"] for s in exact["scenarios"])
-    assert exact["enterprise"]["ale"] == pytest.approx(total, rel=1e-9)
+    whole = exact["enterprise"]["ale"]
+    assert whole <= total * (1 + 1e-9)
+    assert whole == pytest.approx(total, rel=1e-3)
     assert math.fsum(s["share_of_tail"] for s in exact["scenarios"]) == pytest.approx(1, abs=1e-6)
     layers = exact["layers"]
-    assert layers["operational"]["ale"] + layers["protocol"]["ale"] == pytest.approx(
-        total, rel=1e-9
-    )
+    assert layers["operational"]["ale"] + layers["protocol"]["ale"] == pytest.approx(whole, rel=1e-6)
 
 
 def test_simulation_agrees_within_four_standard_errors(both: dict[str, Any]) -> None:
@@ -91,7 +92,7 @@ def test_the_posterior_is_the_closed_form(exact: dict[str, Any]) -> None:
 def closes() -> tuple[list[str], np.ndarray]:
     """The example's prices, read here by other means than the program's."""
     with (EXAMPLE / "data" / "prices.csv").open(encoding="utf-8") as file:
-        rows = [r for r in csv.reader(line for line in file if not line.startswith("#"))]
+        rows = list(csv.reader(line for line in file if not line.startswith("#")))
     names = [name for name in rows[0] if name != "date"]
     return names, np.array([[float(x) for x in r[1:]] for r in rows[1:]])
 
@@ -156,10 +157,8 @@ def test_an_incident_moves_the_posterior_and_taking_it_out_restores_every_bit(
         return json.loads(done.stdout)
 
     before = run()
-    update = next(
-        u for u in before["learning"] if u["factor"] == "frequency" and u["exposure_years"] > 0
-    )
-    key = update["scenario"]
+    key = "trading-error"  # its losses are capped by nothing, so its ALE moves as its rate does
+    update = next(u for u in before["learning"] if u["scenario"] == key)
     log = next(example.rglob("incidents.csv"))
     original = log.read_text(encoding="utf-8")
     day = date.fromisoformat(before["as_of"]).replace(day=1).isoformat()

@@ -45,7 +45,7 @@ def test_adding_a_scenario_moves_no_other_number(perilscope: Any, example: Path)
     text = file.read_text(encoding="utf-8")
     marker = "\nscenarios:\n" if "\nscenarios:\n" in text else "scenarios:\n"
     assert marker in text
-    extra = "  added-here:\n    asset: positions\n    frequency: 1 in 3 years\n    magnitude: 10k to 90k\n"
+    extra = "  added-here: {asset: positions, frequency: 1 in 3 years, magnitude: 10k to 90k}\n"
     file.write_text(text.replace(marker, marker + extra, 1), encoding="utf-8")
     after = scenarios()
     assert set(after) == {*before, "added-here"}

@@ -8,7 +8,7 @@ import csv
 import io
 from datetime import date
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perilscope.errors import DataError
@@ -25,6 +25,7 @@ incidents = st.builds(
 )
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(incidents, max_size=8))
 def test_a_log_that_is_written_is_read_back(log: list[Incident]) -> None:
     file = io.StringIO(newline="")
@@ -39,6 +40,7 @@ def test_a_log_that_is_written_is_read_back(log: list[Incident]) -> None:
     ]
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_any_bytes_are_read_or_refused(content: bytes) -> None:
     for parse in (parse_incidents, parse_tests):

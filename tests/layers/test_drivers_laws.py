@@ -112,6 +112,9 @@ def test_exclusive_events_over_less_than_a_period_keep_their_own_probabilities_a
     assert law.table.sum() == pytest.approx(1.0, abs=1e-14)
     assert law.table[1].sum() == pytest.approx(1 - math.sqrt(0.7), abs=1e-14)
     assert law.table[:, 1].sum() == pytest.approx(1 - math.sqrt(0.7), abs=1e-14)
+    told: list[str] = []
+    drivers.joint_over("n", (("c", "y"), ("c", "z")), 0.5, told.append)
+    assert told == [law.note]
     longer = drivers.over("n", ladders, 1.5)
     assert longer.table[1].sum() == pytest.approx(1 - 0.7**1.5, abs=1e-13)
 

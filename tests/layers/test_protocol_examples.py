@@ -130,6 +130,13 @@ def test_evidence_wins_over_what_is_declared() -> None:
         protocol.score(item, {"audits": "plenty"})
 
 
+def test_evidence_that_repeats_the_book_keeps_the_words_of_the_book() -> None:
+    item = declare(audits=2, oracle="chainlink")
+    evidence = {**protocol.driver(item).evidence, "oracle": "spot-price"}
+    values = {f.name: f.value for f in protocol.score(item, evidence).factors}
+    assert values == {"audits": "2", "oracle": "spot-price (evidence)"}
+
+
 def test_the_driver_carries_what_is_declared_and_takes_evidence() -> None:
     from types import SimpleNamespace
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 from scipy import stats
@@ -99,11 +99,12 @@ def test_reference_credibility() -> None:
     assert shape / rate == pytest.approx(case["expected"]["premium"], abs=case["tol_abs"])
 
 
+@settings(deadline=None, max_examples=60)
 @given(
-    shape=st.floats(0.5, 20),
+    shape=st.floats(2, 20),
     rate=st.floats(0.5, 20),
     events=st.integers(0, 30),
-    years=st.floats(0, 10),
+    years=st.floats(0.1, 10),
 )
 def test_gamma_poisson_is_bayes_rule_on_a_grid(
     shape: float, rate: float, events: int, years: float
@@ -118,6 +119,7 @@ def test_gamma_poisson_is_bayes_rule_on_a_grid(
     assert new_shape / new_rate == pytest.approx(np.average(grid, weights=weights), rel=1e-4)
 
 
+@settings(deadline=None, max_examples=60)
 @given(a=st.floats(1, 20), b=st.floats(1, 20), trials=st.integers(0, 30), data=st.data())
 def test_beta_binomial_is_bayes_rule_on_a_grid(
     a: float, b: float, trials: int, data: st.DataObject

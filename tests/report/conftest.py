@@ -111,7 +111,7 @@ def control(entry: tuple[str, float, float, float | None, float, str]) -> Docume
         "ale_with": 875e3 - saves,
         "annual_cost": cost,
         "rosi": rosi,
-        "saves_text": "80 % of frequency",
+        "does": "cuts 80 % of the frequency of pm-phishing",
         "scenarios": ["pm-phishing"],
         "interval": {"ale_reduction": [0.7 * saves, 1.2 * saves]},
         "simulation": {"ale_reduction": saves, "se": 0.01 * saves},
@@ -175,11 +175,12 @@ def market() -> Document:
                 "probability_horizon": 0.0000553,
                 "cvar_without": 4.45e6,
                 "cvar_with": 4.61e6,
+                "state": "yes",
                 "days": 1,
                 "level": "0.99",
             }
         },
-        "valued": [],
+        "valued": [{"asset": "BTC", "quantity": 300.0, "price": 100e3, "value": 30e6}],
     }
 
 
@@ -210,7 +211,11 @@ def networks() -> Document:
             for name, parents, states, _ in nodes
         ]
         said_of = {"note": "Asked of two experts.", "source": "desk study"}
-        return {"period_years": 1.0, "nodes": said, "shocks": [], "evidence": {}} | said_of | more
+        return (
+            {"period_years": 1.0, "built_in": False, "nodes": said, "shocks": [], "evidence": {}}
+            | said_of
+            | more
+        )
 
     return {
         "networks": {
@@ -238,16 +243,10 @@ def protocols() -> list[Document]:
             "probability": chance,
             "low": 0.5 * chance,
             "high": 2 * chance,
-            "causes": {
-                "code": 0.62,
-                "oracle": 0.15,
-                "keys": 0.15,
-                "governance": 0.02,
-                "other": 0.06,
-            },
-            "factors": [{"name": "audits", "value": "2", "effect": "lowers"}],
+            "causes": {"code": 0.62 * chance, "oracle": 0.2 * chance, "keys": 0.18 * chance},
+            "factors": [{"name": "live_for", "value": "3 years", "effect": -0.009}],
             "missing": ["oracle", "bounty"] if chance > 0.03 else [],
-            "scenario": "protocol-exploit" if name == "protocol-x" else None,
+            "scenarios": ["protocol-exploit"] if name == "protocol-x" else [],
             "declared_per_year": 0.2 if name == "protocol-x" else None,
             "sentence": f"{name} is no worse than the usual one.",
         }
@@ -318,7 +317,7 @@ def provenance() -> Document:
         "cpu": "x86_64",
         "book_hash": "7f3a1c" + "0" * 58,
         "data": [{"name": "prices.csv", "sha256": "ab" * 32, "note": "made by a script"}],
-        "grid": {"points": 16384, "step": 12207.03, "tilt": 10.0, "error": 1e-6},
+        "grid": {"points": 16384, "step": 12207.03, "tilt": 10.0, "error": 1e-6, "mean_gap": -7e-6},
         "years": 1_000_000,
         "engine": "both",
         "seed": 1,
@@ -326,8 +325,9 @@ def provenance() -> Document:
 
 
 def forecast() -> Document:
-    some = {"mean": 0.5, "low": 0.0, "high": 2.0}
-    entry = {"id": "pm-phishing", "events": some, "loss": {"mean": 250e3, "low": 0.0, "high": 1e6}}
+    events = [{"years": 1.0, "mean": 0.5, "low": 0.0, "high": 2.0}]
+    loss = [{"years": 1.0, "mean": 250e3, "low": 0.0, "high": 1e6}]
+    entry = {"id": "pm-phishing", "events": events, "loss": loss}
     return {
         "scenarios": [entry],
         "enterprise": {"mean": 875e3, "low": 40e3, "high": 2.4e6},
@@ -390,6 +390,7 @@ def invented() -> Document:
                 "belongs_to": "us",
                 "at": "anchor",
                 "owner": "ciso",
+                "derived": False,
             },
             {
                 "id": "research-code",

@@ -12,8 +12,9 @@ from pydantic_core import CoreSchema, core_schema
 
 from .estimate import Entry, Estimate, Value
 from .expression import Num
-from .fields import HOLDINGS, Amount, Count, Ref, YesNo, context, refuse
+from .fields import HOLDINGS, Amount, context, refuse
 from .frozen import FrozenDict
+from .names import Count, Ref, YesNo
 from .quantity import PERIODS, Quantity, QuantityError, parse, plain
 from .words import near, shown
 

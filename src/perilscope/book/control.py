@@ -11,8 +11,9 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema, core_schema
 
 from .estimate import Entry, Value
-from .fields import HOLDINGS, Amount, Ref, refuse
+from .fields import HOLDINGS, Amount, refuse
 from .frozen import FrozenDict
+from .names import Ref
 from .quantity import Quantity, QuantityError, parse, plain
 from .words import near, shown
 

@@ -11,7 +11,7 @@ from .assets import THROUGHS
 from .control import CUT, FACTORS
 from .estimate import FROM
 from .fields import WHOLES, Context, OneOf
-from .grammar import read
+from .grammar import WRONG_SCALES, read
 from .laws import QuantityError
 from .library import Library
 from .source import Path
@@ -76,7 +76,7 @@ def implied_tokens(tree: dict[str, Any]) -> list[str]:
                 units = read(text).noted("unit")
             except QuantityError:
                 continue
-            found += [u for u in units if u != tree.get("currency") and len(u) > 1]
+            found += [u for u in units if u != tree.get("currency") and u not in WRONG_SCALES]
     return found
 
 
@@ -97,6 +97,10 @@ def _ids(library: Library) -> None:
             continue
         for key in section(library.tree, name):
             path: Path = (name, key)
+            own = section(library.tree, name)[key]
+            if isinstance(own, dict) and own.get("id", key) != key:
+                mend = f"Its id is its key, `{key}`: delete the line."
+                library.fault((*path, "id"), f"a second id for `{key}`", mend, key=True)
             if key in WHOLES:
                 library.fault(
                     path, f"the id `{key}` has a meaning of its own", "Choose another.", key=True

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationInfo, model_validator
 from pydantic_core import CoreSchema
 
-from .fields import Day, Parsed, context, refuse
+from .fields import Parsed, context, refuse
+from .names import Day
 from .quantity import Quantity, QuantityError, parse, plain
 from .words import listed, near
 
@@ -21,7 +22,7 @@ Grade = Literal["own data", "expert", "industry", "guess", ""]
 class Value(BaseModel):
     """Base of everything declared: frozen, and nothing undeclared is let in."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", regex_engine="python-re")
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Estimate(Value):

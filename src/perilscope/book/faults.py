@@ -78,6 +78,13 @@ WORDS: dict[str, str] = {
     "default_factory_not_called": "an earlier fault stands in the way",
     "value_error": "this value is not allowed",
     "assertion_error": "this value is not allowed",
+    "needs_python_object": "this cannot be read",
+    "recursion_depth_exceeded": "an entry contains itself",
+    "ordered_dict_type": "a mapping is wanted here",
+    "counter_type": "a mapping is wanted here",
+    "deque_type": "a list is wanted here",
+    "fraction_": "a number is wanted here",
+    "ellipsis_error": "this value is not allowed",
 }
 
 

@@ -6,10 +6,12 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import model_validator
+from pydantic import GetJsonSchemaHandler, model_validator
+from pydantic_core import CoreSchema
 
 from .estimate import Entry, Estimate, Value
-from .fields import Amount, Count, Day, Ref
+from .fields import Amount
+from .names import Count, Day, Ref
 from .quantity import Quantity
 
 
@@ -39,6 +41,13 @@ class Token(Entry):
     def _read(cls, value: Any) -> Any:
         return {"kind": value} if isinstance(value, str) else value
 
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        shape = handler.resolve_ref_schema(handler(schema))
+        return {"anyOf": [shape["properties"]["kind"], shape]}
+
 
 class Expert(Entry):
     """Someone whose estimates stand in the book."""
@@ -51,7 +60,8 @@ class MarketSettings(Value):
     """How the trading portfolio is measured."""
 
     drift: Annotated[Quantity, Amount("rate", "plain", percent=True)] | None = None
-    default: Literal["historical", "normal", "student-t", "hybrid"] = "historical"
+    # Where none is named: hybrid when a network moves the price of something held, else historical.
+    default: Literal["historical", "normal", "student-t", "hybrid", ""] = ""
     stale_after_days: Annotated[int, Count()] = 5
 
 

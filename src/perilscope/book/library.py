@@ -22,14 +22,10 @@ class Library:
 
     def __init__(self) -> None:
         self.tree: dict[str, Any] = {}
+        self.fatal = False  # a top-level file could not be read at all
         self.sources: list[Source] = []
         self.owners: dict[str, Source] = {}
         self.networks: dict[str, tuple[Source, Path]] = {}
-
-    @property
-    def fatal(self) -> bool:
-        """Whether a file could not be read at all."""
-        return any(source.fatal for source in self.sources)
 
     def faults(self) -> list[Fault]:
         """Return every fault, file by file, in the order of the text; one for each place."""
@@ -67,10 +63,10 @@ def gather(files: Mapping[str, bytes], reader: Reader | None) -> Library:
     for name, data in files.items():
         source = read(name, data)
         library.sources.append(source)
-        if source.fatal:
-            continue
-        if not isinstance(source.tree, dict):
+        if not source.fatal and not isinstance(source.tree, dict):
             source.refuse(source.place(()), "a book is a mapping that begins with `institution:`")
+        if source.fatal:
+            library.fatal = True
             continue
         tidy(source)
         for key, value in source.tree.items():

@@ -12,10 +12,11 @@ from .assets import Asset, Protocol, Venue
 from .control import Control
 from .estimate import Review, Value
 from .expression import Num
-from .fields import TOKEN_SYMBOL, Amount, Day, Keyed, Name
+from .fields import Amount
 from .frozen import FrozenDict
 from .institution import Expert, Institution, MarketSettings, RuledOut, Token
 from .limit import Limit
+from .names import TOKEN_SYMBOL, Day, Keyed, Name
 from .network import ONE_YEAR, Network
 from .quantity import Quantity, years
 from .scenario import Flaw, Scenario, Threat

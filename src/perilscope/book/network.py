@@ -16,8 +16,9 @@ from pydantic_core import CoreSchema, core_schema
 
 from .estimate import Entry
 from .expression import Num
-from .fields import NODE_NAME, STATE_NAME, Amount, Keyed, Ref, refuse
+from .fields import Amount, refuse
 from .frozen import FrozenDict
+from .names import NODE_NAME, STATE_NAME, Keyed, Ref
 from .quantity import Quantity, years
 
 Rows = tuple[tuple[Decimal, ...], ...]

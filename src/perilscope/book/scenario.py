@@ -25,8 +25,9 @@ from pydantic import (
 from pydantic_core import CoreSchema, core_schema
 
 from .estimate import Entry, Estimate, From, Grade, Leaf, Value
-from .fields import HOLDINGS, Amount, Day, OneOf, Ref, YesNo, context, refuse
+from .fields import HOLDINGS, Amount, OneOf, context, refuse
 from .frozen import FrozenDict
+from .names import Day, Ref, YesNo
 from .quantity import QuantityError, parse, plain
 from .words import near, shown
 
@@ -89,6 +90,15 @@ class Frequency(Value):
             return {("vulnerability" if k == "susceptibility" else k): v for k, v in value.items()}
         return value
 
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        shape = handler.resolve_ref_schema(handler(schema))
+        shape["properties"]["susceptibility"] = shape["properties"]["vulnerability"]
+        shape["required"] = ["threat_event_frequency"]
+        return shape
+
 
 class _FormName:
     """One of the six forms of loss."""
@@ -122,6 +132,15 @@ class Forms(Value):
             return {"parts": value}
         return value
 
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        shape = handler.resolve_ref_schema(handler(schema))
+        leaf = shape["properties"]["parts"]["additionalProperties"]
+        fields = dict.fromkeys(FORMS, leaf)
+        return {"type": "object", "properties": fields, "additionalProperties": False}
+
 
 class Secondary(Value):
     """What others do after the loss: how probable in an event, and how much."""
@@ -146,6 +165,18 @@ class Magnitude(Value):
             rest = {k: v for k, v in value.items() if k in ("secondary", "at_most")}
             return {"primary": {k: v for k, v in value.items() if k not in rest}, **rest}
         return value
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """A quantity, an estimate with the keys of a magnitude beside it, or the tree."""
+        tree = handler.resolve_ref_schema(handler(schema))
+        text = {"type": ["string", "number"], "description": "A sum of money per event."}
+        estimate = handler.resolve_ref_schema(handler(Estimate.__pydantic_core_schema__))
+        beside = {k: v for k, v in tree["properties"].items() if k != "primary"}
+        one = {**estimate, "properties": {**estimate["properties"], **beside}}
+        return {"anyOf": [text, one, tree]}
 
 
 @dataclass(frozen=True)
@@ -225,6 +256,14 @@ class Scenario(Entry):
         if isinstance(value, dict) and "vulnerability" in value and "flaw" not in value:
             return {("flaw" if k == "vulnerability" else k): v for k, v in value.items()}
         return value
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        shape = handler.resolve_ref_schema(handler(schema))
+        shape["properties"]["vulnerability"] = shape["properties"].pop("flaw")
+        return shape
 
     @field_validator("layer", mode="after")
     @classmethod

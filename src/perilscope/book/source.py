@@ -289,13 +289,20 @@ class _Reader:
 
 
 def _hint(problem: str) -> str:
-    if "mapping values are not allowed" in problem:
-        return 'A value with `: ` in it stands in quotes, like "discrete(0: 50 %, 1M: 50 %)".'
-    if "'\\t'" in problem:
-        return "Indent with spaces, not tabs."
-    if "expected ',' or '}'" in problem or "expected ',' or ']'" in problem:
-        return "A bracket is not closed, or a value with `{ } [ ] , : #` needs quotes."
-    return ""
+    """Return how to mend the usual slips, by a piece of what the scanner says."""
+    return next((mend for piece, mend in _HINTS.items() if piece in problem), "")
+
+
+_HINTS = {
+    "mapping values are not allowed": "The line is indented too far, or a value with `: ` in it "
+    'needs quotes, like "discrete(0: 50 %, 1M: 50 %)".',
+    "'\\t'": "Indent with spaces, not tabs.",
+    "cannot start any token": "A value that begins with this character needs quotes.",
+    "expected ',' or": "A bracket is not closed, or a value with `{ } [ ] , : #` needs quotes.",
+    "end of stream": "A quote or a bracket is not closed.",
+    "expected <block end>": "This line is indented otherwise than the lines above it.",
+    "could not find expected ':'": "A key is followed by `: ` and its value.",
+}
 
 
 def splice(text: str, path: Path | str, new: str) -> str:

@@ -20,7 +20,7 @@ import os
 import sys
 import traceback
 
-import click
+import typer
 
 from perilscope.cli.app import app
 from perilscope.errors import FaultsError, PerilscopeError
@@ -40,12 +40,7 @@ def run(arguments: list[str] | None = None) -> int:
             stream.reconfigure(encoding="utf-8", errors="replace")
     try:
         code = app(args=arguments, standalone_mode=False)
-    except click.exceptions.Abort:
-        return INTERRUPTED
-    except click.ClickException as error:
-        error.show()
-        return MISUSE
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         print("interrupted; nothing was written", file=sys.stderr)
         return INTERRUPTED
     except FaultsError as error:
@@ -57,7 +52,10 @@ def run(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception:
+    except Exception as error:
+        if hasattr(error, "show") and hasattr(error, "exit_code"):  # wrong use, as typer says it
+            error.show()
+            return MISUSE
         return _internal()
     return code if isinstance(code, int) else 0
 

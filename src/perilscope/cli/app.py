@@ -37,7 +37,7 @@ JsonPath = Annotated[
     typer.Option(
         "--json",
         metavar="FILE|-",
-        help="Write the result as one JSON document; with - to standard output, and nothing else there.",
+        help="Write the result as JSON; with - to standard output, and nothing else there.",
         show_default=False,
     ),
 ]
@@ -148,7 +148,7 @@ def run(
         list[str] | None,
         typer.Option(
             metavar="NODE=STATE",
-            help="What is known of a network's node (repeatable); NETWORK.NODE=STATE where two share a name.",
+            help="What is known of a node (repeatable); NETWORK.NODE=STATE where two share a name.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Names the random streams of the simulation.")] = 1,

@@ -32,7 +32,7 @@ from perilscope.layers.operational import Context
 from perilscope.layers.protocol import ProtocolScore
 from perilscope.layers.valuation import Valuation, Worth
 from perilscope.learning.update import Learned, learn
-from perilscope.monitoring.forecast import Forecast, forecast
+from perilscope.monitoring.forecast import HIGH, LOW, Band, Forecast, forecast
 from perilscope.monitoring.limits import Figures, Standing, stand
 from perilscope.monitoring.review import due
 from perilscope.treatment.control import Verdict, World, verdict
@@ -120,7 +120,7 @@ class _Steps:
 def assess(
     workspace: Workspace, settings: Settings, progress: Progress = lambda _what, _done, _of: None
 ) -> Result:
-    """Make one run: all six steps, on one BLAS thread so that the bits do not depend on the machine.
+    """Make one run: all six steps, on one BLAS thread so that its bits do not vary.
 
     Raises
     ------
@@ -167,7 +167,14 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
     standings = tuple(
         _limits(book, Figures(law, law.mean / book.horizon_years, figures, valuation), steps)
     )
-    forecasts = tuple(forecast(line, joined.caps.get(line.group)) for line in joined.lines.values())
+    forecasts = tuple(
+        forecast(
+            line,
+            joined.caps.get(line.group),
+            Band(line.years, laws[key].mean, laws[key].var(LOW), laws[key].var(HIGH)),
+        )
+        for key, line in joined.lines.items()
+    )
     for item in due(book, book.as_of):
         steps.note("warning" if item.what == "overdue" else "note", item.where, item.says)
     told: tuple[Law, dict[str, Law]] = (law, dict(laws))

@@ -263,7 +263,7 @@ def _asked(result: Result) -> dict[str, str]:
 
 
 def _networks(result: Result) -> Document:
-    return {net: nodes for net, nodes in result.drivers.marginals.items()}
+    return dict(result.drivers.marginals)
 
 
 def _network_details(result: Result) -> Document:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from perilscope.cycle.amounts import gain, money, share
@@ -43,14 +44,14 @@ def register(rows: Sequence[Row], currency: str) -> Iterator[str]:
     worst = max(rows, key=lambda r: (r["share_of_tail"], r["id"]), default=None)
     if worst is not None and worst["share_of_tail"] > 0 and worst["rank"] > 1:
         yield (
-            f"The order by the average misleads: {name(worst)} ranks {_ordinal(worst['rank'])} by it, "
-            f"but makes {share(worst['share_of_tail'])} of a 1-in-100 year."
+            f"The order by the average misleads: {name(worst)} ranks {_ordinal(worst['rank'])} "
+            f"by it, but makes {share(worst['share_of_tail'])} of a 1-in-100 year."
         )
 
 
 def _misleading_pairs(rows: Sequence[Row]) -> Iterator[str]:
     """Neighbours in the ranking of which the one that costs less a year costs more at once."""
-    for first, second in zip(rows, rows[1:], strict=False):
+    for first, second in pairwise(rows):
         if first["magnitude"]["mean"] < second["magnitude"]["mean"] and second["ale"] > 0:
             more = first["ale"] / second["ale"] - 1.0
             if more < 0.005:
@@ -64,11 +65,12 @@ def _misleading_pairs(rows: Sequence[Row]) -> Iterator[str]:
 
 def control(row: Row, cuts: str, currency: str) -> str:
     """One control in one sentence; ``cuts`` says what it does in the words of the book."""
+    saves = f"saves {money(row['ale_reduction'], currency)} a year"
     if row["annual_cost"] == 0.0:
-        return f"{_start(name(row))} ({cuts}) saves {money(row['ale_reduction'], currency)} a year at no cost."
+        return f"{_start(name(row))} ({cuts}) {saves} at no cost."
     return (
-        f"{_start(name(row))} ({cuts}) costs {money(row['annual_cost'], currency)} a year and saves "
-        f"{money(row['ale_reduction'], currency)} a year: ROSI {gain(row['rosi']).lstrip('+')}."
+        f"{_start(name(row))} ({cuts}) costs {money(row['annual_cost'], currency)} a year and "
+        f"{saves}: ROSI {gain(row['rosi']).lstrip('+')}."
     )
 
 
@@ -82,7 +84,8 @@ def controls(rows: Sequence[Row]) -> Iterator[str]:
     tail = max(paid, key=lambda r: (r["var99_reduction"], r["id"]))
     if tail["id"] != best["id"] and tail["var99_reduction"] > 0:
         yield (
-            f"The best return on money is {name(best)}; a bad year is shortened most by {name(tail)}."
+            f"The best return on money is {name(best)}; "
+            f"a bad year is shortened most by {name(tail)}."
         )
 
 

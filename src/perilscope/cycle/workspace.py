@@ -45,7 +45,7 @@ class Workspace:
 
 
 def open_book(path: Path) -> tuple[Book, Path]:
-    """Read and validate a book, a file or a folder; returns it with the folder its paths start from.
+    """Read and validate a book; returns it with the folder that its paths start from.
 
     Raises
     ------

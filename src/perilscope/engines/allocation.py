@@ -71,7 +71,9 @@ class Split:
         """
         j = self.last
         left = self.level - float(self.law.cumulative[j])
-        about = {key: float(size[j : j + 2].sum()) for key, size in sizes.items()}
+        # an atom at VaR is split as it is; between two points both tell who is there
+        end = j + 1 if self.var == j * self.law.step else j + 2
+        about = {key: float(size[j:end].sum()) for key, size in sizes.items()}
         whole = math.fsum(about.values())
         if whole <= 0.0:
             about, whole = dict(means), math.fsum(means.values())

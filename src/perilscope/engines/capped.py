@@ -220,7 +220,7 @@ def horizon(
     severities : mapping
         Transforms of losses per event; what is missing is added by the caller beforehand.
     effort : int
-        As in `quadrature.nodes`.
+        2 for figures, 1 for the comparison that tells the error.
     shares : bool
         Whether the lines' E[part; sum = s] are wanted.
     only : int
@@ -230,7 +230,7 @@ def horizon(
     counts = [n for _, n in periods(lines[0].years)]
     total = np.zeros(grid.points // 2 + 1, dtype=np.complex128)
     parts = [np.zeros_like(total) for _ in lines]
-    for weight, theta in quadrature.nodes(laws, effort=min(effort, 2)):
+    for weight, theta in quadrature.nodes(laws, effort=effort - 2):
         spans = _spans(lines, theta)
         for factor, present in _present(spans, driven, counts):
             if only >= 0 and only not in present:
@@ -249,7 +249,7 @@ def known_severities(lines: Sequence[Compound], effort: int) -> list[Distributio
     """Every law of a loss per event that `horizon` asks for, in its order, each once."""
     laws = [law for line in lines for law in (*line.beliefs, line.keep, line.scale)]
     found: dict[Distribution, None] = {}
-    for _, theta in quadrature.nodes(laws, effort=min(effort, 2)):
+    for _, theta in quadrature.nodes(laws, effort=effort - 2):
         for span in _spans(lines, theta):
             for year in span:
                 found.setdefault(year.severity)

@@ -205,7 +205,8 @@ def spread(level: Array, step: float) -> Array:
     -----
     Second differences of the limited mean (Gerber 1982, "On the numerical evaluation of the
     distribution of aggregate claims", local moment matching of order one). The grid's law is
-    larger in convex order, so its CVaR is an upper bound.
+    larger in convex order, so its CVaR is an upper bound. Rounding below zero is left in: the
+    differences telescope, so it cancels in sums, which it would not if it were cut off.
 
     Examples
     --------
@@ -215,7 +216,7 @@ def spread(level: Array, step: float) -> Array:
     mass = np.empty(level.size - 1)
     mass[0] = 1.0 - level[1] / step
     mass[1:] = (2.0 * level[1:-1] - level[:-2] - level[2:]) / step
-    return np.maximum(mass, 0.0)
+    return mass
 
 
 def place(points: Iterable[tuple[float, float]], grid: Grid) -> Array:

@@ -104,16 +104,30 @@ class LossLaw:
             raise AssessmentError(
                 f"the level {level} lies beyond the range {self.grid.range:.6g} of the grid"
             )
-        if self.grid.lattice or self._stands_out(k):
+        if self.grid.lattice:
             return k * self.step
-        below = self.none if k == 0 else float(self.cumulative[k - 1])
-        share = (level - below) / (float(self.cumulative[k]) - below)
-        # a point's mass lies evenly over half a step to either side; that of zero, above it
-        return self.step * (0.5 * share if k == 0 else k - 0.5 + min(share, 1.0))
+        below, even, atom = self._cell(k)
+        if below + 0.5 * even < level <= below + 0.5 * even + atom:
+            return k * self.step
+        rest = level - below - (atom if level > below + 0.5 * even else 0.0)
+        share = min(rest / even, 1.0) if even > 0.0 else 0.5
+        return self.step * (0.5 * share if k == 0 else k - 0.5 + share)
 
-    def _stands_out(self, k: int) -> bool:
-        """Whether a point holds an atom: many times the mass of what is beside it."""
-        return k > 0 and self.mass[k] > _ATOM * max(self.mass[k - 1], self.mass[k + 1])
+    def _cell(self, k: int) -> tuple[float, float, float]:
+        """What lies below the cell of a point, evenly in it, and in an atom at the point.
+
+        A point's mass lies evenly over half a step to either side, that of zero above it. A
+        point with many times the mass of what is beside it holds an atom.
+        """
+        if k == 0:
+            return self.none, max(float(self.cumulative[0]) - self.none, 0.0), 0.0
+        below = float(self.cumulative[k - 1])
+        mass = max(float(self.cumulative[k]) - below, 0.0)
+        beside = self.mass[k - 1 : k + 2 : 2]
+        if k < self.points - 1 and mass > _ATOM * max(float(beside.max()), 0.0):
+            even = max(float(beside.mean()), 0.0) if k > 1 else 0.0
+            return below, even, mass - even
+        return below, mass, 0.0
 
     def limited(self, x: float) -> float:
         """E min(L, x) for x on the grid's range."""
@@ -136,15 +150,10 @@ class LossLaw:
             under = float(self.cumulative[min(math.floor(at + 1e-9), self.points - 1)])
         else:
             k = min(math.floor(at + 0.5), self.points - 1)
-            below = self.none if k == 0 else float(self.cumulative[k - 1])
+            below, even, atom = self._cell(k)
             share = 2.0 * at if k == 0 else min(at + 0.5 - k, 1.0)
-            if self._has_atom(k):
-                share = 1.0 if at >= k - 1e-9 else 0.0
-            under = below + share * (float(self.cumulative[k]) - below)
+            under = below + share * even + (atom if at >= k - 1e-9 else 0.0)
         return min(max(1.0 - under, 0.0), max(1.0 - self.none, 0.0))
-
-    def _has_atom(self, k: int) -> bool:
-        return k < self.points - 1 and self._stands_out(k)
 
     def curve(self, points: int = 150) -> list[tuple[float, float]]:
         """Exceedance for a chart: (loss, P(L > loss)), the first at zero.

@@ -19,13 +19,16 @@ Array = npt.NDArray[np.float64]
 Weighted = tuple[float, tuple[float, ...]]
 
 # Nodes per belief by the number of uncertain beliefs: effort 2 for figures, 1 for the comparison
-# that tells the error, 3 where each node leaves a stair in the law (losses that are atoms).
+# that tells the error, 3 where each node leaves a stair in the law (losses that are atoms); 0 and
+# -1 are 2 and 1 where every node costs several transforms (capped holdings over many years).
 _EACH: dict[int, dict[int, int]] = {
+    -1: {1: 5, 2: 3, 3: 2, 4: 2},
+    0: {1: 8, 2: 5, 3: 3, 4: 3, 5: 2, 6: 2},
     1: {1: 6, 2: 5, 3: 4, 4: 3},
     2: {1: 8, 2: 8, 3: 6, 4: 4, 5: 3},
     3: {1: 64, 2: 16, 3: 6, 4: 4, 5: 3},
 }
-_LATTICE: dict[int, int] = {1: 128, 2: 256, 3: 256}
+_LATTICE: dict[int, int] = {-1: 32, 0: 64, 1: 128, 2: 256, 3: 256}
 
 
 def nodes(
@@ -38,7 +41,7 @@ def nodes(
     beliefs : sequence of Distribution
         Independent laws. One with a single atom costs nothing.
     effort : int
-        1, 2 or 3; 2 takes 8 nodes for one or two beliefs, 6 for three, 4 for four, 3 for five,
+        From -1 to 3; 2 takes 8 nodes for one or two beliefs, 6 for three, 4 for four, 3 for five,
         and beyond that 256 points of a lattice in all.
     free : sequence of bool, optional
         Beliefs to vary; the others stand at their mean. All by default.
@@ -133,7 +136,8 @@ def compress(values: Sequence[float], weights: Sequence[float], count: int) -> t
     """
     points = np.asarray(sorted(set(values)), dtype=np.float64)
     place = np.searchsorted(points, np.asarray(values, dtype=np.float64))
-    mass = np.bincount(place, weights=np.asarray(weights, dtype=float), minlength=points.size)
+    held = np.bincount(place, weights=np.asarray(weights, dtype=float), minlength=points.size)
+    mass = np.asarray(held, dtype=np.float64)
     low, high = float(points[0]), float(points[-1])
     if points.size <= count:
         return points, mass

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -110,6 +110,15 @@ class Drivers:
     ----------
     networks : mapping of id to Driver
         In the order of the book; protocols stand under the id of the protocol.
+
+    Examples
+    --------
+    >>> peg = elimination.Network((elimination.Node("depeg", ("no", "yes"), (), [0.81, 0.19]),))
+    >>> drivers = Drivers({"peg": Driver(peg, years=1.0)})
+    >>> round(drivers.probability("peg", "depeg"), 9)
+    0.19
+    >>> round(drivers.horizon_probability("peg", "depeg", "yes", years=0.5), 9)
+    0.1
     """
 
     networks: Mapping[str, Driver]
@@ -177,7 +186,11 @@ class Drivers:
         return happens_over(chance, years, driver.years)
 
     def joint_over(
-        self, net: str, events: Sequence[tuple[str, str]], years: float
+        self,
+        net: str,
+        events: Sequence[tuple[str, str]],
+        years: float,
+        note: Callable[[str], None] = lambda _text: None,
     ) -> tuple[tuple[float, tuple[bool, ...]], ...]:
         """Which of some events happen within ``years``, jointly.
 
@@ -188,6 +201,8 @@ class Drivers:
         events : sequence of (node, state)
         years : float
             The horizon.
+        note : callable
+            Told what a reader must know about the conversion to the horizon, if anything.
 
         Returns
         -------
@@ -200,7 +215,10 @@ class Drivers:
             self.probability(net, node, state)  # names are checked here
             others = tuple(s for s in driver.states(node) if s != state)
             ladders.append((node, (others, (state,))))
-        table = self.over(net, ladders, years).table
+        law = self.over(net, ladders, years)
+        if law.note:
+            note(law.note)
+        table = law.table
         return tuple(
             (float(table[index]), tuple(rung == 1 for rung in index))
             for index in np.ndindex(*table.shape)

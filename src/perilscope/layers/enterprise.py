@@ -20,8 +20,8 @@ from perilscope.layers import operational
 from perilscope.layers.operational import Context
 
 ADDED = (
-    "The enterprise figure adds operational and protocol losses over the horizon. Market VaR and CVaR "
-    "stand beside it at their own horizons and are never added; expected gains offset nothing."
+    "The enterprise figure adds operational and protocol losses over the horizon. Market VaR and "
+    "CVaR stand beside it at their own horizons and are never added; expected gains offset nothing."
 )
 
 Mixture = tuple[tuple[float, Mapping[str, bool]], ...]

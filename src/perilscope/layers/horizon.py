@@ -38,6 +38,21 @@ def powered(within: Floats, periods: float) -> tuple[Floats, str]:
     """Law of the componentwise worst of ``periods`` alike draws, and a note where none exists.
 
     Works with the probability of *exceeding* a rung, so that small probabilities keep their digits.
+    Events that exclude each other within a period are no sum of alike parts of it; there every axis
+    keeps its own law and the joint probabilities are an estimate, which the note says.
+
+    Parameters
+    ----------
+    within : array
+        Joint law within one period, mildest rung first on every axis.
+    periods : float
+        How many; need not be whole.
+
+    Examples
+    --------
+    >>> law, note = powered(np.array([[0.80, 0.05], [0.05, 0.10]]), 2.0)
+    >>> law.round(6).tolist(), note
+    ([[0.64, 0.0825], [0.0825, 0.195]], '')
     """
     above = np.empty_like(within)
     for index in np.ndindex(*within.shape):

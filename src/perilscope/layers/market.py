@@ -222,9 +222,10 @@ def market(
         raise AssessmentError(f"{len(history.days)} days of prices are too few for any horizon")
     _thin(task, used)
     known = {name: found for name, found in methods.items() if len(found) == len(used)}
-    default = book.market.default if book.market.default in known else "historical"
-    if default != book.market.default:
-        task.note(f"the method {book.market.default} is not available; historical is shown instead")
+    wanted = book.market.default or ("hybrid" if _moved(task) else "historical")
+    default = wanted if wanted in known else "historical"
+    if default != wanted:
+        task.note(f"the method {wanted} is not available; historical is shown instead")
     level = levels[-1]
     return MarketResult(
         methods=known,
@@ -241,6 +242,20 @@ def market(
         drift=drift,
         note=_drift_note(drift),
     )
+
+
+def _moved(task: _Task) -> bool:
+    """Whether some network state moves the price of something that is held."""
+    moved = {
+        token
+        for nodes in task.shocks.values()
+        for states in nodes.values()
+        for tokens in states.values()
+        for token, change in tokens.items()
+        if change != 0.0
+    }
+    pairs = zip(task.assets, task.values.tolist(), strict=True)
+    return any(value != 0.0 and asset in moved for asset, value in pairs)
 
 
 def _drift_note(drift: float) -> str:
@@ -301,7 +316,7 @@ def _hybrid(task: _Task, moves: Floats, days: int) -> dict[float, Figure]:
             for token in dict.fromkeys(token for tokens in states.values() for token in tokens):
                 if token not in values:
                     task.note(f"{net}.{node} moves {token}, of which nothing is held")
-    sets = scenario_sets(task.drivers, task.shocks, values, days)
+    sets = scenario_sets(task.drivers, task.shocks, values, days, task.note)
     pairs = [(s.probability, s.parts(moves, task.values).sum(axis=1)) for s in sets]
     block = _block(pairs[0][1], days)
     reach = mixture_intervals(pairs, task.levels, block, task.seed, f"hybrid {days}")

@@ -17,9 +17,11 @@ import math
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from perilscope.beliefs.law import reading
 from perilscope.book import (
@@ -46,6 +48,7 @@ from perilscope.engines.distributions import (
     Capped,
     Constant,
     Distribution,
+    Gamma,
     Scaled,
     Sometimes,
     Total,
@@ -83,6 +86,8 @@ class Term:
 
     beliefs: tuple[Distribution, ...]
     at: Callable[[Theta], Any]
+    alone: bool = False
+    """Whether the term is its one belief, with nothing done to it."""
 
     @classmethod
     def fixed(cls, value: Any) -> Term:
@@ -213,17 +218,40 @@ def _counts(scenario: Scenario, context: Context, effect: Effect) -> Term:
         top, path = top.contact_frequency, f"{path}.contact_frequency"
     passes = Term.joined(thin, lambda *parts: math.prod(parts)) if thin else Term.fixed(None)
     if isinstance(top, From):
-        return _driven(top, passes, context, effect.rate_factor)
+        return _driven(scenario, top, passes, context, effect.rate_factor)
     rate = _rate(scenario, top, context, path)
+    mixed = _mixed(scenario, rate, context)
+    if mixed is not None:
+        known = mixed
+        return Term(
+            passes.beliefs,
+            lambda theta: (
+                _thinned(lambda years: known(effect.rate_factor * years), passes.at(theta)),
+                None,
+            ),
+        )
 
     def combine(per_year: Any, hits: Any) -> tuple[Callable[[float], CountLaw], None]:
-        def law(years: float) -> CountLaw:
-            counted = _count_law(scenario, per_year * effect.rate_factor, years)
-            return counted if hits is None else counted.thin(hits)
-
-        return law, None
+        counted = partial(_count_law, scenario, per_year * effect.rate_factor)
+        return _thinned(counted, hits), None
 
     return Term.joined((rate, passes), combine)
+
+
+def _thinned(law: Callable[[float], CountLaw], hits: Any) -> Callable[[float], CountLaw]:
+    return law if hits is None else lambda years: law(years).thin(hits)
+
+
+def _mixed(scenario: Scenario, rate: Term, context: Context) -> Callable[[float], CountLaw] | None:
+    """A gamma belief about a Poisson rate in closed form: the counts are negative binomial.
+
+    Not where a cap ends each year: the belief is then common to several periods.
+    """
+    belief = rate.beliefs[0] if len(rate.beliefs) == 1 and rate.alone else None
+    several = bool(scenario.magnitude.at_most) and not scenario.refilled and context.years > 1.0
+    if not isinstance(belief, Gamma) or scenario.counts.law != "poisson" or several:
+        return None
+    return lambda years: NegativeBinomial(belief.shape, belief.mean * years)
 
 
 def _count_law(scenario: Scenario, per_year: Any, years: float) -> CountLaw:
@@ -241,22 +269,30 @@ def _count_law(scenario: Scenario, per_year: Any, years: float) -> CountLaw:
     chance = per_year / size
     if np.any(np.asarray(chance) > 1.0):
         raise AssessmentError(
-            f"{float(np.max(per_year)):g} events a year cannot come from at most {size:g} chances a "
-            f"year: use `counts: poisson`, or lower the frequency"
+            f"{float(np.max(per_year)):g} events a year cannot come from at most {size:g} chances "
+            f"a year: use `counts: poisson`, or lower the frequency"
         )
     return Binomial(int(size), 1.0 - (1.0 - chance) ** years)
 
 
-def _driven(source: From, passes: Term, context: Context, rate_factor: float) -> Term:
+def _driven(
+    scenario: Scenario, source: From, passes: Term, context: Context, rate_factor: float
+) -> Term:
     """Counts when a network says whether anything happens at all within the horizon.
 
     Given that the node happens, the number of events is Poisson conditioned on at least one, with
-    the rate that the node's own prior probability implies.
+    the rate that the node's own prior probability implies; exactly one where the book says
+    ``counts: at most one a year``.
     """
     if rate_factor != 1.0:
         raise AssessmentError(
-            "a control that is in place cannot be taken away from a frequency that a network gives: "
-            "put the control into the network as a node"
+            "a control that is in place cannot be taken away from a frequency that a network "
+            "gives: put the control into the network as a node"
+        )
+    if scenario.counts.law not in ("poisson", "bernoulli"):
+        raise AssessmentError(
+            f"`counts: {scenario.counts.law}` does not go with a frequency that a network gives: "
+            "use `counts: at most one a year`, or leave it out"
         )
     chance = context.drivers.horizon_probability(
         source.network, source.node, source.state, context.years
@@ -269,7 +305,10 @@ def _driven(source: From, passes: Term, context: Context, rate_factor: float) ->
     rate = -math.log1p(-prior)
 
     def law(years: float) -> CountLaw:
-        return ZeroModifiedPoisson(1.0 - (1.0 - chance) ** (years / context.years), rate * years)
+        some = 1.0 - (1.0 - chance) ** (years / context.years)
+        if scenario.counts.law == "bernoulli":
+            return Binomial(1, some)
+        return ZeroModifiedPoisson(some, rate * years)
 
     return Term(passes.beliefs, lambda theta: (law, passes.at(theta)))
 
@@ -277,8 +316,11 @@ def _driven(source: From, passes: Term, context: Context, rate_factor: float) ->
 def _rate(scenario: Scenario, leaf: Leaf, context: Context, path: str) -> Term:
     learned = context.learned(scenario.id, path)
     if learned is not None:
-        return Term((learned,), lambda theta: theta[0])
-    return _read(leaf.estimate.value, context, as_number=True)
+        return Term((learned,), lambda theta: theta[0], alone=True)
+    law = reading(leaf.estimate.value)
+    if law.alone is not None:
+        return Term((law.alone,), lambda theta: theta[0], alone=True)
+    return Term(law.beliefs, law.number)
 
 
 def _number(scenario: Scenario, factor: Any, context: Context, path: str) -> Term:
@@ -297,27 +339,53 @@ def _vulnerability(
         return _number(scenario, factor, context, "frequency.vulnerability")
     able = _scaled(_read(factor.threat_capability.estimate.value, context), capability)
     strong = _read(factor.resistance_strength.estimate.value, context)
-    return Term.joined((able, strong), overcome)
+    both = Term.joined((able, strong), overcome)
+    return both if both.beliefs else Term.fixed(both.at(()))
 
 
 def overcome(capability: Distribution, strength: Distribution) -> Any:
     """P(threat capability > resistance strength), integrated over strength (Open FAIR).
 
-    Gauss-Legendre in the quantile of strength: 256 nodes for numbers, 32 where the laws carry
-    arrays of drawn parameters (their error is far below the noise of the draws).
+    The integral over the quantile u of strength runs between the points where strength passes the
+    ends of capability: below them every attempt succeeds, above none. Gauss-Legendre panels shrink
+    towards both ends, where quantile functions are steep.
 
     Examples
     --------
     >>> from perilscope.engines.distributions import Uniform
-    >>> round(float(overcome(Uniform(0, 1), Uniform(0, 1))), 6)
+    >>> round(float(overcome(Uniform(0, 1), Uniform(0, 1))), 9)
     0.5
     """
-    drawn = np.ndim(capability.mean) > 0 or np.ndim(strength.mean) > 0
-    nodes, weights = np.polynomial.legendre.leggauss(32 if drawn else 256)
+    if np.ndim(capability.mean) > 0 or np.ndim(strength.mean) > 0:
+        return _overcome_drawn(capability, strength)
+    if isinstance(strength, Constant):
+        return 1.0 - float(capability.cdf(strength.value))
+    if isinstance(capability, Constant):  # an equal strength holds
+        return float(strength.cdf(math.nextafter(capability.value, -math.inf)))
+    low, high = (float(strength.cdf(end)) for end in capability.support)
+    nodes, weights = _panels()
+    u = low + (high - low) * nodes
+    beats = 1.0 - np.asarray(capability.cdf(strength.ppf(u)))
+    return min(max(low + (high - low) * float(np.sum(weights * beats)), 0.0), 1.0)
+
+
+def _overcome_drawn(capability: Distribution, strength: Distribution) -> Any:
+    """The same for laws with arrays of drawn parameters; its error is far below their noise."""
     total: Any = 0.0
+    nodes, weights = np.polynomial.legendre.leggauss(32)
     for u, w in zip((0.5 * (nodes + 1.0)).tolist(), (0.5 * weights).tolist(), strict=True):
         total = total + w * (1.0 - capability.cdf(strength.ppf(u)))
     return np.clip(total, 0.0, 1.0)
+
+
+@cache
+def _panels() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Nodes and weights on 0 to 1: 12 per panel, panels a quarter as wide at each step outwards."""
+    nodes, weights = np.polynomial.legendre.leggauss(12)
+    edges = np.concatenate([[0.0], 0.5 * 0.25 ** np.arange(24, -1, -1.0)])
+    edges = np.concatenate([edges, 1.0 - edges[-2::-1]])
+    width = np.diff(edges)[:, None]
+    return (edges[:-1, None] + width * 0.5 * (nodes + 1.0)).ravel(), (width * 0.5 * weights).ravel()
 
 
 # --- how much -------------------------------------------------------------------------------------
@@ -325,11 +393,12 @@ def overcome(capability: Distribution, strength: Distribution) -> Any:
 
 def _severity(scenario: Scenario, context: Context, cap: float, effect: Effect) -> Term:
     magnitude: Magnitude = scenario.magnitude
-    parts = [_scaled(_loss(magnitude.primary, context), effect.primary)]
+    price = _priced(scenario, context)
+    parts = [_scaled(_loss(magnitude.primary, context, price), effect.primary)]
     if magnitude.secondary is not None:
         path = "magnitude.secondary.probability"
         chance = _number(scenario, magnitude.secondary.probability, context, path)
-        size = _loss(magnitude.secondary.magnitude, context)
+        size = _loss(magnitude.secondary.magnitude, context, price)
         parts.append(
             Term.joined(
                 (
@@ -362,15 +431,28 @@ def _believed(law: Distribution) -> Term:
     return Term((law,), lambda theta: theta[0])
 
 
-def _loss(part: Leaf | Forms, context: Context) -> Term:
+def _priced(scenario: Scenario, context: Context) -> Callable[[str], float]:
+    """What one token taken costs us: its price, or of clients' tokens the part we must make good.
+
+    Magnitudes in money are what an event costs us and are taken as they stand.
+    """
+    share = context.valuation.liable(scenario.asset)
+
+    def price(unit: str) -> float:
+        return context.valuation.price(unit) * (1.0 if unit == context.book.currency else share)
+
+    return price
+
+
+def _loss(part: Leaf | Forms, context: Context, price: Callable[[str], float]) -> Term:
     if isinstance(part, Leaf):
-        return _read(part.estimate.value, context)
-    forms = [_read(leaf.estimate.value, context) for leaf in part.parts.values()]
+        return _read(part.estimate.value, context, price)
+    forms = [_read(leaf.estimate.value, context, price) for leaf in part.parts.values()]
     return Term.joined(forms, lambda *laws: laws[0] if len(laws) == 1 else Total(laws))
 
 
-def _read(quantity: Quantity, context: Context, *, as_number: bool = False) -> Term:
-    law = reading(quantity, price=context.valuation.price, worth=context.valuation.loss)
-    if as_number:
-        return Term(law.beliefs, lambda theta: law.value(theta).mean)
+def _read(
+    quantity: Quantity, context: Context, price: Callable[[str], float] | None = None
+) -> Term:
+    law = reading(quantity, price=price or context.valuation.price, worth=context.valuation.loss)
     return Term(law.beliefs, law.value)

@@ -256,17 +256,27 @@ def score(
     ------
     MisuseError
         A state that the factor does not have.
+
+    Examples
+    --------
+    >>> found = score(Protocol(id="protocol-x", audits=2, oracle="chainlink"))
+    >>> round(found.probability, 4), found.factors[0].name
+    (0.0325, 'audits')
     """
     told = declared(protocol, price)
     names = [factor.name for factor in FACTORS]
     more = {name: state for name, state in (evidence or {}).items() if name in names}
     seen = {t.name: t.state for t in told if t.state is not None} | more
     probability = elimination.marginal(network(), EXPLOITED, seen)["yes"]
-    values = {t.name: t.value for t in told} | {name: f"{more[name]} (evidence)" for name in more}
+    values = {t.name: t.value for t in told if t.state == seen.get(t.name)}
     effects = []
     for name, state in seen.items():
         without = chance({other: s for other, s in seen.items() if other != name})
-        effects.append(FactorEffect(name, values[name], state, probability - without))
+        effects.append(
+            FactorEffect(
+                name, values.get(name, f"{state} (evidence)"), state, probability - without
+            )
+        )
     effects.sort(key=lambda effect: -abs(effect.effect))
     readable = [factor.name for factor in FACTORS if factor.read is not None]
     missing = tuple(name for name in readable if name not in seen)

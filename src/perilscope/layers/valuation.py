@@ -10,10 +10,10 @@ belongs to clients, the share that we must make good.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from perilscope.beliefs.law import reading
+from perilscope.beliefs.law import Reading, point, reading
 from perilscope.book import Book, Estimate
 from perilscope.engines.quadrature import nodes
 from perilscope.errors import AssessmentError
@@ -71,7 +71,7 @@ class Valuation:
             return 1.0
         declared = self.book.tokens.get(token)
         if declared is not None and declared.price is not None:
-            return point(declared.price, self)
+            return _estimated(declared.price, self, "").mean
         if token in self.closes:
             return self.closes[token]
         known = ", ".join(sorted(self.closes)) or "none"
@@ -106,12 +106,16 @@ class Valuation:
 
     def loss(self, what: str) -> float:
         """Most that losing ``what`` can cost us: its worth, or the part we are liable for."""
-        worth = self.worth(what).mean
-        asset = self.book.assets.get(what)
-        if asset is not None and asset.belongs_to == "clients" and asset.liable is not None:
-            worth *= point_of(asset.liable)
+        worth = self.worth(what).mean * self.liable(what)
         ceiling = (self.ceilings or {}).get(what)
         return worth if ceiling is None else min(worth, ceiling)
+
+    def liable(self, what: str) -> float:
+        """Share of a loss of ``what`` that is ours to bear: 1, or of clients' things as declared."""
+        asset = self.book.assets.get(what)
+        if asset is None or asset.belongs_to != "clients" or asset.liable is None:
+            return 1.0
+        return point(asset.liable)
 
     def capped(self, ceilings: Mapping[str, float]) -> Valuation:
         """The same valuation with ceilings on what some things hold (a control's effect)."""
@@ -153,20 +157,9 @@ class Valuation:
         )
 
 
-def point_of(quantity: object) -> float:
-    """Mean of a quantity that needs no price: a share, a number."""
-    law = reading(quantity, as_belief=True)  # type: ignore[arg-type]
-    return float(_moments(law)[0])
-
-
-def point(estimate: Estimate, valuation: Valuation) -> float:
-    """Mean of an estimate in the reporting currency."""
-    return _estimated(estimate, valuation, "").mean
-
-
-def _moments(law: object) -> tuple[float, float, float]:
+def _moments(law: Reading) -> tuple[float, float, float]:
     """Mean and 90 % interval of a reading all of whose laws are beliefs."""
-    beliefs, value = law.beliefs, law.value  # type: ignore[attr-defined]
+    beliefs, value = law.beliefs, law.value
     if not beliefs:
         fixed = value(())
         return float(fixed.mean), float(fixed.ppf(0.05)), float(fixed.ppf(0.95))
@@ -213,6 +206,3 @@ def _sum(parts: list[Worth], basis: str, *, derived: bool = False) -> Worth:
 def _parts(parts: Mapping[str, Estimate], valuation: Valuation) -> Worth:
     worths = [_estimated(part, valuation, name) for name, part in parts.items()]
     return _sum(worths, "sum of " + ", ".join(parts))
-
-
-Price = Callable[[str], float]

@@ -97,9 +97,8 @@ def share_against(
     expected = declared * trials
     many = successes >= expected
     probability = math.fsum(w * binomial_tail(successes, trials, p, many) for w, p in shares)
-    head = (
-        f"of {trials} cases {expected:.3g} were expected to succeed and {_count(successes)} seen to"
-    )
+    cases = "1 case" if trials == 1 else f"{trials} cases"
+    head = f"of {cases} {expected:.3g} were expected to succeed and {_count(successes)} seen to"
     return Against(
         scenario, factor, declared, successes, expected, probability,
         _sentence(scenario, factor, text, head, many, successes, probability), trials=trials,
@@ -129,7 +128,7 @@ def _count(number: int) -> str:
 def _sentence(
     scenario: str, factor: str, text: str, head: str, many: bool, number: int, probability: float
 ) -> str:
-    name = factor.rsplit(".", 1)[-1].replace("_", " ")
+    name = "effect" if factor == "sure" else factor.rsplit(".", 1)[-1].replace("_", " ")
     as_seen = "As many or more" if many else ("None" if number == 0 else "As few or fewer")
     percent = "less than 0.1 %" if probability < 1e-3 else f"{100 * probability:.2g} %"
     return (

@@ -22,6 +22,7 @@ t move it by (k - m t)/(S+n).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -164,10 +165,13 @@ def learn(
     """
     seen = watch(book, incidents, trials, as_of)
     gathering = _Gathering(findings=list(seen.findings))
+    # What cannot be read here cannot be assessed either, and the assessment says why.
     for scenario in book.scenarios.values():
-        _scenario(scenario, seen, gathering)
+        with suppress(AssessmentError):
+            _scenario(scenario, seen, gathering)
     for control in book.controls.values():
-        _control(control, seen.trials.get(control.id, ()), gathering)
+        with suppress(AssessmentError):
+            _control(control, seen.trials.get(control.id, ()), gathering)
     return Learned(tuple(gathering.updates), tuple(gathering.against), tuple(gathering.findings))
 
 
@@ -211,11 +215,7 @@ def _rate(
             what = f"its incidents ({len(incidents)}) change nothing: a network gives its frequency"
             found.note(f"scenarios.{scenario.id}", what)
         return
-    try:
-        readings = [reading(leaf.estimate.value) for leaf in leaves]
-        points = _points(readings)
-    except AssessmentError:
-        return  # the scenario cannot be assessed, and whoever assesses it says why
+    readings = [reading(leaf.estimate.value) for leaf in leaves]
     text = " x ".join(written.spell(leaf.estimate.value) for leaf in leaves)
     prior = _named(leaves, readings, "gamma")
     if isinstance(prior, Gamma) and scenario.counts.law == "poisson":
@@ -227,7 +227,7 @@ def _rate(
             f"its frequency is not updated: a gamma belief learns from `counts: poisson`, not from "
             f"`counts: {scenario.counts.law}`",
         )
-    found.against.append(rate_against(scenario.id, path, text, points, counted, years))
+    found.against.append(rate_against(scenario.id, path, text, _points(readings), counted, years))
 
 
 def _gamma(
@@ -285,18 +285,14 @@ def _vulnerability(
         )
     cases = [(_label(i), int(i.outcome == "loss"), 1) for i in incidents]
     cases += [(_tested(t, "came through"), t.successes, t.trials) for t in trials]
-    try:
-        read = reading(factor.estimate.value)
-        points = _points([read])
-    except AssessmentError:
-        return
+    read = reading(factor.estimate.value)
     path, text = "frequency.vulnerability", written.spell(factor.estimate.value)
     prior = _named([factor], [read], "beta")
     if isinstance(prior, Beta):
         found.updates.append(_beta(scenario.id, path, prior, text, cases))
         return
     successes, total = sum(c[1] for c in cases), sum(c[2] for c in cases)
-    found.against.append(share_against(scenario.id, path, text, points, successes, total))
+    found.against.append(share_against(scenario.id, path, text, _points([read]), successes, total))
 
 
 def _beta(
@@ -341,10 +337,7 @@ def _control(control: Control, trials: Sequence[Trial], found: _Gathering) -> No
         )
         return
     by, sure = stated[0]
-    try:
-        prior = efficacy(by, sure)
-    except AssessmentError:
-        return
+    prior = efficacy(by, sure)
     text = written.spell(by) + (f", sure: {written.spell(sure)}" if sure is not None else "")
     cases = [(_tested(t, "held"), t.successes, t.trials) for t in trials]
     if isinstance(prior, Beta) and prior.support == (0.0, 1.0):

@@ -1,20 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a run says will happen, written down before it does.
 
-Counts of loss events come from their own exact law, month by month to the horizon; loss from the
-scenario's law of the whole horizon and of its quarters.
+Counts of loss events come from their own exact law at the quarters of the horizon; loss from the
+scenario's law at half of the horizon and at its end.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from perilscope.engines import quadrature
 from perilscope.engines.compound import Compound
-from perilscope.engines.distributions import Constant, Distribution
+from perilscope.engines.counts import CountLaw
 from perilscope.engines.register import Register
 
 LOW, HIGH = 0.05, 0.95
-STEPS = 4
+QUARTERS = (0.25, 0.5, 0.75, 1.0)
+MOST_EVENTS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -29,21 +34,65 @@ class Band:
 
 @dataclass(frozen=True)
 class Forecast:
-    """Events and loss of one scenario at the quarters of the horizon."""
+    """Events and loss of one scenario, at growing times since the forecast."""
 
     id: str
     events: tuple[Band, ...]
     loss: tuple[Band, ...]
 
 
-def forecast(line: Compound, cap: float | None) -> Forecast:
-    """The forecast of one line of loss."""
+def forecast(line: Compound, cap: float | None, whole: Band) -> Forecast:
+    """The forecast of one line of loss.
+
+    Parameters
+    ----------
+    cap : float or None
+        Of the holding that the line is part of.
+    whole : Band
+        Loss over the whole horizon, which the run has found already.
+    """
     caps = {line.group: cap} if line.group and cap is not None else {}
-    horizons = [line.years * (i + 1) / STEPS for i in range(STEPS)]
-    counting = _counting(line)
-    events = tuple(_band(replace(counting, years=years), {}) for years in horizons)
-    loss = tuple(_band(replace(line, years=years), caps) for years in horizons)
-    return Forecast(line.key, events, loss)
+    half = replace(line, years=line.years / 2.0)
+    law = Register([half], caps=caps).law()
+    loss = (Band(half.years, law.mean, law.var(LOW), law.var(HIGH)), whole)
+    return Forecast(line.key, tuple(events(line, line.years * q) for q in QUARTERS), loss)
+
+
+def events(line: Compound, years: float) -> Band:
+    """Law of the number of loss events: mean, and 5 and 95 % quantiles of the exact law.
+
+    The probabilities of the counts are the discrete Fourier transform of the generating function on
+    the unit circle, long enough that what wraps around is below 1e-12 or so.
+
+    Examples
+    --------
+    >>> from perilscope.engines.counts import Poisson
+    >>> from perilscope.engines.distributions import Constant
+    >>> line = Compound("theft", lambda theta, years: (Poisson(2.0 * years), Constant(1.0)))
+    >>> events(line, 1.0)
+    Band(years=1.0, mean=2.0, low=0.0, high=5.0)
+    """
+    beliefs = (*line.beliefs, line.keep)
+    laws: list[tuple[float, CountLaw]] = []
+    for weight, theta in quadrature.nodes(beliefs):
+        counts, loss = line.build(theta[:-1], years)
+        some = theta[-1] * (1.0 - float(loss.cdf(0.0)))
+        laws.append((weight, counts if some == 1.0 else counts.thin(some)))
+    mean = math.fsum(w * float(law.mean) for w, law in laws)
+    widest = max(float(law.mean) + 12.0 * math.sqrt(float(law.variance)) for _, law in laws)
+    points = 1 << max(6, math.ceil(math.log2(widest + 32.0)))
+    if points > MOST_EVENTS:
+        sd = math.sqrt(
+            math.fsum(w * (float(k.variance) + float(k.mean) ** 2) for w, k in laws) - mean**2
+        )
+        return Band(years, mean, max(mean - 1.645 * sd, 0.0), mean + 1.645 * sd)
+    circle = np.exp(-2j * np.pi * np.arange(points) / points)
+    transform = np.zeros(points, dtype=complex)
+    for weight, law in laws:
+        transform += weight * law.pgf(circle)
+    below = np.cumsum(np.fft.ifft(transform).real)
+    low, high = (float(np.searchsorted(below, level - 1e-12)) for level in (LOW, HIGH))
+    return Band(years, mean, low, high)
 
 
 def at(bands: tuple[Band, ...], years: float) -> Band:
@@ -62,18 +111,3 @@ def at(bands: tuple[Band, ...], years: float) -> Band:
             return Band(years, mean, before.low, band.high)
         before = band
     return replace(bands[-1], years=years)
-
-
-def _band(line: Compound, caps: dict[str, float]) -> Band:
-    law = Register([line], caps=caps).law()
-    return Band(line.years, law.mean, law.var(LOW), law.var(HIGH))
-
-
-def _counting(line: Compound) -> Compound:
-    """The line that counts its events instead of adding their losses."""
-
-    def build(theta: tuple[float, ...], years: float) -> tuple[object, Distribution]:
-        counts, _ = line.build(theta, years)
-        return counts, Constant(1.0)
-
-    return replace(line, build=build, group="", scale=Constant(1.0))  # type: ignore[arg-type]

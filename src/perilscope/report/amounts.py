@@ -72,8 +72,10 @@ def share(value: float | None) -> str:
     """
     if value is None:
         return ABSENT
-    if 0 < value < 0.005:
+    if 0 < value <= 0.005:
         return "<1 %"
+    if -0.005 <= value < 0:
+        return "0 %"
     if 0.995 <= value < 1:
         return ">99 %"
     return f"{value * 100:,.0f} %"
@@ -168,6 +170,17 @@ def relative(value: float | None) -> str:
         return "<0.00001 %"
     percent = float(f"{100 * value:.{2 if value >= 0.01 else 1}g}")
     return f"{percent:.5f}".rstrip("0").rstrip(".") + " %"
+
+
+def points(value: float | None) -> str:
+    """Return a change of a probability in percentage points.
+
+    Examples
+    --------
+    >>> points(-0.009026), points(0.0006), points(0.12)
+    ('-0.9 points', '+0.06 points', '+12 points')
+    """
+    return ABSENT if value is None else f"{100 * value:+.2g} points"
 
 
 def level(key: str) -> str:

@@ -7,6 +7,8 @@ imported only when a chart is drawn.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -36,12 +38,23 @@ def svg(spec: Spec) -> str:
     Returns
     -------
     str
-        ``<svg ...>...</svg>`` without scripts, ids or references to anything outside.
+        ``<svg ...>...</svg>`` without scripts or references to anything outside; its clip ids
+        are its own.
     """
     import vl_convert
 
     drawn: str = vl_convert.vegalite_to_svg(spec, allowed_base_urls=[], show_warnings=False)
-    return drawn.replace(' xmlns:xlink="http://www.w3.org/1999/xlink"', "", 1)
+    drawn = drawn.replace(' xmlns:xlink="http://www.w3.org/1999/xlink"', "", 1)
+    # Clip ids count up through the life of the process: they are named again by what is drawn,
+    # which gives the same bytes each time and keeps two charts of one page apart.
+    own = "c" + hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:10]
+    names: dict[str, str] = {}
+
+    def renamed(found: re.Match[str]) -> str:
+        return found[1] + names.setdefault(found[2], f"{own}-{len(names) + 1}")
+
+    within = re.compile(r"""((?:url\(#|id="))(clip\d+)(?=[)"])""")
+    return re.sub(r"<[^<>]*>", lambda tag: within.sub(renamed, tag[0]), drawn)
 
 
 def _base(height: int | dict[str, int]) -> Spec:
@@ -112,7 +125,7 @@ def _edges(
         if loss > 0 and chance <= 0.95 * max((each[1] for each in curve), default=1.0)
     ]
     low = max(min(telling or losses or [high]), high / 1e5)
-    return _round(low, down=True), _round(high * 1.05, down=False)
+    return _round(low * 0.7, down=True), _round(high * 1.05, down=False)
 
 
 def _round(value: float, *, down: bool) -> float:

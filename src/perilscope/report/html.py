@@ -20,6 +20,7 @@ from markupsafe import Markup
 from perilscope.report import amounts, charts, network_drawing, register, words
 from perilscope.report.names import cleaned
 
+_HONEST = 34
 LEVELS = ("0.95", "0.975", "0.99", "0.999")
 
 
@@ -49,6 +50,7 @@ def _page(document: Mapping[str, Any], *, strict: bool) -> str:
         css=Markup(css),  # noqa: S704  our own style sheet
         csp=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
         charts=_charts(run),
+        shaded=bool(charts.appetite(run)),
         drawings=_drawings(run),
         register=register.rows(run),
         register_columns=register.COLUMNS,
@@ -56,6 +58,14 @@ def _page(document: Mapping[str, Any], *, strict: bool) -> str:
         layers=_layers(run),
         ranked=sorted(run["scenarios"], key=lambda each: each["rank"]),
         worst=_worst_check(run),
+        grades=_grades(run),
+        market_methods=_methods(run),
+        market_levels=_market_levels(run),
+        means_known=any(
+            factor.get("mean") is not None
+            for each in run["scenarios"]
+            for factor in each.get("factors", [])
+        ),
         broken=[limit for limit in run.get("limits", []) if limit["breached"]],
     )
     return "\n".join(line for line in page.split("\n") if line.strip()) + "\n"
@@ -87,6 +97,7 @@ def _environment(strict: bool) -> Environment:
         "gain": amounts.gain,
         "number": amounts.number,
         "relative": amounts.relative,
+        "points": amounts.points,
         "period": amounts.horizon,
         "factor": words.factor,
         "question": words.question,
@@ -94,9 +105,19 @@ def _environment(strict: bool) -> Environment:
     }
     for name, function in spell.items():
         environment.filters[name] = _defined(function)
-    environment.filters |= {"one_in": amounts.one_in, "level": amounts.level, "term": words.term}
+    environment.filters |= {
+        "one_in": amounts.one_in,
+        "level": amounts.level,
+        "term": words.term,
+        "long": _long,
+    }
     environment.globals["meanings"] = words.MEANINGS
     return environment
+
+
+def _long(value: Any) -> bool:
+    """Whether a text holds a word longer than any honest one."""
+    return any(len(word) > _HONEST for word in str(value).split())
 
 
 def _defined(function: Any) -> Any:
@@ -124,14 +145,45 @@ def _charts(run: Mapping[str, Any]) -> dict[str, Markup]:
 
 
 def _drawings(run: Mapping[str, Any]) -> dict[str, Markup]:
-    """Draw the declared networks; a protocol's built-in one has its table instead."""
+    """Draw the declared networks, and a protocol's own one where it drives a scenario.
+
+    The other protocols' networks are alike and say no more than the table of protocols.
+    """
     details = run.get("network_details", {})
     protocols = {each["id"] for each in run.get("protocols", [])}
+
+    def wanted(name: str) -> bool:
+        return name not in protocols or bool(details.get(name, {}).get("drives"))
+
     return {
         name: Markup(network_drawing.draw(nodes, details.get(name)))  # noqa: S704
         for name, nodes in run.get("networks", {}).items()
-        if nodes and (name in details or name not in protocols)
+        if nodes and wanted(name)
     }
+
+
+def _methods(run: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, Any]]]]:
+    """Return the market's methods, simple ones first, each with its days in order."""
+    order = ("historical", "normal", "student-t", "hybrid")
+    methods = run.get("market", {}).get("methods", {})
+    names = sorted(methods, key=lambda name: order.index(name) if name in order else len(order))
+    return [(name, sorted(methods[name].items(), key=lambda item: int(item[0]))) for name in names]
+
+
+def _market_levels(run: Mapping[str, Any]) -> list[str]:
+    """Return the levels at which any method has figures, the mildest first."""
+    found = {level for _, days in _methods(run) for _, figures in days for level in figures}
+    return sorted(found, key=float)
+
+
+def _grades(run: Mapping[str, Any]) -> list[str]:
+    """Return the grades in use, the best first."""
+    used = [*run.get("grades", {}).get("ale", {}), *run.get("grades", {}).get("tail", {})]
+    best = ("own data", "expert", "industry", "guess")
+    return [
+        *(each for each in best if each in used),
+        *dict.fromkeys(each for each in used if each not in best),
+    ]
 
 
 def _layers(run: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:

@@ -16,6 +16,8 @@ from perilscope.report.columns import Cell, Column, figures, words
 
 DECIDES = 0.25
 """A scenario with at least this share of the bad year is marked."""
+MATTERS = 0.1
+"""One with at least this share is shown before others that are larger on average."""
 _MARK = "<<"
 Row = list[Cell]
 
@@ -59,26 +61,35 @@ class Listing:
         return [*(self.rows[place] for place in kept), self.rest(left)]
 
 
-def scenarios(run: Mapping[str, Any]) -> Listing:
-    """Return the register by its average, with each share of the bad year beside it."""
+def scenarios(run: Mapping[str, Any], *, narrow: bool = False) -> Listing:
+    """Return the register by its average, with each share of the bad year beside it.
+
+    On a narrow screen the header takes two lines.
+    """
+    title, average, bad = ("Where it comes from",), ("share of average",), ("of 1-in-100 year",)
+    if narrow:
+        title, average, bad = (*title, ""), ("share of", "average"), ("of 1-in-", "100 year")
     entries = sorted(run["scenarios"], key=lambda each: each["rank"])
     currency = run["currency"]
     columns = (
-        Column(("Where it comes from", ""), right=False, least=14, most=32),
-        Column(("", "happens"), right=False, least=16, most=16),
-        figures("", "per year"),
-        figures("share of", "the average"),
-        figures("share of a", "1-in-100 year"),
-        Column(("", ""), right=False),
+        Column(title, right=False, least=14, most=32),
+        Column(("happens",), right=False, least=16, most=16),
+        figures("per year"),
+        figures(*average),
+        figures(*bad),
+        Column((), right=False),
         words("rests on", 8, 40),
     )
     rows = [_scenario(each, currency) for each in entries]
-    must = [place for place, each in enumerate(entries) if each["share_of_tail"] >= DECIDES]
+    must = [place for place, each in enumerate(entries) if each["share_of_tail"] >= MATTERS]
 
     def rest(left: Sequence[int]) -> Row:
         some = [entries[place] for place in left]
+        # They are smaller unless a rarer one that decides a bad year was kept before them.
+        last = len(left) == len(entries) - left[0]
+        kind = "others" if not last else "smaller one" if len(some) == 1 else "smaller ones"
         return [
-            (f"   and {len(some)} smaller one{'' if len(some) == 1 else 's'}", "dim"),
+            (f"   and {len(some)} {kind}", "dim"),
             ("", ""),
             (amounts.money(sum(each["ale"] for each in some), currency), "dim"),
             (amounts.share(sum(each["share_of_ale"] for each in some)), "dim"),
@@ -168,7 +179,7 @@ def limits(run: Mapping[str, Any]) -> Listing:
         return [(text, "bold red" if broken else "dim"), *([("", "")] * (len(columns) - 1))]
 
     must = frozenset(place for place, each in enumerate(entries) if each["breached"])
-    return Listing(columns, tuple(rows), must, rest, least=4)
+    return Listing(columns, tuple(rows), must, rest, least=min(max(3, len(must) + 1), 6))
 
 
 def _limit(each: Mapping[str, Any], currency: str) -> Row:

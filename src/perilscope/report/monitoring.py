@@ -69,7 +69,8 @@ def _limits(shown: Mapping[str, Any]) -> Iterator[Text]:
         spell = money if limit["unit"] == "money" else lambda value, _currency: probability(value)
         value, allowed = (spell(limit[k], shown["currency"]) for k in ("value", "limit"))
         yield Text(
-            f"  {limit['state']:<8} {limit['measure']}: {value} against {allowed}   {limit['owner']}",
+            f"  {limit['state']:<8} {limit['measure']}: {value} against {allowed}"
+            f"   {limit['owner']}",
             style="red" if limit["state"] == "breached" else "yellow",
         )
 

@@ -56,11 +56,14 @@ def visible(text: str) -> str:
 
 
 def cleaned(value: Any) -> Any:
-    """Return a copy of a JSON-like value with every text in it, keys too, made visible."""
+    """Return a copy of a JSON-like value with every text in it, keys too, made visible.
+
+    Keys are sorted, so that a run is drawn the same before it is written and after it is read.
+    """
     if isinstance(value, str):
         return visible(value)
     if isinstance(value, Mapping):
-        return {visible(str(key)): cleaned(each) for key, each in value.items()}
+        return {visible(str(key)): cleaned(value[key]) for key in sorted(value)}
     if isinstance(value, Sequence):
         return [cleaned(each) for each in value]
     return value

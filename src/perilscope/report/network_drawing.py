@@ -17,8 +17,8 @@ from perilscope.report import amounts, palette
 from perilscope.report.layered import arrange, places
 from perilscope.report.names import cleaned, shortened
 
-_WIDE = 190
-_BETWEEN = 70
+_WIDE = 210
+_BETWEEN = 64
 _ROW = 19
 _HEAD = 28
 _FOOT = 7
@@ -89,13 +89,19 @@ def _boxes(
     given = {name.rpartition(".")[2]: state for name, state in detail.get("evidence", {}).items()}
     boxes: dict[str, Box] = {}
     parents: dict[str, list[str]] = {}
-    for name, states in marginals.items():
+    for name in (*(each for each in declared if each in marginals), *marginals):
+        if name in boxes:
+            continue
         node = declared.get(name, {})
-        rows = tuple(states.items())
+        order = [each for each in node.get("states", []) if each in marginals[name]]
+        states = {each: marginals[name][each] for each in (*order, *marginals[name])}
+        known = given.get(name) or node.get("observed") or ""
+        # Of a node whose state is known, the other states say nothing.
+        rows = ((known, states[known]),) if known in states else tuple(states.items())
         if len(rows) > _MOST_STATES:
             rest = sum(chance for _, chance in rows[_MOST_STATES - 1 :])
             rows = (*rows[: _MOST_STATES - 1], (f"{len(rows) - _MOST_STATES + 1} others", rest))
-        boxes[name] = Box(name, rows, given.get(name) or node.get("observed") or "")
+        boxes[name] = Box(name, rows, known)
         parents[name] = list(node.get("parents", []))
     for drive in detail.get("drives", []):
         # A scenario and a node may share a name: the colon cannot stand in an id.
@@ -141,7 +147,7 @@ def _box(box: Box, x: float, middle: float) -> str:
     parts = [
         f'<rect x="{_n(x)}" y="{_n(y)}" width="{_WIDE}" height="{_n(box.height)}" '
         f'rx="{_n(radius)}" fill="{fill}" stroke="{edge}" stroke-width="{thick}"/>',
-        _text(x + (14 if box.effect else 10), y + 19, shortened(title, 26), bold=not box.effect),
+        _text(x + (14 if box.effect else 10), y + 19, shortened(title, 28), bold=not box.effect),
     ]
     if box.given:
         parts.append(_text(x + _WIDE - 9, y + 19, "given", colour=palette.GIVEN, end=True))
@@ -152,14 +158,14 @@ def _box(box: Box, x: float, middle: float) -> str:
 
 def _state(x: float, y: float, state: str, chance: float, *, given: bool) -> str:
     """One state: its name, a bar, its probability."""
-    full = 60
+    full = 54
     colour = palette.GIVEN if given else palette.AVERAGE
     long = max(0.0, min(1.0, chance)) * full
     track = (
-        f'<rect x="{_n(x + 72)}" y="{_n(y + 3)}" width="{full}" height="9" fill="{palette.LINE}"/>'
+        f'<rect x="{_n(x + 90)}" y="{_n(y + 3)}" width="{full}" height="9" fill="{palette.LINE}"/>'
     )
-    bar = f'<rect x="{_n(x + 72)}" y="{_n(y + 3)}" width="{_n(long)}" height="9" fill="{colour}"/>'
-    name = _text(x + 10, y + 12, shortened(state, 10), colour=palette.QUIET)
+    bar = f'<rect x="{_n(x + 90)}" y="{_n(y + 3)}" width="{_n(long)}" height="9" fill="{colour}"/>'
+    name = _text(x + 10, y + 12, shortened(state, 13), colour=palette.QUIET)
     return name + track + bar + _text(x + _WIDE - 8, y + 12, amounts.probability(chance), end=True)
 
 

@@ -12,6 +12,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -23,6 +24,8 @@ from perilscope.report.words import question
 
 WIDTH = 110
 HEIGHT = 40
+_SAID = 4
+"""Most lines for the sentences under the register; one that does not fit is left to the report."""
 Document = Mapping[str, Any]
 
 
@@ -104,7 +107,7 @@ def summary(
     head = [*_head(run, width), Text(), *_costs(run, width)]
     said = _sentences(run, width)
     foot = [*_market(run, width), *_trust(run, width), *_next(run, width, report, book, out)]
-    every = (lists.scenarios(run), lists.controls(run), lists.limits(run))
+    every = (lists.scenarios(run, narrow=width < 104), lists.controls(run), lists.limits(run))
     shown = [each for each in every if each.rows]
     fixed = len(head) + len(said) + len(foot) + 1 + sum(1 + each.header_lines for each in shown)
     given = allot(
@@ -123,7 +126,7 @@ def _head(run: Document, width: int) -> list[Text]:
     limits = run.get("limits", [])
     broken = sum(1 for limit in limits if limit["breached"])
     parts = [
-        (str(book["name"]), "bold"),
+        (str(book["name"] or "Risk book"), "bold"),
         (f"as of {run['as_of']}", ""),
         (f"next {amounts.horizon(run['horizon_years'])}", ""),
         (str(run["currency"]), ""),
@@ -135,11 +138,15 @@ def _head(run: Document, width: int) -> list[Text]:
         kept = f"{len(limits)} of {len(limits)} limits kept" if limits else "no limits declared"
         parts.append((kept, "green" if limits else "dim"))
     rest = sum(len(text) + 3 for text, _ in parts[1:])
-    name = shortened(parts[0][0], max(width - rest - 1, 12))
-    line = Text(" ", no_wrap=True, overflow="ignore").append(name, "bold")
+    room = max(width - rest - 1, 28)
+    name = shortened(parts[0][0], room)
+    lines = [Text(" ", no_wrap=True, overflow="ignore").append(name, "bold")]
     for text, style in parts[1:]:
-        line.append("   ").append(text, style)
-    return [line]
+        if cell_len(lines[-1].plain) + 3 + len(text) > width:
+            lines.append(Text("  ", no_wrap=True, overflow="ignore").append(text, style))
+        else:
+            lines[-1].append("   ").append(text, style)
+    return lines
 
 
 def _costs(run: Document, width: int) -> list[Text]:
@@ -209,9 +216,12 @@ def _caveats(run: Document) -> list[tuple[str, str]]:
 
 def _sentences(run: Document, width: int) -> list[Text]:
     lines: list[Text] = []
-    for sentence in run.get("sentences", [])[:3]:
-        lines += wrapped(sentence, width, 2, style="italic", indent="   ")
-    return lines[:3]
+    for sentence in run.get("sentences", []):
+        room = _SAID - len(lines)
+        fit = wrapped(sentence, width, 9, style="italic", indent="   ")
+        if room > 0 and (len(fit) <= room or not lines):
+            lines += wrapped(sentence, width, room, style="italic", indent="   ")
+    return lines
 
 
 def _market(run: Document, width: int) -> list[Text]:
@@ -232,7 +242,7 @@ def _market(run: Document, width: int) -> list[Text]:
         lines += _labelled("", lifts[0], width, 1)
     span = f"{method}, {market['days_used']:,} days to {market['last']}"
     note = f"; {market['note']}" if market.get("note") else ""
-    return lines + _labelled("", span + note, width, 2, style="dim")
+    return lines + _labelled("", span + note, width, 1, style="dim")
 
 
 def _figure(days: str, figure: Document, currency: str, *, first: bool) -> str:
@@ -249,16 +259,15 @@ def _lift(name: str, each: Document, currency: str) -> str:
     level = f"{each['days']}-day CVaR {amounts.level(each['level'])}" if "level" in each else "CVaR"
     chance = amounts.chance(each["probability_horizon"])
     return (
-        f"de-peg risk ({name}, {chance}) adds {amounts.money(extra, currency)} to {level}: "
-        f"{amounts.money(each['cvar_without'], currency)} becomes "
-        f"{amounts.money(each['cvar_with'], currency)}"
+        f"de-peg risk ({name}, {chance}) adds {amounts.money(extra, currency)} to a {level} of "
+        f"{amounts.money(each['cvar_without'], currency)}"
     )
 
 
 def _trust(run: Document, width: int) -> list[Text]:
     tail = [item for item in run.get("grades", {}).get("tail", {}).items() if item[1] > 0]
     tail.sort(key=lambda item: -item[1])
-    parts = [f"{amounts.share(part)} {grade or 'ungraded'}" for grade, part in tail]
+    parts = [f"{amounts.share(part)} {grade or 'not stated'}" for grade, part in tail]
     text = f"the 1-in-100 figure rests on {', '.join(parts)}." if parts else ""
     asks: dict[str, list[str]] = {}
     for each in run.get("improve", [])[:4]:

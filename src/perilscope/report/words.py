@@ -120,11 +120,14 @@ def factor(path: str) -> str:
     ('frequency', 'contact frequency')
     >>> factor("magnitude.secondary.probability"), factor("magnitude.primary.response")
     ('secondary loss: probability', 'primary loss: response')
+    >>> factor("magnitude.secondary.magnitude.reputation"), factor("magnitude.secondary.magnitude")
+    ('secondary loss: reputation', 'secondary loss')
     """
     parts = [part for part in path.split(".") if part not in ("value", "estimate")]
     words = [_FACTORS.get(part, part.replace("_", " ")) for part in parts]
     if len(parts) > 1 and parts[0] == "magnitude":
-        return "magnitude" if parts == ["magnitude", "primary"] else ": ".join(words[1:])
+        kept = [word for word in words[1:] if word != "magnitude"]
+        return "magnitude" if kept == ["primary loss"] else ": ".join(kept)
     return words[-1] if words else path
 
 

@@ -15,7 +15,7 @@ RUN_FILE = "run.json"
 
 
 def to_json(document: dict[str, Any]) -> str:
-    """The one spelling of a document: sorted keys, shortest numbers, no NaN, newline at the end.
+    r"""The one spelling of a document: sorted keys, shortest numbers, no NaN, newline at the end.
 
     Raises
     ------
@@ -25,7 +25,7 @@ def to_json(document: dict[str, Any]) -> str:
     Examples
     --------
     >>> to_json({"b": 1.5, "a": [1, 2]})
-    '{\\n "a": [\\n  1,\\n  2\\n ],\\n "b": 1.5\\n}\\n'
+    '{\n "a": [\n  1,\n  2\n ],\n "b": 1.5\n}\n'
     """
     try:
         return (
@@ -74,7 +74,8 @@ def read_run(path: Path) -> dict[str, Any]:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise StoreError(
-            f"no run at {path}: give the folder that `perilscope run --out` wrote (it holds {RUN_FILE})"
+            f"no run at {path}: give the folder that `perilscope run --out` wrote, "
+            f"which holds {RUN_FILE}"
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise StoreError(f"cannot read {file}: {error}") from error

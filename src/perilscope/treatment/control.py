@@ -177,7 +177,7 @@ def _effects(control: Control, scenario: str, context: Context) -> list[tuple[st
 
 
 def _joined(effects: Sequence[tuple[str, Distribution]]) -> Effect:
-    """Several cuts of one scenario as one effect; two beliefs about one factor multiply as means."""
+    """Several cuts of one scenario as one effect; beliefs about one factor multiply as means."""
     effect = Effect()
     for factor, survives in effects:
         name = SHARES[factor]
@@ -201,7 +201,7 @@ def _without(
         share = float(survives.mean)
         if share <= 0.0:
             raise AssessmentError(
-                "a control that is in place and stops everything leaves no trace of the loss without it"
+                "a control in place that stops everything leaves no trace of the loss without it"
             )
         if SHARES[factor] == "keep":
             effect = replace(effect, rate_factor=effect.rate_factor / share)

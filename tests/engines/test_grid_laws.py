@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What stands on a grid keeps its mean, and transforms come back."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perilscope.engines.distributions import (
+    Capped,
+    Constant,
+    Discrete,
+    Exponential,
+    Lognormal,
+    Mixture,
+    Pareto,
+    Scaled,
+    Sometimes,
+)
+from perilscope.engines.grid import Grid, atoms, clamp, limited, place, spread, unit
+
+
+@given(st.floats(0.1, 50.0), st.floats(0.01, 3.0))
+def test_spreading_keeps_every_limited_mean(mean: float, step: float) -> None:
+    law, grid = Exponential(mean), Grid(step, 256)
+    level = limited(law, grid)
+    mass = spread(level, step)
+    places = grid.places
+    for k in (1, 7, 100, 255):
+        x = k * step
+        on_grid = float(np.sum(np.minimum(places, x) * mass)) + x * (1.0 - float(mass.sum()))
+        exact = mean * -math.expm1(-x / mean)
+        assert math.isclose(on_grid, exact, rel_tol=1e-9, abs_tol=1e-12)
+
+
+def test_points_outside_the_support_are_not_asked_for() -> None:
+    grid = Grid(1.0, 16)
+    level = limited(Constant(3.5), grid)
+    assert level.tolist() == [0.0, 1.0, 2.0, 3.0] + [3.5] * 13
+    heavy = limited(Pareto(0.9, 2.0), grid)
+    assert np.isfinite(heavy).all()
+    assert heavy[:3].tolist() == [0.0, 1.0, 2.0]
+
+
+@given(st.lists(st.floats(0.0, 1.0), min_size=16, max_size=16), st.floats(0.0, 12.0))
+def test_transforms_come_back(values: list[float], tilt: float) -> None:
+    grid = Grid(1.0, 16, tilt)
+    assert np.allclose(grid.back(grid.forward(np.array(values))), values, atol=1e-9)
+
+
+@given(st.floats(0.0, 14.9), st.lists(st.floats(0.01, 1.0), min_size=16, max_size=16))
+def test_clamping_keeps_the_mean_of_the_smaller(cap: float, weights: list[float]) -> None:
+    grid = Grid(1.0, 16)
+    mass = np.array(weights) / sum(weights)
+    held = clamp(mass, cap, grid)
+    expected = float(np.sum(np.minimum(grid.places, cap) * mass))
+    assert math.isclose(float(held.sum()), 1.0, rel_tol=1e-12)
+    assert math.isclose(float((held * grid.places).sum()), expected, rel_tol=1e-9, abs_tol=1e-12)
+
+
+def test_atoms_of_composed_laws() -> None:
+    two = Discrete((2.0, 1.0), (0.5, 0.5))
+    assert atoms(two) == ((1.0, 0.5), (2.0, 0.5))
+    assert atoms(Scaled(two, 0.5)) == ((0.5, 0.5), (1.0, 0.5))
+    assert atoms(Capped(two, 1.5)) == ((1.0, 0.5), (1.5, 0.5))
+    assert atoms(Sometimes(0.25, Constant(4.0))) == ((0.0, 0.75), (4.0, 0.25))
+    assert atoms(Mixture((0.5, 0.5), (Constant(1.0), two))) == ((1.0, 0.75), (2.0, 0.25))
+    assert atoms(Lognormal(0.0, 1.0)) is None
+    assert atoms(Mixture((0.5, 0.5), (Constant(1.0), Exponential(1.0)))) is None
+
+
+def test_unit_of_decimal_amounts() -> None:
+    assert unit([0.1, 0.25]) == 0.05
+    assert unit([300_000.0, 1_000_000.0]) == 100_000.0
+    assert unit([0.0]) is None
+
+
+def test_atoms_split_between_neighbours() -> None:
+    mass = place([(2.25, 1.0), (15.0, 0.5), (99.0, 0.1)], Grid(1.0, 16))
+    assert mass[2] == 0.75
+    assert mass[3] == 0.25
+    assert mass[15] == 0.5
