@@ -53,7 +53,9 @@ def test_averages_add_up(exact: dict[str, Any]) -> None:
     assert whole == pytest.approx(total, rel=1e-3)
     assert math.fsum(s["share_of_tail"] for s in exact["scenarios"]) == pytest.approx(1, abs=1e-6)
     layers = exact["layers"]
-    assert layers["operational"]["ale"] + layers["protocol"]["ale"] == pytest.approx(whole, rel=1e-6)
+    assert layers["operational"]["ale"] + layers["protocol"]["ale"] == pytest.approx(
+        whole, rel=1e-6
+    )
 
 
 def test_simulation_agrees_within_four_standard_errors(both: dict[str, Any]) -> None:

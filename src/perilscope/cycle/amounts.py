@@ -72,8 +72,10 @@ def share(value: float | None) -> str:
     """
     if value is None:
         return ABSENT
-    if 0 < value < 0.005:
+    if 0 < value <= 0.005:
         return "<1 %"
+    if -0.005 <= value < 0:
+        return "0 %"
     if 0.995 <= value < 1:
         return ">99 %"
     return f"{value * 100:,.0f} %"
@@ -152,6 +154,44 @@ def number(value: float | None) -> str:
     if value is None:
         return ABSENT
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def relative(value: float | None) -> str:
+    """Return a relative error in percent, no finer than anybody needs.
+
+    Examples
+    --------
+    >>> relative(0.012), relative(4e-7), relative(3e-12), relative(0)
+    ('1.2 %', '0.00004 %', '<0.00001 %', '0 %')
+    """
+    if value is None:
+        return ABSENT
+    if 0 < value < 1e-7:
+        return "<0.00001 %"
+    percent = float(f"{100 * value:.{2 if value >= 0.01 else 1}g}")
+    return f"{percent:.5f}".rstrip("0").rstrip(".") + " %"
+
+
+def points(value: float | None) -> str:
+    """Return a change of a probability in percentage points.
+
+    Examples
+    --------
+    >>> points(-0.009026), points(0.0006), points(0.12)
+    ('-0.9 points', '+0.06 points', '+12 points')
+    """
+    return ABSENT if value is None else f"{100 * value:+.2g} points"
+
+
+def level(key: str) -> str:
+    """Return the key of a level in percent.
+
+    Examples
+    --------
+    >>> level("0.975"), level("0.999")
+    ('97.5 %', '99.9 %')
+    """
+    return f"{float(key) * 100:g} %"
 
 
 def gain(value: float | None) -> str:

@@ -73,6 +73,7 @@ class Result:
     drivers: Drivers
     prior: Drivers
     protocols: tuple[ProtocolScore, ...]
+    valuation: Valuation
     inventory: Mapping[str, Worth]
     valued: tuple[Valued, ...]
     learned: Learned
@@ -188,6 +189,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         drivers=drivers,
         prior=prior,
         protocols=scores,
+        valuation=valuation,
         inventory=inventory,
         valued=valued,
         learned=learned,

@@ -12,7 +12,7 @@ import numpy as np
 import scipy
 
 import perilscope
-from perilscope.beliefs.law import point
+from perilscope.beliefs.law import point, reading
 from perilscope.book import content_hash
 from perilscope.book.quantity import spell
 from perilscope.cycle import grades, sentences
@@ -21,6 +21,7 @@ from perilscope.cycle.assess import Law, Result
 from perilscope.cycle.settings import LEVELS
 from perilscope.engines.draws import Draws
 from perilscope.layers import enterprise, operational
+from perilscope.layers.valuation import Valuation
 
 FORMAT = 1
 TAIL = "0.99"
@@ -119,7 +120,7 @@ def _scenarios(result: Result) -> list[Document]:
 def _declared(result: Result, key: str) -> Document:
     scenario = result.book.scenarios[key]
     events, size = result.events[key]
-    factors = [_factor(path, estimate) for path, estimate in scenario.estimates()]
+    factors = [_factor(path, estimate, result.valuation) for path, estimate in scenario.estimates()]
     magnitudes = [f for f in factors if f["path"].startswith("magnitude")]
     driven = [f"{d.network}.{d.node}" for d in operational.drivers_of(scenario)]
     frequencies = [f["text"] for f in factors if f["path"].startswith("frequency")]
@@ -142,10 +143,14 @@ def _declared(result: Result, key: str) -> Document:
     }
 
 
-def _factor(path: str, estimate: Any) -> Document:
+def _factor(path: str, estimate: Any, valuation: Valuation) -> Document:
+    law = reading(estimate.value, price=valuation.price, worth=valuation.loss)
+    mean = law.mean
     return {
         "path": path,
         "text": spell(estimate.value),
+        "mean": mean if math.isfinite(mean) else None,
+        "uncertain": bool(law.beliefs),
         "source": estimate.source or "",
         "by": estimate.by or "",
         "on": estimate.on.isoformat() if estimate.on else "",
@@ -239,6 +244,8 @@ def _market(result: Result) -> Document:
                 "state": d.state,
                 "probability_period": d.probability_period,
                 "probability_horizon": d.probability_horizon,
+                "days": d.days,
+                "level": d.level,
                 "cvar_without": d.cvar_without,
                 "cvar_with": d.cvar_with,
             }
@@ -370,6 +377,8 @@ def _does(control: Any) -> str:
 
 def _limit(standing: Any) -> Document:
     names = (
+        "kind",
+        "amount",
         "measure",
         "limit",
         "value",
@@ -381,7 +390,8 @@ def _limit(standing: Any) -> Document:
         "subject",
         "unit",
     )
-    return {name: getattr(standing, name) for name in names}
+    row = {name: getattr(standing, name) for name in names}
+    return {name: value for name, value in row.items() if value is not None}
 
 
 def _inventory(result: Result) -> list[Document]:

@@ -16,16 +16,11 @@ MATERIAL = 0.02
 """Scenarios below this share of the average are not compared in words."""
 
 
-def name(row: Row) -> str:
-    """The words for a scenario: its declared name, or its id with spaces."""
-    return str(row["name"] or row["id"].replace("-", " "))
-
-
 def scenario(row: Row, currency: str) -> str:
     """One scenario in one sentence."""
     happens, size = row["happens"], row["magnitude"]["mean"]
     if happens["per_year"] == 0.0:
-        return f"{_start(name(row))} cannot happen under what is declared and observed."
+        return f"{row['id']} cannot happen under what is declared and observed."
     bad = row["var"]["0.99"]
     tail = (
         f"1 year in 100 costs more than {money(bad, currency)}"
@@ -33,7 +28,7 @@ def scenario(row: Row, currency: str) -> str:
         else "even 99 years in 100 pass without it"
     )
     return (
-        f"{_start(name(row))} happens {often(happens['per_year'])} and then costs "
+        f"{row['id']} happens {often(happens['per_year'])} and then costs "
         f"{money(size, currency)} on average; {tail}."
     )
 
@@ -44,7 +39,7 @@ def register(rows: Sequence[Row], currency: str) -> Iterator[str]:
     worst = max(rows, key=lambda r: (r["share_of_tail"], r["id"]), default=None)
     if worst is not None and worst["share_of_tail"] > 0 and worst["rank"] > 1:
         yield (
-            f"The order by the average misleads: {name(worst)} ranks {_ordinal(worst['rank'])} "
+            f"The order by the average misleads: {worst['id']} ranks {_ordinal(worst['rank'])} "
             f"by it, but makes {share(worst['share_of_tail'])} of a 1-in-100 year."
         )
 
@@ -57,7 +52,7 @@ def _misleading_pairs(rows: Sequence[Row]) -> Iterator[str]:
             if more < 0.005:
                 continue
             yield (
-                f"{_start(name(first))} costs {share(more)} more a year than {name(second)}, "
+                f"{first['id']} costs {share(more)} more a year than {second['id']}, "
                 f"which costs more when it happens."
             )
             return
@@ -67,9 +62,9 @@ def control(row: Row, cuts: str, currency: str) -> str:
     """One control in one sentence; ``cuts`` says what it does in the words of the book."""
     saves = f"saves {money(row['ale_reduction'], currency)} a year"
     if row["annual_cost"] == 0.0:
-        return f"{_start(name(row))} ({cuts}) {saves} at no cost."
+        return f"{row['id']} ({cuts}) {saves} at no cost."
     return (
-        f"{_start(name(row))} ({cuts}) costs {money(row['annual_cost'], currency)} a year and "
+        f"{row['id']} ({cuts}) costs {money(row['annual_cost'], currency)} a year and "
         f"{saves}: ROSI {gain(row['rosi']).lstrip('+')}."
     )
 
@@ -84,8 +79,8 @@ def controls(rows: Sequence[Row]) -> Iterator[str]:
     tail = max(paid, key=lambda r: (r["var99_reduction"], r["id"]))
     if tail["id"] != best["id"] and tail["var99_reduction"] > 0:
         yield (
-            f"The best return on money is {name(best)}; "
-            f"a bad year is shortened most by {name(tail)}."
+            f"The best return on money is {best['id']}; "
+            f"a bad year is shortened most by {tail['id']}."
         )
 
 
@@ -106,10 +101,6 @@ def often(per_year: float) -> str:
 
 def _few(value: float) -> str:
     return f"{value:,.0f}" if value >= 9.95 else f"{value:.1f}".removesuffix(".0")
-
-
-def _start(words: str) -> str:
-    return words[:1].upper() + words[1:]
 
 
 def _ordinal(n: int) -> str:

@@ -107,11 +107,27 @@ class LossLaw:
         if self.grid.lattice:
             return k * self.step
         below, even, atom = self._cell(k)
+        at = k + self._aside(k) if atom > 0.0 else float(k)
         if below + 0.5 * even < level <= below + 0.5 * even + atom:
-            return k * self.step
-        rest = level - below - (atom if level > below + 0.5 * even else 0.0)
+            return at * self.step
+        upper = level > below + 0.5 * even
+        rest = level - below - (atom if upper else 0.0)
         share = min(rest / even, 1.0) if even > 0.0 else 0.5
-        return self.step * (0.5 * share if k == 0 else k - 0.5 + share)
+        found = 0.5 * share if k == 0 else k - 0.5 + share
+        if atom > 0.0:
+            found = max(found, at) if upper else min(found, at)
+        return self.step * found
+
+    def _aside(self, k: int) -> float:
+        """How far an atom lies from its point, in steps, from how its mass was split.
+
+        What lies evenly beside it is taken off, as it stands one point further out.
+        """
+        m = [max(float(x), 0.0) for x in self.mass[max(k - 2, 0) : k + 3]]
+        if len(m) < 5:
+            return 0.0
+        shift = ((m[3] - m[4]) - (m[1] - m[0])) / (m[1] + m[2] + m[3])
+        return shift if abs(shift) > 1e-4 else 0.0
 
     def _cell(self, k: int) -> tuple[float, float, float]:
         """What lies below the cell of a point, evenly in it, and in an atom at the point.
@@ -152,7 +168,8 @@ class LossLaw:
             k = min(math.floor(at + 0.5), self.points - 1)
             below, even, atom = self._cell(k)
             share = 2.0 * at if k == 0 else min(at + 0.5 - k, 1.0)
-            under = below + share * even + (atom if at >= k - 1e-9 else 0.0)
+            here = k + self._aside(k) - 1e-9 if atom > 0.0 else 0.0
+            under = below + share * even + (atom if at >= here else 0.0)
         return min(max(1.0 - under, 0.0), max(1.0 - self.none, 0.0))
 
     def curve(self, points: int = 150) -> list[tuple[float, float]]:
@@ -247,4 +264,9 @@ class LossLaw:
         if low <= 0.0 or high >= float(self.cumulative[-2]):
             return math.inf
         ends = (self.var(low), self.var(high), other.var(level))
-        return max(abs(end - v) for end in ends) / v
+        k = round(v / self.step)
+        between = 0.0
+        if 0 < k < self.points - 1 and self._cell(k)[2] > 0.0:
+            # an atom: on a point as far as can be told, or somewhere beside it
+            between = self.step * (0.125 if self._aside(k) != 0.0 else 1e-4)
+        return max(between, *(abs(end - v) for end in ends)) / v

@@ -111,7 +111,7 @@ class Valuation:
         return worth if ceiling is None else min(worth, ceiling)
 
     def liable(self, what: str) -> float:
-        """Share of a loss of ``what`` that is ours to bear: 1, or of clients' things as declared."""
+        """Share of a loss of ``what`` that is ours to bear: 1, of clients' things as declared."""
         asset = self.book.assets.get(what)
         if asset is None or asset.belongs_to != "clients" or asset.liable is None:
             return 1.0

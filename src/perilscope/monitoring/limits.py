@@ -38,6 +38,8 @@ class Standing:
     scope: str
     subject: str
     unit: str
+    kind: str = ""
+    amount: float | None = None
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,21 @@ def stand(limit: Limit, figures: Figures) -> Standing:
         raise AssessmentError("a limit of zero is used without end: give a small amount instead")
     breached = value > allowed
     warned = not breached and used >= point(limit.warn_at)
+    above = limit.measure.amount
     return Standing(
-        limit.measure.text, value, allowed, used, breached, warned, limit.owner or "",
-        limit.scope or "", subject, unit,
-    )  # fmt: skip
+        measure=limit.measure.text,
+        value=value,
+        limit=allowed,
+        used=used,
+        breached=breached,
+        warned=warned,
+        owner=limit.owner or "",
+        scope=limit.scope or "",
+        subject=subject,
+        unit=unit,
+        kind=limit.measure.kind,
+        amount=None if above is None else point(above, price=figures.valuation.price),
+    )
 
 
 Reader = Callable[[Limit, Figures], tuple[float, str, str]]

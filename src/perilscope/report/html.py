@@ -17,7 +17,8 @@ from typing import Any
 from jinja2 import ChainableUndefined, Environment, PackageLoader, StrictUndefined, Undefined
 from markupsafe import Markup
 
-from perilscope.report import amounts, charts, network_drawing, register, words
+from perilscope.cycle import amounts
+from perilscope.report import charts, network_drawing, register, words
 from perilscope.report.names import cleaned
 
 _HONEST = 34

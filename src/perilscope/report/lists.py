@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from perilscope.report import amounts
+from perilscope.cycle import amounts
 from perilscope.report.columns import Cell, Column, figures, words
 
 DECIDES = 0.25
@@ -66,7 +66,9 @@ def scenarios(run: Mapping[str, Any], *, narrow: bool = False) -> Listing:
 
     On a narrow screen the header takes two lines.
     """
-    title, average, bad = ("Where it comes from",), ("share of average",), ("of 1-in-100 year",)
+    title: tuple[str, ...] = ("Where it comes from",)
+    average: tuple[str, ...] = ("share of average",)
+    bad: tuple[str, ...] = ("of 1-in-100 year",)
     if narrow:
         title, average, bad = (*title, ""), ("share of", "average"), ("of 1-in-", "100 year")
     entries = sorted(run["scenarios"], key=lambda each: each["rank"])

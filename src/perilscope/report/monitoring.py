@@ -10,7 +10,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from perilscope.report.amounts import money, number, probability
+from perilscope.cycle.amounts import money, number, probability
 from perilscope.report.names import cleaned
 
 

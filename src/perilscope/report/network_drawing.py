@@ -13,7 +13,8 @@ from html import escape
 from itertools import pairwise
 from typing import Any
 
-from perilscope.report import amounts, palette
+from perilscope.cycle import amounts
+from perilscope.report import palette
 from perilscope.report.layered import arrange, places
 from perilscope.report.names import cleaned, shortened
 

@@ -14,7 +14,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from perilscope.report import amounts, words
+from perilscope.cycle import amounts
+from perilscope.report import words
 from perilscope.report.names import cleaned
 
 COLUMNS = (

@@ -16,7 +16,8 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from perilscope.report import amounts, lists
+from perilscope.cycle import amounts
+from perilscope.report import lists
 from perilscope.report import register as circulated
 from perilscope.report.columns import allot, figures, lay, words, wrapped
 from perilscope.report.names import cleaned, shortened, visible

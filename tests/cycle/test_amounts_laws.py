@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perilscope.report import amounts
+from perilscope.cycle import amounts
 
 UNITS = {"": 1.0, "k": 1e3, "M": 1e6, "bn": 1e9, "tn": 1e12}
 sizes = st.floats(min_value=1.0, max_value=1e14)
