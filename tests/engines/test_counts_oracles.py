@@ -26,7 +26,7 @@ PAIRS = [
 ]
 
 
-@pytest.mark.parametrize(("law", "frozen"), PAIRS, ids=str)
+@pytest.mark.parametrize(("law", "frozen"), PAIRS)
 def test_probabilities_are_those_of_scipy(law, frozen):
     found = np.fft.fft(law.pgf(CIRCLE)).real / len(K)
     np.testing.assert_allclose(found, frozen.pmf(K), atol=1e-14)
@@ -35,7 +35,7 @@ def test_probabilities_are_those_of_scipy(law, frozen):
     assert law.zero == pytest.approx(frozen.pmf(0), rel=1e-13)
 
 
-@pytest.mark.parametrize(("law", "frozen"), PAIRS, ids=str)
+@pytest.mark.parametrize(("law", "frozen"), PAIRS)
 @pytest.mark.parametrize("q", [0.0, 0.2, 0.85, 1.0])
 def test_conditioned_and_thinned_by_brute_force(law, frozen, q):
     some = frozen.pmf(K) * (K > 0) / (1 - frozen.pmf(0))

@@ -101,7 +101,6 @@ def test_pareto_capped_at_the_limit_case_one_is_a_logarithm():
         ((Gamma(0.5, 2), Gamma(0.5, 2)), stats.expon(scale=2)),
         ((Uniform(0, 4), Uniform(0, 4)), stats.triang(0.5, 0, 8)),
     ],
-    ids=str,
 )
 def test_sums_with_a_closed_form(parts, frozen):
     law = Total(parts)

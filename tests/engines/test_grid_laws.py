@@ -58,7 +58,8 @@ def test_clamping_keeps_the_mean_of_the_smaller(cap: float, weights: list[float]
     held = clamp(mass, cap, grid)
     expected = float(np.sum(np.minimum(grid.places, cap) * mass))
     assert math.isclose(float(held.sum()), 1.0, rel_tol=1e-12)
-    assert math.isclose(float((held * grid.places).sum()), expected, rel_tol=1e-9, abs_tol=1e-12)
+    # a cap within 1e-9 of a point counts as on it
+    assert math.isclose(float((held * grid.places).sum()), expected, rel_tol=1e-8, abs_tol=2e-9)
 
 
 def test_atoms_of_composed_laws() -> None:

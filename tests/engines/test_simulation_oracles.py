@@ -55,7 +55,6 @@ def assert_chance(hits: float, wanted: float, n: int) -> None:
         (Poisson(1.2).given_some(), Uniform(1, 5)),
         (Binomial(4, 0.1).given_some(), Constant(2.0)),
     ],
-    ids=str,
 )
 def test_mean_spread_and_chance_of_no_loss(counts, loss):
     drawn = simulate([compound("a", counts, loss)], draws=DRAWS, seed=11)

@@ -222,7 +222,8 @@ def spread(level: Array, step: float) -> Array:
 def place(points: Iterable[tuple[float, float]], grid: Grid) -> Array:
     """Law of a few atoms on the grid, each split between its two neighbours, means kept.
 
-    Atoms beyond the last point are left out.
+    Atoms within 1e-9 (relative, or of a step) of a point count as on it, so that a lattice stays
+    one. Atoms beyond the last point are left out.
     """
     mass = np.zeros(grid.points + 1)
     for value, probability in points:

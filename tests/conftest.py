@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import re
+from typing import Any
+
+
+def pytest_make_parametrize_id(config: Any, val: object, argname: str) -> str | None:
+    """Name tests by what they are given; addresses in reprs would differ from worker to worker."""
+    if isinstance(val, str | bytes | int | float | complex | bool) or val is None or callable(val):
+        return None
+    return re.sub(r"<(?:[\w.]+\.)?(\w+) object at 0x[0-9a-f]+>", r"\1", str(val))
