@@ -98,7 +98,7 @@ def test_another_value_is_another_book(path: str, other: str) -> None:
 
 def test_a_default_that_is_written_out_changes_nothing() -> None:
     short = "institution: {name: F}\ncurrency: USD\nas_of: 2026-11-20\n"
-    long = short + "horizon: 12 months\nassets: {}\nmarket: {default: historical}\ntitle: ''\n"
+    long = short + "horizon: 12 months\nassets: {}\nmarket: {stale_after_days: 5}\ntitle: ''\n"
     long = long.replace("12 months", "1 year")
     assert content_hash(load_text(short)) == content_hash(load_text(long))
 

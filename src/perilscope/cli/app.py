@@ -182,24 +182,46 @@ def run(
     [bold]perilscope run examples/hedge-fund[/bold]
     [bold]perilscope run my-book --prices prices.csv --evidence depeg=yes --json -[/bold]
     """
+    from perilscope.report.painter import Painter
+
+    with Painter() as painter:  # warms up while the rest is imported and computed
+        return _run(
+            book,
+            out,
+            json,
+            painter.draw,
+            quiet=quiet,
+            fail_on_breach=fail_on_breach,
+            seed=seed,
+            years=years,
+            engine=engine,
+            horizon=horizon,
+            evidence=tuple(evidence or ()),
+            prices=prices,
+            positions=positions,
+        )
+
+
+def _run(
+    book: Path,
+    out: Path,
+    json: str | None,
+    paint: Any,
+    *,
+    quiet: bool,
+    fail_on_breach: bool,
+    **settings: Any,
+) -> int:
     from perilscope.cli.show import emit, printer, progress, summary
     from perilscope.cycle.run import quantify, save
     from perilscope.cycle.settings import Settings
     from perilscope.report import html
 
-    settings = Settings(
-        seed=seed,
-        years=years,
-        engine=engine,
-        horizon=horizon,
-        evidence=tuple(evidence or ()),
-        prices=prices,
-        positions=positions,
-    )
+    chosen = Settings(**settings)
     with progress(quiet=quiet) as tell:
-        document = quantify(book, settings, tell)
+        document = quantify(book, chosen, tell)
         tell("report", 0, 1)
-        save(document, out, {"report.html": html.render(document)})
+        save(document, out, {"report.html": html.render(document, paint)})
     emit(json, document)
     if not quiet:
         printer(json).print(summary(document, out, str(book), printer(json)))

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -153,31 +155,25 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
     )
     for failure in joined.failed:
         steps.note("error", f"scenarios.{failure.id}", failure.reason, "left out of every total")
-    register = joined.register()
-    law = register.law()
-    contributions = register.contributions(0.99)
-    layers: dict[str, Law] = dict(_layers(joined, book, law))
-
-    draws = _simulate(joined, settings, steps)
+    with ThreadPoolExecutor(1) as beside:  # the other engine works while this one does
+        drawn = beside.submit(_simulate, joined, settings, steps)
+        register = joined.register()
+        law = register.law()
+        contributions = register.contributions(0.99)
+        layers: dict[str, Law] = dict(_layers(joined, book, law))
+        figures = _market(workspace, settings, drivers, held, valued, steps)
+        world = World(context, joined, register, law, settings.seed, settings.years)
+        controls = tuple(_controls(book, world, steps))
+        standings = tuple(
+            _limits(book, Figures(law, law.mean / book.horizon_years, figures, valuation), steps)
+        )
+        forecasts = tuple(_forecasts(joined, laws))
+        for item in due(book, book.as_of):
+            steps.note("warning" if item.what == "overdue" else "note", item.where, item.says)
+        draws = drawn.result()
     checks = (
         {} if draws is None else {key: _gap(laws[key], draws.lines[key]) for key in joined.lines}
     )
-    figures = _market(workspace, settings, drivers, held, valued, steps)
-    world = World(context, joined, register, law, settings.seed, settings.years)
-    controls = tuple(_controls(book, world, steps))
-    standings = tuple(
-        _limits(book, Figures(law, law.mean / book.horizon_years, figures, valuation), steps)
-    )
-    forecasts = tuple(
-        forecast(
-            line,
-            joined.caps.get(line.group),
-            Band(line.years, laws[key].mean, laws[key].var(LOW), laws[key].var(HIGH)),
-        )
-        for key, line in joined.lines.items()
-    )
-    for item in due(book, book.as_of):
-        steps.note("warning" if item.what == "overdue" else "note", item.where, item.says)
     told: tuple[Law, dict[str, Law]] = (law, dict(laws))
     if draws is not None and settings.engine == "simulation":
         told = draws, {key: draws.line(key) for key in draws.lines}
@@ -326,6 +322,7 @@ def _simulate(joined: Joined, settings: Settings, steps: _Steps) -> Draws | None
         joined.caps,
         draws=settings.years,
         seed=settings.seed,
+        workers=min(os.cpu_count() or 1, 8),
         progress=lambda done: steps.tell("simulated years", done, settings.years),
     )
 
@@ -393,6 +390,13 @@ def _limits(book: Book, figures: Figures, steps: _Steps) -> Iterator[Standing]:
             yield stand(limit, figures)
         except AssessmentError as error:
             steps.note("warning", f"limits ({limit.measure.text})", str(error))
+
+
+def _forecasts(joined: Joined, laws: Mapping[str, LossLaw]) -> Iterator[Forecast]:
+    for key, line in joined.lines.items():
+        law = laws[key]
+        whole = Band(line.years, law.mean, law.var(LOW), law.var(HIGH))
+        yield forecast(line, joined.caps.get(line.group), whole)
 
 
 def _shares(contributions: Mapping[str, float]) -> dict[str, float]:

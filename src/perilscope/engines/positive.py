@@ -12,10 +12,13 @@ from scipy.special import (
     betainc,
     betaincc,
     betaincinv,
+    betaln,
     gamma,
     gammainc,
     gammaincc,
     gammaincinv,
+    xlog1py,
+    xlogy,
 )
 
 from perilscope.engines.betafit import beta_shapes
@@ -108,9 +111,22 @@ class Beta(Distribution):
 
     def lev(self, x: Numbers) -> Floats:
         t, a, b = self._unit(x), self.a, self.b
-        inside = a / (a + b) * betainc(a + 1, b, t) + t * betaincc(a, b, t)
+        upto, beside = self._upto(t)
+        inside = a / (a + b) * (upto - beside) + t * (1.0 - upto)
         below = np.minimum(np.asarray(x) - self.low, 0)
         return np.asarray(self.low + below + (self.high - self.low) * inside)
+
+    def _upto(self, t: Any) -> tuple[Any, Any]:
+        """I_t(a, b), and how much I_t(a + 1, b) is below it (DLMF 8.17.20)."""
+        a, b = self.a, self.b
+        if np.ndim(a) or np.ndim(b) or np.ndim(t) == 0:
+            return betainc(a, b, t), np.exp(xlogy(a, t) + xlog1py(b, -t) - betaln(a, b)) / a
+        upto, beside = np.where(t < 1.0, 0.0, 1.0), np.zeros_like(t)
+        within = (t > 0.0) & (t < 1.0)
+        u = t[within]
+        upto[within] = betainc(a, b, u)
+        beside[within] = np.exp(a * np.log(u) + b * np.log1p(-u) - betaln(a, b)) / a
+        return upto, beside
 
     def second_lev(self, x: Numbers) -> Floats:
         t, a, b = self._unit(x), self.a, self.b

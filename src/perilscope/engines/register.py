@@ -18,7 +18,7 @@ import numpy.typing as npt
 from perilscope.engines import allocation, capped, compound, span
 from perilscope.engines.compound import Compound, Mixture
 from perilscope.engines.distributions import Distribution
-from perilscope.engines.grid import Grid, Transform
+from perilscope.engines.grid import Grid, Transform, atoms
 from perilscope.engines.loss import LossLaw
 from perilscope.engines.structure import Component, State, Unit, components
 from perilscope.engines.transforms import Transforms
@@ -81,6 +81,7 @@ class Register:
         self._given = grid
         self._like: tuple[Transforms, Transforms] | None = None
         self._own: dict[str, LossLaw] = {}
+        self._moments: dict[Component, tuple[tuple[Compound, ...], tuple[float, float]]] = {}
         self._counted: dict[tuple[int, bool], tuple[Compound, tuple[float, float]]] = {}
 
     # --- the grid and what stands on it
@@ -162,24 +163,37 @@ class Register:
         """Mean of each line, after caps."""
         found: dict[str, float] = {}
         for part in self._components:
-            free = [key for unit in part.units if not unit.capped for key in unit.keys]
-            for key in free:
-                found[key] = self.line_moments(key)[0]
-            if len(free) < len(part.keys):
-                sizes = self.fine.component(part, self.lines, shares=True)[1]
-                for key in part.keys:
-                    if key not in found:
-                        inside = math.fsum(self.grid.back(sizes[key]).tolist())
-                        found[key] = inside + self._far(key)[0]
+            found.update(self._means_of(part))
         return {key: found[key] for key in self.lines}
 
+    def _means_of(self, part: Component) -> dict[str, float]:
+        """Mean of each line of a component, after caps."""
+        free = [key for unit in part.units if not unit.capped for key in unit.keys]
+        found = {
+            key: self._mixed(part.states, functools.partial(self._total, [key]))[0] for key in free
+        }
+        if len(free) < len(part.keys):
+            sizes = self.fine.component(part, self.lines, shares=True)[1]
+            for key in part.keys:
+                if key not in found:
+                    inside = math.fsum(self.grid.back(sizes[key]).tolist())
+                    found[key] = inside + self._far(key)[0]
+        return found
+
     def _component_moments(self, part: Component) -> tuple[float, float]:
-        """Mean and variance of a component."""
+        """Mean and variance of a component; those of untouched ones are known from before."""
+        mine = tuple(self.lines[key] for key in part.keys)
+        found = self._moments.get(part)
+        if found is None or any(a is not b for a, b in zip(found[0], mine, strict=True)):
+            found = self._moments[part] = (mine, self._found_moments(part))
+        return found[1]
+
+    def _found_moments(self, part: Component) -> tuple[float, float]:
         if not any(unit.capped for unit in part.units):
             mean, sd = self._mixed(part.states, lambda drives: self._total(part.keys, drives))
             return mean, sd * sd
         mass = self.grid.back(self.fine.component(part, self.lines)[0])
-        mean = math.fsum(self.means[key] for key in part.keys)
+        mean = math.fsum(self._means_of(part).values())
         if not math.isfinite(mean):
             return mean, math.inf
         far = math.fsum(self._far(key)[1] for key in part.keys)
@@ -337,17 +351,37 @@ class Register:
     def with_(
         self, lines: Sequence[Compound] = (), caps: Mapping[str, float] | None = None
     ) -> Register:
-        """The same register with some lines replaced (by key) or other caps, on the same grid."""
+        """The same register with some lines replaced (by key) or other caps.
+
+        On the same grid, so that what does not change is not computed again; on a grid of its own
+        where this one is a lattice that the new losses do not fit.
+        """
         replaced = dict(self.lines)
         for line in lines:
             self.component_of(line.key)
             replaced[line.key] = line
         return self._with(replaced, self.caps if caps is None else dict(caps))
 
+    def _on_lattice(self, lines: Sequence[Compound], caps: Mapping[str, float]) -> bool:
+        """Whether the losses of some lines, and caps, are whole multiples of the grid's step."""
+        values = [cap for cap in caps.values() if math.isfinite(cap)]
+        for line in lines:
+            for part in self._free.parts(line, self._is_driven(line.key)):
+                points = atoms(part.severity)
+                if points is None:
+                    return False
+                values += [value for value, _ in points]
+        steps = [value / self.grid.step for value in values]
+        return all(abs(s - round(s)) <= 1e-9 * max(s, 1.0) for s in steps)
+
     def _with(self, lines: dict[str, Compound], caps: Mapping[str, float]) -> Register:
+        new = [line for key, line in lines.items() if line is not self.lines[key]]
+        if self.grid.lattice and not self._on_lattice(new, caps):
+            return Register(list(lines.values()), mixtures=self.mixtures, caps=caps)
         other = Register(list(lines.values()), mixtures=self.mixtures, caps=caps, grid=self.grid)
         other._like = (self.fine, self.coarse)
         other._counted = dict(self._counted)
+        other._moments = dict(self._moments)
         for key, law in self._own.items():
             if key in lines and lines[key] is self.lines[key] and not self._unit_of(key).capped:
                 other._own[key] = law

@@ -10,6 +10,7 @@ survives is scaled. A line with and without its control is thus compared on the 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from typing import Any, cast
 
@@ -36,6 +37,7 @@ def simulate(
     seed: int,
     progress: Callable[[int], None] | None = None,
     keep_lines: bool = True,
+    workers: int = 1,
 ) -> Draws:
     """Draw the losses of all lines over their horizon, event by event.
 
@@ -58,6 +60,8 @@ def simulate(
         Told after each block how many horizons are done.
     keep_lines : bool
         Whether the losses of each line are kept, beside their total.
+    workers : int
+        Threads that share the blocks. A block's draws are its own, so their number changes no bit.
 
     Returns
     -------
@@ -83,15 +87,21 @@ def simulate(
     _check(lines, mixtures, draws)
     total = np.zeros(draws)
     kept = {line.key: np.zeros(draws) for line in lines} if keep_lines else {}
-    for block, start in enumerate(range(0, draws, BLOCK)):
+
+    def draw(block: int) -> int:
+        start = block * BLOCK
         here = slice(start, min(start + BLOCK, draws))
         happens = _states(mixtures, seed, block)
         for key, loss in _block(lines, caps, happens, seed, block):
             total[here] += loss[: here.stop - start]
             if keep_lines:
                 kept[key][here] = loss[: here.stop - start]
-        if progress is not None:
-            progress(here.stop)
+        return here.stop
+
+    with ThreadPoolExecutor(workers) as pool:
+        for done in pool.map(draw, range(-(-draws // BLOCK))):
+            if progress is not None:
+                progress(done)
     return Draws(total, kept, seed)
 
 

@@ -57,6 +57,11 @@ def svg(spec: Spec) -> str:
     return re.sub(r"<[^<>]*>", lambda tag: within.sub(renamed, tag[0]), drawn)
 
 
+def svgs(specs: Sequence[Spec]) -> list[str]:
+    """Return several charts as SVG."""
+    return [svg(spec) for spec in specs]
+
+
 def _base(height: int | dict[str, int]) -> Spec:
     axis = {
         "labelColor": palette.QUIET, "titleColor": palette.QUIET, "titleFontWeight": "normal",

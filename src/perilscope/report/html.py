@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -25,32 +26,43 @@ _HONEST = 34
 LEVELS = ("0.95", "0.975", "0.99", "0.999")
 
 
-def render(document: Mapping[str, Any]) -> str:
+Paint = Callable[[list[charts.Spec]], list[str]]
+"""Draws several charts as SVG; :class:`perilscope.report.painter.Painter` does it beside."""
+
+
+def render(document: Mapping[str, Any], paint: Paint = charts.svgs) -> str:
     """Return the report of a run as one HTML document.
 
     Parameters
     ----------
     document : mapping
         The run document. Sections that are absent or empty say so.
+    paint : callable, optional
+        What draws the charts; here and now unless another is given.
 
     Returns
     -------
     str
         The same bytes for the same document.
     """
-    return _page(document, strict=False)
+    return _page(document, paint, strict=False)
 
 
-def _page(document: Mapping[str, Any], *, strict: bool) -> str:
+def _page(document: Mapping[str, Any], paint: Paint = charts.svgs, *, strict: bool) -> str:
     run = cleaned(document)
     css = _style()
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
-    template = _environment(strict).get_template("report.html")
-    page = template.render(
+    with ThreadPoolExecutor(1) as pool:  # templates are read while the charts are drawn
+        drawn = pool.submit(_charts, run, paint)
+        templates = _environment(strict)
+        for name in templates.list_templates(extensions=["html"]):
+            templates.get_template(name)
+        pictures = drawn.result()
+    page = templates.get_template("report.html").render(
         run=run,
         css=Markup(css),  # noqa: S704  our own style sheet
         csp=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
-        charts=_charts(run),
+        charts=pictures,
         shaded=bool(charts.appetite(run)),
         drawings=_drawings(run),
         register=register.rows(run),
@@ -130,19 +142,17 @@ def _defined(function: Any) -> Any:
     return filtered
 
 
-def _charts(run: Mapping[str, Any]) -> dict[str, Markup]:
+def _charts(run: Mapping[str, Any], paint: Paint) -> dict[str, Markup]:
     """Draw the charts that have something to show."""
     specs = {
         "exceedance": charts.exceedance(run),
         "contributions": charts.contributions(run),
         "controls": charts.controls(run),
     }
+    wanted = {name: spec for name, spec in specs.items() if spec is not None}
     # Vega escapes every text it writes; the tests feed it markup.
-    return {
-        name: Markup(charts.svg(spec))  # noqa: S704
-        for name, spec in specs.items()
-        if spec is not None
-    }
+    drawn = map(Markup, paint(list(wanted.values())))
+    return dict(zip(wanted, drawn, strict=True))
 
 
 def _drawings(run: Mapping[str, Any]) -> dict[str, Markup]:

@@ -36,7 +36,7 @@ from perilscope.layers.operational import (
 )
 
 TAIL = 0.99
-CHECK_DRAWS = 200_000
+CHECK_DRAWS = 1 << 16
 
 
 @dataclass(frozen=True)
