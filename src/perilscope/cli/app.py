@@ -5,9 +5,12 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from perilscope.report.press import Press
 
 BREACHED, INCOMPLETE = 3, 4
 
@@ -182,14 +185,14 @@ def run(
     [bold]perilscope run examples/hedge-fund[/bold]
     [bold]perilscope run my-book --prices prices.csv --evidence depeg=yes --json -[/bold]
     """
-    from perilscope.report.painter import Painter
+    from perilscope.report.press import Press
 
-    with Painter() as painter:  # warms up while the rest is imported and computed
+    with Press() as press:  # warms up while the rest is imported and computed
         return _run(
             book,
             out,
             json,
-            painter.draw,
+            press,
             quiet=quiet,
             fail_on_breach=fail_on_breach,
             seed=seed,
@@ -206,7 +209,7 @@ def _run(
     book: Path,
     out: Path,
     json: str | None,
-    paint: Any,
+    press: Press,
     *,
     quiet: bool,
     fail_on_breach: bool,
@@ -215,13 +218,12 @@ def _run(
     from perilscope.cli.show import emit, printer, progress, summary
     from perilscope.cycle.run import quantify, save
     from perilscope.cycle.settings import Settings
-    from perilscope.report import html
 
     chosen = Settings(**settings)
     with progress(quiet=quiet) as tell:
         document = quantify(book, chosen, tell)
         tell("report", 0, 1)
-        save(document, out, {"report.html": html.render(document, paint)})
+        save(document, out, {"report.html": press.page(document)})
     emit(json, document)
     if not quiet:
         printer(json).print(summary(document, out, str(book), printer(json)))

@@ -160,7 +160,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         register = joined.register()
         law = register.law()
         contributions = register.contributions(0.99)
-        layers: dict[str, Law] = dict(_layers(joined, book, law))
+        layers = _layers(joined, law, book)
         figures = _market(workspace, settings, drivers, held, valued, steps)
         world = World(context, joined, register, law, settings.seed, settings.years)
         controls = tuple(_controls(book, world, steps))
@@ -289,8 +289,9 @@ def _inventory(valuation: Valuation, steps: _Steps) -> dict[str, Worth]:
     return found
 
 
-def _layers(joined: Joined, book: Book, law: LossLaw) -> dict[str, LossLaw]:
-    laws: dict[str, LossLaw] = {}
+def _layers(joined: Joined, law: LossLaw, book: Book) -> dict[str, Law]:
+    """The law of each layer, on a grid that suits it."""
+    laws: dict[str, Law] = {}
     for layer in ("operational", "protocol"):
         keys = [key for key in joined.lines if book.scenarios[key].layer == layer]
         laws[layer] = law if len(keys) == len(joined.lines) else joined.register(keys).law()

@@ -78,16 +78,21 @@ def measures(law: Law, years: float, *, curve: bool = False) -> Document:
     """Flat measures of one law; ``ale`` per year, the rest over the horizon."""
     found: Document = {
         "ale": law.mean / years,
-        "sd": law.sd,
+        "sd": _finite(law.sd),
         "probability_of_loss": 1.0 - law.none,
         "var": {f"{a:g}": law.var(a) for a in LEVELS},
         "cvar": {f"{a:g}": law.cvar(a) for a in LEVELS},
-        "error": {f"{a:g}": law.error[a] for a in LEVELS},
+        "error": {f"{a:g}": _finite(law.error[a]) for a in LEVELS},
         "method": law.method,
     }
     if curve:
         found["exceedance"] = [[loss, p] for loss, p in law.curve()]
     return found
+
+
+def _finite(value: float) -> float | None:
+    """A number for the document; null where there is none."""
+    return value if math.isfinite(value) else None
 
 
 # --- scenarios ------------------------------------------------------------------------------------
@@ -149,7 +154,7 @@ def _factor(path: str, estimate: Any, valuation: Valuation) -> Document:
     return {
         "path": path,
         "text": spell(estimate.value),
-        "mean": mean if math.isfinite(mean) else None,
+        "mean": _finite(mean),
         "uncertain": bool(law.beliefs),
         "source": estimate.source or "",
         "by": estimate.by or "",
@@ -520,5 +525,5 @@ def _grid(law: Law) -> Document:
         "step": law.step,
         "tilt": law.tilt,
         "mean_gap": law.mean_gap,
-        "error": max(law.error.values()),
+        "error": _finite(max(law.error.values())),
     }

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from perilscope.book import Book, Frequency, From, Scenario
+from perilscope.book.quantity import spell
 from perilscope.cycle.workspace import Workspace
 from perilscope.layers.operational import drivers_of, trigger
 from perilscope.monitoring.review import STALE_DAYS, Due, due
@@ -67,26 +68,42 @@ def guide(workspace: Workspace) -> Guide:
 def _scenario(scenario: Scenario, workspace: Workspace) -> Method:
     source = trigger(scenario)
     asked = drivers_of(scenario)
+    book = workspace.book
     if source is not None:
         method = "FAIR, frequency from a network"
-        why = f"{source.network}.{source.node} says whether it happens; the book says what it costs"
+        why = "a network says whether it happens; the book says what it costs"
     elif asked:
         method = "FAIR, vulnerability from a network"
-        why = f"{asked[0].network}.{asked[0].node} says how often an attempt succeeds"
+        why = "a network says how often an attempt succeeds"
     elif isinstance(scenario.frequency, Frequency):
-        method, why = "FAIR tree", "its frequency is declared by its causes"
+        method, why = "FAIR tree", "attempts are seen more often than losses, so causes are counted"
     else:
-        method, why = "FAIR", _why_fair(workspace.book)
+        method, why = "FAIR", _why_fair(scenario, book)
     return Method(
         f"scenarios.{scenario.id}", method, why, tuple(_scenario_data(scenario, workspace))
     )
 
 
-def _why_fair(book: Book) -> str:
-    kind = book.institution.kind or "institution"
-    moved = book.institution.withdrawals_per_year or book.institution.transactions_per_year
-    busy = f" with {moved:,} movements a year" if moved else ""
-    return f"a loss event that can be counted and priced, at a {kind}{busy}"
+def _why_fair(scenario: Scenario, book: Book) -> str:
+    """Why events and losses are declared outright: from what the institution says of itself."""
+    if scenario.asset in book.venues:
+        return f"one of {len(book.venues)} counterparties: it fails seldom, and at most once"
+    if scenario.asset in book.protocols:
+        return (
+            f"one of {len(book.protocols)} protocols used, with a declared frequency: "
+            "its network stands beside as a comparison"
+        )
+    said = book.institution
+    moved = said.withdrawals_per_year or said.transactions_per_year
+    if moved is None:
+        return (
+            "a loss event that can be counted and priced; `institution: transactions_per_year` "
+            "and `withdrawals_per_year` would say how many chances there are"
+        )
+    what = "withdrawals" if said.withdrawals_per_year else "transactions"
+    return (
+        f"a loss event that can be counted and priced; a {said.kind} with {moved:,} {what} a year"
+    )
 
 
 def _scenario_data(scenario: Scenario, workspace: Workspace) -> Iterator[tuple[str, str]]:
@@ -104,7 +121,8 @@ def _scenario_data(scenario: Scenario, workspace: Workspace) -> Iterator[tuple[s
     for asked in drivers_of(scenario):
         known = asked.network in book.networks or asked.network in book.protocols
         yield (f"network {asked.network}", "present" if known else "missing")
-    if "belief" in scenario.model_dump_json() and not book.incidents:
+    learns = any(spell(e.value).startswith("belief(") for _, e in scenario.estimates())
+    if learns and not book.incidents:
         yield ("incident log (would update the belief)", "missing")
 
 
@@ -124,11 +142,13 @@ def _protocol(protocol: Any, workspace: Workspace) -> Method:
         for key, scenario in workspace.book.scenarios.items()
         if isinstance(scenario.frequency, From) and scenario.frequency.network == protocol.id
     ]
-    use = f"drives {', '.join(driven)}" if driven else "stands beside the declared frequency"
+    count = len(workspace.book.protocols)
+    use = f"drives {', '.join(driven)}" if driven else "stands beside what is declared"
     return Method(
         f"protocols.{protocol.id}",
         "Bayesian network",
-        f"contract, oracle, governance and keys fail together, so factors are evidence; it {use}",
+        f"{count} contracts are relied on; their flaws, oracles, governance and keys share causes; "
+        f"it {use}",
         data,
     )
 
@@ -138,18 +158,19 @@ def _portfolio(workspace: Workspace) -> Iterator[Method]:
     held = sorted({p.asset for p in workspace.positions})
     if not held and not any(a.holds for a in book.assets.values()):
         return
+    kinds = {limit.measure.kind for limit in book.limits}
     asked = [limit.measure.text for limit in book.limits if limit.measure.kind.startswith("market")]
-    because = (
-        f"the appetite names {', '.join(asked)}" if asked else "no limit names a market measure"
-    )
-    yield Method("portfolio", "VaR and CVaR, historical", f"prices move daily; {because}",
-                 tuple(_price_data(workspace, held)))  # fmt: skip
+    names = "CVaR" if kinds & {"market_cvar"} and not kinds & {"market_var"} else "VaR and CVaR"
+    because = f"the appetite names {', '.join(asked)}" if asked else "the appetite names no measure"
+    kind = book.institution.kind or "institution"
+    why = f"a {kind} that holds {len(held) or 'its own'} tokens whose prices move daily; {because}"
+    yield Method("portfolio", names, why, tuple(_price_data(workspace, held)))
     shocks = [f"{n.id}.{node}" for n in book.networks.values() for node in n.shocks]
     if shocks:
         yield Method(
-            "portfolio, de-peg",
+            "portfolio under a de-peg",
             "CVaR, hybrid",
-            f"{', '.join(shocks)} moves a price that history may not show",
+            f"{', '.join(shocks)} moves a price in a way that history may not show",
             tuple(
                 (f"network {name}", "present") for name in sorted({s.split(".")[0] for s in shocks})
             ),
@@ -197,5 +218,6 @@ def _hangs(book: Book) -> Iterator[tuple[str, tuple[str, ...]]]:
         for asked in drivers_of(scenario):
             users.setdefault(asked.network, []).append(f"scenario {scenario.id}")
     for piece in sorted(users):
-        if len(users[piece]) > 1:
-            yield piece, tuple(users[piece])
+        distinct = tuple(dict.fromkeys(users[piece]))
+        if len(distinct) > 1:
+            yield piece, distinct

@@ -201,7 +201,12 @@ class LossLaw:
                 steps = steps[np.unique(np.linspace(0, steps.size - 1, points).astype(int))]
             return [float(k * self.step) for k in steps]
         low = max(self.var(self.none + 0.002 * (1.0 - self.none)), self.step * 1e-2)
-        return [float(x) for x in np.geomspace(low, max(top * self.step, 2 * low), points)]
+        # half of the points lie evenly in loss, half in probability, where the tail is looked at
+        even = np.geomspace(low, max(top * self.step, 2 * low), points // 2)
+        rare = np.geomspace(1e-6, max(1.0 - self.none, 2e-6), points - points // 2)
+        ranks = np.searchsorted(self.cumulative, 1.0 - rare[(1.0 - rare) > self.none])
+        tail = np.minimum(ranks, top) * self.step
+        return sorted({float(x) for x in np.concatenate([even, tail]) if x > 0.0})
 
     @cached_property
     def mean_gap(self) -> float:

@@ -24,6 +24,12 @@ ADDED = (
     "CVaR stand beside it at their own horizons and are never added; expected gains offset nothing."
 )
 
+RAREST = 0.999
+"""The rarest level that a scenario must be able to answer for."""
+
+USUAL, TOO_COARSE = 0.99, 0.25
+"""A scenario whose figures at the usual level may be this far off is not shown."""
+
 Mixture = tuple[tuple[float, Mapping[str, bool]], ...]
 
 
@@ -78,8 +84,14 @@ def join(
             line = operational.line(scenario, context)
             if line.group:
                 caps[line.group] = context.valuation.loss(line.group)
-            laws[scenario.id] = Register([line], caps=_used(caps, [line])).law()
-            lines[scenario.id] = line
+            law = Register([line], caps=_used(caps, [line])).law()
+            law.var(RAREST)  # refused here if its grid cannot say
+            if not law.error[USUAL] <= TOO_COARSE:
+                raise AssessmentError(
+                    f"the grid is too coarse for its losses: an error of {law.error[USUAL]:.0%} "
+                    f"at {USUAL:.0%}; name a holding with `at_most`, or split the scenario in two"
+                )
+            laws[scenario.id], lines[scenario.id] = law, line
         except AssessmentError as error:
             failed.append(Failure(scenario.id, str(error)))
         tick(scenario.id)

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from perilscope.report.names import cleaned
 
+_PLAIN: dict[str, Any] = {"title_justify": "left", "box": None, "padding": (0, 2, 0, 0)}
 _STYLE = {"missing": "yellow", "stale": "yellow", "present": ""}
 
 
@@ -25,25 +26,32 @@ def render(found: Mapping[str, Any]) -> Group:
         (piece, users), ``due`` (what, where, says).
     """
     shown = cleaned(found)
-    parts = [_methods(shown["methods"]), *_coverage(shown["coverage"]), *_hangs(shown["hangs"])]
+    parts = [*_methods(shown["methods"]), *_coverage(shown["coverage"]), *_hangs(shown["hangs"])]
     return Group(Text("The book is well-formed.\n"), *parts, *_due(shown["due"]))
 
 
-def _methods(methods: list[Mapping[str, Any]]) -> Table:
-    table = Table(
-        title="How each part is assessed", title_justify="left", box=None, padding=(0, 2, 0, 0)
-    )
-    for header in ("what", "method", "why", "data that is not in order"):
-        table.add_column(header, overflow="fold")
+def _methods(methods: list[Mapping[str, Any]]) -> Iterator[Any]:
+    """One row for everything that is assessed alike for the same reason, then what data want."""
+    alike: dict[tuple[str, str], list[str]] = {}
     for item in methods:
-        wanting = [f"{name} ({state})" for name, state in item["data"] if state != "present"]
-        table.add_row(
-            Text(item["what"]),
-            Text(item["method"]),
-            Text(item["why"]),
-            Text("; ".join(wanting) or "all present", style="yellow" if wanting else "dim"),
-        )
-    return table
+        short = item["what"].removeprefix("scenarios.").removeprefix("protocols.")
+        alike.setdefault((item["method"], item["why"]), []).append(short)
+    table = Table(title="How each part is assessed, and why", **_PLAIN)
+    for header in ("method", "for", "because"):
+        table.add_column(header, overflow="fold")
+    for (method, why), names in alike.items():
+        table.add_row(Text(method), Text(", ".join(names)), Text(why))
+    yield table
+    wanting = [
+        (item["what"], name, state)
+        for item in methods
+        for name, state in item["data"]
+        if state != "present"
+    ]
+    known = sum(len(item["data"]) for item in methods)
+    yield Text(f"\nData: {known - len(wanting)} of {known} pieces are present and fresh")
+    for what, name, state in wanting:
+        yield Text(f"  {state:<8} {what}: {name}", style=_STYLE[state])
 
 
 def _coverage(cells: list[Mapping[str, str]]) -> Iterator[Any]:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -26,43 +25,39 @@ _HONEST = 34
 LEVELS = ("0.95", "0.975", "0.99", "0.999")
 
 
-Paint = Callable[[list[charts.Spec]], list[str]]
-"""Draws several charts as SVG; :class:`perilscope.report.painter.Painter` does it beside."""
-
-
-def render(document: Mapping[str, Any], paint: Paint = charts.svgs) -> str:
+def render(document: Mapping[str, Any]) -> str:
     """Return the report of a run as one HTML document.
 
     Parameters
     ----------
     document : mapping
         The run document. Sections that are absent or empty say so.
-    paint : callable, optional
-        What draws the charts; here and now unless another is given.
 
     Returns
     -------
     str
         The same bytes for the same document.
     """
-    return _page(document, paint, strict=False)
+    return _page(document, strict=False)
 
 
-def _page(document: Mapping[str, Any], paint: Paint = charts.svgs, *, strict: bool) -> str:
+def warm() -> None:
+    """Read the templates, which the next page then finds read."""
+    templates = _environment(strict=False)
+    for name in templates.list_templates(extensions=["html"]):
+        templates.get_template(name)
+
+
+def _page(document: Mapping[str, Any], *, strict: bool) -> str:
     run = cleaned(document)
     css = _style()
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
-    with ThreadPoolExecutor(1) as pool:  # templates are read while the charts are drawn
-        drawn = pool.submit(_charts, run, paint)
-        templates = _environment(strict)
-        for name in templates.list_templates(extensions=["html"]):
-            templates.get_template(name)
-        pictures = drawn.result()
-    page = templates.get_template("report.html").render(
+    template = _environment(strict).get_template("report.html")
+    page = template.render(
         run=run,
         css=Markup(css),  # noqa: S704  our own style sheet
         csp=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
-        charts=pictures,
+        charts=_charts(run),
         shaded=bool(charts.appetite(run)),
         drawings=_drawings(run),
         register=register.rows(run),
@@ -89,6 +84,7 @@ def _style() -> str:
     return files("perilscope.report").joinpath("templates", "style.css").read_text(encoding="utf-8")
 
 
+@cache
 @cache
 def _environment(strict: bool) -> Environment:
     """Return the templates; strict ones refuse a field that is absent, for the tests."""
@@ -142,17 +138,19 @@ def _defined(function: Any) -> Any:
     return filtered
 
 
-def _charts(run: Mapping[str, Any], paint: Paint) -> dict[str, Markup]:
+def _charts(run: Mapping[str, Any]) -> dict[str, Markup]:
     """Draw the charts that have something to show."""
     specs = {
         "exceedance": charts.exceedance(run),
         "contributions": charts.contributions(run),
         "controls": charts.controls(run),
     }
-    wanted = {name: spec for name, spec in specs.items() if spec is not None}
     # Vega escapes every text it writes; the tests feed it markup.
-    drawn = map(Markup, paint(list(wanted.values())))
-    return dict(zip(wanted, drawn, strict=True))
+    return {
+        name: Markup(charts.svg(spec))  # noqa: S704
+        for name, spec in specs.items()
+        if spec is not None
+    }
 
 
 def _drawings(run: Mapping[str, Any]) -> dict[str, Markup]:
