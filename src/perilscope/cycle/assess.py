@@ -16,14 +16,13 @@ from threadpoolctl import threadpool_limits
 from perilscope.beliefs.law import point
 from perilscope.book import Book, Scenario
 from perilscope.cycle.settings import LEVELS, MARKET_DAYS, MARKET_LEVELS, Settings
-from perilscope.cycle.workspace import Workspace, with_horizon
+from perilscope.cycle.workspace import Workspace, held_prices, portfolio, with_horizon
 from perilscope.engines import quadrature
 from perilscope.engines.compound import Compound
 from perilscope.engines.draws import Draws
 from perilscope.engines.loss import LossLaw
 from perilscope.engines.simulation import simulate
 from perilscope.errors import AssessmentError
-from perilscope.evidence import prices
 from perilscope.evidence.prices import History
 from perilscope.layers import drivers as driving
 from perilscope.layers import enterprise, market, protocol
@@ -227,11 +226,7 @@ def _value(
 ) -> tuple[History | None, tuple[Valued, ...], Valuation]:
     """Prices of what is held, positions at those prices, and the valuation of everything else."""
     book, history = workspace.book, workspace.history
-    quantities: dict[str, float] = {}
-    for position in workspace.positions:
-        quantities[position.asset] = quantities.get(position.asset, 0.0) + position.quantity
-    if not quantities:
-        quantities = _ours(book)
+    quantities = portfolio(workspace)
     closes = _closes(history, book)
     bare = Valuation(book, closes)
     valued: list[Valued] = []
@@ -244,14 +239,11 @@ def _value(
             )
             continue
         valued.append(Valued(asset, quantity, price, quantity * price))
-    portfolio = math.fsum(v.value for v in valued) if valued else None
-    held = None
-    if history is not None and valued:
-        moving = [v.asset for v in valued if v.asset in history.assets]
-        held, findings = prices.gate(history, moving, book.as_of, book.market.stale_after_days)
-        for text in findings:
-            steps.note("warning", "prices", text)
-    return held, tuple(valued), Valuation(book, closes, portfolio)
+    value = math.fsum(v.value for v in valued) if valued else None
+    held, findings = held_prices(workspace, [v.asset for v in valued])
+    for text in findings:
+        steps.note("warning", "prices", text)
+    return held, tuple(valued), Valuation(book, closes, value)
 
 
 def _closes(history: History | None, book: Book) -> dict[str, float]:
@@ -265,16 +257,6 @@ def _closes(history: History | None, book: Book) -> dict[str, float]:
         except AssessmentError:
             continue
     return found
-
-
-def _ours(book: Book) -> dict[str, float]:
-    """Without a positions file the portfolio is what we hold ourselves."""
-    held: dict[str, float] = {}
-    for asset in book.assets.values():
-        if asset.belongs_to != "clients":
-            for token, amount in asset.holds.items():
-                held[token] = held.get(token, 0.0) + point(amount.value, price=lambda _t: 1.0)
-    return held
 
 
 def _inventory(valuation: Valuation, steps: _Steps) -> dict[str, Worth]:

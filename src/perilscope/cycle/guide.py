@@ -14,7 +14,7 @@ from typing import Any
 
 from perilscope.book import Book, Frequency, From, Scenario
 from perilscope.book.quantity import spell
-from perilscope.cycle.workspace import Workspace
+from perilscope.cycle.workspace import Workspace, held_prices, portfolio
 from perilscope.layers.operational import drivers_of, trigger
 from perilscope.monitoring.review import STALE_DAYS, Due, due
 
@@ -155,25 +155,23 @@ def _protocol(protocol: Any, workspace: Workspace) -> Method:
 
 def _portfolio(workspace: Workspace) -> Iterator[Method]:
     book = workspace.book
-    held = sorted({p.asset for p in workspace.positions})
-    if not held and not any(a.holds for a in book.assets.values()):
+    held = sorted(portfolio(workspace))
+    if not held:
         return
     kinds = {limit.measure.kind for limit in book.limits}
     asked = [limit.measure.text for limit in book.limits if limit.measure.kind.startswith("market")]
     names = "CVaR" if kinds & {"market_cvar"} and not kinds & {"market_var"} else "VaR and CVaR"
     because = f"the appetite names {', '.join(asked)}" if asked else "the appetite names no measure"
     kind = book.institution.kind or "institution"
-    why = f"a {kind} that holds {len(held) or 'its own'} tokens whose prices move daily; {because}"
+    why = f"a {kind} that holds {len(held)} tokens whose prices move daily; {because}"
     yield Method("portfolio", names, why, tuple(_price_data(workspace, held)))
-    shocks = [f"{n.id}.{node}" for n in book.networks.values() for node in n.shocks]
+    shocks = [(n.id, node) for n in book.networks.values() for node in n.shocks]
     if shocks:
         yield Method(
             "portfolio under a de-peg",
             "CVaR, hybrid",
-            f"{', '.join(shocks)} moves a price in a way that history may not show",
-            tuple(
-                (f"network {name}", "present") for name in sorted({s.split(".")[0] for s in shocks})
-            ),
+            f"{', '.join(map('.'.join, shocks))} moves a price in a way that history may not show",
+            tuple((f"network {name}", "present") for name in dict.fromkeys(n for n, _ in shocks)),
         )
 
 
@@ -182,9 +180,11 @@ def _price_data(workspace: Workspace, held: list[str]) -> Iterator[tuple[str, st
     if history is None:
         yield ("price history", "missing")
         return
-    late = (workspace.book.as_of - history.days[-1]).days
-    state = "stale" if late > workspace.book.market.stale_after_days else "present"
-    yield (f"prices {history.days[0]} to {history.days[-1]}", state)
+    kept, findings = held_prices(workspace, held)  # refuses gaps and zeros in what is held
+    if kept is not None:
+        yield (f"prices {kept.days[0]} to {kept.days[-1]}", "stale" if findings else "present")
+    for text in findings:
+        yield (text, "stale")
     for asset in held:
         if asset not in history.assets and asset != workspace.book.currency:
             yield (f"prices of {asset}", "missing")

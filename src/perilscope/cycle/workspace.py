@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from perilscope.beliefs.law import point
 from perilscope.book import Book, load
 from perilscope.cycle.settings import Settings
 from perilscope.errors import BookError, DataError, Fault, MisuseError
+from perilscope.evidence import prices
 from perilscope.evidence.incidents import Incident, Trial, parse_incidents, parse_tests
 from perilscope.evidence.positions import Position, parse_positions
 from perilscope.evidence.prices import History
@@ -86,6 +89,43 @@ def open_workspace(path: Path, settings: Settings | None = None) -> Workspace:
     if faults:
         raise DataError(faults)
     return Workspace(book, str(path), history, positions, incidents, trials, tuple(data))
+
+
+def portfolio(workspace: Workspace) -> dict[str, float]:
+    """Units held by token: the positions, or without them our own token holdings.
+
+    Never both, because the same coin would count twice; clients' holdings are left out.
+    """
+    held: dict[str, float] = {}
+    for position in workspace.positions:
+        held[position.asset] = held.get(position.asset, 0.0) + position.quantity
+    if held:
+        return held
+    for asset in workspace.book.assets.values():
+        if asset.belongs_to != "clients":
+            for token, amount in asset.holds.items():
+                units = point(amount.value, price=lambda _token: 1.0)
+                held[token] = held.get(token, 0.0) + units
+    return held
+
+
+def held_prices(
+    workspace: Workspace, held: Sequence[str]
+) -> tuple[History | None, tuple[str, ...]]:
+    """Prices of what is held over the days they have in common, and what was noticed.
+
+    Raises
+    ------
+    DataError
+        Gaps, repeated days or prices of zero in something that is held.
+    """
+    history = workspace.history
+    moving = [] if history is None else [asset for asset in held if asset in history.assets]
+    if history is None or not moving:
+        return None, ()
+    book = workspace.book
+    kept, findings = prices.gate(history, moving, book.as_of, book.market.stale_after_days)
+    return kept, tuple(findings)
 
 
 def with_horizon(workspace: Workspace, text: str) -> Workspace:
