@@ -33,7 +33,7 @@ from perilscope.layers.operational import Context
 from perilscope.layers.protocol import ProtocolScore
 from perilscope.layers.valuation import Valuation, Worth
 from perilscope.learning.update import Learned, learn
-from perilscope.monitoring.forecast import HIGH, LOW, Band, Forecast, forecast
+from perilscope.monitoring.forecast import Forecast, forecast
 from perilscope.monitoring.limits import Figures, Standing, stand
 from perilscope.monitoring.review import due
 from perilscope.treatment.control import Verdict, World, verdict
@@ -149,11 +149,12 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
 
     count = len(book.scenarios)
     done = iter(range(1, count + 1))
-    joined, laws = enterprise.join(
+    joined, alone = enterprise.join(
         book.scenarios, context, lambda _id: steps.tell("scenarios", next(done), count)
     )
     for failure in joined.failed:
         steps.note("error", f"scenarios.{failure.id}", failure.reason, "left out of every total")
+    laws = {key: register.law() for key, register in alone.items()}
     with ThreadPoolExecutor(1) as beside:  # the other engine works while this one does
         drawn = beside.submit(_simulate, joined, settings, steps)
         register = joined.register()
@@ -166,7 +167,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         standings = tuple(
             _limits(book, Figures(law, law.mean / book.horizon_years, figures, valuation), steps)
         )
-        forecasts = tuple(_forecasts(joined, laws))
+        forecasts = tuple(forecast(alone[key], line) for key, line in joined.lines.items())
         for item in due(book, book.as_of):
             steps.note("warning" if item.what == "overdue" else "note", item.where, item.says)
         draws = drawn.result()
@@ -305,7 +306,7 @@ def _simulate(joined: Joined, settings: Settings, steps: _Steps) -> Draws | None
         joined.caps,
         draws=settings.years,
         seed=settings.seed,
-        workers=min(os.cpu_count() or 1, 8),
+        workers=min(max((os.cpu_count() or 1) - 1, 1), 8),  # one is left to the exact engine
         progress=lambda done: steps.tell("simulated years", done, settings.years),
     )
 
@@ -373,13 +374,6 @@ def _limits(book: Book, figures: Figures, steps: _Steps) -> Iterator[Standing]:
             yield stand(limit, figures)
         except AssessmentError as error:
             steps.note("warning", f"limits ({limit.measure.text})", str(error))
-
-
-def _forecasts(joined: Joined, laws: Mapping[str, LossLaw]) -> Iterator[Forecast]:
-    for key, line in joined.lines.items():
-        law = laws[key]
-        whole = Band(line.years, law.mean, law.var(LOW), law.var(HIGH))
-        yield forecast(line, joined.caps.get(line.group), whole)
 
 
 def _shares(contributions: Mapping[str, float]) -> dict[str, float]:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 from perilscope.book import Scenario
 from perilscope.engines.compound import Compound
-from perilscope.engines.loss import LossLaw
 from perilscope.engines.register import Register
 from perilscope.errors import AssessmentError
 from perilscope.layers import operational
@@ -73,10 +72,13 @@ def join(
     scenarios: Mapping[str, Scenario],
     context: Context,
     tick: Callable[[str], None] = lambda _id: None,
-) -> tuple[Joined, dict[str, LossLaw]]:
-    """Lines, their own laws and what joins them. A scenario that fails is left out and named."""
+) -> tuple[Joined, dict[str, Register]]:
+    """Lines, each as a register of its own, and what joins them.
+
+    A scenario that fails is left out and named.
+    """
     lines: dict[str, Compound] = {}
-    laws: dict[str, LossLaw] = {}
+    alone: dict[str, Register] = {}
     failed: list[Failure] = []
     caps: dict[str, float] = {}
     for scenario in scenarios.values():
@@ -84,20 +86,21 @@ def join(
             line = operational.line(scenario, context)
             if line.group:
                 caps[line.group] = context.valuation.loss(line.group)
-            law = Register([line], caps=_used(caps, [line])).law()
+            register = Register([line], caps=_used(caps, [line]))
+            law = register.law()
             law.var(RAREST)  # refused here if its grid cannot say
             if not law.error[USUAL] <= TOO_COARSE:
                 raise AssessmentError(
                     f"the grid is too coarse for its losses: an error of {law.error[USUAL]:.0%} "
                     f"at {USUAL:.0%}; name a holding with `at_most`, or split the scenario in two"
                 )
-            laws[scenario.id], lines[scenario.id] = law, line
+            lines[scenario.id], alone[scenario.id] = line, register
         except AssessmentError as error:
             failed.append(Failure(scenario.id, str(error)))
         tick(scenario.id)
     used = _used(caps, list(lines.values()))
     joined = Joined(lines, _mixtures(scenarios, lines, context), used, tuple(failed))
-    return joined, laws
+    return joined, alone
 
 
 def _mixtures(

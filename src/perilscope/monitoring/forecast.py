@@ -41,21 +41,20 @@ class Forecast:
     loss: tuple[Band, ...]
 
 
-def forecast(line: Compound, cap: float | None, whole: Band) -> Forecast:
+def forecast(alone: Register, line: Compound) -> Forecast:
     """The forecast of one line of loss.
 
     Parameters
     ----------
-    cap : float or None
-        Of the holding that the line is part of.
-    whole : Band
-        Loss over the whole horizon, which the run has found already.
+    alone : Register
+        Of this line alone, over the whole horizon.
     """
-    caps = {line.group: cap} if line.group and cap is not None else {}
     half = replace(line, years=line.years / 2.0)
-    law = Register([half], caps=caps).law()
-    loss = (Band(half.years, law.mean, law.var(LOW), law.var(HIGH)), whole)
-    return Forecast(line.key, tuple(events(line, line.years * q) for q in QUARTERS), loss)
+    bands = tuple(
+        Band(years, law.mean, law.var(LOW), law.var(HIGH))
+        for years, law in ((half.years, alone.with_([half]).law()), (line.years, alone.law()))
+    )
+    return Forecast(line.key, tuple(events(line, line.years * q) for q in QUARTERS), bands)
 
 
 def events(line: Compound, years: float) -> Band:
