@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from perilscope.book import from_mapping
+from perilscope.book import content_hash, from_mapping
 from perilscope.cycle.assess import Result, assess
 from perilscope.cycle.document import document
 from perilscope.cycle.run import save
@@ -92,7 +92,8 @@ def declare(book: Mapping[str, Any] | None = None, **scenarios: str) -> Institut
         assets.setdefault("business", {"kind": "other"})
         lines = {key.replace("_", "-"): _one_line(text) for key, text in scenarios.items()}
         tree = {**tree, "assets": assets, "scenarios": {**tree.get("scenarios", {}), **lines}}
-    return Institution(Workspace(from_mapping(tree), "BOOK", None, (), (), (), ()))
+    found = from_mapping(tree)
+    return Institution(Workspace(found, content_hash(found), None, (), (), (), ()))
 
 
 def quantify(

@@ -7,7 +7,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -164,9 +164,8 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         figures = _market(workspace, settings, drivers, held, valued, steps)
         world = World(context, joined, register, law, settings.seed, settings.years)
         controls = tuple(_controls(book, world, steps))
-        standings = tuple(
-            _limits(book, Figures(law, law.mean / book.horizon_years, figures, valuation), steps)
-        )
+        year = _year(context, law)
+        standings = tuple(_limits(book, Figures(year, year.mean, figures, valuation), steps))
         forecasts = tuple(forecast(alone[key], line) for key, line in joined.lines.items())
         for item in due(book, book.as_of):
             steps.note("warning" if item.what == "overdue" else "note", item.where, item.says)
@@ -320,7 +319,9 @@ def _gap(law: LossLaw, draws: np.ndarray) -> float:
     if law.sd > 0.0 and math.isfinite(law.sd):
         gaps.append((float(np.mean(draws)) - law.mean) / (law.sd / math.sqrt(n)))
     for level in LEVELS[:3]:
-        threshold = law.var(level) * (1.0 + 1e-9)
+        v = law.var(level)
+        # past what the grid makes of an atom at VaR, which it spreads over the points beside it
+        threshold = v * (1.0 + 1e-9) if law.grid.lattice else v + 2.0 * law.step
         p = law.exceed(threshold)
         if 0.0 < p < 1.0:
             hits = int(np.count_nonzero(draws > threshold))
@@ -374,6 +375,14 @@ def _limits(book: Book, figures: Figures, steps: _Steps) -> Iterator[Standing]:
             yield stand(limit, figures)
         except AssessmentError as error:
             steps.note("warning", f"limits ({limit.measure.text})", str(error))
+
+
+def _year(context: Context, law: LossLaw) -> LossLaw:
+    """The law of one year, which limits speak of, whatever the horizon."""
+    if context.years == 1.0:
+        return law
+    joined, _ = enterprise.join(context.book.scenarios, replace(context, years=1.0))
+    return joined.register().law()
 
 
 def _shares(contributions: Mapping[str, float]) -> dict[str, float]:

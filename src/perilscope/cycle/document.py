@@ -13,7 +13,6 @@ import scipy
 
 import perilscope
 from perilscope.beliefs.law import point, reading
-from perilscope.book import content_hash
 from perilscope.book.quantity import spell
 from perilscope.cycle import grades, sentences
 from perilscope.cycle.amounts import frequency
@@ -39,7 +38,7 @@ def document(result: Result) -> Document:
         "format": FORMAT,
         "book": {
             "name": book.institution.name or "",
-            "hash": content_hash(book),
+            "hash": result.workspace.hash,
             "kind": book.institution.kind or "",
         },
         "as_of": book.as_of.isoformat(),
@@ -250,7 +249,7 @@ def _market(result: Result) -> Document:
                 "probability_period": d.probability_period,
                 "probability_horizon": d.probability_horizon,
                 "days": d.days,
-                "level": d.level,
+                "level": f"{d.level:g}",
                 "cvar_without": d.cvar_without,
                 "cvar_with": d.cvar_with,
             }
@@ -506,7 +505,7 @@ def _provenance(result: Result) -> Document:
         "scipy": scipy.__version__,
         "backend": "numpy",
         "cpu": platform.machine(),
-        "book_hash": content_hash(result.book),
+        "book_hash": result.workspace.hash,
         "data": [
             {"name": d.name, "sha256": d.sha256, "note": d.note} for d in result.workspace.data
         ],

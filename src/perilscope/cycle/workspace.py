@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from perilscope.beliefs.law import point
-from perilscope.book import Book, load
+from perilscope.book import Book, content_hash, load
 from perilscope.cycle.settings import Settings
 from perilscope.errors import BookError, DataError, Fault, MisuseError
 from perilscope.evidence import prices
@@ -34,12 +34,12 @@ class Workspace:
 
     Parameters
     ----------
-    title : str
-        The BOOK argument as it was given, for messages and next commands.
+    hash : str
+        Of the book as it was read; a horizon given for one run does not change it.
     """
 
     book: Book
-    title: str
+    hash: str
     history: History | None
     positions: tuple[Position, ...]
     incidents: tuple[Incident, ...]
@@ -88,7 +88,7 @@ def open_workspace(path: Path, settings: Settings | None = None) -> Workspace:
         trials = _parsed(base / book.tests, book.tests, parse_tests, data, faults) or ()
     if faults:
         raise DataError(faults)
-    return Workspace(book, str(path), history, positions, incidents, trials, tuple(data))
+    return Workspace(book, content_hash(book), history, positions, incidents, trials, tuple(data))
 
 
 def portfolio(workspace: Workspace) -> dict[str, float]:

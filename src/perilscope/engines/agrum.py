@@ -10,6 +10,7 @@ Nodes and states travel under plain numbered names, since not every text is allo
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,7 +20,10 @@ from perilscope.errors import AssessmentError, MisuseError
 
 def _library() -> Any:
     try:
-        import pyagrum
+        with warnings.catch_warnings():
+            # its start-up warns from C, which crashes where warnings are errors
+            warnings.simplefilter("ignore")
+            import pyagrum
     except ImportError:
         raise MisuseError(
             "this needs pyAgrum, which is an extra: pip install 'perilscope[agrum]'"

@@ -44,7 +44,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class Figures:
-    """What limits are held against."""
+    """What limits are held against; ``law`` and ``ale`` are of one year."""
 
     law: LossLaw
     ale: float
