@@ -93,8 +93,8 @@ STABLE_NOISE = (0.00015, 0.0004)  # spread of an ordinary day around the peg
 STABLE_MEMORY = 0.6  # share of yesterday's distance from the peg that is still there today
 
 HEADER = (
-    "# NOT REAL PRICES: daily closes in USD, made by make_prices.py beside this file.",
-    "# For real ones: perilscope run BOOK --prices FILE",
+    "# NOT REAL PRICES: made by make_prices.py",
+    "# Daily closes in USD. For real ones: perilscope run BOOK --prices FILE",
 )
 
 

@@ -263,7 +263,9 @@ def _market(result: Result) -> Document:
 
 
 def _note(result: Result) -> str:
-    return "" if result.workspace.history is None else result.workspace.history.note
+    """What the first line of the price history says about itself; provenance holds the rest."""
+    history = result.workspace.history
+    return "" if history is None or not history.note else history.note.splitlines()[0]
 
 
 # --- networks and protocols -----------------------------------------------------------------------

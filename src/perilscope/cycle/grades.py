@@ -33,13 +33,10 @@ def grade(scenario: Scenario) -> str:
 
 
 def rests_on(scenario: Scenario) -> str:
-    """Grades and names behind the estimates, in words: ``industry, quant``."""
-    words: list[str] = []
-    for _, estimate in scenario.estimates():
-        for word in (estimate.grade or estimate.source, estimate.by):
-            if word and word not in words:
-                words.append(word)
-    return ", ".join(words) or "not stated"
+    """Grade of the weakest estimate and whose it is: ``industry, quant``."""
+    weakest = grade(scenario)
+    by = [e.by for _, e in scenario.estimates() if (e.grade or "not stated") == weakest and e.by]
+    return ", ".join([weakest, *dict.fromkeys(by)])
 
 
 def shares(scenarios: Mapping[str, Scenario], weights: Mapping[str, float]) -> dict[str, float]:

@@ -150,7 +150,8 @@ class Beta(Distribution):
         a, b = self.a, self.b
         k = np.arange(1, n, dtype=np.float64)
         double = 2 * k + a + b - 2  # Jacobi polynomials on [-1, 1] with exponents b - 1, a - 1
-        beside = k * (k + a + b - 2) * (k + a - 1) * (k + b - 1) / (double**2 * (double**2 - 1))
+        with np.errstate(divide="ignore", invalid="ignore"):  # the first is mended below
+            beside = k * (k + a + b - 2) * (k + a - 1) * (k + b - 1) / (double**2 * (double**2 - 1))
         if n > 1:  # the general term is 0/0 where a + b = 1
             beside[0] = a * b / ((a + b) ** 2 * (a + b + 1))
         diagonal = np.full(n, (a - b) / (a + b))

@@ -21,7 +21,7 @@ from scipy import fft
 from perilscope.engines.atoms import sum_in_order
 from perilscope.engines.law import Distribution, Floats, Numbers, invert, need, plain
 
-_POINTS = 2**12
+_POINTS = 2**13
 _WIDER = 8
 
 
@@ -209,7 +209,8 @@ def _reach(parts: Sequence[Distribution]) -> list[float]:
     if all(math.isfinite(high) for _, high in ends):
         widest = math.fsum(high - low for low, high in ends)
     start = next((w for u in (0.9, 0.99, 0.999, 0.9999) if (w := 2 * width(u)) > 0), widest)
-    widths = [min(start, widest)]
+    # the first is fine enough for a density that rises without bound at the least value
+    widths = [min(start / _WIDER, widest), min(start, widest)]
     while widths[-1] < widest and len(widths) < 12:
         widths.append(min(widths[-1] * _WIDER, widest))
     return widths
