@@ -237,7 +237,7 @@ class NegativeBinomial(CountLaw):
         return plain(np.exp(-self._clusters))
 
     def pgf(self, z: Any) -> Any:
-        return (1 + self.mean / self.size * (1 - np.asarray(z))) ** -self.size
+        return np.exp(-self.size * np.log1p(self.mean / self.size * (1 - np.asarray(z))))
 
     def thin(self, q: float) -> NegativeBinomial:
         return NegativeBinomial(self.size, self.mean * _share(q))
