@@ -51,7 +51,7 @@ test: $(V)/dev.ready
 	$(PY) -m pytest -q -n 2
 
 acceptance: $(V)/dev.ready
-	$(PY) -m pytest -q -n 2 -m acceptance -rs
+	PERILSCOPE_SEARCH=1 $(PY) -m pytest -q -n 2 -rs
 
 lint: $(V)/dev.ready
 	$(V)/bin/ruff check .

@@ -1,8 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import os
 import re
 from typing import Any
+
+from hypothesis import settings
+
+# One run is like the next, so that a failure is somebody's change; PERILSCOPE_SEARCH=1 looks wider.
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.register_profile("search", max_examples=500, deadline=None)
+settings.load_profile("search" if os.environ.get("PERILSCOPE_SEARCH") else "steady")
 
 
 def pytest_make_parametrize_id(config: Any, val: object, argname: str) -> str | None:

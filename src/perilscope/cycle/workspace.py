@@ -162,7 +162,8 @@ def _prices(
 
 def _parsed(where: Path, named: str | None, parse, data: list[DataFile], faults: list[Fault]):  # type: ignore[no-untyped-def]
     try:
-        raw = files.read_bytes(where)
+        parquet = where.suffix == ".parquet"
+        raw = files.parquet_as_csv(where) if parquet else files.read_bytes(where)
         name = _name(where, named)
         data.append(DataFile(name, hashlib.sha256(raw).hexdigest()))
         return parse(name, raw)

@@ -307,9 +307,9 @@ class ZeroModifiedPoisson(CountLaw):
 
     def pgf(self, z: Any) -> Any:
         z, rate = np.asarray(z), np.asarray(self.rate)
-        small = np.where(rate > 0, np.minimum(rate, 1), 1)  # one form where sums would cancel,
+        small = np.where(rate > 1e-290, np.minimum(rate, 1), 1)  # one form where sums would cancel,
         large = np.maximum(rate, 1)  # the other where exponentials would overflow
-        near = np.where(rate > 0, np.expm1(small * z) / np.expm1(small), z)
+        near = np.where(rate > 1e-290, np.expm1(small * z) / np.expm1(small), z)
         far = (np.exp(large * (z - 1)) - np.exp(-large)) / -np.expm1(-large)
         return 1 - self.p + self.p * np.where(rate < 1, near, far)
 
@@ -405,9 +405,10 @@ def _mean_some(rate: Any) -> Any:
 
 
 def _ratio(above: Any, below: Any, otherwise: Any) -> Any:
-    """Above / below where below is positive, else the limit given."""
+    """Above / below where below is not next to nothing, else the limit given."""
     below = np.asarray(below)
-    return np.where(below > 0, above / np.where(below > 0, below, 1), otherwise)
+    there = below > 1e-290  # complex division overflows below that
+    return np.where(there, above / np.where(there, below, 1), otherwise)
 
 
 def _share(q: float) -> float:
