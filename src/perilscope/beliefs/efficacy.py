@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 from scipy.special import betaincinv
 
@@ -79,6 +80,7 @@ def efficacy(by: Quantity, sure: Quantity | None) -> Distribution:
     return spread(float(mean), high - low)
 
 
+@lru_cache(maxsize=256)
 def spread(mean: float, width: float) -> Beta:
     """The beta law with this mean whose 5 and 95 % quantiles lie ``width`` apart.
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -90,7 +90,10 @@ class Total(Distribution):
 
     @cached_property
     def _curve(self) -> _Curve:
-        return _curve(self.parts)
+        try:
+            return _known(self.parts)
+        except TypeError:  # parts with arrays of parameters cannot be looked up
+            return _curve(self.parts)
 
 
 @dataclass(frozen=True)
@@ -170,6 +173,12 @@ class _Curve:
         high = np.minimum(sum_in_order(part.ppf(u) for part in self.parts), top)
         far = invert(law, np.where(u < 1, u, 0.5), self.knots[-1], np.where(u < 1, high, top))
         return np.where(u <= self.below[-1], found, np.where(u < 1, far, top))
+
+
+@lru_cache(maxsize=64)
+def _known(parts: tuple[Distribution, ...]) -> _Curve:
+    """The curve of a sum that is asked for again and again, by lines built anew."""
+    return _curve(parts)
 
 
 def _curve(parts: tuple[Distribution, ...]) -> _Curve:
