@@ -29,6 +29,8 @@ Array = npt.NDArray[np.float64]
 
 def rests(transforms: Sequence[Transform], grid: Grid) -> list[Transform]:
     """For each transform the product of all others, without a division."""
+    if not transforms:
+        return []
     ahead = [capped.multiplied([], grid)]
     for transform in transforms[:-1]:
         ahead.append(ahead[-1] * transform)

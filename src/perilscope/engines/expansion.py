@@ -11,6 +11,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from perilscope.engines import grid, quadrature
 from perilscope.engines.compound import Compound
 from perilscope.engines.counts import Binomial, CountLaw, Poisson
@@ -18,6 +20,8 @@ from perilscope.engines.distributions import Constant, Distribution, Scaled
 from perilscope.engines.floor import floored
 
 _FEW: dict[int, int] = {1: 6, 2: 8}
+_MANY = 64
+"""Beyond so many events the nodes of an unknown size no longer show."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,9 @@ def parts(line: Compound, *, driven: bool = False, effort: int = 2) -> tuple[Par
     laws = (*line.beliefs, line.keep, line.scale)
     touches = _touches(line)
     severe = [i for i, touched in enumerate(touches) if touched]
+    alike = _one_size(line, laws, severe, driven=driven, effort=effort)
+    if alike is not None:
+        return alike
     outer = _outer(line, laws, touches, effort)
     found: list[tuple[float, Distribution, list[tuple[float, CountLaw]]]] = []
     inner = quadrature.nodes(laws, effort=effort, free=[not touched for touched in touches])
@@ -65,6 +72,51 @@ def parts(line: Compound, *, driven: bool = False, effort: int = 2) -> tuple[Par
             else:
                 found.append((weight, severity, [(share, counts)]))
     return tuple(Part(w, severity, _fewer(counts, effort)) for w, severity, counts in found)
+
+
+def _one_size(
+    line: Compound, laws: tuple[Distribution, ...], severe: list[int], *, driven: bool, effort: int
+) -> tuple[Part, ...] | None:
+    """A line all of whose events cost the same unknown sum: the total is n times that sum.
+
+    Nodes of the belief would turn its law into a stair. Given the number of events n the total is
+    exactly n X, so the line is a mixture over n of one event of size n X.
+
+    Returns None where the line is not of this kind, or has too many events for it to matter.
+    """
+    if len(severe) != 1 or grid.atoms(laws[severe[0]]) is not None:
+        return None
+    at, belief = severe[0], laws[severe[0]]
+    middle = [law.mean for law in laws]
+    probes = [float(belief.ppf(u)) for u in (0.1, 0.5, 0.9)]
+    seen = [
+        known(line, (*middle[:at], x, *middle[at + 1 :]), line.years, driven=driven) for x in probes
+    ]
+    sizes = [grid.atoms(severity) for _, severity in seen]
+    if any(size is None or len(size) != 1 for size in sizes) or seen[0][0] != seen[2][0]:
+        return None
+    rates = [
+        size[0][0] / x if size and x > 0.0 else math.nan
+        for size, x in zip(sizes, probes, strict=True)
+    ]
+    if not all(abs(rate - rates[0]) <= 1e-12 * rates[0] for rate in rates):
+        return None
+    free = [i != at for i in range(len(laws))]
+    counts = [
+        (weight, known(line, theta, line.years, driven=driven)[0])
+        for weight, theta in quadrature.nodes(laws, effort=effort, free=free)
+    ]
+    most = max(float(law.mean) + 12.0 * math.sqrt(float(law.variance)) for _, law in counts)
+    if most > _MANY:
+        return None
+    circle = np.exp(-2j * np.pi * np.arange(4 * _MANY) / (4 * _MANY))
+    generating = sum(weight * law.pgf(circle) for weight, law in counts)
+    chances = np.fft.ifft(generating).real.tolist()
+    found = [Part(chances[0], Constant(0.0), ((1.0, Binomial(1, 0.0)),))]
+    for n, chance in enumerate(chances[1:], start=1):
+        if chance > 1e-15:
+            found.append(Part(chance, Scaled(belief, rates[0] * n), ((1.0, Binomial(1, 1.0)),)))
+    return tuple(found)
 
 
 def known(
