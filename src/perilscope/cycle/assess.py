@@ -41,6 +41,9 @@ from perilscope.treatment.control import Verdict, World, verdict
 Law: TypeAlias = LossLaw | Draws
 """A law of loss from either engine; both answer the same questions."""
 
+MOST_EVENTS = 3e8
+"""Loss events that one run simulates at most; the number of horizons gives way."""
+
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, done, of how many)."""
 
@@ -299,14 +302,24 @@ def loss_events(line: Compound) -> tuple[float, float]:
 def _simulate(joined: Joined, settings: Settings, steps: _Steps) -> Draws | None:
     if settings.engine == "exact":
         return None
+    lines = list(joined.lines.values())
+    events = math.fsum(loss_events(line)[0] * line.years for line in lines)
+    draws = min(settings.years, max(int(MOST_EVENTS / max(events, 1e-9)), 1_000))
+    if draws < settings.years:
+        steps.note(
+            "note",
+            "simulation",
+            f"{draws:,} instead of {settings.years:,} horizons are simulated: "
+            f"each has {events:,.0f} loss events on average",
+        )
     return simulate(
-        list(joined.lines.values()),
+        lines,
         joined.mixtures,
         joined.caps,
-        draws=settings.years,
+        draws=draws,
         seed=settings.seed,
         workers=min(max((os.cpu_count() or 1) - 1, 1), 8),  # one is left to the exact engine
-        progress=lambda done: steps.tell("simulated years", done, settings.years),
+        progress=lambda done: steps.tell("simulated years", done, draws),
     )
 
 

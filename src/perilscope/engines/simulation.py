@@ -9,6 +9,7 @@ survives is scaled. A line with and without its control is thus compared on the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
@@ -25,6 +26,8 @@ from perilscope.engines.streams import stream
 from perilscope.errors import AssessmentError, MisuseError
 
 BLOCK = 2**16
+MOST_EVENTS = 1 << 22
+"""About as many events of one line are held at a time."""
 Laws = tuple[CountLaw, Distribution]
 
 
@@ -191,18 +194,33 @@ def _line(line: Compound, years: list[float], happens: Any, seed: int, block: in
     first = None if happens is None else _first(line.key, laws, happens, seed, block)
     losses: list[Floats] = []
     for period, (counts, loss) in enumerate(laws):
-        name = f", year {period}" if period else ""
-        rng = stream(seed, line.key, "count" + name, block)
-        horizons = _events(counts, rng, first, period)
-        rng = stream(seed, line.key, "loss" + name, block)
-        drawn = loss.take(horizons).sample(rng, len(horizons))
-        if not isinstance(keep, float) or keep != 1.0:
-            marks = stream(seed, line.key, "keep" + name, block).random(len(horizons))
-            kept = marks < (keep if isinstance(keep, float) else keep[horizons])
-            horizons, drawn = horizons[kept], drawn[kept]
-        summed: Floats = np.bincount(horizons, weights=drawn, minlength=BLOCK).astype(np.float64)
-        losses.append(summed * scale)
+        total = np.zeros(BLOCK)
+        for start, end, slice_name in _slices(counts):
+            name = (f", year {period}" if period else "") + slice_name
+            here = np.arange(start, end)
+            given = None if first is None else first[start:end]
+            rng = stream(seed, line.key, "count" + name, block)
+            horizons = start + _events(counts.take(here), rng, given, period, end - start)
+            rng = stream(seed, line.key, "loss" + name, block)
+            drawn = loss.take(horizons).sample(rng, len(horizons))
+            if not isinstance(keep, float) or keep != 1.0:
+                marks = stream(seed, line.key, "keep" + name, block).random(len(horizons))
+                kept = marks < (keep if isinstance(keep, float) else keep[horizons])
+                horizons, drawn = horizons[kept], drawn[kept]
+            total += np.bincount(horizons, weights=drawn, minlength=BLOCK)
+        losses.append(total * scale)
     return losses
+
+
+def _slices(counts: CountLaw) -> list[tuple[int, int, str]]:
+    """Stretches of a block with at most some millions of events, so that memory stays small.
+
+    They follow from the law alone, so the draws do not depend on the machine.
+    """
+    events = float(np.max(np.asarray(counts.mean))) * BLOCK
+    number = min(1 << max(math.ceil(math.log2(max(events / MOST_EVENTS, 1.0))), 0), BLOCK)
+    size = BLOCK // number
+    return [(i * size, (i + 1) * size, f", part {i}" if number > 1 else "") for i in range(number)]
 
 
 def _share(law: Distribution, rng: np.random.Generator) -> float | Floats:
@@ -245,10 +263,12 @@ def _first(
     return np.where(happens, first, never)
 
 
-def _events(counts: CountLaw, rng: np.random.Generator, first: Any, period: int) -> Integers:
-    """For each event of a period the index of its horizon."""
+def _events(
+    counts: CountLaw, rng: np.random.Generator, first: Any, period: int, size: int
+) -> Integers:
+    """For each event of a period the index of its horizon, of so many horizons."""
     if first is None:
-        return counts.events(rng, BLOCK)
+        return counts.events(rng, size)
     starts, after = np.flatnonzero(first == period), np.flatnonzero(first < period)
     here = starts[counts.take(starts).given_some().events(rng, len(starts))]
     if not len(after):

@@ -91,8 +91,9 @@ def join(
             law.var(RAREST)  # refused here if its grid cannot say
             if not law.error[USUAL] <= TOO_COARSE:
                 raise AssessmentError(
-                    f"the grid is too coarse for its losses: an error of {law.error[USUAL]:.0%} "
-                    f"at {USUAL:.0%}; name a holding with `at_most`, or split the scenario in two"
+                    "no grid is both fine and wide enough for its losses: the law is too wide, or "
+                    "the events too many; name a holding with `at_most`, narrow the law, or split "
+                    "the scenario into small and large losses"
                 )
             lines[scenario.id], alone[scenario.id] = line, register
         except AssessmentError as error:
