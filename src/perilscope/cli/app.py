@@ -232,6 +232,71 @@ def _run(
     return INCOMPLETE if document["failed"] else 0
 
 
+@app.command(epilog=MEASURES)
+def quick(
+    register: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="REGISTER.csv",
+            help="A table with the columns id, frequency, severity (and name, layer).",
+            show_default=False,
+        ),
+    ] = None,
+    frequency: Annotated[
+        str | None, typer.Option(help="One scenario: how often, like '0.2 per year'.")
+    ] = None,
+    severity: Annotated[
+        str | None, typer.Option(help="One scenario: what an event costs, like '100k to 2M'.")
+    ] = None,
+    currency: Annotated[str, typer.Option(help="What amounts without a unit are in.")] = "USD",
+    engine: Annotated[str, typer.Option(metavar="exact|simulation|both")] = "both",
+    years: Annotated[int, typer.Option(help="Simulated horizons.")] = 1_000_000,
+    seed: Annotated[int, typer.Option(help="Names the random streams of the simulation.")] = 1,
+    json: JsonPath = None,
+) -> int:
+    """Assess a plain table, or one scenario, without a book: a first answer in a minute.
+
+    [bold]perilscope quick register.csv[/bold]
+    [bold]perilscope quick --frequency "1 in 5 years" --severity "200k to 2.5M"[/bold]
+
+    In a table a frequency may also be a count law with its yearly mean: poisson(0.08),
+    bernoulli(0.03).
+    """
+    from time import perf_counter
+
+    from perilscope.cli.show import emit, printer
+    from perilscope.cycle.run import assess_book
+    from perilscope.cycle.settings import Settings
+    from perilscope.report import quick as drawn
+
+    settings = Settings(seed=seed, years=years, engine=engine)
+    book = _table(register, frequency, severity, currency)
+    start = perf_counter()
+    document = assess_book(book, settings)
+    seconds = perf_counter() - start
+    emit(json, document)
+    printer(json).print(drawn.render(document, seconds))
+    return INCOMPLETE if document["failed"] else 0
+
+
+def _table(
+    register: Path | None, frequency: str | None, severity: str | None, currency: str
+) -> Any:
+    """The register of ``quick`` as a book: a file, or one scenario from two options."""
+    from perilscope.book import table
+    from perilscope.errors import MisuseError
+    from perilscope.sources.files import read_bytes
+
+    as_of = date.today().isoformat()
+    if register is not None and frequency is None and severity is None:
+        data = read_bytes(register)
+        return table.register(register.name, data, currency=currency, as_of=as_of)
+    if register is None and frequency is not None and severity is not None:
+        rows = {"scenario": {"frequency": frequency, "severity": severity}}
+        return table.book(rows, name="one scenario", currency=currency, as_of=as_of)
+    raise MisuseError("give a table, or both --frequency and --severity; see `perilscope quick -h`")
+
+
 @app.command()
 def show(
     run: Annotated[

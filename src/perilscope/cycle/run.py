@@ -7,11 +7,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from perilscope.book import Book, content_hash
 from perilscope.cycle.assess import Progress, assess
 from perilscope.cycle.document import document
 from perilscope.cycle.settings import Settings
 from perilscope.cycle.watch import watch
-from perilscope.cycle.workspace import open_workspace
+from perilscope.cycle.workspace import Workspace, open_workspace
 from perilscope.store.documents import RUN_FILE, read_run, to_json, write_text
 
 
@@ -20,6 +21,12 @@ def quantify(
 ) -> dict[str, Any]:
     """Assess a book and return its run document."""
     return document(assess(open_workspace(book, settings), settings, progress))
+
+
+def assess_book(book: Book, settings: Settings) -> dict[str, Any]:
+    """Assess a book that names no data, and return its run document."""
+    workspace = Workspace(book, content_hash(book), None, (), (), (), ())
+    return document(assess(workspace, settings))
 
 
 def save(found: dict[str, Any], out: Path, pages: dict[str, str]) -> None:
