@@ -298,6 +298,32 @@ def _table(
 
 
 @app.command()
+def explain(
+    book: BookPath,
+    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="Id of a scenario.")],
+    prices: PricesPath = None,
+    positions: PositionsPath = None,
+    engine: Annotated[str, typer.Option(metavar="exact|simulation|both")] = "both",
+    years: Annotated[int, typer.Option(help="Simulated horizons.")] = 1_000_000,
+    seed: Annotated[int, typer.Option(help="Names the random streams of the simulation.")] = 1,
+    json: JsonPath = None,
+) -> int:
+    """Print how the numbers of one scenario of BOOK came about, leaf by leaf."""
+    from perilscope.cli.show import emit, printer, progress
+    from perilscope.cycle.run import quantify
+    from perilscope.cycle.settings import Settings
+    from perilscope.report import explain as drawn
+
+    settings = Settings(seed=seed, years=years, engine=engine, prices=prices, positions=positions)
+    with progress(quiet=False) as tell:
+        document = quantify(book, settings, tell)
+    told = drawn.render(document, scenario)
+    emit(json, next((s for s in document["scenarios"] if s["id"] == scenario), {}))
+    printer(json).print(told, soft_wrap=False)
+    return INCOMPLETE if any(f["id"] == scenario for f in document["failed"]) else 0
+
+
+@app.command()
 def show(
     run: Annotated[
         Path, typer.Argument(metavar="RUN", help="Folder that `run --out` wrote.")
