@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+import perilscope
+
 from .conftest import EXAMPLE
 
 
@@ -182,3 +184,10 @@ def test_an_incident_moves_the_posterior_and_taking_it_out_restores_every_bit(
     )
     log.write_text(original, encoding="utf-8")
     assert run() == before
+
+
+def test_independent_variances_add_to_twelve_digits() -> None:
+    lines = ("exploit: 1 in 5 years, 1M", "phishing: 1 in 2 years, 500k", "error: 3 per year, 20k")
+    law = perilscope.quantify(*lines, engine="exact").result.law
+    assert law.sd == pytest.approx(math.sqrt(0.2 * 1e12 + 0.5 * 25e10 + 3 * 4e8), rel=1e-12)
+    assert law.mean == pytest.approx(510_000, rel=1e-12)
