@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 
 import perilscope
 from perilscope.engines.distributions import Beta, Normal
-from perilscope.layers.operational import overcome
+from perilscope.engines.overcome import overcome
 
 CASES = Path(__file__).parents[3] / "shared" / "data" / "reference" / "cases.yaml"
 

@@ -12,7 +12,7 @@ from scipy import stats
 
 import perilscope
 from perilscope.engines.distributions import Beta, Constant, Uniform
-from perilscope.layers.operational import overcome
+from perilscope.engines.overcome import overcome
 
 BASE = {
     "institution": {"name": "Test"},

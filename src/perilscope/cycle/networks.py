@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Networks and protocols as the run document tells of them."""
+
+from __future__ import annotations
+
+from perilscope.beliefs.law import point
+from perilscope.cycle.assess import Result
+from perilscope.cycle.measures import Document
+from perilscope.layers import operational
+
+
+def networks(result: Result) -> Document:
+    """Network, node, state: probability, given the evidence."""
+    return dict(result.drivers.marginals)
+
+
+def network_details(result: Result) -> Document:
+    """Period, nodes, what each network drives and which prices it moves."""
+    book, found = result.book, {}
+    for net, driver in result.drivers.networks.items():
+        declared = book.networks.get(net)
+        shocks = []
+        for node, states in declared.shocks.items() if declared is not None else ():
+            for state, tokens in states.items():
+                for token, shock in tokens.items():
+                    shocks.append(
+                        {"node": node, "state": state, "token": token, "shock": point(shock)}
+                    )
+        found[net] = {
+            "period_years": driver.years,
+            "nodes": [
+                {
+                    "id": node.name,
+                    "parents": list(node.parents),
+                    "states": list(node.states),
+                    "observed": driver.evidence.get(node.name, ""),
+                    "means": "state now" if node.name in driver.conditions else "within period",
+                }
+                for node in driver.network.nodes
+            ],
+            "drives": [
+                {"scenario": key, "node": d.node}
+                for key, scenario in result.scenarios.items()
+                for d in operational.drivers_of(scenario)
+                if d.network == net
+            ],
+            "shocks": shocks,
+            "evidence": dict(driver.evidence),
+            "built_in": net in book.protocols,
+        }
+    return found
+
+
+def protocols(result: Result) -> list[Document]:
+    """Each protocol's chance of being exploited, by cause, with what is known and missing."""
+    rows = []
+    for score in result.protocols:
+        mine = [k for k, s in result.book.scenarios.items() if s.asset == score.id]
+        worth = result.inventory.get(score.id)
+        rows.append(
+            {
+                "id": score.id,
+                "name": result.book.protocols[score.id].name or "",
+                "deposit": None if worth is None else worth.mean,
+                "probability": score.probability,
+                "low": score.low,
+                "high": score.high,
+                "causes": dict(score.causes),
+                "factors": [
+                    {"name": f.name, "value": f.value, "effect": f.effect} for f in score.factors
+                ],
+                "missing": list(score.missing),
+                "scenarios": mine,
+                "declared_per_year": result.events[mine[0]][0]
+                if mine and mine[0] in result.events
+                else None,
+                "sentence": score.sentence,
+            }
+        )
+    return rows
