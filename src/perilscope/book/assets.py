@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo, model_validator
 from pydantic_core import CoreSchema, core_schema
 
+from .checked import Checked
 from .estimate import Entry, Estimate, Value
 from .expression import Num
 from .fields import HOLDINGS, Amount, context, refuse
@@ -126,7 +127,7 @@ class Duration:
     hours: Decimal
 
 
-class _Delay:
+class _Delay(Checked):
     """Reads a delay: ``48 hours``, or ``none``."""
 
     def check(self, value: Any) -> Duration:
@@ -146,11 +147,6 @@ class _Delay:
             )
         hours = Decimal(f"{length * PERIODS['hour']:.15g}")
         return Duration(hours.normalize() + 0)
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self.check)
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler

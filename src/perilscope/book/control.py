@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema, core_schema
 
+from .checked import Checked
 from .estimate import Entry, Value
 from .fields import HOLDINGS, Amount, refuse
 from .frozen import FrozenDict
@@ -34,7 +35,7 @@ Sure = Annotated[Quantity, Amount("probability", "valuation")]
 CUT = re.compile(r"(.+) of ([a-z_ ]+)")
 
 
-class _Life:
+class _Life(Checked):
     """A useful life: ``5 years``, or a bare number of years."""
 
     def check(self, value: Any) -> Decimal:
@@ -50,11 +51,6 @@ class _Life:
                 "life", f"a useful life is wanted here, found {shown(value)}", "Like `5 years`."
             )
         return length.normalize() + 0
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self.check)
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler

@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from .checked import Checked
 from .expression import Belief, Num, OneIn, ShareOf
 from .quantity import LIKE, NAMED, Quantity, QuantityError, parse, plain, spell
 from .words import listed, near, shown
@@ -178,7 +179,7 @@ def both_readings(quantity: Quantity) -> PydanticCustomError:
     return refuse("law", what, mend)
 
 
-class Parsed:
+class Parsed(Checked):
     """The quantity inside an estimate, already read by the marker around the estimate."""
 
     def check(self, value: Any) -> Quantity:
@@ -188,11 +189,6 @@ class Parsed:
         if isinstance(value, Quantity):
             return value
         raise refuse("quantity", f"a quantity is wanted here, found {shown(value)}")
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self.check)
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler

@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, get_args
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
+from .checked import Checked
 from .fields import context, refuse
 from .quantity import QuantityError, parse, plain
 from .words import listed, near, shown
@@ -57,7 +58,7 @@ class Ref:
 
 
 @dataclass(frozen=True)
-class Name:
+class Name(Checked):
     """The key of an entry: an id, a token symbol, a node, a state."""
 
     what: str
@@ -69,11 +70,6 @@ class Name:
         if isinstance(value, str) and self.pattern.fullmatch(value):
             return value
         raise refuse("name", f"{shown(value)} is not {self.what}", self.mend)
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self.check)
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
@@ -122,7 +118,7 @@ class Keyed:
         }
 
 
-class Day:
+class Day(Checked):
     """A date, written as ISO 8601 says."""
 
     def check(self, value: Any) -> date:
@@ -138,18 +134,13 @@ class Day:
             "date", f"a date is wanted here, found {shown(value)}", "Write it like `2026-11-20`."
         )
 
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self.check)
-
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         return {"type": "string", "format": "date"}
 
 
-class YesNo:
+class YesNo(Checked):
     """``yes`` or ``no``."""
 
     WORDS: ClassVar = {"yes": True, "true": True, "no": False, "false": False}
@@ -162,18 +153,13 @@ class YesNo:
             return self.WORDS[value.lower()]
         raise refuse("yes-no", f"`yes` or `no` is wanted here, found {shown(value)}")
 
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self.check)
-
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         return {"enum": ["yes", "no", True, False]}
 
 
-class Count:
+class Count(Checked):
     """A whole number of things, zero or more; `k` and `M` are understood."""
 
     def check(self, value: Any) -> int:
@@ -191,11 +177,6 @@ class Count:
                 "Like `40` or `120k`.",
             )
         return int(number)
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self.check)
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler

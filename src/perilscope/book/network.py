@@ -11,9 +11,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic_core import CoreSchema, core_schema
+from pydantic import GetJsonSchemaHandler
+from pydantic_core import CoreSchema
 
+from .checked import Checked
 from .estimate import Entry
 from .expression import Num
 from .fields import Amount, refuse
@@ -27,18 +28,13 @@ Shock = Annotated[Quantity, Amount("number", "plain", low=Decimal(-1))]
 ONE_YEAR = Quantity(Num(Decimal(1)), "years")
 
 
-class _RowsField:
+class _RowsField(Checked):
     """Rows that were laid out from the written table beforehand."""
 
     def check(self, value: Any) -> Rows:
         if isinstance(value, tuple | list) and all(isinstance(r, tuple | list) for r in value):
             return tuple(tuple(Decimal(str(p)) for p in row) for row in value)
         raise refuse("table", "a table is wanted here", "Like `[0.98, 0.02]`.")
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self.check)
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler

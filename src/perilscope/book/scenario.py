@@ -16,14 +16,14 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     Field,
-    GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     ValidationInfo,
     field_validator,
     model_validator,
 )
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema
 
+from .checked import Checked
 from .estimate import Entry, Estimate, From, Grade, Leaf, Value
 from .fields import HOLDINGS, Amount, OneOf, context, refuse
 from .frozen import FrozenDict
@@ -100,7 +100,7 @@ class Frequency(Value):
         return shape
 
 
-class _FormName:
+class _FormName(Checked):
     """One of the six forms of loss."""
 
     def check(self, value: Any) -> str:
@@ -108,11 +108,6 @@ class _FormName:
             return str(value)
         mend = f"{near(str(value), FORMS)}Allowed: {', '.join(FORMS)}."
         raise refuse("form", f"unknown form of loss `{value}`", mend)
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self.check)
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
@@ -187,7 +182,7 @@ class Counts:
     size: Decimal | None = None
 
 
-class _CountsText:
+class _CountsText(Checked):
     """Reads ``poisson``, ``at most one a year``, ``binomial(12)``, ``negative-binomial(2)``."""
 
     PLAIN: ClassVar = {
@@ -220,11 +215,6 @@ class _CountsText:
         if found is None or size is None or size <= 0 or not whole:
             raise refuse("counts", f"cannot read {shown(value)} as a law of counts", self.MEND)
         return Counts(found[1], size)  # type: ignore[arg-type]
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self.check)
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
