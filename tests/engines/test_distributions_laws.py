@@ -18,12 +18,17 @@ from perilscope.engines.distributions import (
     Distribution,
     Exponential,
     Gamma,
+    GeneralisedPareto,
+    Layered,
     Lognormal,
+    Metalog,
     Mixture,
     Normal,
     Pareto,
+    Retained,
     Scaled,
     Sometimes,
+    Spliced,
     Total,
     Triangular,
     Uniform,
@@ -54,6 +59,24 @@ smooth = st.one_of(
     st.builds(Exponential, size),
     st.builds(Weibull, shape, size),
     st.builds(Pareto, st.floats(2.2, 8), size),
+    st.builds(GeneralisedPareto, st.floats(-1.5, 0.45), size, st.floats(-5, 50)),
+    st.builds(
+        lambda a, b, c: Metalog((a, b, b * c)), st.floats(-20, 50), size, st.floats(-1.5, 1.5)
+    ),
+    st.builds(
+        lambda a, b, c, low: Metalog((a, b, b * c), low),
+        st.floats(-2, 5),
+        st.floats(0.05, 0.25),
+        st.floats(-1.5, 1.5),
+        st.floats(0, 20),
+    ),
+    st.builds(
+        lambda a, b, c, e: Metalog((a, b, b * c, b), e[0], e[1]),
+        st.floats(-2, 2),
+        st.floats(0.1, 2),
+        st.floats(-0.5, 0.5),
+        ends(),
+    ),
 )
 positive = smooth.filter(lambda law: law.support[0] >= 0)
 atoms = st.one_of(
@@ -64,6 +87,20 @@ atoms = st.one_of(
         st.lists(st.floats(0.1, 1), min_size=3, max_size=3),
     ),
 )
+
+
+def covered(kind: type, law: Distribution, u: float, v: float, part: float) -> Distribution:
+    start = float(law.ppf(u))
+    return kind(law, start, float(law.ppf(u + (1 - u) * v)) - start + 1e-3, part)
+
+
+def spliced(body: Distribution, tail: Distribution, u: float, above: float) -> Distribution:
+    """The tail moved by no more than a factor so that it reaches beyond the point of the splice."""
+    at = max(float(body.ppf(u)), 0.01)
+    reach = float(tail.ppf(0.7))
+    return Spliced(body, tail if reach > at else Uniform(at, at + 3), at, above)
+
+
 composite = st.one_of(
     st.builds(Scaled, smooth, st.floats(0.1, 5)),
     st.builds(lambda law, u: Capped(law, float(law.ppf(u))), smooth, share),
@@ -71,6 +108,11 @@ composite = st.one_of(
     st.builds(lambda p, a, b: Mixture((p, 1 - p), (a, b)), share, smooth, positive),
     st.builds(lambda p, a, b: Mixture((p, 1 - p), (a, b)), share, atoms, positive),
     st.builds(Scaled, st.builds(Sometimes, share, positive), st.floats(0.1, 5)),
+    st.builds(covered, st.sampled_from([Layered, Retained]), positive | atoms, share, share, share),
+    st.builds(covered, st.sampled_from([Layered, Retained]), positive, share, share, st.just(1.0)),
+    st.builds(lambda law, u: Layered(law, float(law.ppf(u)), np.inf), positive, share),
+    st.builds(spliced, smooth, smooth, share, share),
+    st.builds(lambda law, u: Spliced.continued(law, law, float(law.ppf(u))), smooth, share),
 )
 anything = st.one_of(smooth, atoms, composite)
 LEVELS = np.array([0.01, 0.2, 0.5, 0.77, 0.95, 0.99])
@@ -79,6 +121,11 @@ LEVELS = np.array([0.01, 0.2, 0.5, 0.77, 0.95, 0.99])
 def kinks(law: Distribution) -> list[float]:
     """Where the distribution function jumps or bends."""
     parts = getattr(law, "parts", ()) or ((law.of,) if hasattr(law, "of") else ())
+    if isinstance(law, Layered | Retained):
+        bends = np.array([*kinks(law.of), law.deductible, law.deductible + law.limit])
+        return [0.0, *law.bears(bends[np.isfinite(bends)]).tolist()]
+    if isinstance(law, Spliced):
+        return [*kinks(law.body), *kinks(law.tail), law.at]
     inner = [x * getattr(law, "factor", 1.0) for part in parts for x in kinks(part)]
     own = [*law.support, getattr(law, "mode", 0.0), *getattr(law, "values", ())]
     return [0.0, *inner, *own]
@@ -290,6 +337,30 @@ def test_laws_have_the_mean_and_spread_they_were_made_from(mean, ratio):
         lambda: Mixture((0.5,), (Uniform(0, 1),)),
         lambda: Total((Normal(0, 1), Uniform(0, 1))),
         lambda: Constant(np.nan),
+        lambda: Beta.pert(1, 2, 3, 0),
+        lambda: Uniform(-np.inf, 1),
+        lambda: Triangular(0, 1, np.inf),
+        lambda: Normal(0, np.inf),
+        lambda: Lognormal(0, np.inf),
+        lambda: Beta(1, np.inf),
+        lambda: Beta(1, 1, 0, np.inf),
+        lambda: Gamma(np.inf, 1),
+        lambda: Weibull(1, np.inf),
+        lambda: Pareto(np.inf, 1),
+        lambda: Discrete((1, np.nan), (0.5, 0.5)),
+        lambda: Discrete.empirical([]),
+        lambda: Discrete.empirical([1.0, np.inf]),
+        lambda: GeneralisedPareto(0.2, 0),
+        lambda: GeneralisedPareto(np.nan, 1),
+        lambda: GeneralisedPareto(0.2, 1, np.inf),
+        lambda: Spliced(Uniform(2, 3), Pareto(2, 1), 2, 0.1),
+        lambda: Spliced(Uniform(0, 3), Uniform(0, 2), 2, 0.1),
+        lambda: Spliced(Uniform(0, 3), Uniform(0, 3), 2, 1.1),
+        lambda: Spliced(Uniform(0, 3), Pareto(2, 1), np.inf, 0.1),
+        lambda: Layered(Uniform(0, 3), -1),
+        lambda: Layered(Uniform(0, 3), np.inf),
+        lambda: Layered(Uniform(0, 3), 1, 0),
+        lambda: Retained(Uniform(0, 3), 1, 2, 1.5),
         lambda: stack([Uniform(0, 1), Constant(1.0)]),
     ],
 )

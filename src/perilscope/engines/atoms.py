@@ -7,12 +7,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
 
-from perilscope.engines.law import Distribution, Floats, Numbers, need, plain
+from perilscope.engines.law import Distribution, Floats, Numbers, finite, need, plain, product
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,26 @@ class Discrete(Distribution):
         object.__setattr__(self, "values", as_tuple(self.values))
         object.__setattr__(self, "probabilities", as_shares(self.probabilities))
         need(len(self.values) == len(self.probabilities), "as many values as probabilities")
+        need(finite(*self.values), "the values of a discrete law are finite numbers")
+
+    @classmethod
+    def empirical(cls, values: Sequence[float]) -> Discrete:
+        """Values that were seen, each as likely as any other; one seen twice counts twice.
+
+        Parameters
+        ----------
+        values : sequence of float
+            Plain finite numbers, in any order.
+
+        Examples
+        --------
+        >>> Discrete.empirical([40, 10, 40, 30]).probabilities
+        (0.25, 0.25, 0.5)
+        """
+        seen = np.asarray(values, dtype=np.float64)
+        need(seen.ndim == 1 and seen.size > 0, "an empirical law has at least one value")
+        points, counts = np.unique(seen, return_counts=True)
+        return cls(tuple(points.tolist()), tuple((counts / seen.size).tolist()))
 
     @property
     def mean(self) -> float:
@@ -104,21 +124,26 @@ class Discrete(Distribution):
         return least(self.values), greatest(self.values)
 
     def lev(self, x: Numbers) -> Floats:
-        return self._over(lambda value: np.minimum(value, x))
+        if self.varies:
+            return self._over(lambda value: np.minimum(value, x))
+        return self._limited(x, 1)
 
     def second_lev(self, x: Numbers) -> Floats:
-        return self._over(lambda value: np.minimum(value, x) ** 2)
+        if self.varies:
+            return self._over(lambda value: np.minimum(value, x) ** 2)
+        return self._limited(x, 2)
 
     def cdf(self, x: Numbers) -> Floats:
-        total = self._over(lambda value: np.where(np.asarray(x) >= value, 1.0, 0.0))
-        return np.where(np.asarray(x) >= self.support[1], 1.0, np.minimum(total, 1.0))
+        if self.varies:
+            total = self._over(lambda value: np.where(np.asarray(x) >= value, 1.0, 0.0))
+            return np.where(np.asarray(x) >= self.support[1], 1.0, np.minimum(total, 1.0))
+        values, reached = self._steps
+        return reached[np.searchsorted(values, x, side="right")]
 
     def ppf(self, u: Numbers) -> Floats:
-        values, probabilities = self.gauss(len(self.values))
-        reached = np.cumsum(probabilities)
-        reached[-1] = 1.0
+        values, reached = self._steps
         # a level that was itself summed from probabilities must not miss its step by one bit
-        index = np.searchsorted(reached, np.asarray(u) * (1 - 1e-15), side="left")
+        index = np.searchsorted(reached[1:], np.asarray(u) * (1 - 1e-15), side="left")
         return values[np.minimum(index, len(values) - 1)]
 
     def sample(self, rng: np.random.Generator, n: int) -> Floats:
@@ -134,6 +159,23 @@ class Discrete(Distribution):
             np.asarray(self.values, dtype=np.float64)[order],
             np.asarray(self.probabilities, dtype=np.float64)[order],
         )
+
+    @cached_property
+    def _steps(self) -> tuple[Floats, Floats]:
+        """The values in rising order, and the probability up to none, one, ..., all of them."""
+        values, probabilities = self.gauss(len(self.values))
+        reached = np.append(0.0, np.minimum(np.cumsum(probabilities), 1.0))
+        reached[-1] = 1.0
+        return values, reached
+
+    def _limited(self, x: Numbers, power: int) -> Floats:
+        """E min(X, x)^power: the values up to x as they are, the others as x."""
+        x = np.asarray(x, dtype=np.float64)
+        values, probabilities = self.gauss(len(self.values))
+        whole = np.append(0.0, np.cumsum(probabilities * values**power))
+        beyond = np.append(np.cumsum(probabilities[::-1])[::-1], 0.0)
+        k = np.searchsorted(values, x, side="right")
+        return np.asarray(whole[k] + product(beyond[k], x**power))
 
     def _over(self, function: Any) -> Floats:
         pairs = zip(self.probabilities, self.values, strict=True)

@@ -12,15 +12,15 @@ from perilscope.engines.law import Floats
 from perilscope.errors import MisuseError
 
 
-def beta_shapes(low: float, high: float, p: float) -> tuple[float, float]:
-    """Shapes a, b with the quantiles wanted.
+def beta_shapes(low: float, high: float, p: float, q: float) -> tuple[float, float]:
+    """Shapes a, b of the law on [0, 1] with probability p below ``low`` and q above ``high``.
 
     Given the size a + b, the mean that puts probability p below ``low`` is found by bisection
     (more mean, less probability); the larger the size, the lower the upper quantile then lies, so
     the size is found by bisection as well. Newton's method from moments does nearly all cases and
     the bisection is the net under it.
     """
-    found = _newton(low, high, p)
+    found = _newton(low, high, p, q)
     if found is not None:
         return found
     smallest, largest = math.log(1e-4), math.log(1e12)
@@ -28,13 +28,13 @@ def beta_shapes(low: float, high: float, p: float) -> tuple[float, float]:
     for _ in range(100):
         size = math.exp((smallest + largest) / 2)
         a, b = _given_size(low, p, size)
-        if float(betaincc(a, b, high)) > p:
+        if float(betaincc(a, b, high)) > q:
             smallest = (smallest + largest) / 2
         else:
             largest = (smallest + largest) / 2
-    off = max(abs(float(betainc(a, b, low)) - p), abs(float(betaincc(a, b, high)) - p))
+    off = max(abs(float(betainc(a, b, low)) - p), abs(float(betaincc(a, b, high)) - q))
     if not off < 1e-6:
-        raise MisuseError(f"no beta law has {p:g} below {low:g} and {p:g} above {high:g}")
+        raise MisuseError(f"no beta law has {p:g} below {low:g} and {q:g} above {high:g}")
     return a, b
 
 
@@ -51,17 +51,20 @@ def _given_size(low: float, p: float, size: float) -> tuple[float, float]:
     return size * mean, size * (1 - mean)
 
 
-def _newton(low: float, high: float, p: float) -> tuple[float, float] | None:
+def _newton(low: float, high: float, p: float, q: float) -> tuple[float, float] | None:
+    wanted = logit(np.array([p, q]))
+
     def off(v: Floats) -> Floats:
         a, b = np.exp(v)
         with np.errstate(divide="ignore", invalid="ignore"):
             tails = logit(np.array([betainc(a, b, low), betaincc(a, b, high)]))
-        return np.asarray(tails - logit(p))
+        return np.asarray(tails - wanted)
 
     # start from the logit-normal law with the same quantiles, by moments to first order
     ends = logit(np.array([low, high]))
-    m = float(1 / (1 + np.exp(-ends.mean())))
-    spread = float((ends[1] - ends[0]) / (-2 * ndtri(p)))
+    below, above = float(ndtri(p)), float(-ndtri(q))
+    spread = float(ends[1] - ends[0]) / (above - below)
+    m = float(1 / (1 + np.exp(spread * (below + above) / 2 - ends.mean())))
     size = max(1 / (m * (1 - m) * spread * spread), 1e-3)
     v = np.log(np.array([m * size + 0.2, (1 - m) * size + 0.2]))
     now = off(v)

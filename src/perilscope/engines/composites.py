@@ -11,7 +11,16 @@ from typing import Any
 import numpy as np
 
 from perilscope.engines.atoms import as_shares, choose, greatest, least, sum_in_order, weighted
-from perilscope.engines.law import Distribution, Floats, Numbers, invert, legendre, need, plain
+from perilscope.engines.law import (
+    Distribution,
+    Floats,
+    Numbers,
+    invert,
+    legendre,
+    need,
+    plain,
+    product,
+)
 
 
 @dataclass(frozen=True)
@@ -40,16 +49,16 @@ class Scaled(Distribution):
 
     @property
     def mean(self) -> float:
-        return plain(_product(self.factor, self.of.mean))
+        return plain(product(self.factor, self.of.mean))
 
     @property
     def second(self) -> float:
-        return plain(_product(self.factor**2, self.of.second))
+        return plain(product(self.factor**2, self.of.second))
 
     @property
     def support(self) -> tuple[float, float]:
         low, high = self.of.support
-        return plain(_product(self.factor, low)), plain(_product(self.factor, high))
+        return plain(product(self.factor, low)), plain(product(self.factor, high))
 
     def _divided(self, x: Numbers) -> Any:
         """X in units of the factor; with factor 0 any finite number does, see ``_at_zero``."""
@@ -71,7 +80,7 @@ class Scaled(Distribution):
         return self._at_zero(np.where(np.asarray(x) >= 0, 1.0, 0.0), self.of.cdf(self._divided(x)))
 
     def ppf(self, u: Numbers) -> Floats:
-        return np.asarray(_product(self.factor, self.of.ppf(u)))
+        return np.asarray(product(self.factor, self.of.ppf(u)))
 
     def sample(self, rng: np.random.Generator, n: int) -> Floats:
         return self.factor * self.of.sample(rng, n)
@@ -168,11 +177,11 @@ class Sometimes(Distribution):
 
     @property
     def mean(self) -> float:
-        return plain(_product(self.p, self.of.mean))
+        return plain(product(self.p, self.of.mean))
 
     @property
     def second(self) -> float:
-        return plain(_product(self.p, self.of.second))
+        return plain(product(self.p, self.of.second))
 
     @property
     def support(self) -> tuple[float, float]:
@@ -276,9 +285,3 @@ class Mixture(Distribution):
             np.concatenate([nodes for _, (nodes, _) in pairs]),
             np.concatenate([w * weights for w, (_, weights) in pairs]),
         )
-
-
-def _product(factor: Any, value: Any) -> Any:
-    """A product in which nothing of something infinite is nothing."""
-    factor = np.asarray(factor)
-    return np.where(factor > 0, factor * np.where(factor > 0, value, 0), 0.0)

@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+from scipy.special import log_ndtr, ndtr, ndtri
 
 from perilscope.engines.law import (
     Distribution,
     Floats,
     Numbers,
+    finite,
     golub_welsch,
     legendre,
     need,
     plain,
+    product,
 )
 
 _DENSITY = 1 / np.sqrt(2 * np.pi)
@@ -38,6 +40,7 @@ class Uniform(Distribution):
 
     def __post_init__(self) -> None:
         need(np.asarray(self.low) < self.high, "a uniform law wants low < high")
+        need(finite(self.low, self.high), "a uniform law has finite ends")
 
     @property
     def mean(self) -> float:
@@ -96,6 +99,7 @@ class Triangular(Distribution):
         need(np.asarray(self.low) <= self.mode, "a triangular law wants low <= mode")
         need(np.asarray(self.mode) <= self.high, "a triangular law wants mode <= high")
         need(np.asarray(self.low) < self.high, "a triangular law wants low < high")
+        need(finite(self.low, self.high), "a triangular law has finite ends")
 
     @property
     def mean(self) -> float:
@@ -178,7 +182,8 @@ class Normal(Distribution):
 
     def __post_init__(self) -> None:
         need(np.isfinite(self.mean), "a normal law has a finite mean")
-        need(np.asarray(self.sd) > 0, "a normal law has a standard deviation > 0")
+        positive = (np.asarray(self.sd) > 0) & np.isfinite(self.sd)
+        need(positive, "a normal law has a finite standard deviation > 0")
 
     @property
     def second(self) -> float:
@@ -190,13 +195,13 @@ class Normal(Distribution):
 
     def lev(self, x: Numbers) -> Floats:
         z = (np.asarray(x, dtype=np.float64) - self.mean) / self.sd
-        return np.asarray(self.mean * ndtr(z) - self.sd * _phi(z) + _times(x, ndtr(-z)))
+        return np.asarray(self.mean * ndtr(z) - self.sd * _phi(z) + product(ndtr(-z), x))
 
     def second_lev(self, x: Numbers) -> Floats:
         x = np.asarray(x, dtype=np.float64)
         z = (x - self.mean) / self.sd
-        partial = self.second * ndtr(z) - self.sd * _times(self.mean + x, _phi(z))
-        return np.asarray(partial + _times(x**2, ndtr(-z)))
+        partial = self.second * ndtr(z) - self.sd * product(_phi(z), self.mean + x)
+        return np.asarray(partial + product(ndtr(-z), x**2))
 
     def cdf(self, x: Numbers) -> Floats:
         return np.asarray(ndtr((np.asarray(x) - self.mean) / self.sd))
@@ -233,7 +238,8 @@ class Lognormal(Distribution):
 
     def __post_init__(self) -> None:
         need(np.isfinite(self.mu), "a lognormal law has a finite mu")
-        need(np.asarray(self.sigma) > 0, "a lognormal law has sigma > 0")
+        positive = (np.asarray(self.sigma) > 0) & np.isfinite(self.sigma)
+        need(positive, "a lognormal law has a finite sigma > 0")
 
     @classmethod
     def from_quantiles(cls, low: float, high: float, p: float = 0.05) -> Lognormal:
@@ -258,11 +264,11 @@ class Lognormal(Distribution):
 
     @property
     def mean(self) -> float:
-        return plain(np.exp(self.mu + self.sigma**2 / 2))
+        return plain(_exp(self.mu + self.sigma**2 / 2))
 
     @property
     def second(self) -> float:
-        return plain(np.exp(2 * self.mu + 2 * self.sigma**2))
+        return plain(_exp(2 * self.mu + 2 * self.sigma**2))
 
     @property
     def support(self) -> tuple[float, float]:
@@ -274,13 +280,18 @@ class Lognormal(Distribution):
 
     def lev(self, x: Numbers) -> Floats:
         z = self._z(x)
-        return np.asarray(self.mean * ndtr(z - self.sigma) + _times(x, ndtr(-z)))
+        return np.asarray(self._below(1, z - self.sigma) + product(ndtr(-z), x))
 
     def second_lev(self, x: Numbers) -> Floats:
         z = self._z(x)
-        return np.asarray(
-            self.second * ndtr(z - 2 * self.sigma) + _times(np.asarray(x) ** 2, ndtr(-z))
-        )
+        return np.asarray(self._below(2, z - 2 * self.sigma) + product(ndtr(-z), np.square(x)))
+
+    def _below(self, k: int, z: Any) -> Any:
+        """E[X^k; X <= x] where z is the score of x less k sigma; by logs where E X^k overflows."""
+        moment = self.mean if k == 1 else self.second
+        if np.all(np.isfinite(moment)):
+            return moment * ndtr(z)
+        return _exp(k * self.mu + k * k * self.sigma**2 / 2 + log_ndtr(z))
 
     def cdf(self, x: Numbers) -> Floats:
         return np.asarray(ndtr(self._z(x)))
@@ -301,11 +312,11 @@ def hermite(n: int) -> tuple[Floats, Floats]:
     return golub_welsch(np.zeros(n), np.sqrt(np.arange(1, n, dtype=np.float64)))
 
 
+def _exp(x: Any) -> Any:
+    """Exponential; infinite, without a word, where it is too large for a number."""
+    with np.errstate(over="ignore"):
+        return np.exp(x)
+
+
 def _phi(z: Any) -> Any:
     return _DENSITY * np.exp(-np.square(z) / 2)
-
-
-def _times(x: Numbers, probability: Any) -> Floats:
-    """X times a probability that vanishes faster than x grows: 0 where it is 0."""
-    x = np.asarray(x, dtype=np.float64)
-    return np.where(probability > 0, np.where(probability > 0, x, 0) * probability, 0.0)

@@ -117,7 +117,7 @@ class Poisson(CountLaw):
         return np.exp(self.mean * (np.asarray(z) - 1))
 
     def thin(self, q: float) -> Poisson:
-        return Poisson(self.mean * _share(q))
+        return Poisson(self.mean * share(q))
 
     def given_some(self) -> ZeroModifiedPoisson:
         return ZeroModifiedPoisson(1.0, self.mean)
@@ -126,7 +126,7 @@ class Poisson(CountLaw):
         return rng.poisson(self.mean, n)
 
     def sample_some(self, rng: np.random.Generator, n: int) -> Integers:
-        return _poisson_some(rng, self.mean, n)
+        return poisson_some(rng, self.mean, n)
 
     def events(self, rng: np.random.Generator, n: int) -> Integers:
         if n == 0:
@@ -180,7 +180,7 @@ class Binomial(CountLaw):
         return (1 - self.p + self.p * np.asarray(z)) ** self.n
 
     def thin(self, q: float) -> Binomial:
-        return Binomial(self.n, self.p * _share(q))
+        return Binomial(self.n, self.p * share(q))
 
     def given_some(self) -> CountLaw:
         if np.all(np.asarray(self.n) == 1):
@@ -240,7 +240,7 @@ class NegativeBinomial(CountLaw):
         return np.exp(-self.size * np.log1p(self.mean / self.size * (1 - np.asarray(z))))
 
     def thin(self, q: float) -> NegativeBinomial:
-        return NegativeBinomial(self.size, self.mean * _share(q))
+        return NegativeBinomial(self.size, self.mean * share(q))
 
     def given_some(self) -> Hurdle:
         return Hurdle(1.0, self)
@@ -259,7 +259,7 @@ class NegativeBinomial(CountLaw):
         return np.bincount(self.events(rng, n), minlength=n).astype(np.int64)
 
     def sample_some(self, rng: np.random.Generator, n: int) -> Integers:
-        periods = np.repeat(np.arange(n), _poisson_some(rng, self._clusters, n))
+        periods = np.repeat(np.arange(n), poisson_some(rng, self._clusters, n))
         sizes = self._sizes(rng, periods)
         return np.rint(np.bincount(periods, weights=sizes, minlength=n)).astype(np.int64)
 
@@ -315,7 +315,7 @@ class ZeroModifiedPoisson(CountLaw):
 
     def thin(self, q: float) -> ZeroModifiedPoisson:
         # The coefficients of z^n, n >= 1, stay proportional to (rate q)^n / n!.
-        q = _share(q)
+        q = share(q)
         some = self.p * q * (_mean_some(self.rate) / _mean_some(self.rate * q))
         return ZeroModifiedPoisson(plain(np.minimum(some, 1)), self.rate * q)
 
@@ -326,7 +326,7 @@ class ZeroModifiedPoisson(CountLaw):
         return np.bincount(self.events(rng, n), minlength=n).astype(np.int64)
 
     def sample_some(self, rng: np.random.Generator, n: int) -> Integers:
-        return _poisson_some(rng, self.rate, n)
+        return poisson_some(rng, self.rate, n)
 
     def events(self, rng: np.random.Generator, n: int) -> Integers:
         return _hurdled(self, self.p, rng, n)
@@ -392,7 +392,7 @@ def _hurdled(law: CountLaw, p: float, rng: np.random.Generator, n: int) -> Integ
     return np.repeat(periods, law.take(periods).sample_some(rng, len(periods)))
 
 
-def _poisson_some(rng: np.random.Generator, mean: Any, n: int) -> Integers:
+def poisson_some(rng: np.random.Generator, mean: Any, n: int) -> Integers:
     """Poisson counts given at least one: the time of the first event, then what is left."""
     mean = np.asarray(mean, dtype=np.float64)
     left = mean + np.log1p(rng.random(n) * np.expm1(-mean))
@@ -411,7 +411,8 @@ def _ratio(above: Any, below: Any, otherwise: Any) -> Any:
     return np.where(there, above / np.where(there, below, 1), otherwise)
 
 
-def _share(q: float) -> float:
+def share(q: float) -> float:
+    """A share of events as given, or refused."""
     need((np.asarray(q) >= 0) & (np.asarray(q) <= 1), "a share of events lies in [0, 1]")
     return q
 

@@ -4,8 +4,10 @@
 ======================================================  =====================================
 Constant, Discrete                                      atoms
 Uniform, Triangular, Normal, Lognormal, Beta, Gamma,    laws with a density; several can be
-Exponential, Weibull, Pareto                            made from quantiles or mean and spread
+Exponential, Weibull, Pareto, Metalog                   made from quantiles or mean and spread
+GeneralisedPareto, Spliced                              tails, and a tail joined to a body
 Scaled, Capped, Sometimes, Mixture, Total               laws made of other laws
+Layered, Retained                                       what a cover pays of a loss, and what not
 ======================================================  =====================================
 """
 
@@ -15,7 +17,10 @@ from perilscope.engines.atoms import Constant, Discrete
 from perilscope.engines.composites import Capped, Mixture, Scaled, Sometimes
 from perilscope.engines.continuous import Lognormal, Normal, Triangular, Uniform
 from perilscope.engines.law import Distribution, Floats, Integers, Numbers
+from perilscope.engines.layered import Layered, Retained
+from perilscope.engines.metalog import Metalog
 from perilscope.engines.positive import Beta, Exponential, Gamma, Pareto, Weibull
+from perilscope.engines.tails import GeneralisedPareto, Spliced
 from perilscope.engines.total import Total
 
 __all__ = [
@@ -27,14 +32,19 @@ __all__ = [
     "Exponential",
     "Floats",
     "Gamma",
+    "GeneralisedPareto",
     "Integers",
+    "Layered",
     "Lognormal",
+    "Metalog",
     "Mixture",
     "Normal",
     "Numbers",
     "Pareto",
+    "Retained",
     "Scaled",
     "Sometimes",
+    "Spliced",
     "Total",
     "Triangular",
     "Uniform",

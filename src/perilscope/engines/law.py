@@ -122,6 +122,17 @@ def plain(value: Any) -> float:
     return float(value) if np.ndim(value) == 0 else cast(float, value)
 
 
+def product(factor: Any, value: Any) -> Any:
+    """A product in which nothing of something infinite is nothing."""
+    factor = np.asarray(factor)
+    return np.where(factor != 0, factor * np.where(factor != 0, value, 0.0), 0.0)
+
+
+def finite(*values: Any) -> bool:
+    """Whether all of these are finite numbers, or arrays of such."""
+    return all(np.all(np.isfinite(value)) for value in values)
+
+
 def need(condition: Any, message: str) -> None:
     """Refuse parameters that make no law; of arrays, every entry must pass."""
     if not np.all(condition):

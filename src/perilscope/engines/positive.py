@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from scipy.special import (
     betainc,
-    betaincc,
     betaincinv,
     betaln,
     gamma,
@@ -22,7 +21,16 @@ from scipy.special import (
 )
 
 from perilscope.engines.betafit import beta_shapes
-from perilscope.engines.law import Distribution, Floats, Numbers, golub_welsch, need, plain
+from perilscope.engines.law import (
+    Distribution,
+    Floats,
+    Numbers,
+    finite,
+    golub_welsch,
+    need,
+    plain,
+    product,
+)
 
 
 @dataclass(frozen=True)
@@ -49,16 +57,23 @@ class Beta(Distribution):
 
     def __post_init__(self) -> None:
         need((np.asarray(self.a) > 0) & (np.asarray(self.b) > 0), "a beta law has shapes > 0")
+        need(finite(self.a, self.b, self.low, self.high), "beta: shapes and ends are finite")
         need(np.asarray(self.low) < self.high, "a beta law wants low < high")
 
     @classmethod
-    def pert(cls, low: float, mode: float, high: float) -> Beta:
-        """The PERT law with weight 4 on the mode, in the parametrisation of Vose (2000)."""
+    def pert(cls, low: float, mode: float, high: float, weight: float = 4.0) -> Beta:
+        """The PERT law in the parametrisation of Vose (2000); the weight of the mode is his lambda.
+
+        The mean is (low + weight mode + high) / (weight + 2).
+        """
         need(np.asarray(low) <= mode, "a PERT law wants low <= mode")
         need(np.asarray(mode) <= high, "a PERT law wants mode <= high")
         need(np.asarray(low) < high, "a PERT law wants low < high")
+        heavy = (np.asarray(weight) > 0) & np.isfinite(weight)
+        need(heavy, "the weight of a PERT law's mode is a finite number > 0")
         width = high - low
-        return cls(1 + 4 * (mode - low) / width, 1 + 4 * (high - mode) / width, low, high)
+        a, b = 1 + weight * (mode - low) / width, 1 + weight * (high - mode) / width
+        return cls(a, b, low, high)
 
     @classmethod
     def from_mean_sd(cls, mean: float, sd: float, low: float = 0.0, high: float = 1.0) -> Beta:
@@ -87,7 +102,7 @@ class Beta(Distribution):
         """
         need(0 < low < high < 1, "quantiles of a probability want 0 < low < high < 1")
         need(0 < p < 0.5, "the probability outside on each side lies between 0 and 0.5")
-        return cls(*beta_shapes(low, high, p))
+        return cls(*beta_shapes(low, high, p, p))
 
     @property
     def mean(self) -> float:
@@ -131,9 +146,11 @@ class Beta(Distribution):
     def second_lev(self, x: Numbers) -> Floats:
         t, a, b = self._unit(x), self.a, self.b
         width = self.high - self.low
-        first = a / (a + b) * betainc(a + 1, b, t) + t * betaincc(a, b, t)
-        square = a * (a + 1) / ((a + b) * (a + b + 1)) * betainc(a + 2, b, t)
-        inside = width**2 * (square + t**2 * betaincc(a, b, t))
+        upto, beside = self._upto(t)
+        first = a / (a + b) * (upto - beside) + t * (1.0 - upto)
+        further = beside + t * beside * (a + b) / (a + 1)  # I_t(a + 2, b) is as much below
+        square = a * (a + 1) / ((a + b) * (a + b + 1)) * (upto - further)
+        inside = width**2 * (square + t**2 * (1.0 - upto))
         whole = self.low**2 + 2 * self.low * width * first + inside
         return np.where(np.asarray(x) < self.low, np.asarray(x) ** 2, whole)
 
@@ -175,6 +192,7 @@ class Gamma(Distribution):
 
     def __post_init__(self) -> None:
         need((np.asarray(self.shape) > 0) & (np.asarray(self.scale) > 0), "gamma: both > 0")
+        need(finite(self.shape, self.scale), "gamma: both finite")
 
     @classmethod
     def from_mean_sd(cls, mean: float, sd: float) -> Gamma:
@@ -196,12 +214,12 @@ class Gamma(Distribution):
 
     def lev(self, x: Numbers) -> Floats:
         t = np.maximum(x, 0) / self.scale
-        inside = self.shape * gammainc(self.shape + 1, t) + _tail(t, gammaincc(self.shape, t))
+        inside = self.shape * gammainc(self.shape + 1, t) + product(gammaincc(self.shape, t), t)
         return np.asarray(self.scale * inside + np.minimum(x, 0))
 
     def second_lev(self, x: Numbers) -> Floats:
         t, k = np.maximum(x, 0) / self.scale, self.shape
-        inside = k * (k + 1) * gammainc(k + 2, t) + _tail(t**2, gammaincc(k, t))
+        inside = k * (k + 1) * gammainc(k + 2, t) + product(gammaincc(k, t), t**2)
         return np.asarray(self.scale**2 * inside + np.minimum(x, 0) ** 2)
 
     def cdf(self, x: Numbers) -> Floats:
@@ -278,6 +296,7 @@ class Weibull(Distribution):
 
     def __post_init__(self) -> None:
         need((np.asarray(self.shape) > 0) & (np.asarray(self.scale) > 0), "Weibull: both > 0")
+        need(finite(self.shape, self.scale), "Weibull: both finite")
 
     @property
     def mean(self) -> float:
@@ -297,12 +316,12 @@ class Weibull(Distribution):
     def lev(self, x: Numbers) -> Floats:
         t = self._time(x)
         inside = self.mean * gammainc(1 + 1 / self.shape, t)
-        return np.asarray(inside + _tail(np.maximum(x, 0), np.exp(-t)) + np.minimum(x, 0))
+        return np.asarray(inside + product(np.exp(-t), np.maximum(x, 0)) + np.minimum(x, 0))
 
     def second_lev(self, x: Numbers) -> Floats:
         t = self._time(x)
         inside = self.second * gammainc(1 + 2 / self.shape, t)
-        return np.asarray(inside + _tail(np.asarray(x) ** 2, np.where(t > 0, np.exp(-t), 1.0)))
+        return np.asarray(inside + product(np.exp(-t), np.asarray(x) ** 2))
 
     def cdf(self, x: Numbers) -> Floats:
         return np.asarray(-np.expm1(-self._time(x)))
@@ -335,6 +354,7 @@ class Pareto(Distribution):
 
     def __post_init__(self) -> None:
         need((np.asarray(self.shape) > 0) & (np.asarray(self.minimum) > 0), "Pareto: both > 0")
+        need(finite(self.shape, self.minimum), "Pareto: both finite")
 
     @property
     def mean(self) -> float:
@@ -386,8 +406,3 @@ def laguerre(n: int, shape: float) -> tuple[Floats, Floats]:
     """Gauss nodes and weights of the gamma law with this shape and scale 1."""
     k = np.arange(n, dtype=np.float64)
     return golub_welsch(2 * k + shape, np.sqrt(k[1:] * (k[1:] + shape - 1)))
-
-
-def _tail(x: Any, survival: Any) -> Any:
-    """X times survival, 0 where nothing survives however large x is."""
-    return np.where(survival > 0, x, 0.0) * survival
