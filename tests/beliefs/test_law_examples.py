@@ -8,18 +8,25 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import integrate, stats
+from scipy.special import expit
 
 from perilscope.beliefs.law import point, reading, together
-from perilscope.book.quantity import Quantity, parse
+from perilscope.book.quantity import Call, Node, Quantity, parse
 from perilscope.engines.distributions import Constant, Gamma, Lognormal, Scaled, Sometimes
 from perilscope.errors import AssessmentError
 
-Z = stats.norm.ppf(0.95)
+Z, Z90 = stats.norm.ppf([0.95, 0.9])
+SHAPE = math.log(math.log(10) / math.log(10 / 9)) / math.log(25)
+"""Of the Weibull law whose 90 % quantile is 25 times its 10 % quantile."""
 
 
 def money(text: str) -> Quantity:
     return parse(text, "money", "USD", frozenset({"ETH", "USDC"}))
+
+
+def num(text: str) -> Node:
+    return parse(text, "money").node
 
 
 PEERS: list[tuple[str, Any]] = [
@@ -42,6 +49,21 @@ PEERS: list[tuple[str, Any]] = [
     ("exponential(50k)", stats.expon(scale=50_000)),
     ("weibull(0.8, 50k)", stats.weibull_min(0.8, scale=50_000)),
     ("pareto(2.5, 10k)", stats.pareto(2.5, scale=10_000)),
+    ("pert(0, 330k, 2M, lambda=2)", stats.beta(1.33, 2.67, 0, 2_000_000)),
+    ("gpd(shape=0.4, scale=200k)", stats.genpareto(0.4, scale=200_000)),
+    ("gpd(shape=0, scale=200k)", stats.expon(scale=200_000)),
+    (
+        "gpd(shape=-0.2, scale=200k, threshold=1M)",
+        stats.genpareto(-0.2, loc=1_000_000, scale=200_000),
+    ),
+    (
+        "lognormal(p10=20k, p90=500k)",
+        stats.lognorm(math.log(25) / (2 * Z90), scale=math.sqrt(20_000 * 500_000)),
+    ),
+    (
+        "weibull(p10=20k, p90=500k)",
+        stats.weibull_min(SHAPE, scale=500_000 / math.log(10) ** (1 / SHAPE)),
+    ),
     (
         "250k to 8M",
         stats.lognorm(math.log(32) / (2 * Z), scale=math.sqrt(250_000 * 8_000_000)),
@@ -65,6 +87,108 @@ def test_a_price_keeps_the_family_and_scales_every_quantile(text: str, peer: Any
     assert not isinstance(law, Scaled)
     assert law.mean == pytest.approx(3.5 * peer.mean(), rel=1e-10)
     assert float(law.ppf(0.9)) == pytest.approx(3.5 * peer.ppf(0.9), rel=1e-8)
+
+
+def integrated(law: Any) -> float:
+    """Mean as the integral of the quantile function over the logit of the probability."""
+    z = np.linspace(-34, 34, 1 << 15)
+    weights = expit(z) * expit(-z)
+    return float(integrate.trapezoid(law.ppf(expit(z)) * weights, z))
+
+
+@pytest.mark.parametrize(
+    ("text", "levels"),
+    [
+        ("gamma(p10=20k, p90=500k)", {0.1: 20e3, 0.9: 500e3}),
+        ("quantiles(p5=10k, p50=31.6k, p95=100k)", {0.5: 31.6e3, 0.95: 100e3}),
+        ("metalog(p10=10k, p50=20k, p90=40k, low=0)", {0.1: 10e3, 0.5: 20e3, 0.9: 40e3}),
+        ("metalog(p10=10k, p50=20k, p90=60k, low=1k, high=90k)", {0.5: 20e3, 0.9: 60e3}),
+        ("spliced(lognormal(p5=10k, p95=800k), pareto(2.5, 1M), at=1M, above=5 %)", {0.95: 1e6}),
+        ("spliced(10k to 800k, gpd(shape=0.2, scale=90k, threshold=700k), at=700k)", {}),
+        ("mixture(lognormal(p5=10k, p95=90k): 70 %, pert(10k, 50k, 1M): 30 %)", {}),
+    ],
+)
+@pytest.mark.parametrize("price", [1.0, 3.5])
+def test_a_law_made_of_others_has_its_quantiles_and_its_mean(
+    text: str, levels: dict[float, float], price: float
+) -> None:
+    law = reading(money(text), price=lambda _unit: price).value(())
+    assert not isinstance(law, Scaled)
+    exact = "quantiles" not in text
+    for level, value in levels.items():
+        assert float(law.ppf(level)) == pytest.approx(price * value, rel=1e-9 if exact else 5e-3)
+    assert law.mean == pytest.approx(integrated(law), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("text", "levels", "mean"),
+    [
+        ("mixture(0: 50 %, exponential(20k): 50 %)", {0.4: 0.0, 0.75: 20e3 * math.log(2)}, 10e3),
+        ("empirical(12k, 40k, 55k, 40k)", {0.25: 12e3, 0.5: 40e3, 0.75: 40e3, 1: 55e3}, 36_750),
+    ],
+)
+def test_laws_with_atoms(text: str, levels: dict[float, float], mean: float) -> None:
+    law = reading(money(text), price=lambda _unit: 2.0).value(())
+    assert law.mean == pytest.approx(2 * mean, rel=1e-12)
+    for level, value in levels.items():
+        assert float(law.ppf(level)) == pytest.approx(2 * value, rel=1e-9)
+
+
+def test_a_body_goes_on_as_the_tail_with_the_probability_it_had() -> None:
+    text = "spliced(lognormal(mean=100k, sd=100k), pareto(2.5, 1M), at=500k)"
+    law, body = reading(money(text)).value(()), stats.lognorm(math.sqrt(math.log(2)))
+    beyond = body.sf(500_000 / (100_000 / math.sqrt(2)))
+    assert 1 - float(law.cdf(500_000)) == pytest.approx(beyond, rel=1e-9)
+    assert 1 - float(law.cdf(2e6)) == pytest.approx(beyond * 2**-2.5, rel=1e-9)
+
+
+def test_beliefs_inside_the_parts_of_a_law() -> None:
+    like = "spliced(lognormal(median={}, p95=800k), gpd(shape=0.2, scale={}), at=1M)"
+    read = reading(money(like.format("belief(20k to 40k)", "belief(uniform(1M, 3M))")))
+    assert len(read.beliefs) == 2
+    other = reading(money(like.format("30k", "2M"))).value(())
+    assert read.value((30e3, 2e6)) == other
+    many = read.value((np.array([30e3, 25e3]), np.array([2e6, 1e6])))
+    assert np.shape(many.mean) == (2,)
+    assert np.ravel(many.mean)[0] == pytest.approx(other.mean, rel=1e-12)
+    drawn = many.sample(np.random.default_rng(1), 2)
+    assert drawn.shape == (2,)
+
+
+def test_a_mixture_with_an_unknown_part() -> None:
+    read = reading(money("mixture(belief(1M to 3M): 25 %, uniform(0, 10k): 75 %)"))
+    assert read.value((2e6,)).mean == pytest.approx(0.25 * 2e6 + 0.75 * 5e3)
+    assert read.mean == pytest.approx(0.25 * read.beliefs[0].mean + 3750, rel=1e-10)
+
+
+def test_belief_in_a_law_of_laws_is_one_belief() -> None:
+    text = "mixture(uniform(0, 10k): 75 %, pert(10k, 50k, 1M): 25 %)"
+    chance = reading(money(text)).value(())
+    read = reading(money(f"belief({text})"))
+    assert read.beliefs == (chance,)
+    assert read.value((5.0,)) == Constant(5.0)
+
+
+def test_quantiles_of_a_share_stay_inside_it() -> None:
+    quantity = money("quantiles(p5=10 %, p50=20 %, p95=60 %) of binance")
+    law = reading(quantity, worth=lambda _id: 1e6).value(())
+    assert law.support == (0.0, 1e6)
+    assert float(law.ppf(0.5)) == pytest.approx(2e5, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("metalog(p1=10k, p50=20k, p99=21k, low=0)", "density would be negative between"),
+        ("metalog(p10=10k, p50=20k, p90=40k)", "can be negative.*`low=0`"),
+        ("gamma(p1=1000000, p99=1000001)", "no gamma law has quantiles"),
+        ("spliced(10 to 20, gpd(shape=0.2, scale=10k), at=1e-9)", "nothing below"),
+        ("spliced(1k to 9k, exponential(10), at=5M, above=5 %)", "nothing above"),
+    ],
+)
+def test_a_law_of_laws_that_cannot_be(text: str, says: str) -> None:
+    with pytest.raises(AssessmentError, match=says):
+        reading(money(text))
 
 
 def test_tokens_are_priced_and_the_currency_is_asked_for_as_well() -> None:
@@ -209,8 +333,10 @@ def test_a_belief_about_a_law_that_is_a_belief_is_integrated_by_its_quantile() -
 
 
 def test_a_law_inside_a_law_is_refused() -> None:
+    inside = Call("uniform", (("low", num("1M")), ("high", num("2M"))))
+    law = Call("lognormal", (("median", inside), ("p95", num("9M"))))
     with pytest.raises(AssessmentError, match="only a number or belief"):
-        reading(money("lognormal(median=uniform(1M, 2M), p95=9M)"))
+        reading(Quantity(law, "money", "USD"))
 
 
 def test_a_chance_is_no_number() -> None:

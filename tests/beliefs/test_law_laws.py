@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perilscope.beliefs.law import reading, times
-from perilscope.book.quantity import Belief, Call, Num, Quantity, To
+from perilscope.book.quantity import Belief, Call, Node, Num, Outcomes, Quantity, Sample, To
 
 positive = st.integers(1, 10**6).map(lambda k: Decimal(k) / 1000)
 
@@ -21,7 +21,7 @@ def call(law: str, **arguments: Decimal) -> Call:
 
 
 @st.composite
-def laws(draw: st.DrawFn) -> Call | To:
+def laws(draw: st.DrawFn) -> Node:
     x, y, z = sorted(draw(st.lists(positive, min_size=3, max_size=3, unique=True)))
     return draw(
         st.sampled_from(
@@ -36,6 +36,23 @@ def laws(draw: st.DrawFn) -> Call | To:
                 call("gamma", shape=x, scale=z),
                 call("exponential", mean=x),
                 To(Num(x), Num(z)),
+                call("pert", low=x, mode=y, high=z, **{"lambda": Decimal("2.5")}),
+                call("gpd", shape=Decimal("0.3"), scale=y, threshold=x),
+                call("metalog", p10=x, p90=z, low=Decimal(0)),
+                call("metalog", p10=x, p90=z, low=Decimal(0), high=2 * z),
+                Sample((Num(x), Num(z), Num(y))),
+                Outcomes(
+                    ((To(Num(x), Num(z)), Num(Decimal("0.3"))), (Num(y), Num(Decimal("0.7")))),
+                    "mixture",
+                ),
+                Call(
+                    "spliced",
+                    (
+                        ("body", To(Num(x), Num(z))),
+                        ("tail", call("pareto", shape=Decimal(3), minimum=x)),
+                        ("at", Num(y)),
+                    ),
+                ),
             ]
         )
     )
@@ -43,7 +60,7 @@ def laws(draw: st.DrawFn) -> Call | To:
 
 @settings(deadline=None, max_examples=60)
 @given(node=laws(), factor=st.floats(1e-3, 1e5))
-def test_a_law_times_a_number_scales_its_quantiles(node: Call | To, factor: float) -> None:
+def test_a_law_times_a_number_scales_its_quantiles(node: Node, factor: float) -> None:
     law = reading(Quantity(node, "money", "USD")).value(())
     levels = np.array([0.05, 0.5, 0.95])
     assert times(law, factor).ppf(levels) == pytest.approx(factor * law.ppf(levels), rel=1e-9)
@@ -52,7 +69,7 @@ def test_a_law_times_a_number_scales_its_quantiles(node: Call | To, factor: floa
 
 @settings(deadline=None, max_examples=60)
 @given(node=laws())
-def test_a_belief_has_the_law_that_the_chance_would_have(node: Call | To) -> None:
+def test_a_belief_has_the_law_that_the_chance_would_have(node: Node) -> None:
     chance = reading(Quantity(node, "money", "USD"))
     belief = reading(Quantity(Belief(node), "money", "USD"))
     meant = reading(Quantity(node, "money", "USD"), as_belief=True)
@@ -62,9 +79,7 @@ def test_a_belief_has_the_law_that_the_chance_would_have(node: Call | To) -> Non
 
 @settings(deadline=None, max_examples=60)
 @given(node=laws(), per=st.sampled_from(["year", "month", "week", "day"]))
-def test_a_believed_rate_in_another_period_is_the_same_belief_scaled(
-    node: Call | To, per: str
-) -> None:
+def test_a_believed_rate_in_another_period_is_the_same_belief_scaled(node: Node, per: str) -> None:
     factor = {"year": 1.0, "month": 12.0, "week": 365.25 / 7, "day": 365.25}[per]
     (yearly,) = reading(Quantity(Belief(node), "rate", per="year")).beliefs
     (other,) = reading(Quantity(Belief(node), "rate", per=per)).beliefs

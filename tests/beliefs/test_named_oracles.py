@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -17,13 +18,33 @@ def test_reference_pert() -> None:
     if not CASES.exists():
         pytest.skip(f"no reference cases at {CASES}: private data, compared only where present")
     read = YAML(typ="safe").load(CASES)["cases"]
-    cases = [c for c in read if c["id"].startswith("PERT-") and c["inputs"]["gamma"] == 4]
-    assert len(cases) >= 5
-    for case in cases:
+    cases = [c for c in read if c["id"].startswith("PERT-")]
+    weights = [case["inputs"]["gamma"] for case in cases]
+    assert weights.count(4) >= 5
+    assert 2 in weights
+    for case, weight in zip(cases, weights, strict=True):
         ends = {name: float(case["inputs"][name]) for name in ("low", "mode", "high")}
-        law, expected = build("pert", ends), case["expected"]
+        more = {} if weight == 4 else {"lambda": float(weight)}
+        law, expected = build("pert", ends | more), case["expected"]
         assert law.mean == pytest.approx(expected["mean"], rel=1e-9)
         assert (law.second - law.mean**2) ** 0.5 == pytest.approx(expected["sd"], rel=1e-9)
         for level in ("05", "50", "95", "99"):
             found = float(law.ppf(float(f"0.{level}")))
             assert found == pytest.approx(expected[f"q{level}"], rel=1e-9)
+
+
+def test_reference_metalogs() -> None:
+    if not CASES.exists():
+        pytest.skip(f"no reference cases at {CASES}: private data, compared only where present")
+    read = YAML(typ="safe").load(CASES)["cases"]
+    cases = [c for c in read if c["id"].startswith("MLOG-")]
+    assert len(cases) >= 3
+    for case in cases:
+        alpha, expected = Decimal(str(case["inputs"]["alpha"])), case["expected"]
+        levels = (alpha * 100, Decimal(50), (1 - alpha) * 100)
+        names = [f"p{level.normalize():f}" for level in levels]
+        law = build("metalog", dict(zip(names, map(float, case["inputs"]["q"]), strict=True)))
+        assert law.mean == pytest.approx(expected["mean"], rel=1e-10)
+        for level in ("01", "99"):
+            found = float(law.ppf(float(f"0.{level}")))
+            assert found == pytest.approx(expected[f"q{level}"], rel=1e-10)

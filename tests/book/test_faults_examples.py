@@ -171,7 +171,7 @@ def test_single_faults(line: str, what: str, mend: str) -> None:
         ("magnitude: nan", "cannot read 'nan'", "250k"),
         ("magnitude: 1e400", "too many digits", ""),
         ("counts: often", "cannot read 'often'", "at most one a year"),
-        ("counts: binomial(2.5)", "cannot read", "binomial(12)"),
+        ("counts: binomial(2.5)", "whole number", "binomial(12)"),
         ("layer: market", "'market' is not allowed", "operational, protocol"),
         ("refilled: sure", "`yes` or `no`", ""),
     ],

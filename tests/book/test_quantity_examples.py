@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
+from perilscope.book.laws import NAMES
 from perilscope.book.quantity import (
     Belief,
     Call,
@@ -15,6 +18,7 @@ from perilscope.book.quantity import (
     Outcomes,
     Quantity,
     QuantityError,
+    Sample,
     ShareOf,
     To,
     parse,
@@ -83,6 +87,64 @@ def num(text: str) -> Num:
             "discrete(0: 50 %, 1M: 50 %) USD",
         ),
         (
+            "pert(0, 1k, 9k, lambda=2)",
+            "money",
+            Call(
+                "pert",
+                (
+                    ("low", num("0")),
+                    ("mode", num("1e3")),
+                    ("high", num("9e3")),
+                    ("lambda", num("2")),
+                ),
+            ),
+            "USD",
+            "",
+            "pert(0, 1k, 9k, lambda=2) USD",
+        ),
+        (
+            "lognormal(p99.9=2M, p05=1k, p50=20k)",
+            "money",
+            Call("lognormal", (("p5", num("1e3")), ("p50", num("2e4")), ("p99.9", num("2e6")))),
+            "USD",
+            "",
+            "lognormal(p5=1k, p50=20k, p99.9=2M) USD",
+        ),
+        (
+            "spliced(exponential(20k), pareto(1.5, 1M), at=1M, above=0.05) ETH",
+            "money",
+            Call(
+                "spliced",
+                (
+                    ("body", Call("exponential", (("mean", num("2e4")),))),
+                    ("tail", Call("pareto", (("shape", num("1.5")), ("minimum", num("1e6"))))),
+                    ("at", num("1e6")),
+                    ("above", num("0.05")),
+                ),
+            ),
+            "ETH",
+            "",
+            "spliced(exponential(20k), pareto(1.5, 1M), at=1M, above=5 %) ETH",
+        ),
+        (
+            "mixture(1k to 9k: 0.7, 5M: 30 %)",
+            "money",
+            Outcomes(
+                ((To(num("1e3"), num("9e3")), num("0.7")), (num("5e6"), num("0.3"))), "mixture"
+            ),
+            "USD",
+            "",
+            "mixture(1k to 9k: 70 %, 5M: 30 %) USD",
+        ),
+        (
+            "empirical(12k, 40k, 12k)",
+            "money",
+            Sample((num("12e3"), num("4e4"), num("12e3"))),
+            "USD",
+            "",
+            "empirical(12k, 40k, 12k) USD",
+        ),
+        (
             "pert(30, 70, 100) % of binance",
             "money",
             ShareOf(
@@ -136,6 +198,40 @@ def test_a_year_has_twelve_months_and_365_and_a_quarter_days() -> None:
         ("lognormal(p5=1, sd=2)", "money", "does not take p5, sd together", "p95"),
         ("lognormal(p5=1, p5=2)", "money", "gives an argument twice", ""),
         ("pert(1, 2, high=3)", "money", "mixes arguments", ""),
+        ("pert(lambda=2, 1, 2, 3)", "money", "mixes arguments", ""),
+        ("pert(1, 2, 3, lambda=0)", "money", "`lambda` of `pert` must be above zero", ""),
+        ("pert(1, 2, 3, lambda=belief(uniform(1, 2)))", "money", "is a belief", ""),
+        ("gpd(shape=0.4, scale=0)", "money", "`scale` of `gpd` must be above zero", ""),
+        ("gpd(0.4, 1k)", "money", "needs the names", "gpd(shape=.., scale=..)"),
+        ("lognormal(p5=1)", "money", "wants two quantiles or more", "p95"),
+        ("quantiles(p5=2, p50=1)", "money", "the p5 must be below the p50", ""),
+        ("weibull(p5=1, p50=1)", "money", "the p5 must be below the p50", ""),
+        ("gamma(p0=1, p50=2)", "money", "`p0` of `gamma` is no quantile", "p99.9"),
+        ("gamma(p99_9=1, p50=2)", "money", "does not take", "Write `p99.9`"),
+        ("gamma(p5=belief(uniform(1, 2)), p50=3)", "money", "is a belief", "p5 and p95"),
+        ("gamma(p5=uniform(1, 2), p50=3)", "money", "is a law", ""),
+        ("quantiles(p5=1, median=2)", "money", "does not take", ""),
+        ("quantiles(p5=20 %, p50=120 %)", "probability", "1.2 is above 1", ""),
+        ("metalog(p10=1, p90=2, low=1)", "money", "the low must be below the p10", ""),
+        ("metalog(p10=1, p90=2, low=0, high=2)", "money", "the high must be above the p90", ""),
+        ("metalog(p10=1, p90=2, high=3)", "money", "has a low end too", "low"),
+        ("metalog(p10=1, p90=2, low=0, terms=3)", "money", "from 2 to 2", ""),
+        ("metalog(p10=10 %, p90=20 %)", "probability", "not held between 0 and 1", "high=1"),
+        ("spliced(1k to 9k, gpd(shape=1, scale=1k))", "money", "does not take", "at=.."),
+        ("spliced(1k to 9k, at=5k)", "money", "takes 2 laws, not 1", ""),
+        ("spliced(1k to 9k, 5M, at=5k)", "money", "the tail of `spliced` is a law", "spliced("),
+        ("spliced(uniform(1, 2), pareto(2, 1), at=3)", "money", "nothing above `at`", "above="),
+        ("spliced(uniform(1, 2), pareto(2, 1), at=1)", "money", "nothing below `at`", ""),
+        ("spliced(pareto(2, 1), uniform(1, 2), at=3)", "money", "tail of `spliced` has", ""),
+        ("spliced(pareto(2, 1), pareto(1, 3), at=3, above=1)", "money", "between 0 and 1", ""),
+        ("spliced(pareto(2, 1), pareto(1, 3), at=3, above=0.1 USD)", "money", "has a unit", ""),
+        ("mixture(1k to 9k: 70 %, 5M: 20 %)", "money", "sum to 0.9, not 1", "mixture("),
+        ("mixture(1k to 9k, 5M)", "money", "wrong kind of arguments", "mixture("),
+        ("mixture(1k to 9k: belief(beta(1, 1)), 5M: 20 %)", "money", "not a plain number", ""),
+        ("mixture(beta(1, 2): 50 %, 5M: 50 %)", "money", "no sum of money", "pert"),
+        ("discrete(1k to 9k: 50 %, 5M: 50 %)", "money", "is a law", "mixture("),
+        ("empirical(1k, belief(uniform(1, 2)))", "money", "plain numbers", "empirical("),
+        ("empirical(a=1k, b=2k)", "money", "takes no names", ""),
         ("normal(1, 0)", "money", "`sd` of `normal` must be above zero", ""),
         ("gamma(mean=0, sd=1)", "money", "`mean` of `gamma` must be above zero", ""),
         ("beta(mean=0.5, sd=0.5)", "probability", "no beta has so large an sd", ""),
@@ -175,3 +271,21 @@ def test_units_are_the_currency_or_declared_tokens() -> None:
         parse("5 stEHT", "money", "EUR", {"stETH"})
     assert "Did you mean `stETH`?" in caught.value.mend
     assert parse("5 T", "money", "EUR", {"T"}).unit == "T"  # a declared token may be called so
+
+
+def test_the_guide_shows_every_law_as_it_can_be_written() -> None:
+    guide = Path(__file__).parents[2] / "docs" / "guides" / "quantities.md"
+    table = guide.read_text(encoding="utf-8").split("## The laws")[1].split("A quantile is written")
+    rows = [line.split(" | ", 1) for line in table[0].splitlines() if line.startswith("| `")]
+    shown = [text for first, _ in rows for text in re.findall(r"`([^`]+)`", first)]
+    shown += [
+        text
+        for _, rest in rows
+        for text in re.findall(r"`([a-z]+\([^`]+\))`", rest)
+        if "=.." not in text
+    ]
+    names = set()
+    for text in shown:
+        node = parse(text, "money").node
+        names.add("lognormal" if isinstance(node, To) else node.law)  # type: ignore[union-attr]
+    assert names == set(NAMES) - {"beta"}  # a beta is no sum of money

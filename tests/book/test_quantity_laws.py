@@ -61,9 +61,41 @@ def money_laws(draw: st.DrawFn) -> str:
                 f"pareto(2.5, {low})",
                 f"discrete({low}: 25 %, {mode}: 0.5, {high}: 1 in 4)",
                 f"lognormal(median=belief(pert({low}, {mode}, {high})), p95={int(high) * 2})",
+                f"pert({low}, {mode}, {high}, lambda=2.5)",
+                f"gpd(scale={mode}, shape=-0.25)",
+                f"gpd(threshold={low}, scale={mode}, shape=belief(uniform(0.1, 0.4)))",
+                f"lognormal(p99.9={high}, p5={low}, p50={mode})",
+                f"gamma(p010={low}, p90.0={high})",
+                f"weibull(p10={low}, p50={mode}, p90={high})",
+                f"quantiles(p95={high}, p5={low}, p50={mode})",
+                f"metalog(p10={low}, p50={mode}, p90={high})",
+                f"metalog(terms=2, high=1e12, low=0, p10={low}, p50={mode}, p90={high})",
+                f"empirical({high}, {low}, {mode}, {low})",
             ]
         )
     )
+
+
+@st.composite
+def made_of(draw: st.DrawFn, parts: st.SearchStrategy[str]) -> str:
+    """A mixture or a splice of other laws."""
+    inner = draw(st.lists(parts, min_size=2, max_size=3))
+    at, share = draw(st.integers(1, 10**9)), draw(decimals("0.01", "99", 2))
+    weights = [share, *[(100 - share) / (len(inner) - 1)] * (len(inner) - 1)]
+    pairs = ", ".join(f"{x}: {w} %" for x, w in zip(inner, weights, strict=True))
+    return draw(
+        st.sampled_from(
+            [
+                f"mixture({pairs})",
+                f"mixture(0: {share} %, {inner[0]}: {100 - share} %)",
+                f"spliced(exponential({at}), {inner[0]}, at={at})",
+                f"spliced({inner[0]}, gpd(shape=0.5, scale={at}), at={at}, above={share} %)",
+            ]
+        )
+    )
+
+
+laws_of_laws = made_of(st.one_of(money_laws(), made_of(money_laws())))
 
 
 units = st.sampled_from(["", " USD", " ETH", " stETH", " 1INCH", " USDC.e"])
@@ -78,6 +110,39 @@ def test_money(text: str, unit: str) -> None:
     assert parse(spell(quantity), "money") == quantity
     assert spell(parse(spell(quantity), "money")) == spell(quantity)
     assert quantity.unit == (unit.strip() or "USD")
+
+
+@given(laws_of_laws, units)
+def test_laws_of_laws(text: str, unit: str) -> None:
+    quantity = read(text + unit, "money")
+    if isinstance(quantity, QuantityError):  # a join outside the laws it joins
+        assert "spliced" in quantity.what
+        return
+    assert parse(spell(quantity), "money") == quantity
+    assert spell(parse(spell(quantity), "money")) == spell(quantity)
+
+
+SHARES = st.sampled_from(
+    [
+        "mixture(beta(2, 3): 70 %, {a} %: 30 %)",
+        "spliced(uniform(0, {b} %), pert({a} %, {b} %, 100 %), at={a} %)",
+        "quantiles(p5={a} %, p50={b} %)",
+        "beta(p5={a} %, p50={b} %)",
+        "metalog(p10={a} %, p90={b} %, low=0, high=1)",
+        "empirical({a} %, {b} %)",
+        "mixture(uniform({a}, {b}): 1 in 4, {b}: 75 %) %",
+        "spliced(uniform(0, {b}), uniform({a}, 100), at={a}, above=5 %) %",
+    ]
+)
+
+
+@given(SHARES, st.integers(1, 40), st.integers(50, 90), st.booleans())
+def test_shares(text: str, a: int, b: int, money: bool) -> None:
+    text = text.format(a=a, b=b) + (" of hot-wallet" if money else "")
+    dimension = "money" if money else "probability"
+    quantity = parse(text, dimension)
+    assert parse(spell(quantity), dimension) == quantity
+    assert f"{a} %" in spell(quantity)
 
 
 @given(decimals("0.0001", "999"), st.sampled_from(PERIODS), st.booleans())
@@ -111,7 +176,11 @@ def test_lengths_of_time(value: Decimal, unit: str) -> None:
 @given(
     st.lists(
         st.sampled_from(
-            [*"0123456789kMbn%.,()=:- $€ae perinyutolf", "belief(", " to ", "pert(", " per year"]
+            [
+                *"0123456789kMbn%.,()=:- $€ae perinyutolf",
+                *("belief(", " to ", "pert(", " per year", "spliced(", "at=", "mixture("),
+                *("empirical(", "p50=", "metalog(", "above=", "lambda="),
+            ]
         ),
         max_size=30,
     ).map("".join),

@@ -16,23 +16,44 @@ from typing import Any
 
 from scipy.special import ndtr
 
-from perilscope.beliefs import named
+from perilscope.beliefs import fitted, named
 from perilscope.beliefs.efficacy import kept, mirrored
+from perilscope.beliefs.notes import notes
 from perilscope.beliefs.scaling import times
 from perilscope.book import quantity as written
 from perilscope.book.quantity import Node, Quantity
 from perilscope.engines import quadrature
-from perilscope.engines.distributions import Beta, Constant, Discrete, Distribution, Normal
+from perilscope.engines.distributions import (
+    Beta,
+    Constant,
+    Discrete,
+    Distribution,
+    Mixture,
+    Normal,
+    Spliced,
+)
 from perilscope.engines.law import plain
 from perilscope.errors import AssessmentError, MisuseError
 
-__all__ = ["Reading", "Theta", "kept", "mirrored", "point", "reading", "times", "together"]
+__all__ = [
+    "Reading",
+    "Theta",
+    "kept",
+    "mirrored",
+    "notes",
+    "point",
+    "reading",
+    "times",
+    "together",
+]
 
 Theta = tuple[Any, ...]
 """One value for each belief: floats (exact engine), or arrays of one length n (simulation)."""
 
 #: A law that its own beliefs make impossible more often than this is refused when it is read.
 _RARE = 1e-3
+#: The same where no edge can hold the law.
+_NEVER = 1e-12
 
 
 @dataclass(frozen=True)
@@ -203,12 +224,18 @@ def _read(
             if worth is None:
                 raise AssessmentError(f"a share of {what}: nothing says what {what} is worth")
             return _scaled(_read(share, True, worth, as_belief), float(worth(what)))
+        case written.Call(law="spliced", args=arguments):
+            chance = _spliced(dict(arguments), bounded)
         case written.Call(law=law, args=arguments):
-            chance = _called(law, arguments)
+            chance = _called(law, arguments, bounded)
         case written.To(low=low, high=high):
             chance = _between(low, high, bounded)
+        case written.Outcomes(pairs=pairs, law="mixture"):
+            chance = _mixture(pairs, bounded)
         case written.Outcomes(pairs=pairs):
             chance = _outcomes(pairs)
+        case written.Sample(values=values):
+            chance = _fixed(Discrete.empirical([_digits(value) for value in values]))
     return _believed(chance) if as_belief else chance
 
 
@@ -223,8 +250,11 @@ def _digits(node: Node) -> float:
     return float(number)
 
 
-def _called(law: str, arguments: Sequence[tuple[str, Node]]) -> Reading:
+def _called(law: str, arguments: Sequence[tuple[str, Node]], bounded: bool) -> Reading:
     """A law by name; its arguments are numbers, or beliefs about them."""
+    if law == "quantiles":
+        given = {name: _digits(value) for name, value in arguments}
+        return _fixed(fitted.fit(law, given, bounded=bounded).law)
     names = [name for name, _ in arguments]
     parts = [_argument(law, name, node) for name, node in arguments]
     joined = together(parts, lambda laws: laws[0])  # only for the beliefs in their order
@@ -247,6 +277,36 @@ def _argument(law: str, name: str, node: Node) -> Reading:
             f"{law}: {name} is a law; inside a law only a number or belief(...) can stand"
         )
     return _read(node, False, None, False)
+
+
+def _spliced(arguments: dict[str, Node], bounded: bool) -> Reading:
+    """A body and a tail, both laws; what the body has beyond the join is laid out as the tail."""
+    parts = [_read(arguments[part], bounded, None, False) for part in ("body", "tail")]
+    at = _digits(arguments["at"])
+    above = _digits(arguments["above"]) if "above" in arguments else None
+
+    def combine(laws: Sequence[Distribution]) -> Distribution:
+        body, tail = laws
+        try:
+            if above is None:
+                return Spliced.continued(body, tail, at)
+            return Spliced(body, tail, at, above)
+        except MisuseError as refused:
+            raise AssessmentError(f"spliced at {at:.6g}: {refused}") from None
+
+    joined = together(parts, combine)
+    # beliefs about a body cannot be held at an edge, so they must leave it possible everywhere
+    for corner in itertools.product(*(_ends(belief, _NEVER) for belief in joined.beliefs)):
+        joined.value(corner)
+    return joined if joined.beliefs else _fixed(joined.value(()))
+
+
+def _mixture(pairs: Sequence[tuple[Node, Node]], bounded: bool) -> Reading:
+    """One of several laws with its probability; a number is a law as well."""
+    weights = tuple(_digits(chance) for _, chance in pairs)
+    parts = [_read(node, bounded, None, False) for node, _ in pairs]
+    joined = together(parts, lambda laws: Mixture(weights, tuple(laws)))
+    return joined if joined.beliefs else _fixed(joined.value(()))
 
 
 def _between(low: Node, high: Node, bounded: bool) -> Reading:
@@ -324,15 +384,15 @@ def _in_range(read: Reading, quantity: Quantity, as_belief: bool) -> None:
         low, high = law.support
         often = float(law.cdf(0.0)) > 2 * _RARE
         if low < 0 and (often or (read.value is _itself and not as_belief)):
-            mend = "use gamma, lognormal or pert"
+            mend = "use gamma, lognormal or pert; a metalog takes `low=0`"
             raise AssessmentError(f"{written.spell(quantity)} can be negative: {mend}")
         if high > 1 and quantity.dimension == "probability":
             mend = "and is a probability: use beta, pert, triangular or uniform"
             raise AssessmentError(f"{written.spell(quantity)} can be above 1, {mend}")
 
 
-def _ends(belief: Distribution) -> tuple[float, ...]:
-    low, high = (float(belief.ppf(u)) for u in (_RARE / 2, 1 - _RARE / 2))
+def _ends(belief: Distribution, rare: float = _RARE) -> tuple[float, ...]:
+    low, high = (float(belief.ppf(u)) for u in (rare / 2, 1 - rare / 2))
     return (low,) if low == high else (low, high)
 
 

@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from perilscope.beliefs import fitted
 from perilscope.engines.distributions import (
     Beta,
     Constant,
     Distribution,
     Exponential,
     Gamma,
+    GeneralisedPareto,
     Lognormal,
     Normal,
     Pareto,
@@ -38,9 +40,10 @@ def build(law: str, arguments: Arguments) -> Distribution:
     ----------
     law : str
         ``pert``, ``triangular``, ``uniform``, ``normal``, ``lognormal``, ``beta``, ``gamma``,
-        ``exponential``, ``weibull`` or ``pareto``.
+        ``exponential``, ``weibull``, ``pareto``, ``gpd``, ``metalog`` or ``quantiles``.
     arguments : mapping
-        One of the sets of names that the law is known by, such as ``p5`` and ``p95``.
+        One of the sets of names that the law is known by, such as ``p5`` and ``p95``; any set of
+        quantiles for a law that is fitted to them (:mod:`perilscope.beliefs.fitted`).
 
     Returns
     -------
@@ -55,9 +58,9 @@ def build(law: str, arguments: Arguments) -> Distribution:
 
     Notes
     -----
-    PERT: Vose, *Risk Analysis*, shape parameter 4: a = 1 + 4 (mode - low)/(high - low) and
-    b = 1 + 4 (high - mode)/(high - low). Lognormal from two quantiles: sigma = ln(p95/p5)/(2 z),
-    mu = (ln p5 + ln p95)/2, z = 1.6449.
+    PERT: Vose, *Risk Analysis*, shape parameter lambda (4 where none is given):
+    a = 1 + lambda (mode - low)/(high - low) and b = 1 + lambda (high - mode)/(high - low).
+    Lognormal from two quantiles: sigma = ln(p95/p5)/(2 z), mu = (ln p5 + ln p95)/2, z = 1.6449.
 
     Examples
     --------
@@ -70,6 +73,8 @@ def build(law: str, arguments: Arguments) -> Distribution:
     perilscope.errors.AssessmentError: uniform needs low <= high; here low = 5, high = 2
     """
     key = (law, frozenset(arguments))
+    if key not in _LAWS and fitted.takes(law, arguments):
+        return fitted.fit(law, arguments).law
     if key not in _LAWS:
         raise AssessmentError(f"no law is written {law}({', '.join(arguments)})")
     stray = [name for name, value in arguments.items() if not np.all(np.isfinite(value))]
@@ -99,7 +104,7 @@ def tame(law: str, arguments: Arguments) -> Arguments:
         if lower in tamed and upper in tamed:
             tamed[upper] = np.maximum(tamed[lower], tamed[upper])
     positive = [n for n in _POSITIVE if n in tamed and law not in ("normal", "pert", "triangular")]
-    for name in positive:
+    for name in ("scale",) if law == "gpd" else positive:
         tamed[name] = np.maximum(tamed[name], 1e-12)
     if law == "beta" and "mean" in tamed:
         tamed["mean"] = np.clip(tamed["mean"], 1e-9, 1 - 1e-9)
@@ -139,13 +144,13 @@ def _apart(low: Any, high: Any) -> Any:
     return np.maximum(high, low + 1e-9 * np.maximum(np.abs(low), 1e-9))
 
 
-def _pert(low: Any, mode: Any, high: Any) -> Distribution:
+def _pert(low: Any, mode: Any, high: Any, weight: float = 4.0) -> Distribution:
     ordered = (np.asarray(low) <= mode) & (np.asarray(mode) <= high)
     _refuse_unless(ordered, "pert", "low <= mode <= high", low=low, mode=mode, high=high)
     if _flat(high - low):
         return Constant(_plain(mode))
     high = _apart(low, high)
-    return Beta.pert(_plain(low), _plain(mode), _plain(high))
+    return Beta.pert(_plain(low), _plain(mode), _plain(high), weight)
 
 
 def _triangular(low: Any, mode: Any, high: Any) -> Distribution:
@@ -257,10 +262,20 @@ def _pareto(shape: Any, minimum: Any) -> Distribution:
     return Pareto(_plain(shape), _plain(minimum))
 
 
+def _gpd(shape: Any, scale: Any, threshold: Any = 0.0) -> Distribution:
+    _refuse_unless(np.asarray(scale) > 0, "gpd", "a scale above zero", scale=scale)
+    return GeneralisedPareto(_plain(shape), _plain(scale), _plain(threshold))
+
+
+def _weighted_pert(**arguments: Any) -> Distribution:
+    return _pert(weight=arguments.pop("lambda"), **arguments)
+
+
 _LAWS: Mapping[tuple[str, frozenset[str]], Callable[..., Distribution]] = {
     (law, frozenset(names.split())): make
     for law, names, make in (
         ("pert", "low mode high", _pert),
+        ("pert", "low mode high lambda", _weighted_pert),
         ("triangular", "low mode high", _triangular),
         ("uniform", "low high", _uniform),
         ("normal", "mean sd", _normal),
@@ -276,5 +291,7 @@ _LAWS: Mapping[tuple[str, frozenset[str]], Callable[..., Distribution]] = {
         ("exponential", "mean", _exponential),
         ("weibull", "shape scale", _weibull),
         ("pareto", "shape minimum", _pareto),
+        ("gpd", "shape scale", _gpd),
+        ("gpd", "shape scale threshold", _gpd),
     )
 }

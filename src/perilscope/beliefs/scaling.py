@@ -18,10 +18,14 @@ from perilscope.engines.distributions import (
     Distribution,
     Exponential,
     Gamma,
+    GeneralisedPareto,
     Lognormal,
+    Metalog,
+    Mixture,
     Normal,
     Pareto,
     Scaled,
+    Spliced,
     Triangular,
     Uniform,
     Weibull,
@@ -76,5 +80,25 @@ def times(law: Distribution, factor: float) -> Distribution:
             return replace(law, minimum=law.minimum * factor)
         case Discrete():
             return replace(law, values=tuple(value * factor for value in law.values))
+        case GeneralisedPareto():
+            return replace(law, scale=law.scale * factor, threshold=law.threshold * factor)
+        case Metalog():
+            return _metalog(law, factor)
+        case Spliced():
+            body, tail = times(law.body, factor), times(law.tail, factor)
+            return replace(law, body=body, tail=tail, at=law.at * factor)
+        case Mixture():
+            return replace(law, parts=tuple(times(part, factor) for part in law.parts))
         case _:
             return Scaled(law, factor)
+
+
+def _metalog(law: Metalog, factor: float) -> Metalog:
+    """A metalog in another unit: its ends move; without ends, or with one, its terms do too."""
+    first, *rest = law.coefficients
+    if np.all(np.isinf(law.low)):
+        return replace(law, coefficients=tuple(a * factor for a in law.coefficients))
+    if np.all(np.isinf(law.high)):
+        moved = (first + float(np.log(factor)), *rest)
+        return replace(law, coefficients=moved, low=law.low * factor)
+    return replace(law, low=law.low * factor, high=law.high * factor)

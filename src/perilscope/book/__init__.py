@@ -6,6 +6,9 @@ from __future__ import annotations
 from .assets import Asset, Duration, Protocol, Venue, Worth
 from .canonical import canonical, content_hash
 from .control import Control, Cost, Cut
+from .counts import Counts
+from .cover import Cover
+from .dependence import Copula, Factor, Shock
 from .estimate import Estimate, From, Leaf, Review
 from .frozen import FrozenDict
 from .institution import Expert, Institution, MarketSettings, RuledOut, Token
@@ -16,7 +19,6 @@ from .model import Book
 from .network import NetNode, Network
 from .quantity import Quantity
 from .scenario import (
-    Counts,
     Flaw,
     Forms,
     Frequency,
@@ -34,12 +36,15 @@ __all__ = [
     "Asset",
     "Book",
     "Control",
+    "Copula",
     "Cost",
     "Counts",
+    "Cover",
     "Cut",
     "Duration",
     "Estimate",
     "Expert",
+    "Factor",
     "Flaw",
     "Forms",
     "Frequency",
@@ -59,6 +64,7 @@ __all__ = [
     "RuledOut",
     "Scenario",
     "Secondary",
+    "Shock",
     "Threat",
     "ThreatEvents",
     "Token",

@@ -17,11 +17,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from .assets import Duration
+from .counts import Counts
 from .estimate import Estimate, From, Leaf
 from .measure import MeasureSpec
 from .model import Book
 from .quantity import Quantity, spell
-from .scenario import Counts
 
 FORMAT = 1
 
@@ -58,8 +58,8 @@ def _plain(value: Any) -> Any:
             return _fields(value)
         case Quantity():
             return spell(value)
-        case Counts(law, size):
-            return law if size is None else f"{law}({size.normalize() + 0:f})"
+        case Counts():
+            return str(value)
         case MeasureSpec():
             return value.text
         case Duration(hours):

@@ -26,6 +26,9 @@ KINDS = {
     "vulnerabilities": "vulnerability",
     "scenarios": "scenario",
     "controls": "control",
+    "factors": "factor",
+    "shocks": "shock",
+    "covers": "cover",
     "experts": "expert",
     "networks": "network",
 }

@@ -8,8 +8,9 @@ meaning; :class:`perilscope.book.quantity.Quantity` adds what is measured.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 
@@ -37,9 +38,18 @@ class Call:
 
 @dataclass(frozen=True)
 class Outcomes:
-    """A discrete law: pairs of outcome and probability."""
+    """One of several with its probability: of values (``discrete``) or laws (``mixture``)."""
 
     pairs: tuple[tuple[Node, Node], ...]
+    law: str = "discrete"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Values that were seen, each as likely as the others (``empirical``)."""
+
+    values: tuple[Node, ...]
+    law: str = "empirical"
 
 
 @dataclass(frozen=True)
@@ -65,15 +75,31 @@ class ShareOf:
     of: str
 
 
-Node = Num | OneIn | Call | Outcomes | To | Belief | ShareOf
+Node = Num | OneIn | Call | Outcomes | Sample | To | Belief | ShareOf
 
 # Arguments measured in the unit of the quantity itself; the others are bare shape numbers.
-MEASURED = frozenset({"low", "mode", "high", "mean", "sd", "p5", "p95", "median", "minimum"})
+MEASURED = frozenset(
+    {"low", "mode", "high", "mean", "sd", "median", "minimum", "threshold", "at", "body", "tail"}
+)
+_LEVEL = re.compile(r"p(\d+(?:\.\d+)?)")
+
+
+def level(name: str) -> Decimal | None:
+    """Return the probability that an argument like ``p99.9`` names, in percent; else None."""
+    found = _LEVEL.fullmatch(name)
+    return Decimal(found[1]) if found else None
+
+
+def levels(law: Call) -> dict[Decimal, Node]:
+    """Return the quantiles a law is given by: probability in percent -> value."""
+    return {p: value for name, value in law.args if (p := level(name)) is not None}
 
 
 def is_measured(law: str, name: str) -> bool:
     """Whether an argument of a law is measured in the unit of the quantity."""
-    return name in MEASURED or (name == "scale" and law in ("gamma", "weibull"))
+    if name == "scale":
+        return law in ("gamma", "weibull", "gpd")
+    return name in MEASURED or level(name) is not None
 
 
 def children(node: Node) -> Iterator[Node]:
@@ -83,6 +109,8 @@ def children(node: Node) -> Iterator[Node]:
             yield from (value for name, value in args if is_measured(law, name))
         case Outcomes(pairs):
             yield from (outcome for outcome, _ in pairs)
+        case Sample(values):
+            yield from values
         case To(low, high):
             yield low
             yield high
@@ -125,7 +153,9 @@ def rescale(node: Node, change: Callable[[Decimal], Decimal]) -> Node:
                 tuple((k, rescale(v, change) if is_measured(law, k) else v) for k, v in args),
             )
         case Outcomes(pairs):
-            return Outcomes(tuple((rescale(x, change), p) for x, p in pairs))
+            return replace(node, pairs=tuple((rescale(x, change), p) for x, p in pairs))
+        case Sample(values):
+            return replace(node, values=tuple(rescale(value, change) for value in values))
         case To(low, high):
             return To(rescale(low, change), rescale(high, change))
         case Belief(of):

@@ -40,14 +40,15 @@ SIGN: "-" | "+"
 MONEY: "$" | "€" | "£"
 TIME.2: /(year|month|week|day|hour)s?(?![A-Za-z0-9])/
 NUMBER: /(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?(?!\d)/
-NAME: /[a-z][a-z0-9_-]*/
+NAME: /[a-z][a-z0-9_-]*(\.\d+)?/
 UNIT: /\d*[A-Za-z][A-Za-z0-9]*(\.[A-Za-z0-9]+)*/
 REF: /[A-Za-z][A-Za-z0-9_.-]*/
 %ignore " "
 """
 SCALES = {"k": 3, "M": 6, "bn": 9}
 SIGNS = {"$": "USD", "€": "EUR", "£": "GBP"}
-MAX_LENGTH = 2000
+MAX_LENGTH = 8000
+MAX_LAWS = 32
 MAX_DIGITS = 18
 # Words people write for a scale, and what to write instead.
 WRONG_SCALES = {
@@ -140,11 +141,13 @@ class _Build:
         note = pieces[-1] if isinstance(pieces[-1], tuple) and pieces[-1][0] in _NOTES else None
         arguments = pieces[:-1] if note else pieces
         pairs = [a for a in arguments if isinstance(a[0], Written)]
-        if str(name) == "discrete" or pairs:
-            return _suffixed(_discrete(str(name), arguments, len(pairs)), note)
-        notes = tuple(n for _, written in arguments for n in written.notes)
-        node = laws.call(str(name), [(k, written.node) for k, written in arguments])
-        return _suffixed(Written(node, notes), note)
+        if str(name) in laws.PAIRED or pairs:
+            return _suffixed(_paired(str(name), arguments, len(pairs)), note)
+        node = laws.law(str(name), [(k, written.node) for k, written in arguments])
+        notes = [n for k, written in arguments for n in written.notes if k not in laws.SHARES]
+        if any(kind != "percent" for k, w in arguments if k in laws.SHARES for kind, _ in w.notes):
+            raise QuantityError(f"a probability in `{name}` has a unit")
+        return _suffixed(Written(node, tuple(notes)), note)
 
     def named(self, name: Any, body: Written) -> tuple[str | None, Written]:
         return str(name), body
@@ -171,15 +174,16 @@ class _Build:
 _NOTES = ("percent", "unit", "time")
 
 
-def _discrete(name: str, arguments: Any, pairs: int) -> Written:
-    if name != "discrete" or pairs != len(arguments):
+def _paired(name: str, arguments: Any, pairs: int) -> Written:
+    if name not in laws.PAIRED or pairs != len(arguments):
+        like = laws.PAIRED.get(name, laws.PAIRED["discrete"])
         raise QuantityError(
             f"`{name}` is written with the wrong kind of arguments",
-            "Outcomes and their probabilities are written `discrete(0: 50 %, 1M: 50 %)`.",
+            f"Outcomes and their probabilities are written `{like}`.",
         )
     if any(kind != "percent" for _, chance in arguments for kind, _ in chance.notes):
-        raise QuantityError("a probability in `discrete` has a unit")
-    node = laws.outcomes([(outcome.node, chance.node) for outcome, chance in arguments])
+        raise QuantityError(f"a probability in `{name}` has a unit")
+    node = laws.outcomes([(outcome.node, chance.node) for outcome, chance in arguments], name)
     return Written(node, tuple(n for outcome, _ in arguments for n in outcome.notes))
 
 
@@ -224,7 +228,7 @@ def read(text: str) -> Written:
     from lark.exceptions import UnexpectedInput, VisitError
 
     folded = " ".join(text.split())
-    if len(folded) > MAX_LENGTH or folded.count("(") > 12:
+    if len(folded) > MAX_LENGTH or folded.count("(") > MAX_LAWS:
         raise QuantityError("this is too long or too deep to be a quantity")
     if re.search(r"(?<![\d.])[1-9]\d{0,2}(,\d{3})+(?!\d)", folded):
         raise QuantityError(

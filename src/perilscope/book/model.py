@@ -10,6 +10,8 @@ from typing import Annotated
 
 from .assets import Asset, Protocol, Venue
 from .control import Control
+from .cover import Cover
+from .dependence import Copula, Factor, Shock
 from .estimate import Review, Value
 from .expression import Num
 from .fields import Amount
@@ -46,6 +48,10 @@ class Book(Value):
     vulnerabilities: Annotated[FrozenDict[str, Flaw], Keyed()] = FrozenDict()
     scenarios: Annotated[FrozenDict[str, Scenario], Keyed()] = FrozenDict()
     no_scenario: tuple[RuledOut, ...] = ()
+    factors: Annotated[FrozenDict[str, Factor], Keyed()] = FrozenDict()
+    shocks: Annotated[FrozenDict[str, Shock], Keyed()] = FrozenDict()
+    copula: Copula | None = None
+    covers: Annotated[FrozenDict[str, Cover], Keyed()] = FrozenDict()
     controls: Annotated[FrozenDict[str, Control], Keyed()] = FrozenDict()
     networks: Annotated[FrozenDict[str, Network], Keyed()] = FrozenDict()
     limits: tuple[Limit, ...] = ()

@@ -19,6 +19,7 @@ from .expression import (
     Num,
     OneIn,
     Outcomes,
+    Sample,
     ShareOf,
     To,
     children,
@@ -27,7 +28,7 @@ from .expression import (
     walk,
 )
 from .grammar import WRONG_SCALES, Written, read
-from .laws import BOUNDED, LAWS, QuantityError
+from .laws import BOUNDED, LAWS, SHARES, QuantityError
 from .words import listed, near
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "Outcomes",
     "Quantity",
     "QuantityError",
+    "Sample",
     "ShareOf",
     "To",
     "parse",
@@ -272,15 +274,15 @@ def _ranges(node: Node, dimension: str) -> None:
     share = isinstance(node, ShareOf)
     bounded = share or dimension == "probability"
     for part in _values(node):
-        if isinstance(part, Call | Outcomes):
-            law = part.law if isinstance(part, Call) else "discrete"
-            if bounded and law not in BOUNDED:
+        if isinstance(part, Call):
+            if bounded and not _held(part):
                 raise QuantityError(
-                    f"a `{law}` law is not held between 0 and 1",
-                    "Use beta, pert, triangular, uniform or discrete.",
+                    f"a `{part.law}` law is not held between 0 and 1",
+                    "Use beta, pert, triangular, uniform or discrete, or a metalog with "
+                    "`low=0, high=1`.",
                     "range",
                 )
-            if not bounded and law == "beta" and dimension in ("money", "money_rate"):
+            if not bounded and part.law == "beta" and dimension in ("money", "money_rate"):
                 raise QuantityError(
                     "a beta lies between 0 and 1, which is no sum of money",
                     "Use pert, or a share: `beta(2, 3) of hot-wallet`.",
@@ -295,6 +297,11 @@ def _ranges(node: Node, dimension: str) -> None:
             raise QuantityError(f"{_digits(value)} is above 1", kind="range")
         if dimension == "years" and value == 0:
             raise QuantityError("a length of time is above zero", kind="range")
+
+
+def _held(law: Call) -> bool:
+    """Whether a law stays between 0 and 1 when its numbers do."""
+    return law.law in BOUNDED or (law.law == "metalog" and {*dict(law.args)} >= {"low", "high"})
 
 
 def _values(node: Node) -> Iterator[Node]:
@@ -334,9 +341,11 @@ def _node(node: Node, style: str) -> str:
             return f"1 in {_digits(n)}"
         case Call(law, args):
             return f"{law}({', '.join(_argument(law, k, v, style) for k, v in args)})"
-        case Outcomes(pairs):
+        case Outcomes(pairs, law):
             inner = (f"{_node(x, style)}: {_node(p, 'probability')}" for x, p in pairs)
-            return f"discrete({', '.join(inner)})"
+            return f"{law}({', '.join(inner)})"
+        case Sample(values, law):
+            return f"{law}({', '.join(_node(value, style) for value in values)})"
         case To(low, high):
             return f"{_node(low, style)} to {_node(high, style)}"
         case Belief(of):
@@ -346,10 +355,10 @@ def _node(node: Node, style: str) -> str:
 
 
 def _argument(law: str, name: str, value: Node, style: str) -> str:
-    text = _node(value, style if is_measured(law, name) else "number")
+    own = "probability" if name in SHARES else "number"
+    text = _node(value, style if is_measured(law, name) else own)
     written = LAWS[law]
-    names = [*written.positional]
-    return text if name in names and not written.named else f"{name}={text}"
+    return text if name in written.positional and not written.named else f"{name}={text}"
 
 
 def _number(value: Decimal, style: str) -> str:

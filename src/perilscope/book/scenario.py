@@ -7,12 +7,9 @@ cannot be written.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     Field,
@@ -24,12 +21,12 @@ from pydantic import (
 from pydantic_core import CoreSchema
 
 from .checked import Checked
+from .counts import Counts, CountsText
 from .estimate import Entry, Estimate, From, Grade, Leaf, Value
 from .fields import HOLDINGS, Amount, OneOf, context, refuse
 from .frozen import FrozenDict
 from .names import Day, Ref, YesNo
-from .quantity import QuantityError, parse, plain
-from .words import near, shown
+from .words import near
 
 RateLeaf = Annotated[Leaf, Amount("rate")]
 ProbabilityLeaf = Annotated[Leaf, Amount("probability")]
@@ -174,54 +171,6 @@ class Magnitude(Value):
         return {"anyOf": [text, one, tree]}
 
 
-@dataclass(frozen=True)
-class Counts:
-    """The law of how many events a period has, its mean being the frequency."""
-
-    law: Literal["poisson", "bernoulli", "binomial", "negative-binomial"] = "poisson"
-    size: Decimal | None = None
-
-
-class _CountsText(Checked):
-    """Reads ``poisson``, ``at most one a year``, ``binomial(12)``, ``negative-binomial(2)``."""
-
-    PLAIN: ClassVar = {
-        "poisson": "poisson",
-        "bernoulli": "bernoulli",
-        "at most one a year": "bernoulli",
-    }
-    MEND = (
-        "Allowed: `poisson`, `at most one a year`, `binomial(12)`, `negative-binomial(2)` "
-        "(size: the smaller, the more years differ)."
-    )
-
-    def check(self, value: Any) -> Counts:
-        if isinstance(value, Counts):
-            return value
-        if not isinstance(value, str):
-            raise refuse(
-                "counts", f"a law of counts is wanted here, found {shown(value)}", self.MEND
-            )
-        if value in self.PLAIN:
-            return Counts(self.PLAIN[value])  # type: ignore[arg-type]
-        found = re.fullmatch(
-            r"(binomial|negative-binomial)\( ?(?:(?:n|size) ?= ?)?([^()]+)\)", value
-        )
-        try:
-            size = plain(parse(found[2], "number").node) if found else None
-        except QuantityError:
-            size = None
-        whole = found is not None and (found[1] != "binomial" or size == int(size or 0))
-        if found is None or size is None or size <= 0 or not whole:
-            raise refuse("counts", f"cannot read {shown(value)} as a law of counts", self.MEND)
-        return Counts(found[1], size)  # type: ignore[arg-type]
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        return {"type": "string", "description": self.MEND}
-
-
 class Scenario(Entry):
     """Asset x threat x vulnerability, how often, and how much an event costs."""
 
@@ -231,7 +180,7 @@ class Scenario(Entry):
     flaw: Annotated[str, Ref("vulnerability")] | None = None
     layer: Annotated[Literal["operational", "protocol", ""], Field(validate_default=True)] = ""
     frequency: Annotated[RateLeaf | From | Frequency, OneOf()]
-    counts: Annotated[Counts, _CountsText()] = Counts()
+    counts: Annotated[Counts, CountsText()] = Counts()
     magnitude: Magnitude
     refilled: Annotated[bool, YesNo()] = False
     distinct_because: str = ""
@@ -254,6 +203,18 @@ class Scenario(Entry):
         shape = handler.resolve_ref_schema(handler(schema))
         shape["properties"]["vulnerability"] = shape["properties"].pop("flaw")
         return shape
+
+    @field_validator("counts", mode="after")
+    @classmethod
+    def _enough(cls, value: Counts, info: ValidationInfo) -> Counts:
+        top: Any = info.data.get("frequency")  # the law counts the topmost events declared
+        if isinstance(top, Frequency):
+            top = top.threat_event_frequency
+        if isinstance(top, ThreatEvents):
+            top = top.contact_frequency
+        if isinstance(top, Leaf):
+            value.refuse_more(top.estimate.value)
+        return value
 
     @field_validator("layer", mode="after")
     @classmethod

@@ -3,7 +3,9 @@
 
 Columns ``id`` (or ``name``), ``frequency``, ``severity`` and, if wanted, ``name`` and ``layer``.
 A frequency is a rate as in a book, or a count law with its yearly mean, a shorthand that exists
-only here: ``poisson(0.08)``, ``bernoulli(0.03)``, ``negative-binomial(2, 0.5)`` (size, mean).
+only here: ``poisson(0.08)``, ``bernoulli(0.03)``, ``binomial(12, 0.5)`` (at most so many, mean),
+``negative-binomial(2, 0.5)`` (size, mean), ``zero-inflated(0.3, 0.5)`` (chance of a barred year,
+mean), ``mixed-poisson(gamma(4, 4), 0.5)`` (law of how years differ, mean).
 """
 
 from __future__ import annotations
@@ -14,35 +16,58 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from perilscope.book.laws import NAMES
 from perilscope.book.load import from_mapping
 from perilscope.book.model import Book
+from perilscope.book.quantity import QuantityError
+from perilscope.book.words import near
 from perilscope.errors import BookError, Fault
 
 COLUMNS = ("id", "name", "layer", "frequency", "severity")
-_COUNTED = re.compile(r"(poisson|bernoulli|negative-binomial)\(([^()]*)\)")
+_COUNTED = re.compile(r"([a-z-]+) ?\((.*)\)")
+_ALONE = {"poisson": "poisson", "bernoulli": "at most one a year"}
+_SIZED = ("binomial", "negative-binomial", "zero-inflated", "mixed-poisson")
+_LIKE = (
+    "Written: `poisson(0.08)`, `bernoulli(0.03)`, `binomial(12, 0.5)`, "
+    "`negative-binomial(2, 0.5)`, `zero-inflated(0.3, 0.5)`, `mixed-poisson(gamma(4, 4), 0.5)`; "
+    "the last number is the yearly mean."
+)
+_COLUMN = {"magnitude": "severity", "counts": "frequency"}  # where a field of the book stands
 _BUSINESS = "business"
 
 
 def frequency(text: str) -> dict[str, str]:
     """``frequency`` and ``counts`` as a book writes them.
 
+    Raises
+    ------
+    QuantityError
+        A count law with another number of arguments than it takes.
+
     Examples
     --------
     >>> frequency("bernoulli(0.03)")
     {'frequency': '0.03 per year', 'counts': 'at most one a year'}
+    >>> frequency("mixed-poisson(gamma(4, 4), 0.5)")
+    {'frequency': '0.5 per year', 'counts': 'mixed-poisson(gamma(4, 4))'}
     >>> frequency("1 in 5 years")
     {'frequency': '1 in 5 years'}
     """
-    found = _COUNTED.fullmatch(text.strip())
-    if not found:
+    found = _COUNTED.fullmatch(" ".join(text.split()))
+    if not found or found[1] in (*NAMES, "belief"):
         return {"frequency": text.strip()}
-    law, numbers = found[1], [part.strip() for part in found[2].split(",")]
-    mean = numbers[-1].removeprefix("mean").lstrip(" =")
-    if law == "negative-binomial":
-        size = numbers[0].removeprefix("size").lstrip(" =")
-        return {"frequency": f"{mean} per year", "counts": f"negative-binomial({size})"}
-    counts = {"poisson": "poisson", "bernoulli": "at most one a year"}[law]
-    return {"frequency": f"{mean} per year", "counts": counts}
+    if found[1] not in (*_ALONE, *_SIZED):
+        close = near(found[1], (*_ALONE, *_SIZED))
+        raise QuantityError(f"no law of counts is called `{found[1]}`", f"{close}{_LIKE}")
+    law, inside = found[1], found[2].strip()
+    before, comma, last = inside.rpartition(",")
+    if bool(comma) == (law in _ALONE):
+        wanted = "one number, its yearly mean" if law in _ALONE else "its shape and its yearly mean"
+        raise QuantityError(f"`{law}` takes {wanted}", _LIKE)
+    mean = re.sub(r"^mean ?= ?", "", last.strip())
+    counts = _ALONE.get(law) or f"{law}({before.strip()})"
+    rate = mean if re.search(r" (per|in) ", mean) else f"{mean} per year"
+    return {"frequency": rate, "counts": counts}
 
 
 def book(rows: Mapping[str, Mapping[str, str]], *, name: str, currency: str, as_of: str) -> Book:
@@ -59,8 +84,15 @@ def book(rows: Mapping[str, Mapping[str, str]], *, name: str, currency: str, as_
         Every fault, by its path.
     """
     scenarios: dict[str, dict[str, str]] = {}
+    faults: list[Fault] = []
     for key, row in rows.items():
-        scenario = {"asset": _BUSINESS, **frequency(row["frequency"]), "magnitude": row["severity"]}
+        scenario = {"asset": _BUSINESS, "magnitude": row["severity"]}
+        try:
+            scenario |= frequency(row["frequency"])
+        except QuantityError as error:
+            path = f"scenarios.{key}.frequency"
+            faults.append(Fault(name, 0, 0, path, error.what, error.mend))
+            scenario["frequency"] = "1 per year"  # so that the other faults of the row are found
         scenario.update({k: row[k] for k in ("name", "layer") if row.get(k)})
         scenarios[key] = scenario
     tree: dict[str, Any] = {
@@ -70,7 +102,13 @@ def book(rows: Mapping[str, Mapping[str, str]], *, name: str, currency: str, as_
         "assets": {_BUSINESS: {"kind": "other"}},
         "scenarios": scenarios,
     }
-    return from_mapping(tree)
+    try:
+        read = from_mapping(tree)
+    except BookError as error:
+        raise BookError([*faults, *error.faults]) from error
+    if faults:
+        raise BookError(faults)
+    return read
 
 
 def register(file: str, data: bytes, *, currency: str, as_of: str) -> Book:
@@ -100,7 +138,7 @@ def register(file: str, data: bytes, *, currency: str, as_of: str) -> Book:
     try:
         return book(rows, name=file, currency=currency, as_of=as_of)
     except BookError as error:
-        raise BookError([_placed(fault, file, places) for fault in error.faults]) from error
+        raise BookError(sorted(_placed(fault, file, places) for fault in error.faults)) from error
 
 
 def _known(file: str, header: list[str]) -> None:
@@ -158,6 +196,6 @@ def _placed(fault: Fault, file: str, places: Mapping[str, int]) -> Fault:
     """A fault of the book as one of the table: its line, and the column's name."""
     steps = fault.path.split(".")
     key = steps[1] if len(steps) > 1 and steps[0] == "scenarios" else ""
-    column = ".".join(steps[2:]).replace("magnitude", "severity", 1)
+    column = _COLUMN.get(steps[2], steps[2]) if len(steps) > 2 else ""
     path = f"{key}.{column}".strip(".") if key else fault.path
     return Fault(file, places.get(key, 0), 1 if key in places else 0, path, fault.what, fault.mend)

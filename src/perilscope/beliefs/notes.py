@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a reader of an estimate should know about its law: conventions, misfits, wide intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from perilscope.beliefs import fitted, named
+from perilscope.book.expression import Call, Node, ShareOf, To, levels, plain, walk
+from perilscope.book.quantity import Quantity, spell
+from perilscope.engines.distributions import Distribution, Lognormal
+from perilscope.errors import AssessmentError
+
+VERY_WIDE, WIDE = 3.29, 2.0
+"""Sigma of a lognormal from which its mean lies above its 95th percentile, and an early word."""
+
+MISS = 0.05
+"""A fitted law that misses one of its quantiles by more asks for another look."""
+
+Note = tuple[str, bool]
+"""A sentence, and whether it is a warning."""
+
+_EXACT = 1e-6
+_Z = 1.6448536269514722  # 95 % quantile of the normal law
+
+
+def notes(quantity: Quantity) -> tuple[str, ...]:
+    """Sentences about the laws in a quantity, each once, in the order they are written.
+
+    Parameters
+    ----------
+    quantity : Quantity
+        As declared.
+
+    Returns
+    -------
+    tuple of str
+        The PERT convention; how near a fitted law comes to its quantiles; an interval so wide that
+        its mean is decided by events nobody has seen; a mean that is infinite. Nothing about laws
+        with beliefs about their arguments, and nothing where no law can be.
+
+    Examples
+    --------
+    >>> from perilscope.book.quantity import parse
+    >>> notes(parse("pert(50k, 400k, 1.55M)", "money"))
+    ("PERT by Vose's form, lambda 4.",)
+    >>> notes(parse("250k to 8M", "money"))
+    ()
+    """
+    return tuple(dict.fromkeys(text for text, _ in _said(quantity)))
+
+
+def warnings(quantity: Quantity) -> tuple[str, ...]:
+    """Those of the notes that ask for another look: an interval too wide, a law that misses.
+
+    Examples
+    --------
+    >>> from perilscope.book.quantity import parse
+    >>> warnings(parse("100 to 100M", "money"))[0][:40]
+    '`100 to 100M` is so wide that its mean i'
+    >>> warnings(parse("pert(50k, 400k, 1.55M)", "money"))
+    ()
+    """
+    return tuple(dict.fromkeys(text for text, grave in _said(quantity) if grave))
+
+
+def _said(quantity: Quantity) -> Iterator[Note]:
+    for part in walk(quantity.node):
+        yield from _about(part, quantity)
+
+
+def _about(node: Node, quantity: Quantity) -> Iterator[Note]:
+    bounded = quantity.dimension == "probability" or isinstance(quantity.node, ShareOf)
+    measured = "probability" if bounded else quantity.dimension
+    text = spell(Quantity(node, measured))
+    if isinstance(node, Call) and node.law == "pert":
+        weight = plain(dict(node.args)["lambda"]) if "lambda" in dict(node.args) else 4
+        yield f"PERT by Vose's form, lambda {weight}.", False
+    try:
+        law = _law(node, bounded)
+    except AssessmentError:
+        return  # the assessment says why
+    if isinstance(node, Call) and levels(node) and law is not None:
+        yield from _fit(node, text, bounded)
+    if isinstance(law, Lognormal) and law.sigma > WIDE:
+        yield _width(text, law.sigma), law.sigma > VERY_WIDE
+    elif law is not None and math.isinf(float(law.mean)):
+        yield (
+            f"`{text}` has no finite mean: it can be assessed only where `at_most` names the "
+            "holding that bounds the loss.",
+            False,
+        )
+
+
+def _law(node: Node, bounded: bool) -> Distribution | None:
+    """The law of a part with plain arguments; None for numbers and for what is made of laws."""
+    match node:
+        case To(low, high) if not bounded:
+            law, numbers = "lognormal", _numbers((("p5", low), ("p95", high)))
+        case Call(law, args):
+            numbers = _numbers(args)
+        case _:
+            return None
+    if numbers is None:
+        return None
+    if law == "quantiles":
+        return fitted.fit(law, numbers, bounded=bounded).law
+    return named.build(law, numbers)
+
+
+def _numbers(arguments: Sequence[tuple[str, Node]]) -> dict[str, float] | None:
+    """Arguments as numbers, or None where one is a belief or a law."""
+    found = [(name, plain(value)) for name, value in arguments]
+    return None if any(n is None for _, n in found) else {k: float(n or 0) for k, n in found}
+
+
+def _fit(node: Call, text: str, bounded: bool) -> Iterator[Note]:
+    numbers = _numbers(node.args)
+    if numbers is None or (node.law == "lognormal" and [*levels(node)] == [5, 95]):
+        return  # the second meets both by definition
+    found = fitted.fit(node.law, numbers, bounded=bounded)
+    law = f"the nearest law, {found.family}," if node.law == "quantiles" else "the fitted law"
+    if found.error < _EXACT:
+        yield f"`{text}`: {law} meets every quantile.", False
+    else:
+        most = f"{100 * found.error:.3g}" if found.error < 10 else f"{100 * found.error:,.0f}"
+        yield f"`{text}`: {law} misses a quantile by up to {most} %.", found.error > MISS
+
+
+def _width(text: str, sigma: float) -> str:
+    if sigma > VERY_WIDE:
+        times = math.exp(min(sigma * sigma / 2 - _Z * sigma, 700.0))  # as far as numbers go
+        return (
+            f"`{text}` is so wide that its mean is {times:.3g} times its 95th percentile: the "
+            "average rests on events rarer than 1 in 20. Narrow it, bound it with `at_most`, or "
+            "write small and large losses apart with `mixture(..)` or `spliced(..)`."
+        )
+    return (
+        f"`{text}` is very wide: raising its low end lowers its mean. Check the mean it implies, "
+        "or give more quantiles with `quantiles(..)`."
+    )

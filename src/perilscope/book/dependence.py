@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What scenarios have in common: factors, shocks, and a copula for those who want one."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import model_validator
+
+from .estimate import Entry, Leaf, Value
+from .expression import Num
+from .fields import Amount, refuse
+from .frozen import FrozenDict
+from .names import Ref
+from .quantity import Quantity
+
+ScenarioRef = Annotated[str, Ref("scenario")]
+NONE = Quantity(Num(Decimal(0)), "number")
+
+
+class Factor(Entry):
+    """Something that makes the events of many scenarios more frequent, or larger, all at once.
+
+    One value for the whole horizon multiplies them; the law has mean 1, so that averages stay.
+    """
+
+    law: Annotated[Quantity, Amount("number", "chance")]
+    frequency: tuple[ScenarioRef, ...] = ()
+    magnitude: tuple[ScenarioRef, ...] = ()
+
+    @model_validator(mode="after")
+    def _acts(self) -> Factor:
+        if not self.frequency and not self.magnitude:
+            raise refuse(
+                "factor",
+                "a factor that multiplies nothing",
+                "Name scenarios: `frequency: [phishing, theft]` or `magnitude: [theft]`.",
+            )
+        return self
+
+
+class Shock(Entry):
+    """One incident that hits several scenarios at once, each with its own probability."""
+
+    frequency: Annotated[Leaf, Amount("rate")]
+    hits: FrozenDict[ScenarioRef, Annotated[Quantity, Amount("probability", "plain")]]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _list(cls, value: Any) -> Any:
+        """A list of scenarios: each is hit for certain."""
+        if isinstance(value, dict) and isinstance(value.get("hits"), list):
+            return {**value, "hits": dict.fromkeys(value["hits"], "100 %")}
+        return value
+
+
+class Pair(Value):
+    """Two scenarios whose annual losses are correlated."""
+
+    between: tuple[ScenarioRef, ScenarioRef]
+    correlation: Annotated[Quantity, Amount("number", "plain")]
+
+
+class Copula(Value):
+    """A Gaussian or t copula between annual losses, in simulation only.
+
+    A correlation is that of the copula's normal scores; ``others`` is for pairs not named.
+    """
+
+    kind: Literal["gaussian", "t"] = "gaussian"
+    degrees: Annotated[Quantity, Amount("number", "plain", low=Decimal(1))] | None = None
+    pairs: tuple[Pair, ...] = ()
+    others: Annotated[Quantity, Amount("number", "plain")] = NONE
+
+    @model_validator(mode="after")
+    def _degrees(self) -> Copula:
+        if self.kind == "t" and self.degrees is None:
+            raise refuse("copula", "a t copula needs `degrees`", "Like `degrees: 4`.")
+        if self.kind == "gaussian" and self.degrees is not None:
+            raise refuse("copula", "a gaussian copula has no `degrees`", "Write `kind: t`.")
+        return self

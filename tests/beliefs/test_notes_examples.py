@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is said about an estimate's law beside its figures."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from scipy import stats
+
+from perilscope.beliefs.law import notes
+from perilscope.book.quantity import parse
+
+Z = float(stats.norm.ppf(0.95))
+
+
+def said(text: str, dimension: str = "money") -> tuple[str, ...]:
+    return notes(parse(text, dimension))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "250k",
+        "250k to 8M",
+        "lognormal(p5=1k, p95=9k)",
+        "gpd(shape=0.9, scale=1k)",
+        "empirical(1, 2)",
+    ],
+)
+def test_usual_estimates_need_no_word(text: str) -> None:
+    assert said(text) == ()
+
+
+def test_the_convention_of_pert_is_named_once() -> None:
+    assert said("pert(1k, 2k, 9k)") == ("PERT by Vose's form, lambda 4.",)
+    assert said("pert(1k, 2k, 9k, lambda=2.5)") == ("PERT by Vose's form, lambda 2.5.",)
+    both = "mixture(pert(1k, 2k, 9k): 50 %, pert(1k, 2k, 99k): 50 %)"
+    assert said(both) == ("PERT by Vose's form, lambda 4.",)
+    assert said("belief(pert(1 %, 2 %, 9 %))", "probability") == ("PERT by Vose's form, lambda 4.",)
+
+
+def test_how_far_a_fitted_law_misses() -> None:
+    """The straight line nearest to three logarithms at levels that lie evenly about the middle."""
+    logs = [0.0, math.log(2), math.log(8)]
+    middle = sum(logs) / 3
+    half = (logs[2] - logs[0]) / 2
+    wanted = [middle - half, middle, middle + half]
+    error = max(abs(math.exp(a - b) - 1) for a, b in zip(wanted, logs, strict=True))
+    (note,) = said("lognormal(p10=1k, p50=2k, p90=8k)")
+    assert note.endswith(f"the fitted law misses a quantile by up to {100 * error:.3g} %.")
+
+
+def test_two_quantiles_are_met() -> None:
+    assert said("gamma(p10=1k, p90=8k)") == (
+        "`gamma(p10=1k, p90=8k)`: the fitted law meets every quantile.",
+    )
+
+
+def test_the_nearest_family_is_named() -> None:
+    (note,) = said("quantiles(p5=10k, p50=100k, p95=1M)")
+    assert note == (
+        "`quantiles(p5=10k, p50=100k, p95=1M)`: the nearest law, lognormal, meets every quantile."
+    )
+    (share,) = said("quantiles(p5=10 %, p95=60 %) of desk")
+    assert share.startswith("`quantiles(p5=10 %, p95=60 %)`: the nearest law, beta,")
+
+
+@pytest.mark.parametrize("text", ["1k to {}", "lognormal(p5=1k, p95={})"])
+@pytest.mark.parametrize(
+    ("sigma", "word"),
+    [(1.99, ""), (2.01, "very wide"), (3.28, "very wide"), (3.3, "times its 95th percentile")],
+)
+def test_wide_intervals(text: str, sigma: float, word: str) -> None:
+    high = 1_000 * math.exp(2 * Z * sigma)
+    found = said(text.format(f"{high:.9g}"))
+    assert len(found) == bool(word)
+    assert all(word in note for note in found)
+    if sigma > 3.29:  # the mean over the 95th percentile, from the moments of the law
+        law = stats.lognorm(sigma)
+        assert f"{law.mean() / law.ppf(0.95):.3g} times" in found[0]
+
+
+def test_raising_the_low_end_lowers_the_mean_of_a_very_wide_law() -> None:
+    """The claim of the note, in closed form."""
+    for sigma, lowers in ((2.0, True), (1.6, False)):
+        means = []
+        for low in (1.0, 1.01):
+            s = (2 * Z * sigma - math.log(low)) / (2 * Z)
+            means.append(math.exp(math.log(low) + Z * s + s * s / 2))
+        assert (means[1] < means[0]) is lowers
+
+
+def test_a_probability_from_a_to_b_is_no_lognormal() -> None:
+    assert said("belief(0.01 % to 90 %)", "probability") == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("gpd(shape=1, scale=1k)", "gpd(shape=1, scale=1k)"),
+        ("spliced(1k to 9k, pareto(0.8, 10k), at=10k)", "pareto(0.8, 10k)"),
+        ("mixture(1k: 50 %, pareto(1, 10k): 50 %)", "pareto(1, 10k)"),
+    ],
+)
+def test_a_mean_that_is_infinite(text: str, part: str) -> None:
+    (note,) = said(text)
+    assert note.startswith(f"`{part}` has no finite mean")
+    assert "at_most" in note
+
+
+def test_nothing_is_said_where_no_law_can_be() -> None:
+    assert said("metalog(p1=10k, p50=20k, p99=21k, low=0)") == ()
+    assert said("gpd(shape=belief(uniform(0.1, 2)), scale=1k)") == ()
