@@ -22,12 +22,20 @@ def commands() -> str:
 
     runner = CliRunner()
     pages = ["# Commands\n"]
-    for name in ("", *get_command(app).commands):  # type: ignore[attr-defined]
-        arguments = [name, "--help"] if name else ["--help"]
-        text = runner.invoke(app, arguments, prog_name="perilscope").output
+    for name in ("", *_names(get_command(app).commands)):  # type: ignore[attr-defined]
+        text = runner.invoke(app, [*name.split(), "--help"], prog_name="perilscope").output
         body = "\n".join(line.rstrip() for line in text.strip("\n").splitlines())
         pages.append(f"## perilscope {name}".rstrip() + f"\n\n```text\n{body}\n```\n")
     return "\n".join(pages)
+
+
+def _names(commands: dict[str, Any]) -> list[str]:
+    """Commands in their order, each followed by the commands below it."""
+    names = []
+    for name, command in commands.items():
+        below = _names(getattr(command, "commands", {}))
+        names += [name, *(f"{name} {each}" for each in below)]
+    return names
 
 
 def fields() -> str:

@@ -8,8 +8,10 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from ruamel.yaml import YAML
+from scipy import stats
 
 from perilscope.book import table
 from perilscope.cli import run
@@ -111,3 +113,77 @@ def test_the_terminal_shows_rows_and_total(capsys: Any) -> None:
     said = capsys.readouterr().out
     assert "total" in said
     assert "$200k" in said
+
+
+WIDE = stats.lognorm(math.log(25) / (2 * stats.norm.ppf(0.9)), scale=1e5)
+SHAPE = math.log(math.log(10) / math.log(10 / 9)) / math.log(25)
+STEEP = stats.weibull_min(SHAPE, scale=500e3 / math.log(10) ** (1 / SHAPE))
+BODY = stats.lognorm(math.log(80) / (2 * stats.norm.ppf(0.95)), scale=math.sqrt(10e3 * 800e3))
+BELOW = [BODY.expect(lambda x, n=n: x**n, ub=1e6) for n in (1, 2)]
+ABOVE = [BODY.sf(1e6) * stats.pareto(3.5, scale=1e6).moment(n) for n in (1, 2)]
+SEEN = [12e3, 40e3, 55e3, 40e3]
+LAWS: dict[str, tuple[float, float]] = {
+    "pert(0, 330k, 2M, lambda=2)": (665e3, 665e3**2 + 421372.75659444334**2),
+    "gpd(shape=0.2, scale=200k, threshold=10k)": (260e3, 260e3**2 + 250e3**2 / 0.6),
+    "gpd(shape=-0.5, scale=200k)": (400e3 / 3, (400e3 / 3) ** 2 * 1.5),
+    "lognormal(p10=20k, p90=500k)": (WIDE.mean(), WIDE.moment(2)),
+    "weibull(p10=20k, p90=500k)": (STEEP.mean(), STEEP.moment(2)),
+    "empirical(12k, 40k, 55k, 40k)": (sum(SEEN) / 4, sum(x * x for x in SEEN) / 4),
+    "mixture(uniform(0, 10k): 70 %, 50k: 30 %)": (18_500, 0.7e8 / 3 + 0.3 * 25e8),
+    "spliced(lognormal(p5=10k, p95=800k), pareto(3.5, 1M), at=1M)": (
+        BELOW[0] + ABOVE[0],
+        BELOW[1] + ABOVE[1],
+    ),
+}
+"""Severity -> mean and mean square, from closed forms and scipy.stats."""
+
+
+@pytest.mark.parametrize("severity", LAWS)
+def test_every_law_of_loss_has_its_moments(severity: str, capsys: Any) -> None:
+    code, found = quick(capsys, "--frequency", "0.5 per year", "--severity", severity,
+                        "--engine", "exact")  # fmt: skip
+    mean, square = LAWS[severity]
+    assert code == 0
+    assert found["enterprise"]["ale"] == pytest.approx(0.5 * mean, rel=1e-7)
+    assert found["enterprise"]["sd"] == pytest.approx(math.sqrt(0.5 * square), rel=1e-7)
+
+
+K = np.arange(200)
+UNIFORM = (stats.gamma.cdf(0.75, K + 1) - stats.gamma.cdf(0.25, K + 1)) / 0.5
+COUNTS: dict[str, Any] = {
+    "poisson(0.5)": stats.poisson.pmf(K, 0.5),
+    "poisson(0)": 1.0 * (K == 0),
+    "bernoulli(0.03)": stats.binom.pmf(K, 1, 0.03),
+    "binomial(12, 0.5)": stats.binom.pmf(K, 12, 0.5 / 12),
+    "negative-binomial(2, 0.5)": stats.nbinom.pmf(K, 2, 2 / 2.5),
+    "zero-inflated(0.3, 0.5)": 0.3 * (K == 0) + 0.7 * stats.poisson.pmf(K, 0.5 / 0.7),
+    "mixed-poisson(gamma(4, 4), 0.5)": stats.nbinom.pmf(K, 4, 4 / 4.5),
+    "mixed-poisson(uniform(0.5, 1.5), 0.5)": UNIFORM,
+}
+"""Frequency -> probabilities of 0, 1, 2... events, from scipy.stats."""
+
+
+def test_every_law_of_counts_has_its_probabilities(capsys: Any, tmp_path: Path) -> None:
+    rows = [f'row-{n},"{law}",1M' for n, law in enumerate(COUNTS)]
+    path = tmp_path / "register.csv"
+    path.write_text("\n".join(["id,frequency,severity", *rows]) + "\n", encoding="utf-8")
+    code, found = quick(capsys, path, "--years", 100_000)
+    assert code == 0
+    assert found["findings"] == [f for f in found["findings"] if f["severity"] == "note"]
+    by_id = {row["id"]: row for row in found["scenarios"]}
+    for n, (law, pmf) in enumerate(COUNTS.items()):
+        row, mean = by_id[f"row-{n}"], float((pmf * K).sum())
+        assert row["ale"] == pytest.approx(1e6 * mean, rel=1e-9, abs=1e-9), law
+        spread = math.sqrt(max(float((pmf * K**2).sum()) - mean**2, 0.0))
+        assert row["sd"] == pytest.approx(1e6 * spread, rel=1e-8, abs=1e-9), law
+        for level in ("0.95", "0.99", "0.999"):
+            wanted = 1e6 * np.searchsorted(np.cumsum(pmf), float(level))
+            assert row["var"][level] == wanted, law
+        assert abs(found["checks"].get(f"row-{n}") or 0.0) < 5, law
+
+
+def test_what_cannot_be_assessed_is_left_out_with_the_reason(capsys: Any) -> None:
+    code, found = quick(capsys, "--frequency", "1 in 5 years", "--severity", "pareto(1, 5k)")
+    assert code == 4
+    (failed,) = found["failed"]
+    assert "no finite mean" in failed["reason"]

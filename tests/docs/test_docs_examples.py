@@ -40,7 +40,8 @@ def test_reference_pages_are_current(page: str) -> None:
 
 def test_every_command_has_an_entry(reference: ModuleType) -> None:
     text = (ROOT / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
-    for command in ("new", "check", "schema", "run", "quick", "explain", "show", "monitor"):
+    commands = "new check schema run quick explain show monitor elicit"
+    for command in commands.split():
         assert f"## perilscope {command}\n" in text
     options = "prices positions evidence seed years engine horizon out json quiet since"
     for option in (*options.split(), "fail-on-breach"):

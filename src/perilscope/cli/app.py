@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from perilscope.cli import elicit
+
 if TYPE_CHECKING:
     from perilscope.report.press import Press
 
@@ -171,6 +173,17 @@ def run(
             show_default=False,
         ),
     ] = "",
+    tornado: Annotated[
+        bool,
+        typer.Option("--tornado", help="Also move every estimate, to see what answers to it."),
+    ] = False,
+    band: Annotated[
+        bool,
+        typer.Option(
+            "--band",
+            help="Also the 90 % credible band of the exceedance curve, and rigorous bounds.",
+        ),
+    ] = False,
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder for run.json and report.html.")
     ] = Path("out"),
@@ -199,6 +212,8 @@ def run(
             years=years,
             engine=engine,
             horizon=horizon,
+            tornado="*" if tornado else "",
+            band=band,
             evidence=tuple(evidence or ()),
             prices=prices,
             positions=positions,
@@ -314,12 +329,20 @@ def explain(
     from perilscope.cycle.settings import Settings
     from perilscope.report import explain as drawn
 
-    settings = Settings(seed=seed, years=years, engine=engine, prices=prices, positions=positions)
+    settings = Settings(
+        seed=seed,
+        years=years,
+        engine=engine,
+        tornado=scenario,
+        prices=prices,
+        positions=positions,
+    )
     with progress(quiet=False) as tell:
         document = quantify(book, settings, tell)
-    told = drawn.render(document, scenario)
+    console = printer(json)
+    told = drawn.render(document, scenario, width=console.width)
     emit(json, next((s for s in document["scenarios"] if s["id"] == scenario), {}))
-    printer(json).print(told, soft_wrap=False)
+    console.print(told, soft_wrap=False)
     return INCOMPLETE if any(f["id"] == scenario for f in document["failed"]) else 0
 
 
@@ -383,3 +406,6 @@ def monitor(
     printer(json).print(drawn.render(found))
     breached = any(limit["state"] == "breached" for limit in found["limits"])
     return BREACHED if breached and fail_on_breach else 0
+
+
+app.add_typer(elicit.app, name="elicit")
