@@ -4,19 +4,154 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
-from perilscope.engines.law import Floats, Integers, Numbers
+from perilscope.engines.law import Floats, Integers, Numbers, plain
 from perilscope.errors import MisuseError
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class Simulated(ABC):
+    """Losses of n independent horizons, however they are held.
+
+    Attributes
+    ----------
+    count : int
+        Number of horizons.
+    backend : str
+        What drew them: ``"numpy"`` or ``"numba"``.
+    mean, sd : float
+        Mean and standard deviation of the loss (zero for a single horizon).
+    none : float
+        Share of horizons without loss.
+    """
+
+    backend: str
+
+    @property
+    @abstractmethod
+    def count(self) -> int:
+        """Number of horizons."""
+
+    @property
+    @abstractmethod
+    def mean(self) -> float:
+        """Mean loss."""
+
+    @property
+    @abstractmethod
+    def sd(self) -> float:
+        """Standard deviation of the loss; zero for a single horizon."""
+
+    @property
+    @abstractmethod
+    def none(self) -> float:
+        """Share of horizons without loss."""
+
+    @abstractmethod
+    def line(self, key: str) -> Simulated:
+        """The losses of one line."""
+
+    @abstractmethod
+    def part(self, name: str) -> Simulated:
+        """The losses of a part: some lines together."""
+
+    @abstractmethod
+    def exceed_counts(self, x: Numbers) -> Integers:
+        """Number of horizons with a loss above x, any shape."""
+
+    @abstractmethod
+    def contributions(self, a: float) -> dict[str, float]:
+        """Mean of each line over the worst share 1 - a of all horizons (Euler); adds to CVaR.
+
+        Horizons whose total is the VaR itself enter with the share that completes the tail.
+        """
+
+    @abstractmethod
+    def _ranked(self, ranks: Integers) -> Floats:
+        """Order statistics, ranks from 0, the least loss."""
+
+    @abstractmethod
+    def _above(self, rank: int, v: float) -> tuple[float, float]:
+        """Sums of the excess over v, and of its square, beyond a rank of which the loss is v."""
+
+    @property
+    def standard_error_of_mean(self) -> float:
+        """Standard error of the mean."""
+        return self.sd / math.sqrt(self.count)
+
+    def var(self, a: float) -> float:
+        """Smallest loss with a share of at least ``a`` of all horizons at or below it."""
+        return float(self._ranked(np.array([self._rank(a)]))[0])
+
+    def var_error(self, a: float) -> float:
+        """Standard error of :meth:`var`, from the order statistics one standard deviation away."""
+        spread = math.sqrt(self.count * a * (1 - a))
+        ranks = np.clip([self._rank(a) - spread, self._rank(a) + spread], 0, self.count - 1)
+        low, high = self._ranked(np.rint(ranks).astype(np.int64))
+        return float(high - low) / 2
+
+    def cvar(self, a: float) -> float:
+        """Mean of the worst share 1 - a, an atom at the VaR split."""
+        v = self.var(a)
+        return v + self._above(self._rank(a), v)[0] / (self.count * (1 - a))
+
+    def cvar_error(self, a: float) -> float:
+        """Standard error of :meth:`cvar`, by its influence function (Trindade et al. 2007)."""
+        excess, square = self._above(self._rank(a), self.var(a))
+        spread = square / self.count - (excess / self.count) ** 2
+        return math.sqrt(max(spread, 0.0) / self.count) / (1 - a)
+
+    @property
+    def method(self) -> str:
+        """How the figures were found."""
+        return f"simulation, {self.count:,} horizons"
+
+    @cached_property
+    def error(self) -> Mapping[float, float]:
+        """Relative standard error at the usual levels: the larger of VaR's and CVaR's."""
+        found = {}
+        for a in (0.95, 0.975, 0.99, 0.999):
+            size, worst = self.cvar(a), max(self.var_error(a), self.cvar_error(a))
+            found[a] = worst / size if size > 0 else 0.0
+        return found
+
+    def curve(self, points: int = 150) -> list[tuple[float, float]]:
+        """Losses and the shares of horizons above them, for a chart."""
+        some = int(self.exceed_counts(0.0))
+        if not some:
+            return []
+        last = some - 1
+        ranks = [
+            np.linspace(0, last, points // 2),
+            last + 1 - np.geomspace(1, last + 1, points // 2),
+        ]
+        picked = np.unique(np.rint(np.concatenate(ranks)).astype(np.int64))
+        losses = self._ranked(picked + self.count - some)
+        shares = self.exceed(losses)
+        return list(dict.fromkeys(zip(losses.tolist(), shares.tolist(), strict=True)))
+
+    def exceed(self, x: Numbers) -> Floats:
+        """Share of horizons with a loss above x, any shape."""
+        return np.asarray(self.exceed_counts(x) / self.count)
+
+    def _rank(self, a: float) -> int:
+        if not 0 < a < 1:
+            raise MisuseError(f"a level lies between 0 and 1, not at {a:g}")
+        return max(math.ceil(self.count * a - 1e-9) - 1, 0)
 
 
 @dataclass(frozen=True)
-class Draws:
-    """Losses of n independent horizons.
+class Draws(Simulated):
+    """Losses of n independent horizons, every one of them held.
 
     Parameters
     ----------
@@ -26,6 +161,10 @@ class Draws:
         Loss of each line by its key; empty where it was not kept.
     seed : int
         Seed of the run.
+    backend : str
+        What drew them.
+    parts : mapping of str to sequence of str
+        Keys of the lines of each part.
 
     Examples
     --------
@@ -37,6 +176,8 @@ class Draws:
     total: Floats
     lines: Mapping[str, Floats] = field(default_factory=dict)
     seed: int = 0
+    backend: str = "numpy"
+    parts: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
@@ -54,54 +195,20 @@ class Draws:
         return float(self.total.std(ddof=1)) if self.count > 1 else 0.0
 
     @property
-    def standard_error_of_mean(self) -> float:
-        """Standard error of the mean."""
-        return self.sd / math.sqrt(self.count)
-
-    @property
     def none(self) -> float:
         """Share of horizons without loss."""
         return float(np.count_nonzero(self.total == 0)) / self.count
 
     def line(self, key: str) -> Draws:
         """The draws of one line."""
-        return Draws(self.lines[key], {}, self.seed)
+        return Draws(self.lines[key], seed=self.seed, backend=self.backend)
 
-    def var(self, a: float) -> float:
-        """Smallest loss with a share of at least ``a`` of all horizons at or below it."""
-        return float(self._sorted[self._rank(a)])
-
-    def var_error(self, a: float) -> float:
-        """Standard error of :meth:`var`, from the order statistics one standard deviation away."""
-        spread = math.sqrt(self.count * a * (1 - a))
-        ranks = np.clip([self._rank(a) - spread, self._rank(a) + spread], 0, self.count - 1)
-        low, high = self._sorted[np.rint(ranks).astype(np.int64)]
-        return float(high - low) / 2
-
-    def cvar(self, a: float) -> float:
-        """Mean of the worst share 1 - a, an atom at the VaR split."""
-        return self.var(a) + float(self._excess(a).sum()) / (self.count * (1 - a))
-
-    def cvar_error(self, a: float) -> float:
-        """Standard error of :meth:`cvar`, by its influence function (Trindade et al. 2007)."""
-        tail = self._excess(a)
-        mean = float(tail.sum()) / self.count
-        square = float(np.square(tail).sum()) / self.count - mean * mean
-        return math.sqrt(max(square, 0.0) / self.count) / (1 - a)
-
-    @property
-    def method(self) -> str:
-        """How the figures were found."""
-        return f"simulation, {self.count:,} horizons"
-
-    @cached_property
-    def error(self) -> Mapping[float, float]:
-        """Relative standard error at the usual levels: the larger of VaR's and CVaR's."""
-        found = {}
-        for a in (0.95, 0.975, 0.99, 0.999):
-            size, worst = self.cvar(a), max(self.var_error(a), self.cvar_error(a))
-            found[a] = worst / size if size > 0 else 0.0
-        return found
+    def part(self, name: str) -> Draws:
+        """The draws of a part: some lines together."""
+        total = np.zeros(self.count)
+        for key in self.parts[name]:
+            total += self.lines[key]
+        return Draws(total, seed=self.seed, backend=self.backend)
 
     def contributions(self, a: float) -> dict[str, float]:
         """Mean of each line over the worst share 1 - a of all horizons (Euler); adds to CVaR.
@@ -115,24 +222,6 @@ class Draws:
         weights = above + missing / max(int(np.count_nonzero(at)), 1) * at
         return {key: float(np.sum(weights * line)) / wanted for key, line in self.lines.items()}
 
-    def curve(self, points: int = 150) -> list[tuple[float, float]]:
-        """Losses and the shares of horizons above them, for a chart."""
-        losses = self._sorted[self._sorted > 0]
-        if not len(losses):
-            return []
-        last = len(losses) - 1
-        ranks = [
-            np.linspace(0, last, points // 2),
-            last + 1 - np.geomspace(1, last + 1, points // 2),
-        ]
-        picked = losses[np.unique(np.rint(np.concatenate(ranks)).astype(np.int64))]
-        shares = self.exceed(picked)
-        return list(dict.fromkeys(zip(picked.tolist(), shares.tolist(), strict=True)))
-
-    def exceed(self, x: Numbers) -> Floats:
-        """Share of horizons with a loss above x, any shape."""
-        return self.exceed_counts(x) / self.count
-
     def exceed_counts(self, x: Numbers) -> Integers:
         """Number of horizons with a loss above x, any shape."""
         return np.asarray(self.count - np.searchsorted(self._sorted, x, side="right"))
@@ -141,11 +230,9 @@ class Draws:
     def _sorted(self) -> Floats:
         return np.sort(self.total)
 
-    def _rank(self, a: float) -> int:
-        if not 0 < a < 1:
-            raise MisuseError(f"a level lies between 0 and 1, not at {a:g}")
-        return max(math.ceil(self.count * a - 1e-9) - 1, 0)
+    def _ranked(self, ranks: Integers) -> Floats:
+        return np.asarray(self._sorted[ranks])
 
-    def _excess(self, a: float) -> Floats:
-        rank = self._rank(a)
-        return np.asarray(self._sorted[rank:] - self._sorted[rank])
+    def _above(self, rank: int, v: float) -> tuple[float, float]:
+        excess = self._sorted[rank:] - v
+        return plain(excess.sum()), plain(np.square(excess).sum())

@@ -2,33 +2,44 @@
 """Losses by simulation: the second, independent route to what the exact engine computes.
 
 Horizons are drawn in blocks of 65,536, each line from its own named streams. A block is always
-drawn whole, so more draws extend a run and never change its beginning. A control is a mark on
-events that are drawn anyway: event j survives if its mark u_j is below the share kept, and what
-survives is scaled. A line with and without its control is thus compared on the same events.
+drawn whole, so more draws extend a run and never change its beginning, and its draws are its own,
+so that neither the number of threads nor the share of the work changes a bit. A control is a mark
+on events that are drawn anyway: a line with and without it is compared on the same events.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import groupby
-from typing import Any, cast
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby, islice
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 import numpy as np
 
+from perilscope.engines.backends import Backend, Cache
+from perilscope.engines.backends import backend as chosen
 from perilscope.engines.compound import Compound, Mixture
-from perilscope.engines.counts import CountLaw
-from perilscope.engines.distributions import Constant, Distribution
 from perilscope.engines.draws import Draws
-from perilscope.engines.law import Floats, Integers, stack
+from perilscope.engines.law import Floats
+from perilscope.engines.plain import Plain, plain
+from perilscope.engines.sampled import sampled
 from perilscope.engines.streams import stream
-from perilscope.errors import AssessmentError, MisuseError
+from perilscope.engines.tally import Page, Tally, Tallying
+from perilscope.engines.vectorised import BLOCK
+from perilscope.errors import MisuseError
 
-BLOCK = 2**16
-MOST_EVENTS = 1 << 22
-"""About as many events of one line are held at a time."""
-Laws = tuple[CountLaw, Distribution]
+MOST_KEPT = 1 << 22
+"""Horizons that are kept one by one; of more there is a tally."""
+_NO_PARTS: Mapping[str, Sequence[str]] = MappingProxyType({})
+_Found = TypeVar("_Found")
+_Told = Callable[[int], None]
+_Space = Callable[[str, int], Floats]
+"""(key of a line, block) -> zeros to draw into."""
 
 
 def simulate(
@@ -41,7 +52,12 @@ def simulate(
     progress: Callable[[int], None] | None = None,
     keep_lines: bool = True,
     workers: int = 1,
-) -> Draws:
+    backend: str = "auto",
+    parts: Mapping[str, Sequence[str]] = _NO_PARTS,
+    tables: bool = True,
+    tally: bool | None = None,
+    cache: Cache | None = None,
+) -> Draws | Tally:
     """Draw the losses of all lines over their horizon, event by event.
 
     Parameters
@@ -65,47 +81,189 @@ def simulate(
         Whether the losses of each line are kept, beside their total.
     workers : int
         Threads that share the blocks. A block's draws are its own, so their number changes no bit.
+    backend : str
+        What draws the events of lines without beliefs: ``"numpy"``, ``"numba"`` (compiled), or
+        ``"auto"``, which takes NumPy for fewer than some 2e7 events and where Numba is missing.
+        The two draw the same events; sums differ in the last bits.
+    parts : mapping of str to sequence of str
+        Lines whose sum will be asked for by :meth:`~perilscope.engines.draws.Simulated.part`.
+    tables : bool
+        Whether lines without beliefs read their losses from tables. False draws them as lines
+        with beliefs are drawn: a comparison of one with the other then has the same events.
+    tally : bool, optional
+        Whether losses are counted by size, in bounded memory, and not kept one by one; by default
+        beyond 4 million horizons.
+    cache : callable, optional
+        Gives the folder that keeps the machine code of the compiled backend from run to run.
 
     Returns
     -------
-    Draws
-        Losses of each horizon, shape (draws,).
+    Draws or Tally
+        Losses of each horizon, shape (draws,), or counts of them by size.
 
     Raises
     ------
     MisuseError
-        If keys repeat, a line is in two mixtures, or no draw is asked for.
+        If keys repeat, a line is in two mixtures, no draw is asked for, or the backend is none.
     AssessmentError
         If a line cannot be built from its beliefs.
 
     Examples
     --------
     >>> from perilscope.engines.counts import Poisson
+    >>> from perilscope.engines.distributions import Constant
     >>> line = Compound("theft", lambda theta, years: (Poisson(0.5 * years), Constant(100.0)))
     >>> drawn = simulate([line], draws=100_000, seed=1)
     >>> abs(drawn.mean - 50.0) < 4 * drawn.standard_error_of_mean
     True
     """
-    caps = dict(caps or {})
     _check(lines, mixtures, draws)
-    total = np.zeros(draws)
-    kept = {line.key: np.zeros(draws) for line in lines} if keep_lines else {}
+    caps = dict(caps or {})
+    driven = {key for mixture in mixtures for key in _keys(mixture)}
+    blocks = -(-draws // BLOCK)
+    found = {
+        line.key: plain(line, _years(line, caps), seed, blocks, driven=line.key in driven)
+        for line in (lines if tables else ())
+    }
+    plains = {key: line for key, line in found.items() if line is not None}
+    events = math.fsum(line.expected for line in plains.values()) * draws
+    by = chosen(backend, events, cache)
+    run = _Run(lines, mixtures, caps, plains, by, draws, seed)
+    told = progress if progress is not None else _silent
+    if draws > MOST_KEPT if tally is None else tally:
+        return _tallied(run, parts, keep_lines, workers, told)
+    return _kept(run, parts, keep_lines, workers, told)
 
-    def draw(block: int) -> int:
-        start = block * BLOCK
-        here = slice(start, min(start + BLOCK, draws))
-        happens = _states(mixtures, seed, block)
-        for key, loss in _block(lines, caps, happens, seed, block):
-            total[here] += loss[: here.stop - start]
-            if keep_lines:
-                kept[key][here] = loss[: here.stop - start]
-        return here.stop
 
-    with ThreadPoolExecutor(workers) as pool:
-        for done in pool.map(draw, range(-(-draws // BLOCK))):
-            if progress is not None:
-                progress(done)
-    return Draws(total, kept, seed)
+@dataclass(frozen=True)
+class _Run:
+    """All that the draws of a block follow from."""
+
+    lines: Sequence[Compound]
+    mixtures: Sequence[Mixture]
+    caps: Mapping[str, float]
+    plains: Mapping[str, Plain]
+    backend: Backend
+    draws: int
+    seed: int
+
+    def block(self, block: int, total: Floats, space: _Space) -> Iterator[tuple[str, Floats]]:
+        """Draw one block, after the caps of the groups.
+
+        Parameters
+        ----------
+        block : int
+            Its number.
+        total : array of zeros, shape (BLOCK,)
+            The loss of all lines is added to it.
+        space : callable
+            Gives an array of zeros that the loss of a line may be drawn into, or an empty one
+            where it is not asked for: fresh memory costs more than the draws.
+
+        Yields
+        ------
+        tuple of str and array
+            Key and loss of each line.
+        """
+        happens = _states(self.mixtures, self.seed, block)
+        capped: dict[str, dict[str, list[Floats]]] = {group: {} for group in self.caps}
+        for line in self.lines:
+            key, given = line.key, happens.get(line.key)
+            known = self.plains.get(key)
+            if known is not None and known.direct and line.group not in capped:
+                loss = space(key, block)
+                known.add(total, loss, block, given, self.backend)
+                yield key, loss
+                continue
+            if known is not None:
+                periods = known.block(block, given, self.backend)
+            else:
+                periods = sampled(line, _years(line, self.caps), given, self.seed, block)
+            if line.group in capped:
+                capped[line.group][key] = periods
+            else:
+                yield key, _added(total, periods)
+        for group, members in capped.items():
+            _share_out(list(members.values()), self.caps[group])
+            for key, periods in members.items():
+                yield key, _added(total, periods)
+
+    def pages(self, read: Callable[[int], _Found], workers: int) -> Iterator[tuple[int, _Found]]:
+        """What is read of each block, in their order, and how many horizons that makes."""
+        waiting: deque[Future[_Found]] = deque()
+        blocks = -(-self.draws // BLOCK)
+        with ThreadPoolExecutor(workers) as pool:
+            ahead = iter(range(blocks))
+            waiting.extend(pool.submit(read, b) for b in islice(ahead, workers + 1))
+            for done in range(1, blocks + 1):
+                yield min(done * BLOCK, self.draws), waiting.popleft().result()
+                waiting.extend(pool.submit(read, b) for b in islice(ahead, 1))
+
+
+class _Scratch(threading.local):
+    """Arrays of one thread that are used again from block to block."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, Floats] = {}
+
+    def zeros(self, name: str) -> Floats:
+        if name not in self.held:
+            self.held[name] = np.empty(BLOCK)
+        self.held[name].fill(0.0)
+        return self.held[name]
+
+
+def _kept(
+    run: _Run, parts: Mapping[str, Sequence[str]], keep_lines: bool, workers: int, told: _Told
+) -> Draws:
+    """All losses, one by one."""
+    whole = -(-run.draws // BLOCK) * BLOCK
+    total = np.zeros(whole)
+    kept = {line.key: np.zeros(whole) for line in run.lines} if keep_lines else {}
+    nothing = np.zeros(0)
+
+    def space(key: str, block: int) -> Floats:
+        return kept[key][block * BLOCK : (block + 1) * BLOCK] if keep_lines else nothing
+
+    def draw(block: int) -> None:
+        here = slice(block * BLOCK, (block + 1) * BLOCK)
+        for key, loss in run.block(block, total[here], space):
+            if keep_lines and not np.may_share_memory(loss, kept[key]):
+                kept[key][here] = loss
+
+    for done, _ in run.pages(draw, workers):
+        told(done)
+    lines = {key: loss[: run.draws] for key, loss in kept.items()}
+    backend = run.backend.NAME
+    return Draws(total[: run.draws], lines, run.seed, backend, parts if keep_lines else {})
+
+
+def _tallied(
+    run: _Run, parts: Mapping[str, Sequence[str]], keep_lines: bool, workers: int, told: _Told
+) -> Tally:
+    """Losses by size, in memory that does not grow with their number."""
+    keys = [line.key for line in run.lines] if keep_lines else []
+    tallying = Tallying(keys, parts)
+    wanted = {*keys, *(key for members in parts.values() for key in members)}
+    scratch, nothing = _Scratch(), np.zeros(0)
+
+    def space(key: str, block: int) -> Floats:
+        return scratch.zeros("line " + key) if key in wanted else nothing
+
+    def draw(block: int) -> Page:
+        number = min(BLOCK, run.draws - block * BLOCK)
+        total = scratch.zeros("total")
+        losses = {key: loss[:number] for key, loss in run.block(block, total, space)}
+        return tallying.read(total[:number], losses, parts)
+
+    for done, page in run.pages(draw, workers):
+        tallying.add(page)
+        told(done)
+    return tallying.tally(run.seed, run.backend.NAME)
+
+
+def _silent(done: int) -> None:
+    """Nobody asks how far it is."""
 
 
 def _check(lines: Sequence[Compound], mixtures: Sequence[Mixture], draws: int) -> None:
@@ -138,23 +296,6 @@ def _states(mixtures: Sequence[Mixture], seed: int, block: int) -> dict[str, Any
     return happens
 
 
-def _block(
-    lines: Sequence[Compound],
-    caps: Mapping[str, float],
-    happens: Mapping[str, Any],
-    seed: int,
-    block: int,
-) -> list[tuple[str, Floats]]:
-    """Loss of each line in each horizon of one block, after the caps of the groups."""
-    periods = {
-        line.key: _line(line, _years(line, caps), happens.get(line.key), seed, block)
-        for line in lines
-    }
-    for group, cap in caps.items():
-        _share_out([periods[line.key] for line in lines if line.group == group], cap)
-    return [(line.key, _sum(periods[line.key])) for line in lines]
-
-
 def _years(line: Compound, caps: Mapping[str, float]) -> list[float]:
     """Lengths of the periods that are drawn apart: years under a cap, else the horizon."""
     if line.group not in caps or line.years <= 1:
@@ -175,102 +316,15 @@ def _share_out(members: list[list[Floats]], cap: float) -> None:
             loss[over] *= share
 
 
+def _added(total: Floats, periods: Sequence[Floats]) -> Floats:
+    """The sum of some periods, which is added to the total too."""
+    loss = _sum(periods)
+    total += loss
+    return loss
+
+
 def _sum(parts: Sequence[Floats]) -> Floats:
     total = parts[0]
     for part in parts[1:]:
         total = total + part
     return total
-
-
-def _line(line: Compound, years: list[float], happens: Any, seed: int, block: int) -> list[Floats]:
-    """Loss of one line in each period of each horizon."""
-    theta = tuple(
-        belief.sample(stream(seed, line.key, f"belief {i}", block), BLOCK)
-        for i, belief in enumerate(line.beliefs)
-    )
-    keep = _share(line.keep, stream(seed, line.key, "keep, belief", block))
-    scale = _share(line.scale, stream(seed, line.key, "scale, belief", block))
-    laws = [_built(line, theta, length) for length in years]
-    first = None if happens is None else _first(line.key, laws, happens, seed, block)
-    losses: list[Floats] = []
-    for period, (counts, loss) in enumerate(laws):
-        total = np.zeros(BLOCK)
-        for start, end, slice_name in _slices(counts):
-            name = (f", year {period}" if period else "") + slice_name
-            here = np.arange(start, end)
-            given = None if first is None else first[start:end]
-            rng = stream(seed, line.key, "count" + name, block)
-            horizons = start + _events(counts.take(here), rng, given, period, end - start)
-            rng = stream(seed, line.key, "loss" + name, block)
-            drawn = loss.take(horizons).sample(rng, len(horizons))
-            if not isinstance(keep, float) or keep != 1.0:
-                marks = stream(seed, line.key, "keep" + name, block).random(len(horizons))
-                kept = marks < (keep if isinstance(keep, float) else keep[horizons])
-                horizons, drawn = horizons[kept], drawn[kept]
-            total += np.bincount(horizons, weights=drawn, minlength=BLOCK)
-        losses.append(total * scale)
-    return losses
-
-
-def _slices(counts: CountLaw) -> list[tuple[int, int, str]]:
-    """Stretches of a block with at most some millions of events, so that memory stays small.
-
-    They follow from the law alone, so the draws do not depend on the machine.
-    """
-    events = float(np.max(np.asarray(counts.mean))) * BLOCK
-    number = min(1 << max(math.ceil(math.log2(max(events / MOST_EVENTS, 1.0))), 0), BLOCK)
-    size = BLOCK // number
-    return [(i * size, (i + 1) * size, f", part {i}" if number > 1 else "") for i in range(number)]
-
-
-def _share(law: Distribution, rng: np.random.Generator) -> float | Floats:
-    return float(law.value) if isinstance(law, Constant) else law.sample(rng, BLOCK)
-
-
-def _built(line: Compound, theta: tuple[Floats, ...], years: float) -> Laws:
-    """Laws of the line for the values of its beliefs in each horizon."""
-    if not theta:
-        return line.build((), years)
-    try:
-        return line.build(cast(tuple[float, ...], theta), years)
-    except (TypeError, ValueError, MisuseError):
-        pass  # it asks for plain numbers
-    try:
-        laws = [
-            line.build(point, years) for point in zip(*(t.tolist() for t in theta), strict=True)
-        ]
-        return stack([counts for counts, _ in laws]), stack([loss for _, loss in laws])
-    except (TypeError, ValueError, MisuseError) as error:
-        raise AssessmentError(
-            f"{line.key}: no law for the values of its beliefs: {error}"
-        ) from error
-
-
-def _first(
-    key: str, laws: Sequence[tuple[CountLaw, Any]], happens: Any, seed: int, block: int
-) -> Any:
-    """Period of the first event in each horizon; beyond the last where there is none."""
-    never = len(laws)
-    if never == 1:
-        return np.where(happens, 0, never)
-    empty: Any = 1.0
-    reached = []
-    for counts, _ in laws:
-        empty = empty * np.asarray(counts.zero)
-        reached.append(1 - empty)
-    level = stream(seed, key, "first year", block).random(BLOCK) * reached[-1]
-    first = _sum([np.asarray(level >= passed, dtype=np.int64) for passed in reached[:-1]])
-    return np.where(happens, first, never)
-
-
-def _events(
-    counts: CountLaw, rng: np.random.Generator, first: Any, period: int, size: int
-) -> Integers:
-    """For each event of a period the index of its horizon, of so many horizons."""
-    if first is None:
-        return counts.events(rng, size)
-    starts, after = np.flatnonzero(first == period), np.flatnonzero(first < period)
-    here = starts[counts.take(starts).given_some().events(rng, len(starts))]
-    if not len(after):
-        return here
-    return np.concatenate([here, after[counts.take(after).events(rng, len(after))]])

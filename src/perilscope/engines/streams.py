@@ -47,9 +47,37 @@ def stream(seed: int, key: str, purpose: str, block: int = 0) -> np.random.Gener
     >>> bool(stream(1, "theft", "count", 0).random() == stream(1, "theft", "loss", 0).random())
     False
     """
-    # lengths keep names apart that would read alike once joined
-    name = f"{seed}:{len(key)}:{key}:{len(purpose)}:{purpose}"
-    digest = sha256(name.encode("utf-8", "surrogatepass")).digest()
-    words = np.frombuffer(digest[:16], dtype="<u8").astype(np.uint64)
+    keyed = np.array(_words(f"{seed}:{len(key)}:{key}:{len(purpose)}:{purpose}"), dtype=np.uint64)
     counter = np.array([0, 0, block % _WORD, block // _WORD], dtype=np.uint64)
-    return np.random.Generator(np.random.Philox(key=words, counter=counter))
+    return np.random.Generator(np.random.Philox(key=keyed, counter=counter))
+
+
+def words(seed: int, key: str, purpose: str, block: int) -> tuple[np.uint64, np.uint64]:
+    """The same kind of name as two words, which key a function of a counter.
+
+    Parameters
+    ----------
+    seed, key, purpose, block
+        As in :func:`stream`.
+
+    Returns
+    -------
+    tuple of numpy.uint64
+        The first 128 bits of a SHA-256 of all four, so that no two names have keys alike.
+
+    Examples
+    --------
+    >>> words(1, "theft", "event", 0) == words(1, "theft", "event", 0)
+    True
+    >>> words(1, "theft", "event", 0) == words(1, "theft", "event", 1)
+    False
+    """
+    one, two = _words(f"{seed}:{len(key)}:{key}:{len(purpose)}:{purpose}:{block}")
+    return np.uint64(one), np.uint64(two)
+
+
+def _words(name: str) -> tuple[int, int]:
+    """The first two 64-bit words of the hash of a name."""
+    # in a name, lengths keep parts apart that would read alike once joined
+    digest = sha256(name.encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:16], "little")

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lines that are drawn by their laws' own samplers, with a law for each horizon of a block.
+
+Every kind of line goes this way: laws that depend on beliefs, and so are others in each horizon,
+periods under a cap, drivers. Event j survives a control if its mark u_j is below the share kept.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+
+from perilscope.engines.compound import Compound
+from perilscope.engines.counts import CountLaw
+from perilscope.engines.distributions import Constant, Distribution
+from perilscope.engines.law import Floats, Integers, stack
+from perilscope.engines.streams import stream
+from perilscope.engines.vectorised import BLOCK
+from perilscope.errors import AssessmentError, MisuseError
+
+MOST_EVENTS = 1 << 22
+"""About as many events of one line are held at a time."""
+MOST_AT_ONCE = 1e8
+"""Events of one horizon that are held at a time, at most."""
+Laws = tuple[CountLaw, Distribution]
+
+
+def sampled(
+    line: Compound, years: Sequence[float], happens: Any, seed: int, block: int
+) -> list[Floats]:
+    """Loss of one line in each period of each horizon of a block.
+
+    Parameters
+    ----------
+    line : Compound
+        The line.
+    years : sequence of float
+        Lengths of the periods that are drawn apart.
+    happens : array of bool, shape (BLOCK,), or None
+        For a driven line, in which horizons it has events.
+    seed, block : int
+        Name the streams, with the key of the line.
+
+    Raises
+    ------
+    AssessmentError
+        If there is no law for the values of its beliefs, or too many events to hold.
+    """
+    theta = tuple(
+        belief.sample(stream(seed, line.key, f"belief {i}", block), BLOCK)
+        for i, belief in enumerate(line.beliefs)
+    )
+    keep = _share(line.keep, seed, line.key, "keep, belief", block)
+    scale = _share(line.scale, seed, line.key, "scale, belief", block)
+    laws = [_built(line, theta, length) for length in years]
+    first = None if happens is None else _first(line.key, laws, happens, seed, block)
+    losses: list[Floats] = []
+    for period, (counts, loss) in enumerate(laws):
+        total = np.zeros(BLOCK)
+        for start, end, slice_name in _slices(line.key, counts):
+            name = (f", year {period}" if period else "") + slice_name
+            here = np.arange(start, end)
+            given = None if first is None else first[start:end]
+            rng = stream(seed, line.key, "count" + name, block)
+            horizons = start + _events(counts.take(here), rng, given, period, end - start)
+            rng = stream(seed, line.key, "loss" + name, block)
+            drawn = loss.take(horizons).sample(rng, len(horizons))
+            if not isinstance(keep, float) or keep != 1.0:
+                marks = stream(seed, line.key, "keep" + name, block).random(len(horizons))
+                kept = marks < (keep if isinstance(keep, float) else keep[horizons])
+                horizons, drawn = horizons[kept], drawn[kept]
+            total += np.bincount(horizons, weights=drawn, minlength=BLOCK)
+        losses.append(total * scale)
+    return losses
+
+
+def _slices(key: str, counts: CountLaw) -> list[tuple[int, int, str]]:
+    """Stretches of a block with at most some millions of events, so that memory stays small.
+
+    They follow from the law alone, so the draws do not depend on the machine.
+    """
+    most = float(np.max(np.asarray(counts.mean)))
+    if most > MOST_AT_ONCE:
+        raise AssessmentError(f"{key}: {most:.3g} events in one horizon are too many to draw")
+    events = most * BLOCK
+    number = min(1 << max(math.ceil(math.log2(max(events / MOST_EVENTS, 1.0))), 0), BLOCK)
+    size = BLOCK // number
+    return [(i * size, (i + 1) * size, f", part {i}" if number > 1 else "") for i in range(number)]
+
+
+def _share(law: Distribution, seed: int, key: str, purpose: str, block: int) -> float | Floats:
+    if isinstance(law, Constant):
+        return float(law.value)
+    return law.sample(stream(seed, key, purpose, block), BLOCK)
+
+
+def _built(line: Compound, theta: tuple[Floats, ...], years: float) -> Laws:
+    """Laws of the line for the values of its beliefs in each horizon."""
+    if not theta:
+        return line.build((), years)
+    try:
+        return line.build(cast(tuple[float, ...], theta), years)
+    except (TypeError, ValueError, MisuseError):
+        pass  # it asks for plain numbers
+    try:
+        laws = [
+            line.build(point, years) for point in zip(*(t.tolist() for t in theta), strict=True)
+        ]
+        return stack([counts for counts, _ in laws]), stack([loss for _, loss in laws])
+    except (TypeError, ValueError, MisuseError) as error:
+        raise AssessmentError(
+            f"{line.key}: no law for the values of its beliefs: {error}"
+        ) from error
+
+
+def _first(
+    key: str, laws: Sequence[tuple[CountLaw, Any]], happens: Any, seed: int, block: int
+) -> Any:
+    """Period of the first event in each horizon; beyond the last where there is none."""
+    never = len(laws)
+    if never == 1:
+        return np.where(happens, 0, never)
+    empty: Any = 1.0
+    reached = []
+    for counts, _ in laws:
+        empty = empty * np.asarray(counts.zero)
+        reached.append(1 - empty)
+    level = stream(seed, key, "first year", block).random(BLOCK) * reached[-1]
+    first = sum(np.asarray(level >= passed, dtype=np.int64) for passed in reached[:-1])
+    return np.where(happens, first, never)
+
+
+def _events(
+    counts: CountLaw, rng: np.random.Generator, first: Any, period: int, size: int
+) -> Integers:
+    """For each event of a period the index of its horizon, of so many horizons."""
+    if first is None:
+        return counts.events(rng, size)
+    starts, after = np.flatnonzero(first == period), np.flatnonzero(first < period)
+    here = starts[counts.take(starts).given_some().events(rng, len(starts))]
+    if not len(after):
+        return here
+    return np.concatenate([here, after[counts.take(after).events(rng, len(after))]])

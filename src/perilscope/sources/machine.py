@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where machine code compiled for this user is kept from run to run.
+
+The folder is named by the hash of all engine files: Numba notices an edit of the file that a
+function is written in, but not of another that it was compiled with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from functools import cache
+from pathlib import Path
+
+import perilscope.engines
+
+_NAME = "perilscope"
+
+
+@cache
+def code_folder() -> str | None:
+    """A folder for compiled code in the user's cache, or None where none can be written.
+
+    Returns
+    -------
+    str or None
+        ``NUMBA_CACHE_DIR`` where that is set; else below ``XDG_CACHE_HOME``, ``LOCALAPPDATA`` or
+        what stands for them. Never in the project or beside the package.
+    """
+    given = os.environ.get("NUMBA_CACHE_DIR")
+    try:
+        folder = Path(given) if given else _home() / _NAME / "compiled" / _hash()
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):  # read-only, or a user without a home
+        return None
+    return str(folder) if os.access(folder, os.W_OK | os.X_OK) else None
+
+
+def _home() -> Path:
+    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+        place = os.environ.get(name, "")
+        if os.path.isabs(place):
+            return Path(place)
+    return Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
+
+
+def _hash() -> str:
+    found = hashlib.sha256()
+    for path in sorted(Path(perilscope.engines.__path__[0]).glob("*.py")):
+        found.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return found.hexdigest()[:16]
