@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The law of the largest single event of the horizon, exact and without a grid.
+
+Insurers call its exceedance curve OEP (occurrence), that of the sum AEP (aggregate).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from perilscope.engines import quadrature
+from perilscope.engines.compound import Compound
+from perilscope.engines.counts import Binomial, CountLaw
+from perilscope.engines.distributions import Distribution
+from perilscope.engines.expansion import Part, known, parts
+from perilscope.engines.grid import atoms
+from perilscope.engines.structure import Component, Unit, components
+from perilscope.errors import AssessmentError, MisuseError
+
+if TYPE_CHECKING:
+    from perilscope.engines.register import Register
+
+Array = npt.NDArray[np.float64]
+
+_NOISE = 1e-12
+_FARTHEST = 1e300
+
+
+def largest(register: Register) -> LargestLaw:
+    """Law of the largest single event of the horizon, over all lines.
+
+    Parameters
+    ----------
+    register : Register
+        The lines, what drives them, and caps: an event on a capped holding costs at most the cap,
+        however long the horizon.
+
+    Returns
+    -------
+    LargestLaw
+
+    Notes
+    -----
+    With N independent events of law F the largest is at most x with probability G_N(F(x)), G_N
+    being the generating function of the counts (Embrechts, Klüppelberg and Mikosch 1997,
+    *Modelling Extremal Events*, section 3.2; zero where there is no event). Lines are independent
+    given the joint state of what drives them, so their probabilities multiply and states are
+    averaged. Beliefs are integrated at the nodes the register uses. How the lines of a capped
+    holding share a year in which the cap binds does not enter: an event counts as what it would
+    cost alone.
+
+    Examples
+    --------
+    >>> from perilscope.engines.counts import Poisson
+    >>> from perilscope.engines.distributions import Exponential
+    >>> from perilscope.engines.register import Register
+    >>> line = Compound("theft", lambda theta, years: (Poisson(2.0 * years), Exponential(100.0)))
+    >>> law = largest(Register([line]))
+    >>> round(law.exceed(300.0), 6)  # 1 - exp(-2 exp(-3))
+    0.094777
+    """
+    found = components(register.lines, register.mixtures, register.caps)
+    lines = {
+        key: _parts(register.lines[key], driven=key in part.driven)
+        for part in found
+        for key in part.keys
+    }
+    return LargestLaw(found, lines)
+
+
+def _parts(line: Compound, *, driven: bool) -> tuple[Part, ...]:
+    """A line as a mixture without beliefs, as far as its largest event goes.
+
+    Events that all cost one unknown sum are summed up by `parts` as one event of n times that sum.
+    The largest of them is the sum itself, so that only whether there is an event counts.
+    """
+    laws = (*line.beliefs, line.keep, line.scale)
+    nodes = quadrature.nodes(laws, effort=1)
+    middle = known(line, nodes[len(nodes) // 2][1], line.years, driven=driven)[1]
+    if not _single(middle) or not all(
+        _single(known(line, theta, line.years, driven=driven)[1]) for _, theta in nodes
+    ):
+        return parts(line, driven=driven)
+
+    def build(theta: tuple[float, ...], years: float) -> tuple[CountLaw, Distribution]:
+        counts, severity = known(line, theta, years, driven=driven)
+        return Binomial(1, 1.0 - counts.zero), severity
+
+    return parts(Compound(line.key, build, beliefs=laws, years=line.years))
+
+
+def _single(law: Distribution) -> bool:
+    found = atoms(law)
+    return found is not None and len(found) == 1
+
+
+@dataclass(frozen=True)
+class LargestLaw:
+    """Law of the largest event; nothing lost counts as a largest event of zero.
+
+    Parameters
+    ----------
+    components : tuple of Component
+        Independent of one another.
+    lines : mapping
+        Each line as a mixture without beliefs; given some event where it is driven.
+    """
+
+    components: tuple[Component, ...]
+    lines: Mapping[str, tuple[Part, ...]]
+
+    def cdf(self, x: Any) -> Array:
+        """P(largest <= x), any shape."""
+        at = np.asarray(x, dtype=np.float64)
+        below = np.ones_like(at)
+        for part in self.components:
+            below = below * self._component(part, at)
+        return np.asarray(np.where(at >= 0.0, np.minimum(below, 1.0), 0.0))
+
+    def _component(self, part: Component, x: Array) -> Array:
+        line = {key: self._line(unit, key, x) for unit in part.units for key in unit.keys}
+        total = np.zeros_like(x)
+        for probability, state in part.states:
+            idle = {key for key, happens in state if not happens}
+            product = np.full_like(x, probability)
+            for key in part.keys:
+                if key not in idle:
+                    product = product * line[key]
+            total = total + product
+        return total
+
+    def _line(self, unit: Unit, key: str, x: Array) -> Array:
+        total = np.zeros_like(x)
+        for part in self.lines[key]:
+            below = np.asarray(part.severity.cdf(x), dtype=np.float64)
+            for weight, counts in part.counts:
+                total = total + part.weight * weight * np.asarray(counts.pgf(below))
+        return np.where(x >= unit.cap, 1.0, total)
+
+    @cached_property
+    def none(self) -> float:
+        """P(nothing is lost)."""
+        return float(self.cdf(0.0))
+
+    def exceed(self, x: float) -> float:
+        """P(largest > x), to about 1e-15."""
+        return max(1.0 - float(self.cdf(x)), 0.0)
+
+    def var(self, level: float) -> float:
+        """Smallest x with P(largest <= x) >= level; levels count as reached within 1e-12.
+
+        Raises
+        ------
+        MisuseError
+            For a level that is not between 0 and 1.
+        AssessmentError
+            For a level that no finite loss reaches.
+        """
+        if not 0.0 < level < 1.0:
+            raise MisuseError(f"a level lies between 0 and 1, got {level}")
+        wanted = level - _NOISE
+        if self.none >= wanted:
+            return 0.0
+        low, high = 0.0, self._top(wanted)
+        while low < np.nextafter(high, 0.0):  # 64 parts at a time, to the last bit
+            x = np.linspace(low, high, 65)
+            k = int(np.argmax(self.cdf(x) >= wanted))
+            low, high = float(x[k - 1]), float(x[k])
+        return high
+
+    def _top(self, level: float) -> float:
+        """A power of 16 that reaches a level, where the sixteenth part does not."""
+        top = 1.0
+        while float(self.cdf(top)) < level:
+            top *= 16.0
+            if top > _FARTHEST:
+                raise AssessmentError(f"no loss is so large as the level {level:.6g} asks")
+        while top > 1.0 / _FARTHEST and float(self.cdf(top / 16.0)) >= level:
+            top /= 16.0
+        return top
+
+    def curve(self, points: int = 150) -> list[tuple[float, float]]:
+        """Exceedance for a chart: (loss, P(largest > loss)), the first at zero.
+
+        Parameters
+        ----------
+        points : int
+            About how many points are wanted. Where every event is one of a few amounts these are
+            given if they are fewer.
+        """
+        rows = [(0.0, self.exceed(0.0))]
+        if rows[0][1] <= 1e-6:
+            return rows
+        places = np.array(self._chart(points))
+        over = 1.0 - self.cdf(places)
+        pairs = zip(places.tolist(), over.tolist(), strict=True)
+        return rows + [(x, p) for x, p in pairs if p > 0.0]
+
+    def _chart(self, points: int) -> list[float]:
+        steps = self._steps()
+        if steps is not None and len(steps) <= points:
+            return steps
+        some = 1.0 - self.none
+        low, high = self.var(1.0 - 0.998 * some), self.var(1.0 - 1e-6)
+        low = max(low, high * 1e-9)
+        # half of the points lie evenly in loss, half in probability, where the tail is looked at
+        even = np.geomspace(low, high, points // 2)
+        fine = np.geomspace(low, high, 16 * points)
+        rare = 1.0 - np.geomspace(1e-6, 0.998 * some, points - points // 2)
+        tail = fine[np.minimum(np.searchsorted(self.cdf(fine), rare), fine.size - 1)]
+        return sorted({float(x) for x in np.concatenate([even, tail]) if x > 0.0})
+
+    def _steps(self) -> list[float] | None:
+        """Every amount an event can cost, where these are few."""
+        found: set[float] = set()
+        for component in self.components:
+            for unit in component.units:
+                for key in unit.keys:
+                    for part in self.lines[key]:
+                        values = atoms(part.severity)
+                        if values is None:
+                            return None
+                        found.update(min(value, unit.cap) for value, _ in values)
+        return sorted(x for x in found if x > 0.0)
