@@ -7,6 +7,7 @@
 #   make lock    refresh the lock files (needs the network)
 PYTHON ?= python3
 V := .venv
+PEERS := .venv-peers
 UV := $(V)/boot/bin/uv
 PY := $(V)/bin/python
 export VIRTUAL_ENV := $(CURDIR)/$(V)
@@ -18,11 +19,15 @@ ifeq ($(UV),no)
 PREPARE := $(PYTHON) -m venv --clear $(V)
 INSTALL := $(PY) -m pip install -q --disable-pip-version-check --require-hashes -r
 SELF := $(PY) -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+PEERS_PREPARE := $(PYTHON) -m venv --clear $(PEERS)
+PEERS_INSTALL := $(PEERS)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r
 BOOT :=
 else
 PREPARE := $(UV) venv -q --allow-existing --python $(PYTHON) $(V)
 INSTALL := $(UV) pip install -q --require-hashes -r
 SELF := $(UV) pip install -q --no-deps --no-build-isolation -e .
+PEERS_PREPARE := $(UV) venv -q --allow-existing --python $(PYTHON) $(PEERS)
+PEERS_INSTALL := $(UV) pip install -q --python $(PEERS)/bin/python --require-hashes -r
 BOOT := $(UV)
 endif
 
@@ -59,8 +64,15 @@ lint: $(V)/dev.ready
 	$(V)/bin/mypy
 	$(V)/bin/lint-imports
 
+# The peers live in an environment of their own; without them the rest is measured.
 bench: $(V)/dev.ready
-	$(PY) bench/run.py
+	-@$(MAKE) -s $(PEERS)/ready
+	@$(PY) bench/run.py $(BENCH)
+
+$(PEERS)/ready: requirements/peers.lock | $(BOOT)
+	$(PEERS_PREPARE)
+	$(PEERS_INSTALL) $<
+	@touch $@
 
 docs: $(V)/dev.ready
 	$(PY) docs/make_reference.py
@@ -70,7 +82,8 @@ lock: | $(UV)
 	$(LOCK) --all-extras --group dev pyproject.toml -o requirements/dev.lock
 	$(LOCK) --group build -c requirements/dev.lock pyproject.toml -o requirements/run.lock
 	$(LOCK) requirements/bootstrap.in -o requirements/bootstrap.lock
+	$(LOCK) requirements/peers.in -o requirements/peers.lock
 	! grep -n '://' requirements/*.lock
 
 clean:
-	rm -rf $(V) out
+	rm -rf $(V) $(PEERS) out
