@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,14 +14,19 @@ from perilscope.engines.distributions import (
     Capped,
     Constant,
     Discrete,
+    Distribution,
     Exponential,
+    Gamma,
     Lognormal,
     Mixture,
     Pareto,
     Scaled,
     Sometimes,
+    Total,
+    Uniform,
+    Weibull,
 )
-from perilscope.engines.grid import Grid, atoms, clamp, limited, place, spread, unit
+from perilscope.engines.grid import Grid, atoms, clamp, jumps, limited, place, spread, unit
 
 
 @given(st.floats(0.1, 50.0), st.floats(0.01, 3.0))
@@ -84,3 +90,49 @@ def test_atoms_split_between_neighbours() -> None:
     assert mass[2] == 0.75
     assert mass[3] == 0.25
     assert mass[15] == 0.5
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        Lognormal(12.0, 1.1),
+        Lognormal(16.0, 0.05),
+        Gamma(0.5, 1e5),
+        Weibull(8.0, 4e6),
+        Pareto(1.2, 1e5),
+        Uniform(1e6, 9e7),
+        Capped(Lognormal(14.0, 1.0), 7.7e7),
+        Mixture((0.999, 0.001), (Lognormal(14.0, 1.0), Constant(7.7e7))),
+    ],
+)
+def test_points_that_are_not_asked_for_are_as_if_they_were(law: Distribution) -> None:
+    grid = Grid(1800.0, 2**16)
+    points = np.arange(1, grid.points + 1) * grid.step
+    inside = points[(points > law.support[0]) & (points < law.support[1])]
+    found = limited(law, grid)[1:][(points > law.support[0]) & (points < law.support[1])]
+    assert np.abs(found - law.lev(inside)).max() <= 1e-13 * law.mean
+
+
+def test_a_law_that_leaves_the_grid_adds_up_to_what_stays() -> None:
+    grid = Grid(160.0 / 2**20, 2**20)
+    reached = np.cumsum(spread(limited(Exponential(1.0), grid), grid.step))
+    assert abs(float(reached[-1]) - 1.0) < 1e-11
+
+
+@pytest.mark.parametrize("points", [16, 64])
+def test_half_the_points_hold_the_same_limited_means(points: int) -> None:
+    grid = Grid(1.0, points, 3.0)
+    level = limited(Capped(Exponential(2.0), 7.5), grid)
+    fine = spread(level, 1.0)
+    coarse = grid.coarse().back(grid.halved(grid.forward(fine)))
+    assert np.allclose(coarse, spread(level[::2], 2.0), atol=1e-13)
+
+
+def test_where_laws_have_atoms() -> None:
+    assert jumps(Lognormal(0.0, 1.0)) == frozenset()
+    assert jumps(Capped(Lognormal(0.0, 1.0), 2.0)) == {2.0}
+    assert jumps(Mixture((0.5, 0.5), (Constant(3.0), Exponential(1.0)))) == {3.0}
+    assert jumps(Total((Constant(3.0), Sometimes(0.5, Exponential(1.0))))) == {3.0}
+    assert jumps(Total((Constant(3.0), Exponential(1.0)))) == frozenset()
+    assert Grid(0.5, 8).meets([1.5, 3.0])
+    assert not Grid(0.5, 8).meets([1.25])

@@ -213,3 +213,130 @@ def test_a_network_drives_two_scenarios_together() -> None:
     )
     assert sure.ale == pytest.approx(3e6, rel=1e-9)
     assert sure.draws()["total"].min() == 3e6
+
+
+K = np.arange(400)
+
+
+def quantile(pmf: Any, level: float) -> int:
+    return int(np.searchsorted(np.cumsum(pmf), level))
+
+
+@pytest.mark.parametrize("years", [0.5, 1.0, 2.5])
+def test_years_in_which_nothing_can_happen_are_thinned_as_a_law(years: float) -> None:
+    """Each year is barred by itself: brute-force sum over its years; a part of one has its own."""
+    s = {
+        "asset": "wallet",
+        "frequency": {"threat_event_frequency": "7 per year", "vulnerability": "20 %"},
+        "counts": "zero-inflated(30 %)",
+        "magnitude": "1",
+    }
+    law = run({"s": s}, horizon=f"{years * 12:g} months").result.laws["s"]
+    pmf = 1.0 * (K == 0)
+    for length in [1.0] * int(years) + [years % 1] * (years % 1 > 0):
+        year = 0.3 * (K == 0) + 0.7 * stats.poisson.pmf(K, 1.4 / 0.7 * length)
+        pmf = np.convolve(pmf, year)[: len(K)]
+    mean = float((pmf * K).sum())
+    assert law.mean == pytest.approx(1.4 * years, rel=1e-12)
+    assert law.sd**2 == pytest.approx(float((pmf * K**2).sum()) - mean**2, rel=1e-9)
+    assert law.none == pytest.approx(pmf[0], rel=1e-9)
+    for level in (0.5, 0.95, 0.99, 0.999):
+        assert law.var(level) == quantile(pmf, level)
+
+
+def test_a_rate_drawn_anew_each_year_by_brute_force() -> None:
+    s = {
+        "asset": "wallet",
+        "frequency": "3 per year",
+        "counts": "mixed-poisson(uniform(0.5, 1.5))",
+        "magnitude": "1",
+    }
+    law = run({"s": s}).result.laws["s"]
+    # E of a Poisson probability over a uniform rate is a difference of gamma functions
+    pmf = (stats.gamma.cdf(4.5, K + 1) - stats.gamma.cdf(1.5, K + 1)) / 3.0
+    assert law.sd**2 == pytest.approx(3 + 9 / 12, rel=1e-12)
+    assert law.none == pytest.approx(pmf[0], rel=1e-9)
+    for level in (0.5, 0.95, 0.99, 0.999):
+        assert law.var(level) == quantile(pmf, level)
+
+
+def test_a_rate_drawn_anew_is_another_law_than_one_unknown_rate() -> None:
+    """The same spread as chance and as belief: alike over one year, not over four."""
+    once = {
+        "asset": "wallet",
+        "frequency": "belief(gamma(mean=2, sd=1)) per year",
+        "magnitude": "1",
+    }
+    anew = {
+        "asset": "wallet",
+        "frequency": "2 per year",
+        "counts": "mixed-poisson(gamma(mean=1, sd=0.5))",
+        "magnitude": "1",
+    }
+    one, four = (run({"u": once, "a": anew}, horizon=h).result.laws for h in ("1 year", "4 years"))
+    assert one["u"].sd == pytest.approx(one["a"].sd, rel=1e-9)
+    assert four["u"].sd ** 2 == pytest.approx(8 + 16, rel=1e-9)
+    assert four["a"].sd ** 2 == pytest.approx(8 + 4, rel=1e-9)
+
+
+def test_an_infinite_mean_is_refused_unless_a_holding_bounds_it() -> None:
+    """E min(X, c) of a generalised Pareto law in closed form (Hosking and Wallis 1987)."""
+    s = {
+        "asset": "wallet",
+        "frequency": "1 in 10 years",
+        "counts": "at most one a year",
+        "magnitude": "gpd(shape=1.25, scale=100k)",
+    }
+    refused = run({"s": s}).result
+    assert not refused.laws
+    assert "no finite mean" in refused.joined.failed[0].reason
+    capped = run({"s": s | {"magnitude": {"value": s["magnitude"], "at_most": "wallet"}}})
+    wanted = 1e5 / (1 - 1.25) * (1 - (1 + 1.25 * 2e6 / 1e5) ** (1 - 1 / 1.25))
+    assert capped.ale == pytest.approx(0.1 * wanted, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("counts", "frequency", "says"),
+    [
+        ("mixed-poisson(gamma(4, 2))", "1 per year", "has the mean 2, not 1"),
+        ("mixed-poisson(pareto(1.5, 0.3333333333333333))", "1 per year", "finite variance"),
+        ("mixed-poisson(normal(1, 0.3))", "1 per year", "never negative"),
+        ("mixed-poisson(lognormal(mean=1, sd=1))", "1e9 per year", "negative-binomial"),
+        ("mixed-poisson(metalog(p1=1, p50=2, p99=2.1, low=0))", "1 per year", "would be negative"),
+        ("zero-inflated(30 %)", "from weather.storm", "does not go with"),
+        ("mixed-poisson(gamma(4, 4))", "from weather.storm", "does not go with"),
+        ("binomial(2)", "belief(uniform(1, 3)) per year", "at most 2 chances"),
+    ],
+)
+def test_counts_that_cannot_be_are_refused_with_the_reason(
+    counts: str, frequency: str, says: str
+) -> None:
+    network = {
+        "period": "1 year",
+        "nodes": {"storm": {"states": ["no", "yes"], "table": ["90 %", "10 %"]}},
+    }
+    s = {"asset": "wallet", "frequency": frequency, "counts": counts, "magnitude": "1M"}
+    (failure,) = run({"s": s}, networks={"weather": network}).result.joined.failed
+    assert says in failure.reason
+
+
+def test_capability_as_a_mixture_against_strength_by_quantiles() -> None:
+    """P(capability > strength) is the mean of the strength's law at the capability."""
+    s = {
+        "asset": "wallet",
+        "frequency": {
+            "threat_event_frequency": "10 per year",
+            "vulnerability": {
+                "threat_capability": "mixture(beta(2, 5): 70 %, beta(5, 2): 30 %)",
+                "resistance_strength": "metalog(p10=20 %, p90=80 %, low=0, high=1)",
+            },
+        },
+        "magnitude": "1",
+    }
+    # two terms and both ends: the logit of the strength is logistic
+    scale = math.log(4) / math.log(9)
+    able = (stats.beta(2, 5), stats.beta(5, 2))
+    strength = stats.logistic(scale=scale)
+    wins = [a.expect(lambda x: strength.cdf(math.log(x / (1 - x)))) for a in able]
+    found = run({"s": s}).result.laws["s"].mean
+    assert found == pytest.approx(10 * (0.7 * wins[0] + 0.3 * wins[1]), rel=1e-6)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from perilscope.engines import capped, span
 from perilscope.engines.grid import Grid, Transform
-from perilscope.engines.loss import LossLaw
+from perilscope.engines.loss import LossLaw, Others
 from perilscope.engines.transforms import Transforms
 
 if TYPE_CHECKING:
@@ -27,17 +27,15 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.float64]
 
 
-def rests(transforms: Sequence[Transform], grid: Grid) -> list[Transform]:
-    """For each transform the product of all others, without a division."""
-    if not transforms:
-        return []
+def rests(transforms: Sequence[Transform], grid: Grid) -> Iterator[tuple[int, Transform]]:
+    """Each place, from the last on, with the product of all other transforms; no division."""
     ahead = [capped.multiplied([], grid)]
     for transform in transforms[:-1]:
         ahead.append(ahead[-1] * transform)
-    behind = [capped.multiplied([], grid)]
-    for transform in reversed(transforms[1:]):
-        behind.append(behind[-1] * transform)
-    return [a * b for a, b in zip(ahead, reversed(behind), strict=True)]
+    behind = capped.multiplied([], grid)
+    for i in range(len(transforms) - 1, -1, -1):
+        yield i, ahead.pop() * behind
+        behind = behind * transforms[i]
 
 
 class Split:
@@ -56,37 +54,49 @@ class Split:
         self.var = law.var(level)
         self.last = min(math.floor(self.var / law.step * (1 + 1e-15)), law.points - 1)
 
-    def shares(self, sizes: Mapping[str, Array], means: Mapping[str, float]) -> dict[str, float]:
+    def cut(self, size: Array) -> tuple[float, float]:
+        """What a line bears up to the last point not above VaR, and about VaR.
+
+        Parameters
+        ----------
+        size : array
+            E[X_i; sum = s] on the grid.
+        """
+        j = self.last
+        # an atom at VaR is split as it is; between two points both tell who is there
+        end = j + 1 if self.var == j * self.law.step else j + 2
+        return float(size[: j + 1].sum()), float(size[j:end].sum())
+
+    def shares(
+        self, cuts: Mapping[str, tuple[float, float]], means: Mapping[str, float]
+    ) -> dict[str, float]:
         """Contribution of each line.
 
         Parameters
         ----------
-        sizes : mapping of arrays
-            E[X_i; sum = s] on the grid.
+        cuts : mapping
+            What `cut` gives for each line.
         means : mapping of float
             E X_i, which add to the mean of the sum.
 
         Notes
         -----
-        (1 - a) CVaR = E L - E[L; L <= s_j] - v (a - F(s_j)), with s_j the last point not above v:
-        the same splits line by line, v by the lines' parts where the sum is about v.
+        (1 - a) CVaR is E L less what the sum bears below s_j, the last point not above v, and less
+        what it bears from there to v. The same splits line by line, the last as the lines' parts
+        where the sum is about v.
         """
-        j = self.last
-        left = self.level - float(self.law.cumulative[j])
-        # an atom at VaR is split as it is; between two points both tell who is there
-        end = j + 1 if self.var == j * self.law.step else j + 2
-        about = {key: float(size[j:end].sum()) for key, size in sizes.items()}
+        about = {key: cut[1] for key, cut in cuts.items()}
         whole = math.fsum(about.values())
         if whole <= 0.0:
             about, whole = dict(means), math.fsum(means.values())
-        below = {key: float(np.cumsum(size[: j + 1])[-1]) for key, size in sizes.items()}
         # what wraps around the grid's end keeps the sizes from adding up to the last digits
-        borne = math.fsum(below.values())
-        exact = float(self.law.partial[j]) / borne if borne > 0.0 else 1.0
-        at = self.var / whole if whole > 0.0 else 0.0
+        borne = math.fsum(below for below, _ in cuts.values())
+        exact = self.law.partial(self.last) / borne if borne > 0.0 else 1.0
+        beside = math.fsum(means.values()) - self.law.partial(self.last)
+        at = (beside - (1.0 - self.level) * self.law.cvar(self.level)) / whole if whole else 0.0
         return {
-            key: (means[key] - below[key] * exact - left * at * about[key]) / (1.0 - self.level)
-            for key in sizes
+            key: (means[key] - below * exact - at * about[key]) / (1.0 - self.level)
+            for key, (below, _) in cuts.items()
         }
 
 
@@ -101,16 +111,17 @@ def part(register: Register, key: str) -> LossLaw:
         One of them.
     """
     if register.grid.lattice:  # a part is no longer a multiple of anything
-        points = max(span.USUAL, register.grid.points)
+        points = max(span.PLAIN, register.grid.points)
         step = register.grid.range / points
         register = register.on(Grid(step, points))
     none = register.none_of(key)
 
-    def law(transforms: Transforms, coarser: Callable[[], LossLaw] | None) -> LossLaw:
+    def law(transforms: Transforms, others: Others | None = None) -> LossLaw:
         total = transforms.part(register.component_of(key), register.lines, key)
         mass = transforms.grid.back(total)
         mean = float((mass * transforms.grid.places).sum())
         sd = math.sqrt(math.fsum((mass * (transforms.grid.places - mean) ** 2).tolist()))
-        return LossLaw(transforms.grid, mass, mean=mean, sd=sd, none=none, coarser=coarser)
+        return LossLaw(transforms.grid, mass, mean=mean, sd=sd, none=none, others=others)
 
-    return law(register.fine, functools.cache(lambda: law(register.coarse, None)))
+    rougher = functools.cache(lambda: law(register.rough))
+    return law(register.fine, lambda this, _: [(this, rougher())])

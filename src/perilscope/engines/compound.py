@@ -105,12 +105,13 @@ def _given(
     """Mean and variance of the total given the beliefs; the control's two shares integrated."""
     events, pairs = counts.mean, counts.second_factorial
     share, share2, size, size2 = keep.mean, keep.second, scale.mean, scale.second
-    if events == 0.0 or share == 0.0 or size == 0.0 or loss.mean == 0.0:
+    each = loss.mean
+    if events == 0.0 or share == 0.0 or size == 0.0 or each == 0.0:
         return 0.0, 0.0
-    mean = events * share * loss.mean * size
+    mean = events * share * each * size
     if not math.isfinite(mean):
         return math.inf, math.inf
     # pairs - events² is exactly zero for a Poisson law; the other part is never negative
     control = share2 * size2 - (share * size) ** 2
     spread = (pairs - events**2) * share2 * size2 + events**2 * control
-    return mean, events * share * size2 * loss.second + spread * loss.mean**2
+    return mean, events * share * size2 * loss.second + spread * each**2

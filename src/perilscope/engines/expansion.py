@@ -15,8 +15,8 @@ import numpy as np
 
 from perilscope.engines import grid, quadrature
 from perilscope.engines.compound import Compound
-from perilscope.engines.counts import Binomial, CountLaw, Poisson
-from perilscope.engines.distributions import Constant, Distribution, Scaled
+from perilscope.engines.counts import Binomial, CountLaw, NegativeBinomial, Poisson
+from perilscope.engines.distributions import Constant, Distribution, Gamma, Scaled
 from perilscope.engines.floor import floored
 
 _FEW: dict[int, int] = {1: 6, 2: 8}
@@ -51,27 +51,70 @@ def parts(line: Compound, *, driven: bool = False, effort: int = 2) -> tuple[Par
         Weights add to one, and so do the weights of the counts inside each part.
     """
     laws = (*line.beliefs, line.keep, line.scale)
+    if all(map(certain, laws)):
+        counts, severity = known(line, [x.mean for x in laws], line.years, driven=driven)
+        return (Part(1.0, severity, ((1.0, counts),)),)
     touches = _touches(line)
     severe = [i for i, touched in enumerate(touches) if touched]
     alike = _one_size(line, laws, severe, driven=driven, effort=effort)
     if alike is not None:
         return alike
+    rate = None if driven else _gamma_rate(line, laws, touches)
     outer = _outer(line, laws, touches, effort)
-    found: list[tuple[float, Distribution, list[tuple[float, CountLaw]]]] = []
-    inner = quadrature.nodes(laws, effort=effort, free=[not touched for touched in touches])
+    free = [not touched and i != rate for i, touched in enumerate(touches)]
+    inner = quadrature.nodes(laws, effort=effort, free=free)
     if len(outer) * len(inner) > 4096:
-        inner = quadrature.nodes(laws, effort=1, free=[not touched for touched in touches])
+        inner = quadrature.nodes(laws, effort=1, free=free)
+    found: list[tuple[float, Distribution, list[tuple[float, CountLaw]]]] = []
     for weight, fixed in outer:
         for share, theta in inner:
             values = list(theta)
             for i in severe:
                 values[i] = fixed[i]
             counts, severity = known(line, tuple(values), line.years, driven=driven)
+            if rate is not None:
+                counts = NegativeBinomial(_shape(laws[rate]), counts.mean)
             if found and found[-1][0] == weight and found[-1][1] == severity:
                 found[-1][2].append((share, counts))
             else:
                 found.append((weight, severity, [(share, counts)]))
     return tuple(Part(w, severity, _fewer(counts, effort)) for w, severity, counts in found)
+
+
+def _gamma_rate(
+    line: Compound, laws: Sequence[Distribution], touches: Sequence[bool]
+) -> int | None:
+    """Place of a gamma belief that the mean of Poisson counts is proportional to.
+
+    Over such a belief the counts are negative binomial with its shape (Greenwood and Yule 1920),
+    so it needs no nodes. Asked wherever the other beliefs may be.
+    """
+    for i, law in enumerate(line.beliefs):
+        if touches[i] or certain(law) or _shape(law) <= 0.0:
+            continue
+        free = [k != i for k in range(len(laws))]
+        values = (theta for _, theta in quadrature.nodes(laws, effort=-1, free=free))
+        if all(_is_rate(line, theta[: len(line.beliefs)], i) for theta in values):
+            return i
+    return None
+
+
+def _is_rate(line: Compound, theta: tuple[float, ...], i: int) -> bool:
+    whole = line.build(theta, line.years)[0]
+    for factor in (0.25, 3.0):
+        moved = line.build((*theta[:i], factor * theta[i], *theta[i + 1 :]), line.years)[0]
+        if not (isinstance(whole, Poisson) and isinstance(moved, Poisson)):
+            return False
+        if not math.isclose(moved.mean, factor * whole.mean, rel_tol=1e-12):
+            return False
+    return True
+
+
+def _shape(law: Distribution) -> float:
+    """Shape of a gamma law; zero of any other."""
+    if isinstance(law, Scaled):
+        return _shape(law.of)
+    return float(law.shape) if isinstance(law, Gamma) else 0.0
 
 
 def _one_size(

@@ -8,6 +8,7 @@ tilt damps what wraps around from beyond the end of the grid by exp(-tilt).
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -25,13 +26,18 @@ from perilscope.engines.distributions import (
     Mixture,
     Scaled,
     Sometimes,
+    Total,
 )
 
 Array = npt.NDArray[np.float64]
 Transform = npt.NDArray[np.complex128]
 
-TILT = 10.0
+TILT = 11.0
 _MOST_ATOMS = 4096
+_FEW = 16
+_NEAR = 2**9
+_DOUBT = 1e-11
+_SEEN = 1e-6
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,11 @@ class Grid:
         places: Array = np.arange(self.points, dtype=np.float64) * self.step
         return places
 
+    def meets(self, values: Iterable[float]) -> bool:
+        """Whether values are points of the grid, to 1e-9 of a step or relative."""
+        places = [value / self.step for value in values]
+        return all(abs(at - round(at)) <= 1e-9 * max(at, 1.0) for at in places)
+
     def coarse(self) -> Grid:
         """The same range with half the points."""
         return replace(self, step=self.step * 2, points=self.points // 2)
@@ -83,20 +94,32 @@ class Grid:
         values: Array = scipy.fft.irfft(transform, self.points) / self._damping()
         return values
 
+    def halved(self, transform: Transform) -> Transform:
+        """Transform of the same law on `coarse`, each odd point split between its neighbours.
+
+        With E and O what even and odd points add, E + O stands in the lower half of the
+        transform and E - O in the upper.
+        """
+        half = self.points // 2
+        here, there = transform[: half // 2 + 1], transform[half - half // 2 :][::-1].conj()
+        z: Transform = 0.5 * ((here + there) + _aside(self.points, self.tilt) * (here - there))
+        return z
+
     def _damping(self) -> Array:
         return _damping(self.points, self.tilt)
 
 
-_DAMPING: dict[tuple[int, float], Array] = {}
-
-
+@functools.lru_cache(maxsize=32)
 def _damping(points: int, tilt: float) -> Array:
-    key = (points, tilt)
-    if key not in _DAMPING:
-        if len(_DAMPING) > 32:
-            _DAMPING.clear()
-        _DAMPING[key] = np.exp(-tilt * np.arange(points) / points)
-    return _DAMPING[key]
+    return np.exp(-tilt * np.arange(points) / points)
+
+
+@functools.lru_cache(maxsize=32)
+def _aside(points: int, tilt: float) -> Transform:
+    """Transform of half a point's mass moved to either side."""
+    frequencies = 2j * np.pi * np.arange(points // 4 + 1)
+    moved: Transform = np.cosh((tilt + frequencies) / points)
+    return moved
 
 
 def atoms(law: Distribution) -> tuple[tuple[float, float], ...] | None:
@@ -144,6 +167,37 @@ def _atoms(law: Distribution) -> list[tuple[float, float]] | None:
     return None
 
 
+@functools.lru_cache(maxsize=4096)
+def jumps(law: Distribution) -> frozenset[float]:
+    """Where a law has atoms, as far as its make and its ends tell.
+
+    Examples
+    --------
+    >>> sorted(jumps(Sometimes(0.5, Capped(Scaled(Discrete((1.0, 9.0), (0.5, 0.5)), 2.0), 7.0))))
+    [0.0, 2.0, 7.0]
+    """
+    points = atoms(law)
+    if points is not None:
+        return frozenset(value for value, _ in points)
+    if isinstance(law, Scaled):
+        return frozenset(value * law.factor for value in jumps(law.of))
+    if isinstance(law, Sometimes):
+        return jumps(law.of) | {0.0}
+    if isinstance(law, Mixture):
+        return frozenset().union(*map(jumps, law.parts))
+    if isinstance(law, Total):
+        sums = frozenset({0.0})
+        for part in law.parts:  # no atom is left where one part has none
+            sums = frozenset(a + b for a in sums for b in sorted(jumps(part))[:_FEW])
+        return sums
+    inner = jumps(law.of) if isinstance(law, Capped) else frozenset()
+    low, high = law.support
+    at_ends = {low} if low >= 0.0 and float(law.cdf(low)) > _SEEN else set()
+    if high < math.inf and float(law.cdf(math.nextafter(high, 0.0))) < 1.0 - _SEEN:
+        at_ends.add(high)
+    return frozenset(value for value in inner if value < high) | at_ends
+
+
 def unit(values: Iterable[float]) -> float | None:
     """Greatest amount that all values are whole multiples of, to twelve digits.
 
@@ -171,19 +225,62 @@ def unit(values: Iterable[float]) -> float | None:
 def limited(law: Distribution, grid: Grid) -> Array:
     """E min(X, k h) for k = 0 .. n, from which a mean-keeping law on the grid follows.
 
-    Only points inside the law's support are evaluated: below it the minimum is the point itself,
-    above it the mean.
+    Only points inside the law's support are asked for: below it the minimum is the point itself,
+    above it the mean. Far from zero few points are asked for, at most a 64th of their distance
+    apart, and the others interpolated, where the law is smooth enough for that.
     """
     points: Array = np.arange(grid.points + 1, dtype=np.float64) * grid.step
     low, high = law.support
     level: Array = points.copy()
     first = int(np.searchsorted(points, low, side="right"))
     last = int(np.searchsorted(points, high, side="left"))
-    if first < last:
-        level[first:last] = law.lev(points[first:last])
     if last <= grid.points:
         level[last:] = law.mean
+    start, end = first, _NEAR
+    while start < last:
+        stop, stride = min(end + 1, last), end // (2 * _NEAR)
+        if start < stop:
+            inside = start - 3 * stride >= first and (stop + 4 * stride) * grid.step < high
+            found = _through(law, grid.step, start, stop, stride) if inside and stride > 1 else None
+            level[start:stop] = law.lev(points[start:stop]) if found is None else found
+            start = stop
+        end *= 16
     return level
+
+
+def _through(law: Distribution, step: float, start: int, stop: int, stride: int) -> Array | None:
+    """E min(X, k h) for k = start .. stop - 1 from every stride-th, by polynomials of degree 7.
+
+    Returns None unless those of degree 5 are within 1e-11 of the largest value; a kink or an atom
+    is seen by that.
+    """
+    count = -(-(stop - start) // stride)
+    asked = law.lev((start + stride * np.arange(-3.0, count + 5.0)) * step)
+    weights, apart = _lagrange(stride)
+    rows = np.ndarray((count, 8), asked.dtype, asked, strides=2 * asked.strides)
+    if not np.abs(np.einsum("ki,i->k", rows, apart)).max() <= _DOUBT * asked[-1]:
+        return None
+    found: Array = np.einsum("ki,is->ks", rows, weights).ravel()[: stop - start]
+    return found
+
+
+@functools.lru_cache(maxsize=32)
+def _lagrange(stride: int) -> tuple[Array, Array]:
+    """Weights of eight points in a row between the fourth and the fifth of them.
+
+    Second, in the middle, what they differ by from those of the inner six.
+    """
+
+    def weights(nodes: Array, t: Array) -> Array:
+        others = [np.delete(nodes, i) for i in range(nodes.size)]
+        pairs = zip(nodes, others, strict=True)
+        return np.array([np.prod((t[:, None] - x) / (at - x), axis=1) for at, x in pairs])
+
+    middle = np.array([0.5])
+    eight, six = np.arange(-3.0, 5.0), np.arange(-2.0, 4.0)
+    apart = weights(eight, middle)[:, 0]
+    apart[1:7] -= weights(six, middle)[:, 0]
+    return weights(eight, np.arange(stride) / stride), apart
 
 
 def spread(level: Array, step: float) -> Array:
@@ -213,10 +310,47 @@ def spread(level: Array, step: float) -> Array:
     >>> spread(np.minimum(np.arange(5.0), 1.5), 1.0).tolist()
     [0.0, 0.5, 0.5, 0.0]
     """
-    mass = np.empty(level.size - 1)
-    mass[0] = 1.0 - level[1] / step
-    mass[1:] = (2.0 * level[1:-1] - level[:-2] - level[2:]) / step
+    rises = np.diff(level)  # neighbours are close, so this is free of rounding, and so are sums
+    mass = np.empty(rises.size)
+    mass[0] = 1.0 - rises[0] / step
+    mass[1:] = (rises[:-1] - rises[1:]) / step
     return mass
+
+
+def sharpened(mass: Array, second: float, grid: Grid) -> Array:
+    """A spread of small losses with a quarter of the variance it would add on `Grid.coarse`.
+
+    Where losses are wide against a step a spread adds h² / 6 and four times that on every other
+    point, which extrapolation takes off. Where most are below a step it adds h E X, and only twice
+    that: so a little of each mass but that at zero is taken from both neighbours.
+
+    Parameters
+    ----------
+    mass : array of n
+        A spread.
+    second : float
+        E min(X, n h)² of the law it was spread from.
+
+    Examples
+    --------
+    Of losses of 0.1 a spread adds 0.09 to the variance, and 0.19 on every other point:
+
+    >>> grid = Grid(1.0, 8)
+    >>> mass = sharpened(spread(np.minimum(np.arange(9.0), 0.1), 1.0), 0.01, grid)
+    >>> round(float((mass * grid.places**2).sum()) - 0.01, 12), 0.19 / 4
+    (0.0475, 0.0475)
+    """
+    k = np.arange(grid.points, dtype=np.float64)
+    beyond = max(1.0 - float(mass.sum()), 0.0)
+    added = float((mass * k * k).sum()) + beyond * grid.points**2 - second / grid.step**2
+    some = float(mass[1:].sum())
+    share = (3.0 * added - float(mass[1::2].sum())) / (8.0 * some) if some > 0.0 else 0.0
+    taken = min(max(share, 0.0), 0.25) * mass
+    taken[0] = 0.0
+    result = mass + 2.0 * taken
+    result[:-1] -= taken[1:]
+    result[1:] -= taken[:-1]
+    return result
 
 
 def place(points: Iterable[tuple[float, float]], grid: Grid) -> Array:

@@ -7,13 +7,14 @@ of quantiles. A discrete law with many points is compressed to a few that have t
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines.distributions import Distribution
+from perilscope.engines.law import Distribution
 
 Array = npt.NDArray[np.float64]
 Weighted = tuple[float, tuple[float, ...]]
@@ -78,11 +79,12 @@ def nodes(
     return tuple(points)
 
 
-def _axis(belief: Distribution, count: int) -> list[tuple[float, float]]:
+@functools.lru_cache(maxsize=4096)
+def _axis(belief: Distribution, count: int) -> tuple[tuple[float, float], ...]:
     if count == 1:
-        return [(belief.mean, 1.0)]
+        return ((belief.mean, 1.0),)
     x, w = belief.gauss(count)
-    return list(zip(x.tolist(), w.tolist(), strict=True))
+    return tuple(zip(x.tolist(), w.tolist(), strict=True))
 
 
 def _lattice(

@@ -9,23 +9,39 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines import allocation, capped, compound, span
+from perilscope.engines import allocation, compound, span
 from perilscope.engines.compound import Compound, Mixture
 from perilscope.engines.distributions import Distribution
-from perilscope.engines.grid import Grid, Transform, atoms
-from perilscope.engines.loss import LossLaw
+from perilscope.engines.expansion import certain
+from perilscope.engines.grid import Grid, atoms, jumps
+from perilscope.engines.kept import Kept
+from perilscope.engines.loss import LossLaw, Others, Pair
 from perilscope.engines.structure import Component, State, Unit, components
 from perilscope.engines.transforms import Transforms
 from perilscope.errors import AssessmentError, MisuseError
 
 Array = npt.NDArray[np.float64]
 _NO_CAPS: Mapping[str, float] = MappingProxyType({})
+_MANY = 2**14
+
+
+@dataclass(frozen=True)
+class _End:
+    """A line's expected loss beyond the grid, whether its atoms are on every other point and
+    whether nothing about it is a belief; of a capped line nothing is known.
+    """
+
+    line: Compound
+    excess: float
+    even: bool
+    certain: bool
 
 
 class Register:
@@ -72,17 +88,28 @@ class Register:
         caps: Mapping[str, float] = _NO_CAPS,
         grid: Grid | None = None,
     ) -> None:
-        self.lines: dict[str, Compound] = {line.key: line for line in lines}
-        if len(self.lines) != len(lines):
+        own = {line.key: line for line in lines}
+        if len(own) != len(lines):
             raise MisuseError("two lines have the same key")
-        self.mixtures, self.caps = tuple(mixtures), dict(caps)
-        self._components: tuple[Component, ...] = components(self.lines, mixtures, caps)
-        self._place = {key: i for i, part in enumerate(self._components) for key in part.keys}
+        self._begin(own, tuple(mixtures), dict(caps), grid, components(own, mixtures, caps))
+
+    def _begin(
+        self,
+        lines: dict[str, Compound],
+        mixtures: tuple[Mixture, ...],
+        caps: dict[str, float],
+        grid: Grid | None,
+        structure: tuple[Component, ...],
+    ) -> None:
+        self.lines, self.mixtures, self.caps = lines, mixtures, caps
+        self._components = structure
+        self._place = {key: i for i, part in enumerate(structure) for key in part.keys}
         self._given = grid
-        self._like: tuple[Transforms, Transforms] | None = None
+        self._like: tuple[Transforms, Transforms, Transforms] | None = None
         self._own: dict[str, LossLaw] = {}
         self._moments: dict[Component, tuple[tuple[Compound, ...], tuple[float, float]]] = {}
-        self._counted: dict[tuple[int, bool], tuple[Compound, tuple[float, float]]] = {}
+        self._counted: Kept[tuple[Compound, tuple[float, float]]] = Kept(_MANY)
+        self._ends: Kept[_End] = Kept(_MANY)
 
     # --- the grid and what stands on it
 
@@ -106,11 +133,9 @@ class Register:
         """Law of the sum on any grid, for choosing one."""
 
         def look(grid: Grid) -> LossLaw:
-            transforms = Transforms(grid, like=self._free)
-            product = [transforms.component(part, self.lines)[0] for part in structure]
-            mass = grid.back(capped.multiplied(product, grid))
-            none = math.prod(transforms.none(part, self.lines) for part in structure)
-            return LossLaw(grid, mass, mean=math.inf, sd=math.inf, none=none)
+            transforms = Transforms(grid, sharp=False, like=self._free)
+            mass = grid.back(transforms.sum(structure, self.lines))
+            return LossLaw(grid, mass, mean=math.inf, sd=math.inf, none=self._none(self._free))
 
         return look
 
@@ -121,16 +146,23 @@ class Register:
 
     @cached_property
     def coarse(self) -> Transforms:
-        """Transforms on half the points, with fewer nodes for beliefs: they tell the error."""
-        like = self._like[1] if self._like else None
-        return Transforms(self.grid.coarse(), effort=1, finer=self.fine, like=like)
+        """Transforms on half the points: they tell what a finer grid would still change."""
+        like = self._like[1] if self._like else self._free
+        return Transforms(self.grid, halved=True, like=like)
 
-    def _product(self, transforms: Transforms) -> Transform:
-        parts = [transforms.component(part, self.lines)[0] for part in self._components]
-        return capped.multiplied(parts, transforms.grid)
+    @cached_property
+    def rough(self) -> Transforms:
+        """Transforms on half the points with fewer nodes for beliefs."""
+        like = self._like[2] if self._like else None
+        return Transforms(self.grid, halved=True, effort=1, like=like)
 
     def _none(self, transforms: Transforms) -> float:
-        return math.prod(transforms.none(part, self.lines) for part in self._components)
+        return math.prod(
+            transforms.nothing(self.lines[part.keys[0]], driven=False)
+            if part.simple
+            else transforms.none(part, self.lines)
+            for part in self._components
+        )
 
     def _is_driven(self, key: str) -> bool:
         return key in self._components[self._place[key]].driven
@@ -182,6 +214,9 @@ class Register:
 
     def _component_moments(self, part: Component) -> tuple[float, float]:
         """Mean and variance of a component; those of untouched ones are known from before."""
+        if part.simple:
+            mean, sd = self._given_state(part.keys[0], {})
+            return mean, sd * sd
         mine = tuple(self.lines[key] for key in part.keys)
         found = self._moments.get(part)
         if found is None or any(a is not b for a, b in zip(found[0], mine, strict=True)):
@@ -205,10 +240,9 @@ class Register:
 
     def _given_state(self, key: str, drives: Mapping[str, bool]) -> tuple[float, float]:
         line, driven = self.lines[key], key in drives
-        at = (id(line), driven)
-        if at not in self._counted:
-            self._counted[at] = (line, compound.moments(line, driven=driven))
-        mean, sd = self._counted[at][1]
+        mean, sd = self._counted.get(
+            (id(line), driven), lambda: (line, compound.moments(line, driven=driven))
+        )[1]
         if not math.isfinite(mean):
             raise AssessmentError(
                 f"{key}: its loss per event has no finite mean and no cap; "
@@ -250,24 +284,60 @@ class Register:
     def _law(self) -> LossLaw:
         mean, sd = self.moments()
         none = self._none(self.fine)
-        excess = math.fsum(self._excess(key) for key in self.lines)
+        ends = [self._end(key) for key in self.lines]
+        excess = math.fsum(end.excess for end in ends)
 
-        def law(transforms: Transforms, coarser: Callable[[], LossLaw] | None) -> LossLaw:
-            mass = transforms.grid.back(self._product(transforms))
+        def mass(transforms: Transforms) -> Array:
+            return transforms.grid.back(transforms.sum(self._components, self.lines))
+
+        def law(
+            grid: Grid, mass: Array, coarse: Array | None = None, others: Others | None = None
+        ) -> LossLaw:
             return LossLaw(
-                transforms.grid, mass, mean=mean, sd=sd, none=none, excess=excess, coarser=coarser
+                grid,
+                mass,
+                mean=mean,
+                sd=sd,
+                none=none,
+                excess=excess,
+                coarse=coarse,
+                others=others,
             )
 
+        fine, half = mass(self.fine), self.coarse.grid
         if self.grid.lattice:
-            return law(self.fine, None)
-        return law(self.fine, functools.cache(lambda: law(self.coarse, None)))
+            return law(self.grid, fine)
+        rough = functools.cache(lambda: law(half, mass(self.rough)))
+        if not all(end.even for end in ends):
+            return law(self.grid, fine, others=lambda this, _: [(this, rough())])
+        coarse, plain = mass(self.coarse), functools.cache(lambda: law(self.grid, fine))
+        certain_all = all(end.certain for end in ends)
 
-    def _excess(self, key: str) -> float:
-        """Expected loss of one line's events beyond the end of the grid."""
-        if self._unit_of(key).capped:
-            return 0.0
-        end = self.grid.range
-        return self._events(key, lambda x: max(x.mean - float(x.lev(end)), 0.0), end)
+        def others(this: LossLaw, x: float) -> list[Pair]:
+            pairs = [(this, plain())]
+            if not this.smooth(x):  # not much is to be had from extrapolation there
+                pairs.append((plain(), law(half, coarse)))
+            if not certain_all:
+                pairs.append((law(half, coarse), rough()))
+            return pairs
+
+        return law(self.grid, fine, coarse, others)
+
+    def _end(self, key: str) -> _End:
+        """What is asked of a line to make the law of the sum."""
+        line, end = self.lines[key], self.grid.range
+
+        def found() -> _End:
+            if self._unit_of(key).capped:
+                return _End(line, 0.0, even=False, certain=False)
+            excess = self._events(key, lambda x: _above(x, end), end)
+            laws = [part.severity for part in self.fine.parts(line, self._is_driven(key))]
+            coarse = self.grid.coarse()
+            even = all(coarse.meets(jumps(law)) for law in laws)
+            known = all(map(certain, (*line.beliefs, line.keep, line.scale)))
+            return _End(line, excess, even=even, certain=known)
+
+        return self._ends.get((id(line), line.group in self.caps), found)
 
     def _far(self, key: str) -> tuple[float, float]:
         """E X and E X² of a line's events beyond the grid, for a cap that lies beyond it too."""
@@ -324,14 +394,13 @@ class Register:
         """
         law = self.law()
         split = allocation.Split(law, level)
-        pairs = [self.fine.component(part, self.lines, shares=True) for part in self._components]
-        sums = [total for total, _ in pairs]
-        rests = allocation.rests(sums, self.grid)
-        found: dict[str, Array] = {}
-        for (_, sizes), rest in zip(pairs, rests, strict=True):
+        sums = [self.fine.component(part, self.lines)[0] for part in self._components]
+        cuts: dict[str, tuple[float, float]] = {}
+        for i, rest in allocation.rests(sums, self.grid):
+            sizes = self.fine.component(self._components[i], self.lines, shares=True)[1]
             for key, size in sizes.items():
-                found[key] = self.grid.back(size * rest)
-        return split.shares({key: found[key] for key in self.lines}, self.means)
+                cuts[key] = split.cut(self.grid.back(size * rest))
+        return split.shares({key: cuts[key] for key in self.lines}, self.means)
 
     # --- other registers
 
@@ -371,18 +440,34 @@ class Register:
                 if points is None:
                     return False
                 values += [value for value, _ in points]
-        steps = [value / self.grid.step for value in values]
-        return all(abs(s - round(s)) <= 1e-9 * max(s, 1.0) for s in steps)
+        return self.grid.meets(values)
 
     def _with(self, lines: dict[str, Compound], caps: Mapping[str, float]) -> Register:
         new = [line for key, line in lines.items() if line is not self.lines[key]]
         if self.grid.lattice and not self._on_lattice(new, caps):
             return Register(list(lines.values()), mixtures=self.mixtures, caps=caps)
-        other = Register(list(lines.values()), mixtures=self.mixtures, caps=caps, grid=self.grid)
-        other._like = (self.fine, self.coarse)
-        other._counted = dict(self._counted)
+        other = Register.__new__(Register)
+        same = lines.keys() == self.lines.keys() and caps == self.caps
+        if same and all(_held(x) == _held(self.lines[x.key]) for x in new):
+            structure = self._components
+        else:
+            structure = components(lines, self.mixtures, caps)
+        other._begin(lines, self.mixtures, dict(caps), self.grid, structure)
+        other._like = (self.fine, self.coarse, self.rough)
+        other._counted, other._ends = self._counted, self._ends
         other._moments = dict(self._moments)
         for key, law in self._own.items():
             if key in lines and lines[key] is self.lines[key] and not self._unit_of(key).capped:
                 other._own[key] = law
         return other
+
+
+@functools.lru_cache(maxsize=_MANY)
+def _above(law: Distribution, x: float) -> float:
+    """Expected excess of a loss over x."""
+    return max(law.mean - float(law.lev(x)), 0.0)
+
+
+def _held(line: Compound) -> tuple[str, float]:
+    """What of a line the structure of a register depends on, beside its key."""
+    return line.group, line.years

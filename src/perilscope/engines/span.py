@@ -7,21 +7,25 @@ tells how far to go, and the points follow from how fine the quantiles want to b
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
+from perilscope.engines.distributions import Distribution
 from perilscope.engines.expansion import Part
-from perilscope.engines.grid import TILT, Grid, atoms, unit
+from perilscope.engines.grid import TILT, Grid, atoms, jumps, unit
 from perilscope.engines.loss import LossLaw
 from perilscope.errors import AssessmentError
 
-USUAL, MOST = 2**14, 2**17
-_LOOK = 2**10
+USUAL, PLAIN, MOST = 2**12, 2**14, 2**17
+"""Points where a law can be extrapolated, where not, and at most."""
+_LOOK = 2**9
 _BEYOND = 2e-5  # probability left beyond the grid, a fiftieth of the rarest level shown
 _UNSHARED = 1e-4  # the same for sums before a cap, where only the shares of it depend on it
-_FINE = 400.0  # least number of steps below the smallest quantile shown
+_BLUR = 3e-5  # most that events put on points may move a quantile before extrapolation
+_FINE = {USUAL: 200.0, PLAIN: 400.0}  # least number of steps below the smallest quantile shown
 _LEVELS = (0.95, 0.975, 0.99, 0.999)
 
 Look = Callable[[Grid], LossLaw]
@@ -57,7 +61,8 @@ def choose(
     if top <= 0.0:
         return Grid(1.0, 64, 0.0, lattice=True)
     points = _points(parts)
-    return _lattice(points, caps, top, bare) or _general(points, caps, top, look, bare)
+    on_lattice = _lattice(points, caps, top, bare) if points is not None else None
+    return on_lattice or _general(parts, caps, top, look, bare)
 
 
 def _reach(parts: Sequence[Part], key: str) -> tuple[float, float, float]:
@@ -69,16 +74,21 @@ def _reach(parts: Sequence[Part], key: str) -> tuple[float, float, float]:
         if events <= 0.0:
             continue
         rare = min(_BEYOND / 4.0 / max(events * part.weight, 1e-300), 0.5)
-        high = part.severity.support[1]
-        cut = high if high < math.inf else float(part.severity.ppf(1.0 - max(rare, 1e-15)))
+        cut, low, second = _cut(part.severity, max(rare, 1e-15))
         if not math.isfinite(cut):
             raise AssessmentError(f"{key}: no range is wide enough for its losses")
-        low = float(part.severity.lev(cut))
         far = max(far, cut)
         mean = max(mean, events * low)
-        second = float(part.severity.second_lev(cut))
         square = max(square, events * second + max(pairs, 0.0) * low**2)
     return far, mean, square
+
+
+@functools.lru_cache(maxsize=4096)
+def _cut(law: Distribution, rare: float) -> tuple[float, float, float]:
+    """The end of a law or a point rarely exceeded, and the law's two moments cut off there."""
+    high = law.support[1]
+    cut = high if high < math.inf else float(law.ppf(1.0 - rare))
+    return cut, float(law.lev(cut)), float(law.second_lev(cut))
 
 
 def _points(parts: Mapping[str, Sequence[Part]]) -> list[float] | None:
@@ -93,10 +103,8 @@ def _points(parts: Mapping[str, Sequence[Part]]) -> list[float] | None:
     return found
 
 
-def _lattice(
-    points: Sequence[float] | None, caps: Sequence[float], top: float, look: Look
-) -> Grid | None:
-    step = unit([*points, *caps]) if points is not None else None
+def _lattice(points: Sequence[float], caps: Sequence[float], top: float, look: Look) -> Grid | None:
+    step = unit([*points, *caps])
     if step is None or top / step > MOST / 4:
         return None
     count = max(_power(top / step), 64)
@@ -108,7 +116,7 @@ def _lattice(
 
 
 def _general(
-    points: Sequence[float] | None, caps: Sequence[float], top: float, look: Look, bare: Look
+    parts: Mapping[str, Sequence[Part]], caps: Sequence[float], top: float, look: Look, bare: Look
 ) -> Grid:
     law, end = _far(look, top, _BEYOND)
     if caps:
@@ -116,11 +124,42 @@ def _general(
         uncapped = min(_far(bare, top, _UNSHARED)[1], 64.0 * max(caps))
         end = max([end, uncapped, *(cap * 1.05 for cap in caps if cap * 1.05 < 4.0 * end)])
     quantiles = [law.var(level) for level in _LEVELS if law.none < level < 1.0 - law.beyond]
-    finest = min((q for q in quantiles if q > 0.0), default=end) / _FINE
-    count = USUAL
-    while count < MOST and end / count > finest:
-        count *= 2
-    return Grid(_aligned(end / count, [*caps, *(points or [])]), count)
+    finest = min((q for q in quantiles if q > 0.0), default=end)
+    blur = _blur(parts, quantiles)
+    atoms_at = set[float]().union(*(jumps(x.severity) for mine in parts.values() for x in mine))
+
+    def grid(count: int) -> Grid:
+        fine = _FINE[count]
+        while count < MOST and (end / count > finest / fine or blur(end / count) > _BLUR):
+            count *= 2
+        return Grid(_aligned(end / count, caps, atoms_at), count)
+
+    found = grid(USUAL)
+    # caps, and atoms split between two points, leave what no extrapolation takes off
+    return grid(PLAIN) if caps or not found.coarse().meets(atoms_at) else found
+
+
+def _blur(
+    parts: Mapping[str, Sequence[Part]], quantiles: Sequence[float]
+) -> Callable[[float], float]:
+    """How far, relative, a step moves quantiles before extrapolation.
+
+    An event put on points h apart gains a variance of h² / 6, or of h E X where X is less than a
+    step; a variance of V moves a quantile q by V / 2s where the tail falls by e over s.
+    """
+    events: list[tuple[float, float]] = []
+    for mine in parts.values():
+        for part in mine:
+            mean = math.fsum(w * counts.mean for w, counts in part.counts)
+            events.append((part.weight * mean, part.severity.mean))
+    seen = [q for q in quantiles if q > 0.0]
+    scale = max((seen[-1] - seen[0]) / 4.0, 1e-3 * seen[0]) if len(seen) > 1 else math.inf
+
+    def blur(step: float) -> float:
+        variance = math.fsum(n * step * min(step / 6.0, size) for n, size in events)
+        return variance / (2.0 * scale * seen[0]) if seen else 0.0
+
+    return blur
 
 
 def _far(look: Look, top: float, beyond: float) -> tuple[LossLaw, float]:
@@ -139,14 +178,18 @@ def _far(look: Look, top: float, beyond: float) -> tuple[LossLaw, float]:
     return law, (far + 4) * top / _LOOK * 1.1
 
 
-def _aligned(step: float, wanted: Sequence[float]) -> float:
-    """A step a little above the given one, of which what is wanted is an even multiple."""
-    common = unit(wanted)
-    if common is None or common < 8.0 * step:
-        common = max((x for x in wanted if x >= 8.0 * step), default=None)
-    if common is None:
-        return step
-    return common / (2.0 * math.floor(common / (2.0 * step)))
+def _aligned(step: float, caps: Sequence[float], atoms_at: Iterable[float]) -> float:
+    """A step a little above the given one, of which what is wanted is an even multiple.
+
+    Of all atoms and caps if they have a common unit, else of all caps, else of the greatest.
+    """
+    every = [*caps, *sorted(atoms_at)]
+    greatest = max((x for x in every if x >= 8.0 * step), default=0.0)
+    for wanted in (every, caps, [max(caps, default=0.0)], [greatest]):
+        common = unit(wanted)
+        if common is not None and common >= 8.0 * step:
+            return common / (2.0 * math.floor(common / (2.0 * step)))
+    return step
 
 
 def _power(count: float) -> int:

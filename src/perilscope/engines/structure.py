@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from perilscope.engines.compound import Compound, Mixture
 from perilscope.errors import MisuseError
@@ -38,12 +39,17 @@ class Component:
     units: tuple[Unit, ...]
     states: tuple[State, ...]
 
-    @property
+    @cached_property
     def keys(self) -> tuple[str, ...]:
         """All lines of the component."""
         return tuple(key for unit in self.units for key in unit.keys)
 
-    @property
+    @cached_property
+    def simple(self) -> bool:
+        """Whether it is one line by itself: neither driven nor of a capped holding."""
+        return len(self.keys) == 1 and not self.units[0].capped and not self.states[0][1]
+
+    @cached_property
     def driven(self) -> frozenset[str]:
         """Lines that are driven."""
         return frozenset(key for _, drives in self.states for key, _ in drives)

@@ -14,16 +14,43 @@ import numpy.typing as npt
 
 from perilscope.engines import capped
 from perilscope.engines.compound import Compound
+from perilscope.engines.counts import Poisson
 from perilscope.engines.distributions import Distribution
 from perilscope.engines.expansion import Part, parts
-from perilscope.engines.grid import Grid, Transform, atoms, limited, place, spread
+from perilscope.engines.grid import Grid, Transform, atoms, limited, place, sharpened, spread
+from perilscope.engines.kept import Kept
 from perilscope.engines.structure import Component, Unit
 
 Array = npt.NDArray[np.float64]
 Drives = Mapping[str, bool]
 
-_Line = tuple[Compound, Transform]
-_Parts = tuple[Compound, tuple[Part, ...]]
+_Line = tuple[Compound, bool, Transform]
+_Block = tuple[tuple[Compound, ...], Transform, Transform | None]
+
+_Pair = tuple[Transform, Transform]
+
+_SEVERITIES: Kept[_Pair] = Kept(2**27, lambda pair: pair[0].nbytes + pair[1].nbytes)
+"""Of all registers, by law and grid."""
+_LINES = 2**28
+"""Most bytes kept of the lines of a register and of those that differ from it in a few."""
+_BLOCK = 8
+_SMALL = 2.0
+_MANY = 2**14
+
+
+def _severity(law: Distribution, grid: Grid, sharp: bool) -> _Pair:
+    """Transforms of a loss per event, on a grid and on half its points."""
+    points = atoms(law)
+    mass = spread(limited(law, grid), grid.step) if points is None else place(points, grid)
+    z = grid.forward(mass)
+    half = grid.halved(z)
+    if sharp and points is None and law.mean <= _SMALL * grid.step:
+        z = grid.forward(sharpened(mass, float(law.second_lev(grid.range)), grid))
+    return z, half
+
+
+def _bytes(found: Sequence[object]) -> int:
+    return sum(x.nbytes for x in found if isinstance(x, np.ndarray))
 
 
 class Transforms:
@@ -35,11 +62,14 @@ class Transforms:
         The grid.
     effort : int
         Effort of the integrals over beliefs, see `perilscope.engines.quadrature.nodes`.
-    finer : Transforms, optional
-        The same on the grid with twice the points, whose limited means are used again.
+    halved : bool
+        Whether to stand on half the points of the grid.
+    sharp : bool
+        Whether losses below a step are spread for extrapolation, see
+        `perilscope.engines.grid.sharpened`; a first look does without.
     like : Transforms, optional
-        Transforms of the same effort whose entries are taken over; from another grid only the
-        integrals over beliefs.
+        Transforms of the same effort, on the same points, that keep lines together with these;
+        on other points only the integrals over beliefs.
     """
 
     def __init__(
@@ -47,53 +77,90 @@ class Transforms:
         grid: Grid,
         *,
         effort: int = 2,
-        finer: Transforms | None = None,
+        halved: bool = False,
+        sharp: bool = True,
         like: Transforms | None = None,
     ) -> None:
-        self.grid, self.effort, self.finer = grid, effort, finer
-        same = like if like and like.grid == grid else None
-        self._severities: dict[Distribution, Transform] = dict(same._severities) if same else {}
-        self._levels: dict[Distribution, Array] = dict(same._levels) if same else {}
-        self._lines: dict[tuple[int, bool], _Line] = dict(same._lines) if same else {}
-        self._parts: dict[tuple[int, bool], _Parts] = dict(like._parts) if like else {}
+        self.grid = grid.coarse() if halved else grid
+        self.effort, self._whole, self._halved, self._sharp = effort, grid, halved, sharp
+        self._parts: Kept[tuple[Compound, tuple[Part, ...]]] = like._parts if like else Kept(_MANY)
+        self._zeros: Kept[tuple[Compound, float]] = like._zeros if like else Kept(_MANY)
+        same = like is not None and like.grid == self.grid
+        self._lines: Kept[_Line] = like._lines if like and same else Kept(_LINES, _bytes)
+        self._blocks: Kept[_Block] = like._blocks if like and same else Kept(_LINES, _bytes)
 
     def severity(self, law: Distribution) -> Transform:
         """Transform of a loss per event."""
-        found = self._severities.get(law)
-        if found is None:
-            points = atoms(law)
-            mass = self._spread(law) if points is None else place(points, self.grid)
-            found = self._severities[law] = self.grid.forward(mass)
-        return found
-
-    def _spread(self, law: Distribution) -> Array:
-        finer = self.finer._levels.get(law) if self.finer else None
-        if finer is None:
-            level = self._levels[law] = limited(law, self.grid)
-        else:
-            level = finer[::2]
-        return spread(level, self.grid.step)
+        grid, sharp = self._whole, self._sharp
+        pair = _SEVERITIES.get((law, grid, sharp), lambda: _severity(law, grid, sharp))
+        return pair[1] if self._halved else pair[0]
 
     def parts(self, line: Compound, driven: bool) -> tuple[Part, ...]:
         """A line as a mixture without beliefs."""
-        key = (id(line), driven)
-        found = self._parts.get(key)
-        if found is None:
-            found = self._parts[key] = (line, parts(line, driven=driven, effort=self.effort))
-        return found[1]
+        return self._parts.get(
+            (id(line), driven), lambda: (line, parts(line, driven=driven, effort=self.effort))
+        )[1]
 
     def line(self, line: Compound, driven: bool) -> Transform:
         """Transform of a line's total over its horizon; given some event, where it is driven."""
-        key = (id(line), driven)
-        found = self._lines.get(key)
-        if found is None:
-            total = np.zeros(self.grid.points // 2 + 1, dtype=np.complex128)
-            for part in self.parts(line, driven):
-                z = self.severity(part.severity)
-                for weight, counts in part.counts:
-                    total += part.weight * weight * counts.pgf(z)
-            found = self._lines[key] = (line, total)
-        return found[1]
+        _, logarithm, found = self._line(line, driven)
+        return np.exp(found) if logarithm else found
+
+    def _line(self, line: Compound, driven: bool) -> _Line:
+        """A line's transform, or its logarithm where its counts are Poisson (then True).
+
+        Logarithms of many lines are added up before one exponential is taken.
+        """
+        return self._lines.get((id(line), driven), lambda: self._transformed(line, driven))
+
+    def _transformed(self, line: Compound, driven: bool) -> _Line:
+        mixed = self.parts(line, driven)
+        only = mixed[0].counts[0][1]
+        if len(mixed) == 1 and len(mixed[0].counts) == 1 and isinstance(only, Poisson):
+            return line, True, only.mean * (self.severity(mixed[0].severity) - 1.0)
+        total = np.zeros(self.grid.points // 2 + 1, dtype=np.complex128)
+        for part in mixed:
+            z = self.severity(part.severity)
+            for weight, counts in part.counts:
+                total += part.weight * weight * counts.pgf(z)
+        return line, False, total
+
+    def sum(self, structure: Sequence[Component], lines: Mapping[str, Compound]) -> Transform:
+        """Transform of the sum of independent components.
+
+        Added up in blocks, always the same ones in the same order, and blocks are kept: where one
+        line is another, one block is computed again, and no bit depends on what was kept.
+        """
+        exponent = np.zeros(self.grid.points // 2 + 1, dtype=np.complex128)
+        product: Transform | None = None
+        for at in range(0, len(structure), _BLOCK):
+            _, added, times = self._block(structure[at : at + _BLOCK], lines)
+            exponent += added
+            if times is not None:
+                product = times if product is None else product * times
+        total: Transform = np.exp(exponent, out=exponent)
+        return total if product is None else total * product
+
+    def _block(self, block: Sequence[Component], lines: Mapping[str, Compound]) -> _Block:
+        """A few components: the logarithms that were added, and the product of the others."""
+        mine = tuple(lines[key] for part in block for key in part.keys)
+        ties = tuple(part for part in block if not part.simple)
+
+        def made() -> _Block:
+            added = np.zeros(self.grid.points // 2 + 1, dtype=np.complex128)
+            others: list[Transform] = []
+            for part in block:
+                if part.simple:
+                    _, logarithm, own = self._line(lines[part.keys[0]], False)
+                else:
+                    logarithm, own = False, self.component(part, lines)[0]
+                if logarithm:
+                    added += own
+                else:
+                    others.append(own)
+            return mine, added, capped.multiplied(others, self.grid) if others else None
+
+        return self._blocks.get((ties, tuple(map(id, mine))), made)
 
     def unit(
         self, unit: Unit, lines: Mapping[str, Compound], drives: Drives, *, shares: bool = False
@@ -203,11 +270,15 @@ class Transforms:
             for unit in component.units:
                 for key in unit.keys:
                     if unit.cap > 0.0 and drives.get(key, True):
-                        chance *= self._nothing(lines[key], key in drives)
+                        chance *= self.nothing(lines[key], driven=key in drives)
             terms.append(chance)
         return min(math.fsum(terms), 1.0)
 
-    def _nothing(self, line: Compound, driven: bool) -> float:
+    def nothing(self, line: Compound, *, driven: bool) -> float:
+        """Probability that a line loses nothing."""
+        return self._zeros.get((id(line), driven), lambda: (line, self._zero(line, driven)))[1]
+
+    def _zero(self, line: Compound, driven: bool) -> float:
         terms = []
         for part in self.parts(line, driven):
             free = float(part.severity.cdf(0.0))

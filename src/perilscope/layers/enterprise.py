@@ -97,7 +97,7 @@ def join(
                 )
             lines[scenario.id], alone[scenario.id] = line, register
         except AssessmentError as error:
-            failed.append(Failure(scenario.id, str(error)))
+            failed.append(Failure(scenario.id, str(error).removeprefix(f"{scenario.id}: ")))
         tick(scenario.id)
     used = _used(caps, list(lines.values()))
     joined = Joined(lines, _mixtures(scenarios, lines, context), used, tuple(failed))

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -25,12 +25,12 @@ import numpy as np
 from perilscope.beliefs.law import reading
 from perilscope.book import (
     Book,
+    Counts,
     Forms,
     Frequency,
     From,
     Leaf,
     Magnitude,
-    Quantity,
     Scenario,
     ThreatEvents,
     Vulnerability,
@@ -47,13 +47,13 @@ from perilscope.engines.distributions import (
     Capped,
     Constant,
     Distribution,
-    Gamma,
     Scaled,
     Sometimes,
     Total,
 )
+from perilscope.engines.mixed import MixedPoisson, ZeroInflated
 from perilscope.engines.overcome import overcome
-from perilscope.errors import AssessmentError
+from perilscope.errors import AssessmentError, MisuseError
 from perilscope.layers.drivers import Drivers
 from perilscope.layers.valuation import Valuation
 
@@ -115,6 +115,9 @@ class Context:
     learned : callable
         ``(scenario id, factor) -> Distribution or None``: the posterior that replaces the declared
         belief.
+    factor : callable
+        ``(scenario id, path, term) -> term``: sees every factor that is declared or read from a
+        network as it goes into a line, and may put another in its place (sensitivities do).
     """
 
     book: Book
@@ -123,6 +126,7 @@ class Context:
     prior: Drivers
     years: float
     learned: Callable[[str, str], Distribution | None] = lambda _scenario, _factor: None
+    factor: Callable[[str, str, Term], Term] = lambda _scenario, _path, term: term
 
 
 WHOLE = Constant(1.0)
@@ -181,6 +185,21 @@ def line(scenario: Scenario, context: Context, effect: Effect = NO_EFFECT) -> Co
     )
 
 
+def factors(scenario: Scenario, context: Context) -> dict[str, Term]:
+    """Every factor of a scenario by its path, just as it goes into the line.
+
+    Not the node of a network that drives the counts themselves: see :func:`trigger`.
+    """
+    found: dict[str, Term] = {}
+
+    def seen(key: str, path: str, term: Term) -> Term:
+        found[path] = context.factor(key, path, term)
+        return found[path]
+
+    line(scenario, replace(context, factor=seen))
+    return found
+
+
 def trigger(scenario: Scenario) -> From | None:
     """The network node that drives how often the scenario happens, if one does."""
     frequency: Any = scenario.frequency
@@ -220,19 +239,9 @@ def _counts(scenario: Scenario, context: Context, effect: Effect) -> Term:
     if isinstance(top, From):
         return _driven(scenario, top, passes, context, effect.rate_factor)
     rate = _rate(scenario, top, context, path)
-    mixed = _mixed(scenario, rate, context)
-    if mixed is not None:
-        known = mixed
-        return Term(
-            passes.beliefs,
-            lambda theta: (
-                _thinned(lambda years: known(effect.rate_factor * years), passes.at(theta)),
-                None,
-            ),
-        )
 
     def combine(per_year: Any, hits: Any) -> tuple[Callable[[float], CountLaw], None]:
-        counted = partial(_count_law, scenario, per_year * effect.rate_factor)
+        counted = partial(count_law, scenario, per_year * effect.rate_factor)
         return _thinned(counted, hits), None
 
     return Term.joined((rate, passes), combine)
@@ -242,30 +251,24 @@ def _thinned(law: Callable[[float], CountLaw], hits: Any) -> Callable[[float], C
     return law if hits is None else lambda years: law(years).thin(hits)
 
 
-def _mixed(scenario: Scenario, rate: Term, context: Context) -> Callable[[float], CountLaw] | None:
-    """A gamma belief about a Poisson rate in closed form: the counts are negative binomial.
-
-    Not where a cap ends each year: the belief is then common to several periods.
-    """
-    belief = rate.beliefs[0] if len(rate.beliefs) == 1 and rate.alone else None
-    several = bool(scenario.magnitude.at_most) and not scenario.refilled and context.years > 1.0
-    if not isinstance(belief, Gamma) or scenario.counts.law != "poisson" or several:
-        return None
-    return lambda years: NegativeBinomial(belief.shape, belief.mean * years)
-
-
-def _count_law(scenario: Scenario, per_year: Any, years: float) -> CountLaw:
+def count_law(scenario: Scenario, per_year: Any, years: float) -> CountLaw:
     """The declared law of counts for a period.
 
     Poisson and negative binomial: mean and size grow with the period. Binomial and Bernoulli are
-    one draw for the whole period: each of n chances happens with 1-(1-p)^years.
+    one draw for the whole period: each of n chances happens with 1-(1-p)^years. Zero-inflated and
+    mixed Poisson: every year has a draw of its own, and so has a part of a year.
     """
     law = scenario.counts
-    if law.law == "poisson":
-        return Poisson(per_year * years)
     size = 1.0 if law.size is None else float(law.size)
-    if law.law == "negative-binomial":
-        return NegativeBinomial(size * years, per_year * years)
+    match law.law:
+        case "poisson":
+            return Poisson(per_year * years)
+        case "negative-binomial":
+            return NegativeBinomial(size * years, per_year * years)
+        case "zero-inflated":
+            return ZeroInflated(size, per_year * years, years)
+        case "mixed-poisson":
+            return _mixed_poisson(law, per_year, years)
     chance = per_year / size
     if np.any(np.asarray(chance) > 1.0):
         raise AssessmentError(
@@ -273,6 +276,21 @@ def _count_law(scenario: Scenario, per_year: Any, years: float) -> CountLaw:
             f"a year: use `counts: poisson`, or lower the frequency"
         )
     return Binomial(int(size), 1.0 - (1.0 - chance) ** years)
+
+
+def _mixed_poisson(counts: Counts, per_year: Any, years: float) -> CountLaw:
+    law = reading(counts.years).value(()) if counts.years is not None else Constant(1.0)
+    mean = float(law.mean)
+    if abs(mean - 1.0) > 1e-9:
+        raise AssessmentError(
+            f"`counts: {counts}`: its law has the mean {mean:.6g}, not 1; the frequency says how "
+            "many events an average year has, the law only how years differ from it, so write one "
+            "with the mean 1, such as lognormal(mean=1, sd=0.5)"
+        )
+    try:
+        return MixedPoisson(law, per_year * years, years)
+    except MisuseError as refused:
+        raise AssessmentError(f"`counts: {counts}`: {refused}") from None
 
 
 def _driven(
@@ -314,19 +332,20 @@ def _driven(
 
 
 def _rate(scenario: Scenario, leaf: Leaf, context: Context, path: str) -> Term:
-    learned = context.learned(scenario.id, path)
-    if learned is not None:
-        return Term((learned,), lambda theta: theta[0], alone=True)
     law = reading(leaf.estimate.value)
-    if law.alone is not None:
-        return Term((law.alone,), lambda theta: theta[0], alone=True)
-    return Term(law.beliefs, law.number)
+    alone = context.learned(scenario.id, path) or law.alone
+    if alone is not None:
+        term = Term((alone,), lambda theta: theta[0], alone=True)
+    else:
+        term = Term(law.beliefs, law.number)
+    return context.factor(scenario.id, path, term)
 
 
 def _number(scenario: Scenario, factor: Any, context: Context, path: str) -> Term:
     """A probability: declared, learned, or read from a network."""
     if isinstance(factor, From):
-        return Term.fixed(context.drivers.probability(factor.network, factor.node, factor.state))
+        chance = context.drivers.probability(factor.network, factor.node, factor.state)
+        return context.factor(scenario.id, path, Term.fixed(chance))
     return _rate(scenario, factor, context, path)
 
 
@@ -337,8 +356,15 @@ def _vulnerability(
         if capability is not WHOLE:
             raise AssessmentError("a cut of threat capability needs a declared threat_capability")
         return _number(scenario, factor, context, "frequency.vulnerability")
-    able = _scaled(_read(factor.threat_capability.estimate.value, context), capability)
-    strong = _read(factor.resistance_strength.estimate.value, context)
+    path, price = "frequency.vulnerability", context.valuation.price
+    able, strong = (
+        _read(scenario, leaf, context, price, f"{path}.{name}")
+        for name, leaf in (
+            ("threat_capability", factor.threat_capability),
+            ("resistance_strength", factor.resistance_strength),
+        )
+    )
+    able = _scaled(able, capability)
     both = Term.joined((able, strong), overcome)
     return both if both.beliefs else Term.fixed(both.at(()))
 
@@ -349,11 +375,14 @@ def _vulnerability(
 def _severity(scenario: Scenario, context: Context, cap: float, effect: Effect) -> Term:
     magnitude: Magnitude = scenario.magnitude
     price = _priced(scenario, context)
-    parts = [_scaled(_loss(magnitude.primary, context, price), effect.primary)]
+    primary = _loss(scenario, magnitude.primary, context, price, primary_path(scenario))
+    parts = [_scaled(primary, effect.primary)]
     if magnitude.secondary is not None:
         path = "magnitude.secondary.probability"
         chance = _number(scenario, magnitude.secondary.probability, context, path)
-        size = _loss(magnitude.secondary.magnitude, context, price)
+        size = _loss(
+            scenario, magnitude.secondary.magnitude, context, price, "magnitude.secondary.magnitude"
+        )
         parts.append(
             Term.joined(
                 (
@@ -366,11 +395,13 @@ def _severity(scenario: Scenario, context: Context, cap: float, effect: Effect) 
     elif effect.secondary_probability is not WHOLE or effect.secondary_magnitude is not WHOLE:
         raise AssessmentError("a cut of secondary loss needs a declared secondary loss")
 
-    def combine(*laws: Distribution) -> Distribution:
-        whole = laws[0] if len(laws) == 1 else Total(laws)
-        return whole if math.isinf(cap) else Capped(whole, cap)
+    return Term.joined(parts, partial(per_event, cap))
 
-    return Term.joined(parts, combine)
+
+def per_event(cap: float, *laws: Distribution) -> Distribution:
+    """What one event costs: its parts together, but no more than the holding it takes from."""
+    whole = laws[0] if len(laws) == 1 else Total(laws)
+    return whole if math.isinf(cap) else Capped(whole, cap)
 
 
 def _scaled(term: Term, survives: Distribution) -> Term:
@@ -399,15 +430,30 @@ def _priced(scenario: Scenario, context: Context) -> Callable[[str], float]:
     return price
 
 
-def _loss(part: Leaf | Forms, context: Context, price: Callable[[str], float]) -> Term:
+def primary_path(scenario: Scenario) -> str:
+    """Path of the primary loss, as :meth:`Scenario.factors` gives it."""
+    magnitude = scenario.magnitude
+    alone = isinstance(magnitude.primary, Leaf) and magnitude.secondary is None
+    return "magnitude" if alone else "magnitude.primary"
+
+
+def _loss(
+    scenario: Scenario,
+    part: Leaf | Forms,
+    context: Context,
+    price: Callable[[str], float],
+    path: str,
+) -> Term:
     if isinstance(part, Leaf):
-        return _read(part.estimate.value, context, price)
-    forms = [_read(leaf.estimate.value, context, price) for leaf in part.parts.values()]
+        return _read(scenario, part, context, price, path)
+    forms = [
+        _read(scenario, leaf, context, price, f"{path}.{form}") for form, leaf in part.parts.items()
+    ]
     return Term.joined(forms, lambda *laws: laws[0] if len(laws) == 1 else Total(laws))
 
 
 def _read(
-    quantity: Quantity, context: Context, price: Callable[[str], float] | None = None
+    scenario: Scenario, leaf: Leaf, context: Context, price: Callable[[str], float], path: str
 ) -> Term:
-    law = reading(quantity, price=price or context.valuation.price, worth=context.valuation.loss)
-    return Term(law.beliefs, law.value)
+    law = reading(leaf.estimate.value, price=price, worth=context.valuation.loss)
+    return context.factor(scenario.id, path, Term(law.beliefs, law.value))
