@@ -16,6 +16,7 @@ from perilscope.cycle.document import document
 from perilscope.cycle.run import save
 from perilscope.cycle.settings import Settings
 from perilscope.cycle.workspace import Workspace, open_workspace
+from perilscope.engines.draws import Draws
 from perilscope.errors import MisuseError
 
 if TYPE_CHECKING:
@@ -108,7 +109,8 @@ def quantify(
     evidence : mapping, optional
         Node (or ``network.node``) to its observed state.
     settings
-        ``seed``, ``years``, ``engine``, ``horizon`` as on the command line.
+        ``seed``, ``years``, ``engine``, ``horizon``, ``band`` as on the command line;
+        ``tornado="*"`` moves every estimate, or those of the scenario with that id.
 
     Raises
     ------
@@ -149,6 +151,11 @@ class Run:
         """Annualised loss expectancy: what an average year costs."""
         return self.result.ale
 
+    @property
+    def ale_interval(self) -> tuple[float, float]:
+        """90 % credible interval of :attr:`ale`; twice the same where nothing is a belief."""
+        return self.result.insight.interval
+
     def var(self, level: float = 0.99) -> float:
         """Loss over the horizon that is exceeded with probability ``1 - level``."""
         return self.result.law.var(level)
@@ -167,11 +174,15 @@ class Run:
         Raises
         ------
         MisuseError
-            The run was made with ``engine="exact"``.
+            The run was made with ``engine="exact"``, or with too many years to keep each.
         """
         draws = self.result.draws
         if draws is None:
             raise MisuseError("an exact run has no draws: quantify(..., engine='both')")
+        if not isinstance(draws, Draws):
+            raise MisuseError(
+                f"{draws.count:,} horizons are counted, not kept one by one: ask for fewer years"
+            )
         return {**draws.lines, "total": draws.total}
 
     def to_frame(self) -> pd.DataFrame:

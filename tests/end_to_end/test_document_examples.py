@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,42 @@ from .conftest import EXAMPLE, ROOT
 
 @pytest.mark.parametrize("engine", ["exact", "simulation", "both"])
 def test_a_run_by_each_engine_fits_the_schema(engine: str) -> None:
-    run = perilscope.quantify(EXAMPLE, engine=engine, years=20_000)
+    run = perilscope.quantify(EXAMPLE, engine=engine, years=20_000, band=engine == "exact")
     problems = list(Draft202012Validator(schema()).iter_errors(run.document))
     assert not problems, problems[0].message
+
+
+def test_every_number_of_a_scenario_stands_in_its_tree(exact: dict[str, Any]) -> None:
+    for row in exact["scenarios"]:
+        nodes = list(_walk(row["tree"]))
+        assert nodes[0]["mean"] == pytest.approx(row["ale"], rel=1e-12)
+        often, much = nodes[0]["children"]
+        before_caps = nodes[0]["uncapped"] if nodes[0]["uncapped"] is not None else row["ale"]
+        assert often["mean"] * much["mean"] == pytest.approx(before_caps, rel=1e-12)
+        texts = {node["path"]: node["text"] for node in nodes}
+        for leaf in row["factors"]:
+            assert texts[leaf["path"]] == leaf["text"]
+        low, high = row["ale_interval"]
+        assert low <= row["ale"] * (1 + 1e-12)
+        assert row["ale"] <= high * (1 + 1e-12)
+
+
+def _walk(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for child in node["children"]:
+        yield from _walk(child)
+
+
+def test_a_tornado_moves_every_estimate_of_its_scenario(perilscope: Any) -> None:
+    key = "account-takeover"
+    done = perilscope("explain", EXAMPLE, key, "--engine", "exact", "--json", "-")
+    assert done.returncode == 0, done.stderr
+    row = json.loads(done.stdout)
+    assert {s["path"] for s in row["tornado"]} == {leaf["path"] for leaf in row["factors"]}
+    widths = [abs(s["cvar99"][1] - s["cvar99"][0]) for s in row["tornado"]]
+    assert widths == sorted(widths, reverse=True)
+    for swing in row["tornado"]:
+        assert min(swing["cvar99"]) <= row["cvar"]["0.99"] <= max(swing["cvar99"])
 
 
 def test_it_names_no_path_and_no_time_of_day(both: dict[str, Any]) -> None:

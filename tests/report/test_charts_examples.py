@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from perilscope.report import charts, network_drawing
+from perilscope.report import charts, network_drawing, tornado
 
 Document = dict[str, Any]
 POISON = "</text><script>alert(1)</script>\"'&]]>\x1b\u202e" + "W" * 120
 ALLOWED = {"svg", "g", "path", "text", "line", "rect", "circle", "defs", "clipPath", "title"}
-MAKERS = [charts.exceedance, charts.contributions, charts.controls]
+MAKERS = [charts.exceedance, charts.contributions, charts.controls, tornado.chart]
 
 
 def elements(svg: str) -> list[ET.Element]:
@@ -93,6 +93,56 @@ def test_steps_hold_their_chance_until_the_next_loss(run: Document) -> None:
     assert values[0][0] < 1e6
     assert values[1:] == [(1e6, 0.02), (2e6, charts.RAREST)]
     assert spec["layer"][-1]["mark"]["interpolate"] == "step-after"
+
+
+def test_the_largest_event_and_the_band_stand_beside_the_sum(run: Document) -> None:
+    text = shown(charts.svg(charts.exceedance(run) or {}))
+    assert "largest single event" in text
+    assert "90 % credible band" in text
+    spec = charts.exceedance(run)
+    assert spec is not None
+    area = next(layer for layer in spec["layer"] if layer["mark"]["type"] == "area")
+    for point in area["data"]["values"]:  # 0.7 and 1.4 times the curve, none rarer than is drawn
+        p = 0.983 / (1 + (point["loss"] / 6e5) ** 1.6)
+        assert point["least"] == pytest.approx(max(0.7 * p, charts.RAREST))
+        assert point["most"] == pytest.approx(min(1.4 * p, 1.0))
+
+
+def test_a_largest_event_of_few_amounts_has_steps(run: Document) -> None:
+    def dashed() -> str:
+        layers = (charts.exceedance(run) or {})["layer"]
+        return str(next(x for x in layers if "strokeDash" in x["mark"])["mark"]["interpolate"])
+
+    assert dashed() == "linear"
+    run["enterprise"]["largest"]["curve"] = [[0.0, 0.2], [1e6, 0.02], [2e6, 0.0]]
+    assert dashed() == "step-after"
+
+
+def test_the_widest_estimates_are_drawn_with_what_they_become(run: Document) -> None:
+    spec = tornado.chart(run)
+    assert spec is not None
+    ends = {(v["place"], v["of"]): (v["from"], v["to"]) for v in spec["data"]["values"]}
+    base = run["enterprise"]["cvar"]["0.99"]
+    assert ends == {
+        (0, "estimate at its low end"): (base, 0.3 * base),
+        (0, "estimate at its high end"): (base, 2.0 * base),
+        (1, "estimate at its low end"): (base, 1.4 * base),
+        (1, "estimate at its high end"): (base, 0.7 * base),
+    }
+    text = shown(charts.svg(spec))
+    for said in ("exchange-default: probability of action", "0.92 %", "12 %", "63 %", "$10M"):
+        assert said in text
+
+
+def test_estimates_that_move_nothing_or_have_no_figure_are_not_drawn(run: Document) -> None:
+    wide, other = run["enterprise"]["tornado"]
+    other["cvar99"] = [9.8e6, 9.8e6 + 1.0]
+    run["enterprise"]["tornado"] = [wide, other, wide | {"cvar99": [None, 1e6]}]
+    spec = tornado.chart(run)
+    assert spec is not None
+    assert {value["place"] for value in spec["data"]["values"]} == {0}
+    run["enterprise"]["tornado"] = [other | {"cvar99": [9.8e6, 9.8e6]}]
+    assert tornado.chart(run) is None
 
 
 def test_limits_that_are_points_of_the_curve_are_its_appetite(run: Document) -> None:

@@ -80,7 +80,8 @@ def test_every_section_is_there(run: Document) -> None:
     assert_contained(page)
     places = {value for name, value in page.attributes if name == "id" and "-" not in value}
     links = {value[1:] for name, value in page.attributes if name == "href"}
-    assert links == places
+    assert {link for link in links if "-" not in link} == places
+    assert links <= {value for name, value in page.attributes if name == "id"}
     assert page.tags.count("svg") > 3 + 2
     for said in (
         "Northlight Digital", "3 of 5 limits breached", "usdc-peg.reserves = doubtful", "$875k",
@@ -93,6 +94,78 @@ def test_every_section_is_there(run: Document) -> None:
         "7f3a1c" + "0" * 58, "ab" * 32, "16,384 points", "NumPy 2.4.6",
     ):  # fmt: skip
         assert said in page.text, said
+
+
+def test_each_scenario_has_its_tree_with_a_figure_at_every_node(run: Document) -> None:
+    page = Page(html.render(run))
+    assert page.tags.count("details") == len(run["scenarios"])
+    # hot-key-theft: 1/40 a year x $2.24M; 8 tries for each that works; a third is secondary
+    start = page.text.index("Hot key theft hot-key-theft $56k a year")
+    story = page.text[start : page.text.index("Protocol exploit protocol-exploit", start)]
+    assert "PERT by Vose's form, lambda 4." in story
+    places = [
+        story.index(said)
+        for said in (
+            "Annual loss $56k a year", "Frequency 0.025 a year",
+            "Threat event frequency 0.2 a year",
+            "Contact frequency 2 a year 0.8 to 3.8 belief belief(beta(2, 38)) own tests, ciso, "
+            "2026-10-02 (expert)",
+            "Probability of action 10 % 4 % to 19 %", "Vulnerability 12 %",
+            "Threat capability 0.3", "Resistance strength 0.7", "Magnitude $2.2M",
+            "Primary $1.5M", "Response $373k",
+            "Secondary $747k", "Probability 25 %", "Fines and judgements $2.2M",
+            "Threat event frequency : 2 a year × 10 % = 0.2 a year",
+            "Annual loss : 0.025 a year × $2.2M = $56k a year",
+            "1 in 100 exceeds $616k", "the average year lies between $22k and $106k (90 %)",
+            "simulated $56,056, give or take $112", "z-score of the largest gap -0.5",
+            "probability of action 0.92 % to 12 % $259k", "$1.7M",
+            "resistance strength ±10 %: 63 % to 77 % $604k", "$1.2M",
+        )
+    ]  # fmt: skip
+    assert places == sorted(places)
+
+
+def test_a_link_of_the_register_leads_to_the_tree(run: Document) -> None:
+    text = html.render(run)
+    for each in run["scenarios"]:
+        at = text.index(f'id="scenario-{each["rank"]}"')
+        before = text[text.rindex("<summary>", 0, at) : at]
+        assert f"{each['id']}<" in before
+        assert f'href="#scenario-{each["rank"]}"' in text
+
+
+def test_of_hundreds_of_scenarios_those_that_make_a_bad_year_have_a_tree(run: Document) -> None:
+    one = run["scenarios"][0]
+    run["scenarios"] = [
+        one | {"id": f"s{place}", "name": "", "rank": place, "rank_tail": 301 - place}
+        for place in range(1, 301)
+    ]
+    text = html.render(run)
+    page = Page(text)
+    assert page.tags.count("details") == 40
+    assert "The 40 of 300 scenarios with the largest share of a 1-in-100 year" in page.text
+    assert text.index('id="scenario-300"') < text.index('id="scenario-261"')
+    assert 'scenario-260"' not in text
+    assert len(text) < 1_500_000
+
+
+def test_what_stands_behind_the_figures_of_everything(run: Document) -> None:
+    text = Page(html.render(run)).text
+    assert "credible interval $700k to $1.1M (90 %)" in text
+    assert "largest single event – – – $1.9M $3.6M $7.5M $9.9M" in text
+    assert "100 $8.3M $8.2M $8.4M $9.8M $9.6M $10.0M" in text
+    assert "The band is where the thick line may lie" in text
+    assert "exchange-default: probability of action" in text
+
+
+def test_a_run_without_sensitivities_says_how_to_get_them(run: Document) -> None:
+    run["enterprise"]["tornado"] = []
+    del run["enterprise"]["band"]
+    run["enterprise"]["bounds"] = {}
+    text = Page(html.render(run)).text
+    assert "perilscope run BOOK --tornado" in text
+    assert "The band is" not in text
+    assert "Between what the figures must lie" not in text
 
 
 def test_each_measure_has_its_meaning(run: Document) -> None:

@@ -36,10 +36,22 @@ def test_it_says_what_a_year_costs(run: Document) -> None:
     text = terminal.render(run)
     assert "Northlight Digital   as of 2026-11-20   next 12 months   USD   book 7f3a1c" in text
     assert "3 of 5 limits BREACHED" in text
-    assert re.search(r"an average year +\$875k +something is lost in 98 years of 100", text)
+    assert re.search(
+        r"an average year +\$875k +90 % credible: \$700k to \$1.1M; something is lost in 98 years",
+        text,
+    )
     assert re.search(r"1 year in 20 exceeds +\$2.1M +and then costs \$5.0M on average", text)
     assert re.search(r"1 year in 100 exceeds +\$8.3M +and then costs \$9.8M on average", text)
-    assert "mostly trading-error" in text
+
+
+def test_what_loses_mostly_gives_way_to_the_credible_interval(run: Document) -> None:
+    assert "mostly trading-error" not in terminal.render(run)
+    assert "; something is lost in 98 years of 100, mostly trading-error" in terminal.render(
+        run, width=160
+    )
+    assert "credible" not in terminal.render(run, width=80)
+    run["enterprise"]["ale_interval"] = [875e3, 875e3]
+    assert "100, mostly trading-error" in terminal.render(run)
 
 
 def test_what_decides_a_bad_year_is_marked_and_the_rest_summed(run: Document) -> None:

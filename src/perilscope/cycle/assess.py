@@ -8,18 +8,21 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeAlias
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
 from perilscope.beliefs.law import point
 from perilscope.book import Book, Scenario
+from perilscope.cycle.dependence import Tied, tie
+from perilscope.cycle.insight import Assessed, Insight, doubtful, insight
 from perilscope.cycle.settings import LEVELS, MARKET_DAYS, MARKET_LEVELS, Settings
 from perilscope.cycle.workspace import Workspace, held_prices, portfolio, with_horizon
 from perilscope.engines import quadrature
+from perilscope.engines.backends import installed
 from perilscope.engines.compound import Compound
-from perilscope.engines.draws import Draws
+from perilscope.engines.draws import Simulated
 from perilscope.engines.loss import LossLaw
 from perilscope.engines.simulation import simulate
 from perilscope.errors import AssessmentError
@@ -36,13 +39,19 @@ from perilscope.learning.update import Learned, learn
 from perilscope.monitoring.forecast import Forecast, forecast
 from perilscope.monitoring.limits import Figures, Standing, stand
 from perilscope.monitoring.review import due
+from perilscope.sources.machine import code_folder
 from perilscope.treatment.control import Verdict, World, verdict
 
-Law: TypeAlias = LossLaw | Draws
+Law: TypeAlias = LossLaw | Simulated
 """A law of loss from either engine; both answer the same questions."""
 
-MOST_EVENTS = 3e8
-"""Loss events that one run simulates at most; the number of horizons gives way."""
+MOST_EVENTS = 4e9
+"""Loss events that one run simulates at most, compiled; the number of horizons gives way."""
+FEWEST_DRAWS = 1_000
+BY_LAWS = 13
+"""How many of them take the time of one that is not compiled."""
+
+LAYERS = ("operational", "protocol")
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, done, of how many)."""
@@ -88,11 +97,13 @@ class Result:
     law: Law
     tail_shares: Mapping[str, float]
     market: MarketResult | None
-    draws: Draws | None
+    draws: Simulated | None
     checks: Mapping[str, float]
     controls: tuple[Verdict, ...]
     limits: tuple[Standing, ...]
     forecasts: tuple[Forecast, ...]
+    insight: Insight
+    tied: Tied | None
     findings: tuple[Finding, ...]
 
     @property
@@ -103,7 +114,7 @@ class Result:
     @property
     def scenarios(self) -> dict[str, Scenario]:
         """The scenarios that could be assessed."""
-        return {key: self.book.scenarios[key] for key in self.joined.lines}
+        return _chosen(self.book, self.joined)
 
     @property
     def ale(self) -> float:
@@ -148,6 +159,8 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
     learned = learn(book, workspace.incidents, workspace.trials, book.as_of)
     for found in learned.findings:
         steps.note("warning", found.where, found.what, found.mend)
+    for where, why in doubtful(book.scenarios):
+        steps.note("warning", where, why)
     context = Context(book, valuation, drivers, prior, book.horizon_years, learned.distribution)
 
     count = len(book.scenarios)
@@ -159,7 +172,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         steps.note("error", f"scenarios.{failure.id}", failure.reason, "left out of every total")
     laws = {key: register.law() for key, register in alone.items()}
     with ThreadPoolExecutor(1) as beside:  # the other engine works while this one does
-        drawn = beside.submit(_simulate, joined, settings, steps)
+        drawn = beside.submit(_simulate, joined, book, settings, steps)
         register = joined.register()
         law = register.law()
         contributions = register.contributions(0.99)
@@ -172,14 +185,17 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         forecasts = tuple(forecast(alone[key], line) for key, line in joined.lines.items())
         for item in due(book, book.as_of):
             steps.note("warning" if item.what == "overdue" else "note", item.where, item.says)
+        assessed = Assessed(_chosen(book, joined), alone, laws, register, context)
+        behind = insight(assessed, settings, partial(steps.note, "note"))
+        tied = _tied(book, laws, settings, steps)
         draws = drawn.result()
     checks = (
-        {} if draws is None else {key: _gap(laws[key], draws.lines[key]) for key in joined.lines}
+        {} if draws is None else {key: _gap(laws[key], draws.line(key)) for key in joined.lines}
     )
     told: tuple[Law, dict[str, Law]] = (law, dict(laws))
     if draws is not None and settings.engine == "simulation":
-        told = draws, {key: draws.line(key) for key in draws.lines}
-        layers = {name: _sampled(name, draws, book) for name in layers}
+        told = draws, {key: draws.line(key) for key in joined.lines}
+        layers = {name: draws.part(name) for name in layers}
         contributions = draws.contributions(0.99)
     return Result(
         workspace=workspace,
@@ -203,8 +219,15 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         controls=controls,
         limits=standings,
         forecasts=forecasts,
+        insight=behind,
+        tied=tied,
         findings=tuple(steps.findings),
     )
+
+
+def _chosen(book: Book, joined: Joined) -> dict[str, Scenario]:
+    """The scenarios that could be assessed."""
+    return {key: book.scenarios[key] for key in joined.lines}
 
 
 # --- the steps ------------------------------------------------------------------------------------
@@ -277,15 +300,10 @@ def _inventory(valuation: Valuation, steps: _Steps) -> dict[str, Worth]:
 def _layers(joined: Joined, law: LossLaw, book: Book) -> dict[str, Law]:
     """The law of each layer, on a grid that suits it."""
     laws: dict[str, Law] = {}
-    for layer in ("operational", "protocol"):
-        keys = [key for key in joined.lines if book.scenarios[key].layer == layer]
+    for layer in LAYERS:
+        keys = _of_layer(layer, joined, book)
         laws[layer] = law if len(keys) == len(joined.lines) else joined.register(keys).law()
     return laws
-
-
-def _sampled(layer: str, draws: Draws, book: Book) -> Draws:
-    parts = [d for key, d in draws.lines.items() if book.scenarios[key].layer == layer]
-    return Draws(np.sum(parts, axis=0) if parts else np.zeros_like(draws.total))
 
 
 def loss_events(line: Compound) -> tuple[float, float]:
@@ -299,18 +317,23 @@ def loss_events(line: Compound) -> tuple[float, float]:
     return events / line.years, (cost / events if events > 0.0 else 0.0)
 
 
-def _simulate(joined: Joined, settings: Settings, steps: _Steps) -> Draws | None:
+def _simulate(joined: Joined, book: Book, settings: Settings, steps: _Steps) -> Simulated | None:
     if settings.engine == "exact":
         return None
     lines = list(joined.lines.values())
-    events = math.fsum(loss_events(line)[0] * line.years for line in lines)
-    draws = min(settings.years, max(int(MOST_EVENTS / max(events, 1e-9)), 1_000))
+    events = {line.key: loss_events(line)[0] * line.years for line in lines}
+    slow = {line.key: 1 if installed() and not line.beliefs else BY_LAWS for line in lines}
+    work = math.fsum(number * slow[key] for key, number in events.items())
+    draws = min(settings.years, int(MOST_EVENTS / max(work, 1e-9)))
+    average = f"each has {math.fsum(events.values()):,.0f} loss events on average"
+    if draws < FEWEST_DRAWS:
+        steps.note("warning", "simulation", f"no horizons are simulated: {average}")
+        return None
     if draws < settings.years:
         steps.note(
             "note",
             "simulation",
-            f"{draws:,} instead of {settings.years:,} horizons are simulated: "
-            f"each has {events:,.0f} loss events on average",
+            f"{draws:,} instead of {settings.years:,} horizons are simulated: {average}",
         )
     return simulate(
         lines,
@@ -320,24 +343,30 @@ def _simulate(joined: Joined, settings: Settings, steps: _Steps) -> Draws | None
         seed=settings.seed,
         workers=min(max((os.cpu_count() or 1) - 1, 1), 8),  # one is left to the exact engine
         progress=lambda done: steps.tell("simulated years", done, draws),
+        parts={layer: _of_layer(layer, joined, book) for layer in LAYERS},
+        cache=code_folder,
     )
 
 
-def _gap(law: LossLaw, draws: np.ndarray) -> float:
+def _of_layer(layer: str, joined: Joined, book: Book) -> list[str]:
+    return [key for key in joined.lines if book.scenarios[key].layer == layer]
+
+
+def _gap(law: LossLaw, drawn: Simulated) -> float:
     """Largest difference of the two engines in standard errors: the mean, and how often the exact
     VaR is exceeded (a binomial count).
     """
-    n = len(draws)
+    n = drawn.count
     gaps = []
     if law.sd > 0.0 and math.isfinite(law.sd):
-        gaps.append((float(np.mean(draws)) - law.mean) / (law.sd / math.sqrt(n)))
+        gaps.append((drawn.mean - law.mean) / (law.sd / math.sqrt(n)))
     for level in LEVELS[:3]:
         v = law.var(level)
         # past what the grid makes of an atom at VaR, which it spreads over the points beside it
         threshold = v * (1.0 + 1e-9) if law.grid.lattice else v + 2.0 * law.step
         p = law.exceed(threshold)
         if 0.0 < p < 1.0:
-            hits = int(np.count_nonzero(draws > threshold))
+            hits = int(drawn.exceed_counts(threshold))
             gaps.append((hits - n * p) / math.sqrt(n * p * (1.0 - p)))
     return max(gaps, key=abs, default=0.0)
 
@@ -380,6 +409,14 @@ def _controls(book: Book, world: World, steps: _Steps) -> Iterator[Verdict]:
         except AssessmentError as error:
             steps.note("warning", f"controls.{control.id}", str(error), "left out of the table")
         steps.tell("controls", i, len(book.controls))
+
+
+def _tied(book: Book, laws: dict[str, LossLaw], settings: Settings, steps: _Steps) -> Tied | None:
+    try:
+        return tie(book, laws, settings)
+    except AssessmentError as error:
+        steps.note("warning", "copula", str(error), "left out")
+        return None
 
 
 def _limits(book: Book, figures: Figures, steps: _Steps) -> Iterator[Standing]:

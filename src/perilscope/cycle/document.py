@@ -12,14 +12,17 @@ import numpy as np
 import scipy
 
 import perilscope
-from perilscope.cycle import networks, rows, sentences
+from perilscope.cycle import dependence, factors, networks, rows, sentences
 from perilscope.cycle.assess import Law, Result
 from perilscope.cycle.measures import Document, finite, measures
 from perilscope.cycle.settings import LEVELS
-from perilscope.engines.draws import Draws
+from perilscope.engines.loss import LossLaw
 from perilscope.layers import enterprise
 
 FORMAT = 1
+
+MOST_LEAVES = 20
+"""Leaves in the tornado of everything."""
 
 
 def document(result: Result) -> Document:
@@ -60,6 +63,8 @@ def document(result: Result) -> Document:
             {"severity": f.severity, "where": f.where, "what": f.what, "mend": f.mend}
             for f in result.findings
         ],
+        "dependence": dependence.shared(book),
+        "copula": dependence.under_copula(book, result.tied),
         "checks": dict(result.checks),
         "added": enterprise.ADDED,
         "forecast": _forecast(result),
@@ -98,6 +103,30 @@ def _enterprise(result: Result) -> Document:
             "var_se": {f"{a:g}": draws.var_error(a) for a in LEVELS},
             "cvar_se": {f"{a:g}": draws.cvar_error(a) for a in LEVELS},
         }
+    return {**found, **_behind(result)}
+
+
+def _behind(result: Result) -> Document:
+    """How sure the figures of everything are, and what they answer to."""
+    behind, currency = result.insight, result.book.currency
+    swings = behind.sensitivities.widest(MOST_LEAVES) if result.settings.tornado == "*" else []
+    found: Document = {
+        "ale_interval": list(behind.interval),
+        "tornado": [factors.total_swing(swing, currency) for swing in swings],
+        "bounds": {
+            f"{a:g}": {"var": [b.var_low, b.var_high], "cvar": [b.cvar_low, b.cvar_high]}
+            for a, b in behind.bounds.items()
+        },
+        "largest": {
+            "var": {f"{a:g}": behind.largest.var(a) for a in LEVELS},
+            "curve": [[loss, p] for loss, p in behind.largest.curve(60)],
+        },
+    }
+    if behind.band is not None:
+        band = behind.band
+        columns = (band.losses, band.low, band.median, band.high, band.predictive)
+        rows = zip(*(map(float, column) for column in columns), strict=True)
+        found["band"] = {"curve": [list(row) for row in rows]}
     return found
 
 
@@ -188,7 +217,7 @@ def _provenance(result: Result) -> Document:
         "python": platform.python_version(),
         "numpy": np.__version__,
         "scipy": scipy.__version__,
-        "backend": "numpy",
+        "backend": "" if result.draws is None else result.draws.backend,
         "cpu": platform.machine(),
         "book_hash": result.workspace.hash,
         "data": [
@@ -202,7 +231,7 @@ def _provenance(result: Result) -> Document:
 
 
 def _grid(law: Law) -> Document:
-    if isinstance(law, Draws):
+    if not isinstance(law, LossLaw):
         return {}
     return {
         "points": law.points,

@@ -3,15 +3,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
-
 from perilscope.beliefs.law import reading
 from perilscope.book.quantity import spell
-from perilscope.cycle import grades, sentences
+from perilscope.cycle import factors, grades, sentences
 from perilscope.cycle.amounts import frequency
 from perilscope.cycle.assess import Result
 from perilscope.cycle.measures import Document, finite, measures
@@ -37,6 +34,7 @@ def scenarios(result: Result) -> list[Document]:
                 "share_of_ale": share,
                 "share_of_tail": result.tail_shares.get(key, 0.0),
                 "simulation": _simulated(result, key),
+                **_behind(result, key),
             }
         )
     for row in rows:
@@ -44,13 +42,25 @@ def scenarios(result: Result) -> list[Document]:
     return sorted(rows, key=lambda row: row["rank"])
 
 
+def _behind(result: Result, key: str) -> Document:
+    """The tree of a scenario, what it answers to, and how far its average is believed."""
+    behind = result.insight
+    return {
+        "tree": factors.tree(behind.trees[key]),
+        "tornado": [
+            factors.swing(found, result.book.currency) for found in behind.sensitivities.of(key)
+        ],
+        "ale_interval": list(behind.intervals[key]),
+    }
+
+
 def _declared(result: Result, key: str) -> Document:
     scenario = result.book.scenarios[key]
     events, size = result.events[key]
-    factors = [_factor(path, estimate, result.valuation) for path, estimate in scenario.estimates()]
-    magnitudes = [f for f in factors if f["path"].startswith("magnitude")]
+    leaves = [_factor(path, estimate, result.valuation) for path, estimate in scenario.estimates()]
+    magnitudes = [f for f in leaves if f["path"].startswith("magnitude")]
     driven = [f"{d.network}.{d.node}" for d in operational.drivers_of(scenario)]
-    frequencies = [f["text"] for f in factors if f["path"].startswith("frequency")]
+    frequencies = [f["text"] for f in leaves if f["path"].startswith("frequency")]
     return {
         "id": key,
         "name": scenario.name or "",
@@ -65,8 +75,8 @@ def _declared(result: Result, key: str) -> Document:
         "happens": {"per_year": events, "text": frequency(events)},
         "frequency_text": " × ".join(frequencies + [f"from {d}" for d in driven]),
         "magnitude": {"mean": size, "text": " + ".join(f["text"] for f in magnitudes)},
-        "source": "; ".join(dict.fromkeys(f["source"] for f in factors if f["source"])),
-        "factors": factors,
+        "source": "; ".join(dict.fromkeys(f["source"] for f in leaves if f["source"])),
+        "factors": leaves,
     }
 
 
@@ -88,9 +98,8 @@ def _factor(path: str, estimate: Any, valuation: Valuation) -> Document:
 def _simulated(result: Result, key: str) -> Document | None:
     if result.draws is None:
         return None
-    draws, years = result.draws.lines[key], result.book.horizon_years
-    error = float(np.std(draws)) / math.sqrt(len(draws)) / years
-    return {"ale": float(np.mean(draws)) / years, "se": error}
+    drawn, years = result.draws.line(key), result.book.horizon_years
+    return {"ale": drawn.mean / years, "se": drawn.standard_error_of_mean / years}
 
 
 def _ranks(figures: Mapping[str, float]) -> dict[str, int]:

@@ -33,6 +33,12 @@ class Settings:
         Observed node states, ``NODE=STATE`` or ``NETWORK.NODE=STATE``.
     prices, positions : Path or None
         Replace the files that the book names.
+    tornado : str
+        Whose estimates are moved, to see what answers to them: nobody's (empty), those of one
+        scenario (its id), or all (``*``), which may take as long as the rest of a run.
+    band : bool
+        Whether the exceedance curve gets its credible band, and VaR and CVaR their rigorous bounds,
+        which takes a while.
 
     Examples
     --------
@@ -48,6 +54,8 @@ class Settings:
     evidence: tuple[str, ...] = field(default=())
     prices: Path | None = None
     positions: Path | None = None
+    tornado: str = ""
+    band: bool = False
 
     def __post_init__(self) -> None:
         if self.engine not in ENGINES:

@@ -21,6 +21,7 @@ from perilscope.engines.expansion import certain, known
 from perilscope.engines.floor import Floored
 from perilscope.engines.grid import Grid, atoms, limited, place, spread
 from perilscope.engines.loss import LossLaw
+from perilscope.engines.shared import Shared, cases, shared_by
 from perilscope.engines.streams import stream
 from perilscope.engines.structure import Component, components
 from perilscope.errors import AssessmentError, MisuseError
@@ -112,6 +113,11 @@ def band(register: Register, *, seed: int, draws: int = 256, points: int = 60) -
     """
     if points < 2:
         raise MisuseError(f"a band has at least 2 points, got {points}")
+    if any(map(_chance, (law for line in register.lines.values() for law in line.beliefs))):
+        raise AssessmentError(
+            "a credible band is not drawn where factors or shocks move several scenarios: chance "
+            "and belief would be mixed up in it"
+        )
     values = _drawn(register, seed, draws)
     law = register.law()
     curve = law.curve(points)
@@ -212,15 +218,27 @@ def _drawn(register: Register, seed: int, draws: int) -> Values:
     found: Values = {}
     for key, line in register.lines.items():
         laws = (*line.beliefs, line.keep, line.scale)
-        if all(certain(law) for law in laws):
+        if all(certain(law) or _chance(law) for law in laws):
             continue
         names = [f"band, belief {i}" for i in range(len(line.beliefs))]
         names += ["band, keep", "band, scale"]
         found[key] = tuple(
-            _stratified(law, stream(seed, key, name), draws)
+            _stratified(law, _stream(seed, key, name, law), draws)
             for law, name in zip(laws, names, strict=True)
         )
     return found
+
+
+def _chance(law: Distribution) -> bool:
+    """Whether a belief stands for chance that lines share: nothing is unknown about it."""
+    return isinstance(law, Shared) and law.chance
+
+
+def _stream(seed: int, key: str, name: str, law: Distribution) -> np.random.Generator:
+    """Of a shared belief the same for all lines that name it."""
+    if isinstance(law, Shared):
+        return stream(seed, law.name, "band, shared belief")
+    return stream(seed, key, name)
 
 
 def _stratified(law: Distribution, rng: np.random.Generator, draws: int) -> Array:
@@ -365,7 +383,15 @@ def _mean(register: Register, key: str, values: Values, draws: int) -> Any:
     *theta, keep, scale = (column[:draws] for column in values[key])
     driven = key in part.driven
     happens = math.fsum(p for p, state in part.states if dict(state).get(key, True))
-    return happens * keep * scale * _each(line, tuple(theta), draws, driven)
+    common = tuple(law for law in shared_by(line.beliefs) if law.chance)
+    each: Any = 0.0
+    for weight, case in cases(common, 2):  # what is chance is integrated, not drawn
+        at = [
+            np.full(draws, case[law.name]) if isinstance(law, Shared) and law.chance else column
+            for law, column in zip(line.beliefs, theta, strict=True)
+        ]
+        each = each + weight * _each(line, tuple(at), draws, driven)
+    return happens * keep * scale * each
 
 
 def _each(line: Compound, theta: tuple[Any, ...], draws: int, driven: bool) -> Array:

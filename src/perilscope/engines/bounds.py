@@ -34,6 +34,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perilscope.engines import capped
+from perilscope.engines.compound import Compound
 from perilscope.engines.distributions import Distribution
 from perilscope.engines.expansion import Part, parts
 from perilscope.engines.grid import Grid, Transform
@@ -189,11 +190,12 @@ class _Sum:
 
     def __init__(self, register: Register, cells: Cells, free: Put, held: Put) -> None:
         grid = cells.grid
-        self.grid, self._lines, self._puts = grid, register.lines, (free, held)
+        self.grid, self._puts = grid, (free, held)
+        self._lines: Mapping[str, Compound] = register.lines
         self._cells = cells
         self._transforms: dict[tuple[Distribution, bool], Transform] = {}
         self._means: dict[tuple[Distribution, bool], float] = {}
-        self._parts: dict[tuple[str, bool], tuple[Part, ...]] = {}
+        self._parts: dict[tuple[Compound, bool], tuple[Part, ...]] = {}
         self._delta = 8.0 * _EPS * math.log2(grid.points)
         """Bound of the error of the transform of the sum, in the mean square."""
         self._wraps = 0.0
@@ -243,9 +245,10 @@ class _Sum:
         return found
 
     def _mixture(self, key: str, driven: bool) -> tuple[Part, ...]:
-        if (key, driven) not in self._parts:
-            self._parts[key, driven] = parts(self._lines[key], driven=driven)
-        return self._parts[key, driven]
+        line = self._lines[key]
+        if (line, driven) not in self._parts:
+            self._parts[line, driven] = parts(line, driven=driven)
+        return self._parts[line, driven]
 
     def _line(self, key: str, driven: bool, held: bool) -> Transform:
         """Transform of a line's sum over the horizon."""
@@ -271,7 +274,16 @@ class _Sum:
         return math.fsum(terms)
 
     def _component(self, part: Component) -> Transform:
-        """Transform of a component, a mixture over its joint states; its means are added up."""
+        """Transform of a component, a mixture over what its lines share; means are added up."""
+        every = self._lines
+        total = np.zeros(self.grid.points // 2 + 1, dtype=np.complex128)
+        for weight, self._lines in part.cases(every, 2):
+            total += weight * self._given(part, weight)
+        self._lines = every
+        return total
+
+    def _given(self, part: Component, weight: float) -> Transform:
+        """The same where what is shared has one value: a mixture over its joint states."""
         total = np.zeros(self.grid.points // 2 + 1, dtype=np.complex128)
         cache: dict[tuple[int, tuple[tuple[str, bool], ...]], _Unit] = {}
         for probability, state in part.states:
@@ -283,9 +295,9 @@ class _Sum:
                     cache[at] = self._unit(unit, drives)
                 found = cache[at]
                 product = product * found.transform
-                self.low += probability * found.low
-                self.high += probability * found.high
-                self.exact += probability * found.exact
+                self.low += weight * probability * found.low
+                self.high += weight * probability * found.high
+                self.exact += weight * probability * found.exact
             total += probability * product
         return total
 

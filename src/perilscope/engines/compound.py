@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from perilscope.engines import quadrature
 from perilscope.engines.counts import CountLaw
 from perilscope.engines.distributions import Constant, Distribution
 from perilscope.engines.floor import floored
+from perilscope.engines.kept import Kept
+from perilscope.engines.shared import Shared, Values
 
 Build = Callable[[tuple[float, ...], float], tuple[CountLaw, Distribution]]
 """(beliefs' values, years) -> counts in that period, loss per event."""
@@ -38,7 +40,8 @@ class Compound:
         ``build(theta, years)`` gives the law of the number of events in a period of that many
         years and the law of the loss per event, given the values ``theta`` of the beliefs.
     beliefs : tuple of Distribution
-        Independent and private to the line; each has one value for the whole horizon.
+        Independent; each has one value for the whole horizon. Private to the line, but for those
+        with a name (`perilscope.engines.shared.Shared`), whose value other lines have too.
     years : float
         The horizon.
     keep : Distribution
@@ -65,6 +68,21 @@ class Compound:
     scale: Distribution = _ALL
     group: str = ""
 
+    def given(self, values: Values) -> Compound:
+        """The line where shared beliefs have these values; itself where it has none of them.
+
+        Asked twice it is the same object, so that what was computed for it is found again.
+        """
+        fixed = {
+            i: values[belief.name]
+            for i, belief in enumerate(self.beliefs)
+            if isinstance(belief, Shared) and belief.name in values
+        }
+        if not fixed:
+            return self
+        key = (id(self), tuple(fixed.items()))
+        return _GIVEN.get(key, lambda: (self, _fixed(self, fixed)))[1]
+
     def moments(self) -> tuple[float, float]:
         """Mean and standard deviation over the horizon, before any cap on a shared holding.
 
@@ -81,6 +99,22 @@ class Compound:
         variance. No grid is involved.
         """
         return moments(self, driven=False)
+
+
+_GIVEN: Kept[tuple[Compound, Compound]] = Kept(2**14)
+
+
+def _fixed(line: Compound, fixed: Mapping[int, float]) -> Compound:
+    """A line with some of its beliefs, by place, at fixed values."""
+    free = [i for i in range(len(line.beliefs)) if i not in fixed]
+
+    def build(theta: tuple[float, ...], years: float) -> tuple[CountLaw, Distribution]:
+        loose = dict(zip(free, theta, strict=True))
+        return line.build(
+            tuple(fixed[i] if i in fixed else loose[i] for i in range(len(line.beliefs))), years
+        )
+
+    return replace(line, build=build, beliefs=tuple(line.beliefs[i] for i in free))
 
 
 def moments(line: Compound, *, driven: bool) -> tuple[float, float]:

@@ -18,6 +18,7 @@ from perilscope.engines.compound import Compound
 from perilscope.engines.counts import Binomial, CountLaw, NegativeBinomial, Poisson
 from perilscope.engines.distributions import Constant, Distribution, Gamma, Scaled
 from perilscope.engines.floor import floored
+from perilscope.engines.shared import Shared
 
 _FEW: dict[int, int] = {1: 6, 2: 8}
 _MANY = 64
@@ -112,7 +113,7 @@ def _is_rate(line: Compound, theta: tuple[float, ...], i: int) -> bool:
 
 def _shape(law: Distribution) -> float:
     """Shape of a gamma law; zero of any other."""
-    if isinstance(law, Scaled):
+    if isinstance(law, Scaled | Shared):
         return _shape(law.of)
     return float(law.shape) if isinstance(law, Gamma) else 0.0
 

@@ -6,9 +6,10 @@ Insurers call its exceedance curve OEP (occurrence), that of the sum AEP (aggreg
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,13 +21,15 @@ from perilscope.engines.counts import Binomial, CountLaw
 from perilscope.engines.distributions import Distribution
 from perilscope.engines.expansion import Part, known, parts
 from perilscope.engines.grid import atoms
-from perilscope.engines.structure import Component, Unit, components
+from perilscope.engines.structure import Component, components
 from perilscope.errors import AssessmentError, MisuseError
 
 if TYPE_CHECKING:
     from perilscope.engines.register import Register
 
 Array = npt.NDArray[np.float64]
+Lines = Mapping[str, tuple[Part, ...]]
+Case = tuple[float, Lines]
 
 _NOISE = 1e-12
 _FARTHEST = 1e300
@@ -66,12 +69,15 @@ def largest(register: Register) -> LargestLaw:
     0.094777
     """
     found = components(register.lines, register.mixtures, register.caps)
-    lines = {
-        key: _parts(register.lines[key], driven=key in part.driven)
-        for part in found
-        for key in part.keys
-    }
-    return LargestLaw(found, lines)
+    return LargestLaw(found, tuple(_cases(part, register.lines) for part in found))
+
+
+def _cases(part: Component, lines: Mapping[str, Compound]) -> tuple[Case, ...]:
+    """The lines of a component for each value of what they share."""
+    return tuple(
+        (weight, {key: _parts(given[key], driven=key in part.driven) for key in part.keys})
+        for weight, given in part.cases(lines, 2)
+    )
 
 
 def _parts(line: Compound, *, driven: bool) -> tuple[Part, ...]:
@@ -108,40 +114,34 @@ class LargestLaw:
     ----------
     components : tuple of Component
         Independent of one another.
-    lines : mapping
-        Each line as a mixture without beliefs; given some event where it is driven.
+    cases : tuple of tuple of (weight, mapping)
+        For each component its lines as mixtures without beliefs, given some event where they are
+        driven; one case for each value of what the lines share.
     """
 
     components: tuple[Component, ...]
-    lines: Mapping[str, tuple[Part, ...]]
+    cases: tuple[tuple[Case, ...], ...]
 
     def cdf(self, x: Any) -> Array:
         """P(largest <= x), any shape."""
         at = np.asarray(x, dtype=np.float64)
         below = np.ones_like(at)
-        for part in self.components:
-            below = below * self._component(part, at)
+        for part, cases in zip(self.components, self.cases, strict=True):
+            given = [weight * self._component(part, lines, at) for weight, lines in cases]
+            below = below * sum(given[1:], start=given[0])
         return np.asarray(np.where(at >= 0.0, np.minimum(below, 1.0), 0.0))
 
-    def _component(self, part: Component, x: Array) -> Array:
-        line = {key: self._line(unit, key, x) for unit in part.units for key in unit.keys}
+    def _component(self, part: Component, lines: Lines, x: Array) -> Array:
+        line = {key: _below(lines[key], unit.cap, x) for unit in part.units for key in unit.keys}
         total = np.zeros_like(x)
         for probability, state in part.states:
             idle = {key for key, happens in state if not happens}
-            product = np.full_like(x, probability)
+            below = np.full_like(x, probability)
             for key in part.keys:
                 if key not in idle:
-                    product = product * line[key]
-            total = total + product
+                    below = below * line[key]
+            total = total + below
         return total
-
-    def _line(self, unit: Unit, key: str, x: Array) -> Array:
-        total = np.zeros_like(x)
-        for part in self.lines[key]:
-            below = np.asarray(part.severity.cdf(x), dtype=np.float64)
-            for weight, counts in part.counts:
-                total = total + part.weight * weight * np.asarray(counts.pgf(below))
-        return np.where(x >= unit.cap, 1.0, total)
 
     @cached_property
     def none(self) -> float:
@@ -219,12 +219,21 @@ class LargestLaw:
     def _steps(self) -> list[float] | None:
         """Every amount an event can cost, where these are few."""
         found: set[float] = set()
-        for component in self.components:
-            for unit in component.units:
-                for key in unit.keys:
-                    for part in self.lines[key]:
-                        values = atoms(part.severity)
-                        if values is None:
-                            return None
-                        found.update(min(value, unit.cap) for value, _ in values)
+        for component, cases in zip(self.components, self.cases, strict=True):
+            for unit, (_, lines) in product(component.units, cases):
+                for part in (part for key in unit.keys for part in lines[key]):
+                    values = atoms(part.severity)
+                    if values is None:
+                        return None
+                    found.update(min(value, unit.cap) for value, _ in values)
         return sorted(x for x in found if x > 0.0)
+
+
+def _below(parts: Sequence[Part], cap: float, x: Array) -> Array:
+    """P(no event of a line costs more than x), where one costs at most the cap."""
+    total = np.zeros_like(x)
+    for part in parts:
+        below = np.asarray(part.severity.cdf(x), dtype=np.float64)
+        for weight, counts in part.counts:
+            total = total + part.weight * weight * np.asarray(counts.pgf(below))
+    return np.where(x >= cap, 1.0, total)

@@ -23,6 +23,7 @@ from perilscope.engines.expansion import certain
 from perilscope.engines.grid import Grid, atoms, jumps
 from perilscope.engines.kept import Kept
 from perilscope.engines.loss import LossLaw, Others, Pair
+from perilscope.engines.shared import Shared, shared_by
 from perilscope.engines.structure import Component, State, Unit, components
 from perilscope.engines.transforms import Transforms
 from perilscope.errors import AssessmentError, MisuseError
@@ -215,7 +216,7 @@ class Register:
     def _component_moments(self, part: Component) -> tuple[float, float]:
         """Mean and variance of a component; those of untouched ones are known from before."""
         if part.simple:
-            mean, sd = self._given_state(part.keys[0], {})
+            mean, sd = self._given_state(self.lines[part.keys[0]], {})
             return mean, sd * sd
         mine = tuple(self.lines[key] for key in part.keys)
         found = self._moments.get(part)
@@ -225,8 +226,9 @@ class Register:
 
     def _found_moments(self, part: Component) -> tuple[float, float]:
         if not any(unit.capped for unit in part.units):
-            mean, sd = self._mixed(part.states, lambda drives: self._total(part.keys, drives))
-            return mean, sd * sd
+            cases = [(w, *self._given_case(part, known)) for w, known in part.cases(self.lines, 2)]
+            mean = math.fsum(w * m for w, m, _ in cases)
+            return mean, math.fsum(w * (s * s + (m - mean) ** 2) for w, m, s in cases)
         mass = self.grid.back(self.fine.component(part, self.lines)[0])
         mean = math.fsum(self._means_of(part).values())
         if not math.isfinite(mean):
@@ -234,12 +236,23 @@ class Register:
         far = math.fsum(self._far(key)[1] for key in part.keys)
         return mean, math.fsum((mass * (self.grid.places - mean) ** 2).tolist()) + far
 
-    def _total(self, keys: Iterable[str], drives: Mapping[str, bool]) -> tuple[float, float]:
-        pairs = [self._given_state(key, drives) for key in keys if drives.get(key, True)]
+    def _given_case(self, part: Component, lines: Mapping[str, Compound]) -> tuple[float, float]:
+        """Mean and standard deviation of a component where what is shared has one value."""
+        return self._mixed(part.states, lambda drives: self._total(part.keys, drives, lines=lines))
+
+    def _total(
+        self,
+        keys: Iterable[str],
+        drives: Mapping[str, bool],
+        *,
+        lines: Mapping[str, Compound] | None = None,
+    ) -> tuple[float, float]:
+        known = lines or self.lines
+        pairs = [self._given_state(known[key], drives) for key in keys if drives.get(key, True)]
         return math.fsum(m for m, _ in pairs), math.fsum(s * s for _, s in pairs)
 
-    def _given_state(self, key: str, drives: Mapping[str, bool]) -> tuple[float, float]:
-        line, driven = self.lines[key], key in drives
+    def _given_state(self, line: Compound, drives: Mapping[str, bool]) -> tuple[float, float]:
+        key, driven = line.key, line.key in drives
         mean, sd = self._counted.get(
             (id(line), driven), lambda: (line, compound.moments(line, driven=driven))
         )[1]
@@ -468,6 +481,6 @@ def _above(law: Distribution, x: float) -> float:
     return max(law.mean - float(law.lev(x)), 0.0)
 
 
-def _held(line: Compound) -> tuple[str, float]:
+def _held(line: Compound) -> tuple[str, float, tuple[Shared, ...]]:
     """What of a line the structure of a register depends on, beside its key."""
-    return line.group, line.years
+    return line.group, line.years, shared_by(line.beliefs)

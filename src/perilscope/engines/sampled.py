@@ -17,6 +17,7 @@ from perilscope.engines.compound import Compound
 from perilscope.engines.counts import CountLaw
 from perilscope.engines.distributions import Constant, Distribution
 from perilscope.engines.law import Floats, Integers, stack
+from perilscope.engines.shared import Shared
 from perilscope.engines.streams import stream
 from perilscope.engines.vectorised import BLOCK
 from perilscope.errors import AssessmentError, MisuseError
@@ -50,7 +51,7 @@ def sampled(
         If there is no law for the values of its beliefs, or too many events to hold.
     """
     theta = tuple(
-        belief.sample(stream(seed, line.key, f"belief {i}", block), BLOCK)
+        belief.sample(_belief_stream(line, i, seed, block), BLOCK)
         for i, belief in enumerate(line.beliefs)
     )
     keep = _share(line.keep, seed, line.key, "keep, belief", block)
@@ -75,6 +76,14 @@ def sampled(
             total += np.bincount(horizons, weights=drawn, minlength=BLOCK)
         losses.append(total * scale)
     return losses
+
+
+def _belief_stream(line: Compound, i: int, seed: int, block: int) -> np.random.Generator:
+    """Of a shared belief the same for all lines that name it."""
+    belief = line.beliefs[i]
+    if isinstance(belief, Shared):
+        return stream(seed, belief.name, "shared belief", block)
+    return stream(seed, line.key, f"belief {i}", block)
 
 
 def _slices(key: str, counts: CountLaw) -> list[tuple[int, int, str]]:

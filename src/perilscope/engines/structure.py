@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which lines depend on one another: components of lines that share a driver or a capped holding.
+"""Which lines depend on one another: components of lines that share a driver, a capped holding or
+a belief.
 
 Different components are independent. Inside a component everything is handled per joint state of
-its drivers; given the state its units (a free line, or the lines of one capped holding) are
-independent again.
+its drivers and per value of the beliefs it shares; given these its units (a free line, or the lines
+of one capped holding) are independent again.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from perilscope.engines.compound import Compound, Mixture
+from perilscope.engines.shared import Shared, cases, shared_by
 from perilscope.errors import MisuseError
 
 State = tuple[float, tuple[tuple[str, bool], ...]]
@@ -38,6 +40,17 @@ class Component:
 
     units: tuple[Unit, ...]
     states: tuple[State, ...]
+    shared: tuple[Shared, ...] = ()
+
+    def cases(
+        self, lines: Mapping[str, Compound], effort: int
+    ) -> Iterator[tuple[float, Mapping[str, Compound]]]:
+        """Weights, and the lines of the component where what they share has one value."""
+        if not self.shared:
+            yield 1.0, lines
+            return
+        for weight, values in cases(self.shared, effort):
+            yield weight, {key: lines[key].given(values) for key in self.keys}
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
@@ -47,7 +60,8 @@ class Component:
     @cached_property
     def simple(self) -> bool:
         """Whether it is one line by itself: neither driven nor of a capped holding."""
-        return len(self.keys) == 1 and not self.units[0].capped and not self.states[0][1]
+        alone = len(self.keys) == 1 and not self.shared
+        return alone and not self.units[0].capped and not self.states[0][1]
 
     @cached_property
     def driven(self) -> frozenset[str]:
@@ -86,14 +100,34 @@ def components(
         first, *others = sorted({_find(root, owner[key]) for key, _ in law[0][1]})
         for other in others:
             root[other] = first
+    common = _common(lines)
+    for belief in common:
+        first, *others = sorted({_find(root, owner[key]) for key in common[belief]})
+        for other in others:
+            root[other] = first
     found: dict[int, list[Unit]] = {}
     for i, unit in enumerate(units):
         found.setdefault(_find(root, i), []).append(unit)
     built = []
     for top, members in found.items():
         mine = [law for law in laws if _find(root, owner[law[0][1][0][0]]) == top]
-        built.append(Component(tuple(members), _product(mine)))
+        shared = tuple(b for b, keys in common.items() if _find(root, owner[keys[0]]) == top)
+        built.append(Component(tuple(members), _product(mine), shared))
     return tuple(built)
+
+
+def _common(lines: Mapping[str, Compound]) -> dict[Shared, list[str]]:
+    """Beliefs with a name, and the lines that have them."""
+    users: dict[str, list[str]] = {}
+    laws: dict[str, Shared] = {}
+    for key, line in lines.items():
+        for belief in shared_by(line.beliefs):
+            if laws.setdefault(belief.name, belief) != belief:
+                raise MisuseError(f"the shared belief {belief.name!r} has two laws")
+            if key in users.get(belief.name, ()):
+                raise MisuseError(f"{key} names the shared belief {belief.name!r} twice")
+            users.setdefault(belief.name, []).append(key)
+    return {laws[name]: keys for name, keys in users.items()}
 
 
 def _find(root: list[int], i: int) -> int:

@@ -204,10 +204,27 @@ class Transforms:
         self, component: Component, lines: Mapping[str, Compound], *, shares: bool = False
     ) -> tuple[Transform, dict[str, Transform]]:
         """Transform of a component: the mixture of its joint states; shares as in `unit`."""
+        if not component.shared:
+            return self._given(component, lines, shares=shares)
+        total = np.zeros(self.grid.points // 2 + 1, dtype=np.complex128)
+        found = {key: np.zeros_like(total) for key in component.keys} if shares else {}
+        for weight, known in component.cases(lines, self.effort):
+            own, mine = self._given(component, known, shares=shares)
+            total += weight * own
+            for key, share in mine.items():
+                found[key] += weight * share
+        return total, found
+
+    def _given(
+        self, component: Component, lines: Mapping[str, Compound], *, shares: bool
+    ) -> tuple[Transform, dict[str, Transform]]:
+        """The same where what the lines share has one value."""
         if len(component.units) == 1 and not component.states[0][1]:
             return self.unit(component.units[0], lines, {}, shares=shares)
         total = np.zeros(self.grid.points // 2 + 1, dtype=np.complex128)
         found = {key: np.zeros_like(total) for key in component.keys} if shares else {}
+        if component.shared and not shares and not component.states[0][1]:
+            return self._product(component.units, lines), {}
         cache: dict[tuple[int, tuple[bool, ...]], tuple[Transform, dict[str, Transform]]] = {}
         for probability, state in component.states:
             drives = dict(state)
@@ -224,6 +241,22 @@ class Transforms:
                 for name, share in mine.items():
                     found[name] += probability * share * rest
         return total, found
+
+    def _product(self, units: Sequence[Unit], lines: Mapping[str, Compound]) -> Transform:
+        """Transform of independent units; logarithms are added before one exponential is taken."""
+        exponent = np.zeros(self.grid.points // 2 + 1, dtype=np.complex128)
+        others: list[Transform] = []
+        for unit in units:
+            if unit.capped:
+                others.append(self.unit(unit, lines, {})[0])
+                continue
+            for key in unit.keys:
+                _, logarithm, own = self._line(lines[key], False)
+                if logarithm:
+                    exponent += own
+                else:
+                    others.append(own)
+        return capped.multiplied([np.exp(exponent), *others], self.grid)
 
     def _horizon(
         self,
@@ -242,6 +275,12 @@ class Transforms:
 
     def part(self, component: Component, lines: Mapping[str, Compound], key: str) -> Transform:
         """Transform of the law of one line's part of the capped holding it belongs to."""
+        total = np.zeros(self.grid.points // 2 + 1, dtype=np.complex128)
+        for weight, known in component.cases(lines, self.effort):
+            total += weight * self._part(component, known, key)
+        return total
+
+    def _part(self, component: Component, lines: Mapping[str, Compound], key: str) -> Transform:
         unit = next(unit for unit in component.units if key in unit.keys)
         total = np.zeros(self.grid.points // 2 + 1, dtype=np.complex128)
         for probability, state in component.states:
@@ -264,14 +303,15 @@ class Transforms:
     def none(self, component: Component, lines: Mapping[str, Compound]) -> float:
         """Probability that a component loses nothing."""
         terms = []
-        for probability, state in component.states:
-            drives = dict(state)
-            chance = probability
-            for unit in component.units:
-                for key in unit.keys:
-                    if unit.cap > 0.0 and drives.get(key, True):
-                        chance *= self.nothing(lines[key], driven=key in drives)
-            terms.append(chance)
+        for weight, known in component.cases(lines, self.effort):
+            for probability, state in component.states:
+                drives = dict(state)
+                chance = weight * probability
+                for unit in component.units:
+                    for key in unit.keys:
+                        if unit.cap > 0.0 and drives.get(key, True):
+                            chance *= self.nothing(known[key], driven=key in drives)
+                terms.append(chance)
         return min(math.fsum(terms), 1.0)
 
     def nothing(self, line: Compound, *, driven: bool) -> float:

@@ -35,6 +35,7 @@ from perilscope.book import (
     ThreatEvents,
     Vulnerability,
 )
+from perilscope.engines.added import Added
 from perilscope.engines.compound import Compound
 from perilscope.engines.counts import (
     Binomial,
@@ -53,7 +54,9 @@ from perilscope.engines.distributions import (
 )
 from perilscope.engines.mixed import MixedPoisson, ZeroInflated
 from perilscope.engines.overcome import overcome
+from perilscope.engines.shared import Shared
 from perilscope.errors import AssessmentError, MisuseError
+from perilscope.layers import dependence
 from perilscope.layers.drivers import Drivers
 from perilscope.layers.valuation import Valuation
 
@@ -161,15 +164,14 @@ def line(scenario: Scenario, context: Context, effect: Effect = NO_EFFECT) -> Co
         A law that cannot be (``pert`` with the mode outside its ends), a token without a price, a
         holding without a value, a driver that does not exist.
     """
-    counts = _counts(scenario, context, effect)
+    counts = _struck(scenario, context, _counts(scenario, context, effect))
     holding = scenario.magnitude.at_most
     cap = context.valuation.loss(holding) if holding else math.inf
     severity = _severity(scenario, context, cap, effect)
-    split = len(counts.beliefs)
+    both = tied(Term.joined((counts, severity), lambda *parts: parts))
 
     def build(theta: Theta, years: float) -> tuple[CountLaw, Distribution]:
-        law, hits = counts.at(theta[:split])
-        loss = severity.at(theta[split:])
+        (law, hits), loss = both.at(theta)
         # A driven line keeps its trigger (several lines may share one), so that here vulnerability
         # is a chance of losing nothing at each event: the same law of loss.
         return law(years), loss if hits is None else Sometimes(hits, loss)
@@ -177,12 +179,25 @@ def line(scenario: Scenario, context: Context, effect: Effect = NO_EFFECT) -> Co
     return Compound(
         key=scenario.id,
         build=build,
-        beliefs=counts.beliefs + severity.beliefs,
+        beliefs=both.beliefs,
         years=context.years,
         keep=effect.keep,
         scale=effect.scale,
         group=holding if holding and not scenario.refilled else "",
     )
+
+
+def tied(term: Term) -> Term:
+    """The same term where a shared belief that it names twice has one value."""
+    first: dict[Any, int] = {}
+    places = [
+        first.setdefault(belief if isinstance(belief, Shared) else i, len(first))
+        for i, belief in enumerate(term.beliefs)
+    ]
+    if len(first) == len(places):
+        return term
+    kept = [term.beliefs[places.index(k)] for k in range(len(first))]
+    return Term(tuple(kept), lambda theta: term.at(tuple(theta[k] for k in places)))
 
 
 def factors(scenario: Scenario, context: Context) -> dict[str, Term]:
@@ -239,12 +254,75 @@ def _counts(scenario: Scenario, context: Context, effect: Effect) -> Term:
     if isinstance(top, From):
         return _driven(scenario, top, passes, context, effect.rate_factor)
     rate = _rate(scenario, top, context, path)
+    common = dependence.on_frequency(context.book, scenario.id)
+    if common:
+        rate = _multiplied(scenario, rate, common)
 
     def combine(per_year: Any, hits: Any) -> tuple[Callable[[float], CountLaw], None]:
         counted = partial(count_law, scenario, per_year * effect.rate_factor)
         return _thinned(counted, hits), None
 
     return Term.joined((rate, passes), combine)
+
+
+def _multiplied(scenario: Scenario, rate: Term, common: Sequence[Shared]) -> Term:
+    """A rate times the factors that it has in common with other scenarios.
+
+    Where a period has only so many chances the rate is held to them; a factor that reaches beyond
+    more often than 1 in 1,000 is refused.
+    """
+    most = math.inf
+    if scenario.counts.law in ("bernoulli", "binomial"):
+        most = 1.0 if scenario.counts.size is None else float(scenario.counts.size)
+        usual = float(rate.at(tuple(float(belief.mean) for belief in rate.beliefs)))
+        for shared in common:
+            if usual > 0.0 and 1.0 - float(shared.cdf(most / usual)) > 1e-3:
+                raise AssessmentError(
+                    f"{shared.name} times {usual:g} events a year is more than {most:g} too often: "
+                    "use `counts: poisson`, or a factor that varies less"
+                )
+    return Term.joined(
+        (rate, *map(_belief, common)), lambda *values: np.minimum(math.prod(values), most)
+    )
+
+
+def _struck(scenario: Scenario, context: Context, counts: Term) -> Term:
+    """Counts with the events that shocks bring: each incident hits with its own chance."""
+    found = list(dependence.shocks(context.book, scenario.id, context.years))
+    common = dependence.on_frequency(context.book, scenario.id)
+    if (found or common) and trigger(scenario) is not None:
+        raise AssessmentError(
+            "a network drives its frequency, so a factor or a shock cannot: give the common cause "
+            "a node in the network"
+        )
+    if not found:
+        return counts
+    if context.years > 1.0 and scenario.magnitude.at_most and not scenario.refilled:
+        raise AssessmentError(
+            "a shock does not say in which year it happens, and its holding is capped year by "
+            "year: look one year ahead, or say `refilled: yes`"
+        )
+
+    def combine(own: Any, *numbers: Any) -> Any:
+        law, hits = own
+        chances = [chance for _, chance in found]
+        events = tuple(map(_hits, numbers, chances))
+        return lambda years: Added((law(years), *events)), hits
+
+    return Term.joined((counts, *(_belief(number) for number, _ in found)), combine)
+
+
+def _hits(incidents: Any, chance: float) -> Binomial:
+    """Events that so many incidents bring; of none, none."""
+    some = np.asarray(incidents) >= 1
+    number = np.maximum(np.asarray(incidents, dtype=np.int64), 1)
+    if np.ndim(incidents) == 0:
+        return Binomial(int(number), chance * float(some))
+    return Binomial(number, chance * some)  # type: ignore[arg-type]
+
+
+def _belief(law: Distribution) -> Term:
+    return Term((law,), lambda theta: theta[0])
 
 
 def _thinned(law: Callable[[float], CountLaw], hits: Any) -> Callable[[float], CountLaw]:
@@ -395,7 +473,14 @@ def _severity(scenario: Scenario, context: Context, cap: float, effect: Effect) 
     elif effect.secondary_probability is not WHOLE or effect.secondary_magnitude is not WHOLE:
         raise AssessmentError("a cut of secondary loss needs a declared secondary loss")
 
-    return Term.joined(parts, partial(per_event, cap))
+    common = dependence.on_magnitude(context.book, scenario.id)
+    if common:
+        parts = [Term.joined((part, *map(_belief, common)), _grown) for part in parts]
+    return tied(Term.joined(parts, partial(per_event, cap)))
+
+
+def _grown(law: Distribution, *factors: Any) -> Distribution:
+    return Scaled(law, math.prod(factors))
 
 
 def per_event(cap: float, *laws: Distribution) -> Distribution:
@@ -414,7 +499,7 @@ def _scaled(term: Term, survives: Distribution) -> Term:
 def _believed(law: Distribution) -> Term:
     if isinstance(law, Constant):
         return Term.fixed(law.value)
-    return Term((law,), lambda theta: theta[0])
+    return _belief(law)
 
 
 def _priced(scenario: Scenario, context: Context) -> Callable[[str], float]:

@@ -37,7 +37,7 @@ from perilscope.book.quantity import spell
 from perilscope.engines.distributions import Sometimes
 from perilscope.engines.floor import floored
 from perilscope.engines.overcome import overcome
-from perilscope.layers import operational, spread
+from perilscope.layers import dependence, operational, spread
 from perilscope.layers.operational import Context, Term
 from perilscope.layers.spread import HIGH, LOW
 
@@ -171,7 +171,8 @@ def tree(
         varies = "belief"
     else:
         low, high, varies = law.var(LOW) / years, law.var(HIGH) / years, "chance"
-    notes = []
+    common = dependence.said(context.book, scenario.id)
+    notes = list(common)
     if grouped:
         notes.append(
             f"{scenario.magnitude.at_most} is lost at most once a year, however many events there "
@@ -187,7 +188,7 @@ def tree(
         kind="derived",
         varies=varies,
         unit=f"{context.book.currency} {PER_YEAR}",
-        joins="times",
+        joins="" if common else "times",  # what is common to several stands in no child
         uncapped=apart if grouped else None,
         notes=tuple(notes),
         children=(often.node, much.node),

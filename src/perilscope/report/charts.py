@@ -24,6 +24,17 @@ WIDTH = 860
 RAREST = 0.001
 """Chances below 1 in 1,000 are not drawn."""
 _SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
+_SUM, _LARGEST = "operational and protocol", "largest single event"
+_BAND = "90 % credible band"
+_FINE = 40
+"""A curve of at least so many points is drawn through them; one of fewer has steps."""
+NAMES: Spec = {
+    "labelExpr": "slice(datum.label, 3)", "labelLimit": 220, "ticks": False,
+    "domain": False, "labelColor": palette.INK, "labelFontSize": 12,
+}  # fmt: skip
+"""Axis of names, each after its place in two digits and a space."""
+SQUARES: Spec = {"symbolType": "square", "symbolSize": 110, "symbolStrokeWidth": 0}
+"""Signs of a legend of bars."""
 _CHANCES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
 
 
@@ -62,7 +73,8 @@ def warm() -> None:
     svg({"data": {"values": [{"x": 1}]}, "mark": "point", "encoding": {}})
 
 
-def _base(height: int | dict[str, int]) -> Spec:
+def base(height: int | dict[str, int]) -> Spec:
+    """Return what all charts share: size, faces, colours of axes and legends."""
     axis = {
         "labelColor": palette.QUIET, "titleColor": palette.QUIET, "titleFontWeight": "normal",
         "gridColor": palette.LINE, "domainColor": palette.LINE, "tickColor": palette.LINE,
@@ -177,14 +189,18 @@ def exceedance(document: Document) -> Spec | None:
     Returns
     -------
     dict or None
-        Step curves of the enterprise and its layers, logarithmic in both directions; ``None``
-        when nothing can be lost.
+        Step curves of the enterprise and its layers and the curve of the largest single event,
+        logarithmic in both directions; with a credible band where the run has one. ``None`` when
+        nothing can be lost.
     """
+    whole = document["enterprise"]
     sources = {
         "operational": document["layers"].get("operational", {}).get("exceedance", []),
         "protocol": document["layers"].get("protocol", {}).get("exceedance", []),
-        "operational and protocol": document["enterprise"].get("exceedance", []),
+        _LARGEST: (whole.get("largest") or {}).get("curve", []),
+        _SUM: whole.get("exceedance", []),
     }
+    sources = {name: curve for name, curve in sources.items() if any(p > 0 for _, p in curve)}
     allowed = appetite(document)
     low, high = _edges(sources, [amount for _, amount, _ in allowed])
     values = [point for name, curve in sources.items() for point in _steps(name, curve, low)]
@@ -206,22 +222,46 @@ def exceedance(document: Document) -> Spec | None:
             "labelExpr": "datum.value >= 1 ? 'always' : '1 in ' + format(1 / datum.value, ',.0f')",
         },
     }  # fmt: skip
-    names = list(sources)
-    colours = [palette.OPERATIONAL, palette.PROTOCOL, palette.ENTERPRISE]
-    curves = {
-        "data": {"values": values},
-        "mark": {"type": "line", "interpolate": "step-after", "clip": True},
-        "encoding": {
-            "x": x, "y": y,
-            "color": {
-                "field": "layer", "type": "nominal", "scale": {"domain": names, "range": colours},
-            },
-            "strokeWidth": {
-                "condition": {"test": f"datum.layer === '{names[-1]}'", "value": 2.8}, "value": 1.6,
-            },
+    band = _band(document, low, high, x, y)
+    colours = {
+        "operational": palette.OPERATIONAL, "protocol": palette.PROTOCOL,
+        _LARGEST: palette.GIVEN, _SUM: palette.ENTERPRISE, _BAND: palette.AVERAGE,
+    }  # fmt: skip
+    names = [*sources, *([_BAND] if band else [])]
+    encoding = {
+        "x": x, "y": y,
+        "color": {
+            "field": "layer", "type": "nominal",
+            "scale": {"domain": names, "range": [colours[name] for name in names]},
+        },
+        "strokeWidth": {
+            "condition": {"test": f"datum.layer === '{_SUM}'", "value": 2.8}, "value": 1.6,
         },
     }  # fmt: skip
-    return _base(380) | {"layer": [*_appetite_marks(allowed, high), curves]}
+    line = {"type": "line", "interpolate": "step-after", "clip": True}
+    once = [value for value in values if value["layer"] == _LARGEST]
+    through = {"interpolate": "linear"} if len(sources.get(_LARGEST, [])) >= _FINE else {}
+    lines: list[Spec] = [
+        {"data": {"values": once}, "mark": line | through | {"strokeDash": [6, 3]}},
+        {"data": {"values": [each for each in values if each["layer"] != _LARGEST]}, "mark": line},
+    ]
+    shown = [each | {"encoding": encoding} for each in lines if each["data"]["values"]]
+    return base(380) | {"layer": [*_appetite_marks(allowed, high), *band, *shown]}
+
+
+def _band(document: Document, low: float, high: float, x: Spec, y: Spec) -> list[Spec]:
+    """The area between the 5 % and 95 % quantiles of the curve over what is believed."""
+    curve = (document["enterprise"].get("band") or {}).get("curve", [])
+    points = [
+        {"loss": loss, "least": max(least, RAREST), "most": most}
+        for loss, least, _, most, _ in curve
+        if low <= loss <= high and most >= RAREST
+    ]
+    if not points:
+        return []
+    area = {"type": "area", "color": palette.AVERAGE, "opacity": 0.45, "clip": True}
+    ends = {"y": y | {"field": "least"}, "y2": {"field": "most"}}
+    return [{"data": {"values": points}, "mark": area, "encoding": {"x": x, **ends}}]
 
 
 def _appetite_marks(allowed: Sequence[tuple[str, float, float]], high: float) -> list[Spec]:
@@ -310,10 +350,7 @@ def _bars(rows: list[Spec], kinds: list[str], colours: list[str], field: str, te
     encoding = {
         "y": {
             "field": "key", "type": "nominal", "sort": None, "title": None,
-            "axis": {
-                "labelExpr": "slice(datum.label, 3)", "labelLimit": 220, "ticks": False,
-                "domain": False, "labelColor": palette.INK, "labelFontSize": 12,
-            },
+            "axis": NAMES,
             "scale": {"paddingInner": 0.35},
         },
         "yOffset": {"field": "of", "sort": kinds},
@@ -329,11 +366,11 @@ def _bars(rows: list[Spec], kinds: list[str], colours: list[str], field: str, te
         "mark": {"type": "text", "align": "left", "dx": 4, "fontSize": 10, "color": palette.QUIET},
         "encoding": {"text": {"field": "said", "type": "nominal"}},
     }
-    drawn = _base(34 * len(names)) | {
+    drawn = base(34 * len(names)) | {
         "data": {"values": data},
         "encoding": encoding,
         "layer": [bar, end],
     }
-    drawn["config"]["legend"] |= {"symbolType": "square", "symbolSize": 110, "symbolStrokeWidth": 0}
+    drawn["config"]["legend"] |= SQUARES
     drawn["width"] = WIDTH - 260
     return drawn

@@ -1,26 +1,44 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the numbers of one scenario came about, leaf by leaf."""
+"""How the numbers of one scenario came about: its tree, what follows from it, how sure all is."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
-from perilscope.cycle.amounts import frequency, money, number, probability, relative, share
+from perilscope.cycle.amounts import money, number, probability, relative, share
 from perilscope.errors import MisuseError
-from perilscope.report import words
+from perilscope.report import tornado, tree
+from perilscope.report.columns import Cell, Column, figures, lay, words, wrapped
 from perilscope.report.names import cleaned
 
+WIDTH = 110
 _LEVELS = {"0.95": "1 in 20", "0.99": "1 in 100", "0.999": "1 in 1,000"}
+_AGREE = 4.0
+"""Standard errors up to which a difference between the engines is chance."""
+_LEAST, _MOST = 60, 130
+"""Columns between which the screen is laid out."""
+_BAR = 20
+"""Cells a bar wants; where they are not left, the moved estimate stands below its bar."""
+
+Row = Mapping[str, Any]
 
 
-def render(document: Mapping[str, Any], scenario: str) -> Group:
+def render(document: Row, scenario: str, *, width: int = WIDTH) -> Group:
     """Draw where one scenario's figures come from.
+
+    Parameters
+    ----------
+    document : mapping
+        The run document.
+    scenario : str
+        Id of the scenario.
+    width : int
+        Columns of the terminal.
 
     Raises
     ------
@@ -36,90 +54,186 @@ def render(document: Mapping[str, Any], scenario: str) -> Group:
         near = difflib.get_close_matches(scenario, list(rows), n=3, cutoff=0.4)
         known = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(rows)}"
         raise MisuseError(f"no scenario is called {scenario!r}; {known}")
-    row, currency = rows[scenario], shown["currency"]
-    return Group(
-        Text(f"{scenario}  {row['name']}", "bold"),
-        *([Text(row["story"])] if row["story"] else []),
-        Text("\nWhat is estimated"),
-        _leaves(row),
-        *_learned(shown, scenario),
-        *_driven(shown, row),
-        Text("\nWhat follows"),
-        *_follows(row, currency),
-        Text("\nHow sure the arithmetic is"),
-        *_sure(shown, row, currency),
-    )
+    return Group(*_Page(shown, rows[scenario], min(max(width, _LEAST), _MOST)).lines())
 
 
-def _leaves(row: Mapping[str, Any]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for header in ("  factor", "estimate", "mean", "where it comes from"):
-        table.add_column(header, justify="right" if header == "mean" else "left", overflow="fold")
-    for leaf in row["factors"]:
-        known = [leaf["source"], leaf["by"], leaf["on"], leaf["grade"]]
-        meaning = " (a belief: one unknown value)" if leaf["uncertain"] else ""
-        table.add_row(
-            Text(f"  {words.factor(leaf['path'])}"),
-            Text(leaf["text"] + meaning),
-            Text(number(leaf["mean"])),
-            Text(", ".join(word for word in known if word)),
+class _Page:
+    """The screen of one scenario."""
+
+    def __init__(self, shown: Row, row: Row, width: int) -> None:
+        self.shown, self.row, self.width = shown, row, width
+        self.currency = str(shown["currency"])
+        self.span = "year" if shown["horizon_years"] == 1 else "period"
+        self.nodes = tree.lines(row["tree"], self.currency)
+
+    def lines(self) -> Iterator[Text]:
+        """Every line, section by section; a section with nothing to say is left out."""
+        row = self.row
+        title = ": ".join(part for part in (row["id"], row["name"]) if part)
+        yield from wrapped(title, self.width, 9, style="bold", indent="")
+        if row["story"]:
+            yield from wrapped(row["story"], self.width, 99, indent="")
+        sections = {
+            "What it is made of": [*self._tree(), *self._learned(), *self._driven()],
+            "How it multiplies up": list(self._sums()),
+            "What follows": list(self._follows()),
+            "Chance, and what is not known": list(self._uncertain()),
+            "What the worst years answer to": list(self._tornado()),
+            "How sure the arithmetic is": list(self._sure()),
+        }
+        for title, lines in sections.items():
+            if lines:
+                yield Text()
+                yield Text(title, "bold")
+                yield from lines
+
+    def _say(self, text: str, indent: str = "  ", style: str = "") -> list[Text]:
+        return wrapped(text, self.width, 99, style=style, indent=indent)
+
+    def _lay(self, columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> list[Text]:
+        lines = lay(columns, rows, self.width - 1)
+        return [Text(" ", no_wrap=True, overflow="ignore").append_text(line) for line in lines]
+
+    def _money(self, value: float | None) -> str:
+        return "without bound" if value is None else money(value, self.currency)
+
+    # --- what it is made of
+
+    def _tree(self) -> Iterator[Text]:
+        """Figures of each node on one line; below it what is declared, its source, its notes."""
+        columns = (
+            words("", 26, 60), figures("mean"), figures("90 % interval"), words("by", 6, 6),
+        )  # fmt: skip
+        cells = [
+            [(node.lead + node.name, ""), (node.mean, "bold"), (node.interval, ""),
+             (node.varies, "dim")]
+            for node in self.nodes
+        ]  # fmt: skip
+        header, *rows = self._lay(columns, cells)
+        yield header
+        for node, line in zip(self.nodes, rows, strict=True):
+            yield line
+            said = [": ".join(part for part in (node.declared, node.source) if part), *node.notes]
+            for text in filter(None, said):
+                yield from self._say(text, f"  {node.under}  ", "dim")
+
+    def _learned(self) -> Iterator[Text]:
+        for update in self.shown["learning"]:
+            if update["scenario"] == self.row["id"]:
+                before, after = update["prior"], update["posterior"]
+                yield from self._say(
+                    f"The log changed {update['factor'].replace('_', ' ')}: "
+                    f"{number(before['mean'])} ({number(before['low'])} to "
+                    f"{number(before['high'])}) became {number(after['mean'])} "
+                    f"({number(after['low'])} to {number(after['high'])}), from "
+                    f"{update['events']} events"
+                )
+        for against in self.shown["against"]:
+            if against["scenario"] == self.row["id"]:
+                yield from self._say(f"Not changed, but seen: {against['sentence']}")
+
+    def _driven(self) -> Iterator[Text]:
+        for place in filter(None, self.row["driven_by"].split(", ")):
+            network, _, node = place.partition(".")
+            states = self.shown["networks"].get(network, {}).get(node, {})
+            said = ", ".join(f"{state} {probability(p)}" for state, p in states.items())
+            yield from self._say(f"From network {network}: {node} is {said}")
+
+    # --- what follows
+
+    def _sums(self) -> Iterator[Text]:
+        for name, made in tree.sums(self.row["tree"], self.currency):
+            yield from self._say(f"{name}: {made}")
+
+    def _follows(self) -> Iterator[Text]:
+        row = self.row
+        columns = (
+            words("", 10, 20), figures("exceeds"), figures("and then costs"), figures("error"),
+        )  # fmt: skip
+        cells = [
+            [(odds.replace("1", f"1 {self.span}", 1), ""), (self._money(row["var"][level]), "bold"),
+             (self._money(row["cvar"][level]), ""), (relative(row["error"].get(level)), "dim")]
+            for level, odds in _LEVELS.items()
+        ]  # fmt: skip
+        yield from self._lay(columns, cells)
+        yield from self._say(
+            f"Something is lost with {probability(row['probability_of_loss'])}; events are "
+            "counted, so several can fall into one year and most years may have none."
         )
-    return table
+        yield from self._say(
+            f"It makes {share(row['share_of_ale'])} of the average year of everything and "
+            f"{share(row['share_of_tail'])} of its 1-in-100 {self.span}."
+        )
 
-
-def _learned(shown: Mapping[str, Any], scenario: str) -> Iterator[Text]:
-    for update in shown["learning"]:
-        if update["scenario"] == scenario:
-            before, after = update["prior"], update["posterior"]
-            yield Text(
-                f"  The log changed {update['factor'].replace('_', ' ')}: {number(before['mean'])} "
-                f"({number(before['low'])} to {number(before['high'])}) became "
-                f"{number(after['mean'])} ({number(after['low'])} to {number(after['high'])}), "
-                f"from {update['events']} events"
+    def _uncertain(self) -> Iterator[Text]:
+        row = self.row
+        bad, worst = (self._money(row["var"][level]) for level in ("0.99", "0.999"))
+        yield from self._say(
+            f"Chance: 1 {self.span} in 100 exceeds {bad}, 1 in 1,000 exceeds {worst}."
+        )
+        low, high = row["ale_interval"]
+        if low == high:
+            yield from self._say(
+                "Not knowing: nothing is declared as a belief, so the average year counts as "
+                f"known: {self._money(row['ale'])}."
             )
-    for against in shown["against"]:
-        if against["scenario"] == scenario:
-            yield Text(f"  Not changed, but seen: {against['sentence']}")
+        else:
+            yield from self._say(
+                f"Not knowing: the average year lies between {self._money(low)} and "
+                f"{self._money(high)} (90 %)."
+            )
 
-
-def _driven(shown: Mapping[str, Any], row: Mapping[str, Any]) -> Iterator[Text]:
-    for place in filter(None, row["driven_by"].split(", ")):
-        network, _, node = place.partition(".")
-        states = shown["networks"].get(network, {}).get(node, {})
-        said = ", ".join(f"{state} {probability(p)}" for state, p in states.items())
-        yield Text(f"  From network {network}: {node} is {said}")
-
-
-def _follows(row: Mapping[str, Any], currency: str) -> Iterator[Text]:
-    events, size = row["happens"]["per_year"], row["magnitude"]["mean"]
-    yield Text(
-        f"  {number(events)} losses a year ({frequency(events)}) x {money(size, currency)} each "
-        f"= {money(events * size, currency)} a year"
-    )
-    if abs(events * size - row["ale"]) > 0.005 * row["ale"]:
-        yield Text(f"  less what a holding cannot lose twice: {money(row['ale'], currency)} a year")
-    yield Text(
-        f"  something is lost with {probability(row['probability_of_loss'])}; events are counted, "
-        "so several can fall into one year and most years may have none"
-    )
-    for level, odds in _LEVELS.items():
-        yield Text(
-            f"  {odds:<10} exceeds {money(row['var'][level], currency)}, and then costs "
-            f"{money(row['cvar'][level], currency)} on average"
+    def _tornado(self) -> Iterator[Text]:
+        """A bar for each estimate: the mean of the worst 1 in 100, as it is moved."""
+        bars = tornado.bars(self.row["tornado"], self.row["cvar"]["0.99"])
+        if not bars:
+            return
+        yield from self._say(
+            f"Mean of the worst 1 {self.span} in 100 ({self._money(self.row['cvar']['0.99'])}), "
+            "when one estimate moves and the others stay:"
         )
-    yield Text(
-        f"  {share(row['share_of_ale'])} of the average year of everything, "
-        f"{share(row['share_of_tail'])} of its 1-in-100 year"
-    )
+        names, moved = [bar.name for bar in bars], [tornado.moved(bar) for bar in bars]
+        ends = [[self._money(end) for end in sorted(bar.ends)] for bar in bars]
+        room = self.width - _widest(names) - 9
+        room -= sum(_widest([end[side] for end in ends]) for side in (0, 1))
+        wide = room - _widest(moved) - 2 >= _BAR
+        cells = max(min(room - wide * (_widest(moved) + 2), 2 * _BAR), _BAR // 2)
+        aside = [words("", 12, 50)] if wide else []
+        columns = [words("", 16, 40), *aside, figures(), words("", cells, cells), words("", 5, 24)]
+        rows = [
+            [(name, ""), *([(how, "dim")] if wide else []), (low, ""),
+             (tornado.drawn(bar, cells), ""), (high, "")]
+            for name, how, bar, (low, high) in zip(names, moved, bars, ends, strict=True)
+        ]  # fmt: skip
+        for line, how in zip(self._lay(columns, rows), moved, strict=True):
+            yield line
+            if not wide:
+                yield from self._say(how, "    ", "dim")
+        yield from self._say(tornado.KEY, style="dim")
 
+    # --- how sure
 
-def _sure(shown: Mapping[str, Any], row: Mapping[str, Any], currency: str) -> Iterator[Text]:
-    yield Text(f"  {row['method']}; error at 1 in 100: {relative(row['error']['0.99'])}")
-    simulated = row["simulation"]
-    if simulated:
-        gap = shown["checks"].get(row["id"], 0.0)
-        yield Text(
-            f"  simulated: {money(simulated['ale'], currency)} a year, give or take "
-            f"{money(simulated['se'], currency)}; largest gap {abs(gap):.1f} standard errors"
+    def _sure(self) -> Iterator[Text]:
+        row = self.row
+        yield from self._say(
+            f"{row['method']}: {self._money(row['ale'])} a year; error at 1 in 100: "
+            f"{relative(row['error']['0.99'])}"
         )
-    yield Text(f"  rests on: {row['rests_on']}")
+        simulated = row["simulation"]
+        if simulated:
+            gap = self.shown["checks"].get(row["id"]) or 0.0
+            verdict = "the engines agree" if abs(gap) <= _AGREE else "the engines DISAGREE"
+            yield from self._say(
+                f"simulated: {self._money(simulated['ale'])} a year, give or take "
+                f"{self._money(simulated['se'])}; z-score of the largest gap {gap:+.1f}: {verdict}"
+            )
+            if row["sd"] is None:
+                yield from self._say(
+                    "the spread of this law is infinite: no number of simulated years settles its "
+                    "average"
+                )
+        yield from self._say(f"rests on: {row['rests_on']}")
+
+
+def _widest(texts: Sequence[str]) -> int:
+    return max(map(len, texts), default=0)

@@ -18,7 +18,7 @@ from jinja2 import ChainableUndefined, Environment, PackageLoader, StrictUndefin
 from markupsafe import Markup
 
 from perilscope.cycle import amounts
-from perilscope.report import charts, network_drawing, register, words
+from perilscope.report import charts, network_drawing, portraits, register, tornado, words
 from perilscope.report.names import cleaned
 
 _HONEST = 34
@@ -51,6 +51,7 @@ def warm() -> None:
 def _page(document: Mapping[str, Any], *, strict: bool) -> str:
     run = cleaned(document)
     css = _style()
+    portrayed = portraits.portraits(run)
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
     template = _environment(strict).get_template("report.html")
     page = template.render(
@@ -64,6 +65,8 @@ def _page(document: Mapping[str, Any], *, strict: bool) -> str:
         register_columns=register.COLUMNS,
         levels=LEVELS,
         layers=_layers(run),
+        portraits=portrayed,
+        portrayed={portrait.place for portrait in portrayed},
         ranked=sorted(run["scenarios"], key=lambda each: each["rank"]),
         worst=_worst_check(run),
         grades=_grades(run),
@@ -84,7 +87,6 @@ def _style() -> str:
     return files("perilscope.report").joinpath("templates", "style.css").read_text(encoding="utf-8")
 
 
-@cache
 @cache
 def _environment(strict: bool) -> Environment:
     """Return the templates; strict ones refuse a field that is absent, for the tests."""
@@ -119,6 +121,7 @@ def _environment(strict: bool) -> Environment:
         "level": amounts.level,
         "term": words.term,
         "long": _long,
+        "moved": tornado.moved,
     }
     environment.globals["meanings"] = words.MEANINGS
     return environment
@@ -144,6 +147,7 @@ def _charts(run: Mapping[str, Any]) -> dict[str, Markup]:
         "exceedance": charts.exceedance(run),
         "contributions": charts.contributions(run),
         "controls": charts.controls(run),
+        "tornado": tornado.chart(run),
     }
     # Vega escapes every text it writes; the tests feed it markup.
     return {

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Group
@@ -11,9 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from perilscope.cycle.amounts import money, probability, relative
+from perilscope.report.columns import wrapped
 from perilscope.report.names import cleaned
 
 _LEVELS = ("0.95", "0.99", "0.999")
+_WIDTH = 110
+_MOST_NOTES, _MOST_ROWS = 12, 4
+"""Notes shown below the table, and rows named behind each."""
 
 
 def render(document: Mapping[str, Any], seconds: float) -> Group:
@@ -29,13 +33,54 @@ def render(document: Mapping[str, Any], seconds: float) -> Group:
     shown = cleaned(document)
     table = Table(box=None, padding=(0, 2, 0, 0))
     headers = ["", "a year", "chance of loss", "1 in 20 exceeds", "1 in 100", "1 in 1,000"]
-    for header in [*headers, "mean beyond", "error"]:
+    checks = shown["checks"]
+    last = ["z-score"] if checks else []
+    for header in [*headers, "mean beyond", "error", *last]:
         table.add_column(header, justify="left" if not header else "right")
     for row in shown["scenarios"]:
-        table.add_row(*_cells(row["id"], row, shown["currency"]))
+        gap = [Text(_gap(checks.get(row["id"])))] if checks else []
+        table.add_row(*_cells(row["id"], row, shown["currency"]), *gap)
     table.add_section()
     table.add_row(*_cells("total", shown["enterprise"], shown["currency"]), style="bold")
-    return Group(table, *_left_out(shown), Text(f"\n{_engines(shown)}; {seconds:.2g} s", "dim"))
+    below = [*_left_out(shown), *_notes(shown)]
+    return Group(table, *below, Text(f"\n{_engines(shown)}; {seconds:.2g} s", "dim"))
+
+
+def _gap(value: float | None) -> str:
+    return "–" if value is None else f"{value:+.1f}"
+
+
+def _notes(shown: Mapping[str, Any]) -> list[Text]:
+    """What to know about the laws of the rows, each sentence once with the rows it is about."""
+    about: dict[str, list[str]] = {}
+    for row in shown["scenarios"]:
+        for said in _said(row.get("tree") or {}):
+            rows = about.setdefault(said, [])
+            if row["id"] not in rows:
+                rows.append(row["id"])
+    lines = [f"{said} ({_some(rows)})" for said, rows in about.items()]
+    if len(lines) > _MOST_NOTES:
+        more = len(lines) - _MOST_NOTES
+        lines = [*lines[:_MOST_NOTES], f"and {more} notes more; --json has them all"]
+    grave = [f["what"] for f in shown["findings"] if f["severity"] == "warning"]
+    known = " ".join(lines)
+    if not (lines or grave):
+        return []
+    lines = [*(f"WARNING: {what}" for what in grave if what not in known), *lines]
+    return [Text(), *(part for line in lines for part in wrapped(line, _WIDTH, 9, indent=""))]
+
+
+def _said(node: Mapping[str, Any]) -> Iterator[str]:
+    """The notes of a tree about laws of loss; how events are counted the table says itself."""
+    if str(node.get("path", "")).startswith("magnitude"):
+        yield from node["notes"]
+    for child in node.get("children", []):
+        yield from _said(child)
+
+
+def _some(rows: list[str]) -> str:
+    more = len(rows) - _MOST_ROWS
+    return ", ".join(rows[:_MOST_ROWS]) + (f" and {more} more" if more > 0 else "")
 
 
 def _cells(name: str, row: Mapping[str, Any], currency: str) -> list[Text]:

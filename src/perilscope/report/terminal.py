@@ -27,6 +27,8 @@ WIDTH = 110
 HEIGHT = 40
 _SAID = 4
 """Most lines for the sentences under the register; one that does not fit is left to the report."""
+_BEFORE = 36
+"""Most columns that stand before the remark on what a year costs."""
 Document = Mapping[str, Any]
 
 
@@ -156,7 +158,7 @@ def _costs(run: Document, width: int) -> list[Text]:
     title.append(f"  ({_added(run, width)})", "not bold dim")
     years = run["horizon_years"]
     span = "year" if years == 1 else "period"
-    rows = [_average(run, whole, currency)]
+    rows = [_average(run, whole, currency, width)]
     for level in ("0.95", "0.99"):
         then = f"and then costs {amounts.money(whole['cvar'][level], currency)} on average"
         amount = amounts.money(whole["var"][level], currency)
@@ -183,8 +185,11 @@ def _indented(line: Text) -> Text:
     return Text("  ", no_wrap=True, overflow="ignore").append_text(line)
 
 
-def _average(run: Document, whole: Document, currency: str) -> list[tuple[str, str]]:
-    """Say the average and how often anything is lost, and by what mostly."""
+def _average(run: Document, whole: Document, currency: str, width: int) -> list[tuple[str, str]]:
+    """Say the average, how often anything is lost, by what mostly, and where the average may lie.
+
+    What does not fit the line gives way: first what loses mostly, then the interval.
+    """
     chance = whole["probability_of_loss"]
     span = "year" if run["horizon_years"] == 1 else "period"
     if chance <= 0:
@@ -197,9 +202,16 @@ def _average(run: Document, whole: Document, currency: str) -> list[tuple[str, s
         often = f"something is lost in {chance * 100:.0f} {span}s of 100"
     rates = [(each["happens"]["per_year"], each["id"]) for each in run["scenarios"]]
     most = max(rates, default=(0.0, ""))
-    if 0 < sum(rate for rate, _ in rates) < 2 * most[0]:
-        often += f", mostly {most[1]}"
-    return [("an average year", ""), (amounts.money(whole["ale"], currency), "bold"), (often, "")]
+    mostly = f", mostly {most[1]}" if 0 < sum(rate for rate, _ in rates) < 2 * most[0] else ""
+    low, high = (
+        amounts.money(end, currency) for end in whole.get("ale_interval") or (whole["ale"],) * 2
+    )
+    lies = f"90 % credible: {low} to {high}; " if low != high else ""
+    fitting = [
+        said for said in (lies + often + mostly, lies + often) if len(said) <= width - _BEFORE
+    ]
+    said = fitting[0] if lies and fitting else often + mostly
+    return [("an average year", ""), (amounts.money(whole["ale"], currency), "bold"), (said, "")]
 
 
 def _caveats(run: Document) -> list[tuple[str, str]]:

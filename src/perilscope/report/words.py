@@ -18,6 +18,14 @@ MEANINGS: dict[str, str] = {
     "share_of_ale": "The part of the average year that comes from this scenario.",
     "share_of_tail": "The part of the worst 1 year in 100 (CVaR 99 %) that comes from this "
     "scenario.",
+    "ale_interval": "Where the average year lies with 90 % probability, given what is only "
+    "believed; no number of years averages this out.",
+    "largest": "The largest single event of the period, which it exceeds with the same chance "
+    "(occurrence; the lines above are the sums of a period).",
+    "bounds": "Limits between which a figure lies for certain, found by moving every loss down and "
+    "up on the grid.",
+    "tornado": "What a figure becomes when one estimate is moved to its low and its high end and "
+    "the others stay.",
     "frequency": "How many loss events a year are expected.",
     "magnitude": "What one event costs when it happens.",
     "vulnerability": "The chance that an attempt becomes a loss.",
@@ -58,6 +66,10 @@ TERMS: dict[str, str] = {
     "share_of_ale": "share of the average",
     "share_of_tail": "share of a 1-in-100 year",
     "error": "error",
+    "ale_interval": "credible interval of the average year",
+    "largest": "largest single event (occurrence exceedance, OEP)",
+    "bounds": "rigorous bounds",
+    "tornado": "what it answers to (tornado)",
     "standard_errors": "difference in standard errors",
     "rosi": "return (return on security investment, ROSI)",
     "ale_reduction": "saves a year",

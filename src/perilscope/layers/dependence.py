@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What scenarios have in common, as beliefs that they share: factors, and shocks that hit several.
+
+A factor multiplies how often, or how much, for all scenarios it names; a shock is one incident that
+hits several of them. Both have one value for the whole horizon.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from scipy.special import gammaln
+
+from perilscope.beliefs.law import reading
+from perilscope.book import Book, Shock
+from perilscope.book import Copula as Declared
+from perilscope.book.quantity import spell
+from perilscope.engines import quadrature
+from perilscope.engines.copula import Copula
+from perilscope.engines.distributions import Discrete, Distribution
+from perilscope.engines.shared import Shared
+from perilscope.errors import AssessmentError
+
+MOST_SHOCKS = 20.0
+"""Incidents of one kind over the horizon; more are no shock but a frequency."""
+_TAIL, _TOP = 1e-15, 512
+
+
+def on_frequency(book: Book, scenario: str) -> tuple[Shared, ...]:
+    """Factors that make the events of a scenario more or less frequent."""
+    return tuple(_factor(book, key) for key, f in book.factors.items() if scenario in f.frequency)
+
+
+def on_magnitude(book: Book, scenario: str) -> tuple[Shared, ...]:
+    """Factors that make each loss of a scenario larger or smaller."""
+    return tuple(_factor(book, key) for key, f in book.factors.items() if scenario in f.magnitude)
+
+
+def shocks(book: Book, scenario: str, years: float) -> Iterator[tuple[Shared, float]]:
+    """Shocks that hit a scenario: how many there are in a period, and the chance that one hits."""
+    for key, shock in book.shocks.items():
+        if scenario in shock.hits:
+            chance = float(reading(shock.hits[scenario]).mean)
+            yield Shared(f"shock {key}", incidents(key, shock, years), chance=True), chance
+
+
+def said(book: Book, scenario: str) -> tuple[str, ...]:
+    """What acts on a scenario beside its own estimates, in sentences."""
+    found = []
+    for key, factor in book.factors.items():
+        named = [
+            word
+            for word, keys in (("frequency", factor.frequency), ("magnitude", factor.magnitude))
+            if scenario in keys
+        ]
+        if named:
+            what = " and ".join(named)
+            found.append(f"Factor {key}, {spell(factor.law)}, multiplies its {what}.")
+    for key, shock in book.shocks.items():
+        if scenario in shock.hits:
+            chance, often = spell(shock.hits[scenario]), spell(shock.frequency.estimate.value)
+            found.append(f"Shock {key}, {often}, hits it with {chance}: events beside its own.")
+    return tuple(found)
+
+
+def _factor(book: Book, key: str) -> Shared:
+    read = reading(book.factors[key].law)
+    if read.beliefs:
+        raise AssessmentError(
+            f"factor {key}: its law is itself what is not known; write it without belief(..)"
+        )
+    law = read.value(())
+    if abs(law.mean - 1.0) > 1e-6 or law.support[0] < 0.0:
+        raise AssessmentError(
+            f"factor {key}: its law has the mean {law.mean:.6g} and begins at "
+            f"{law.support[0]:.6g}; a factor has the mean 1, so that averages stay as they are "
+            "declared, and is never negative: like `gamma(mean=1, sd=0.5)`"
+        )
+    return Shared(f"factor {key}", law, chance=True)
+
+
+def incidents(key: str, shock: Shock, years: float) -> Distribution:
+    """Law of the number of incidents of a shock in a period.
+
+    Poisson for a known rate, else its mixture over the belief about the rate, up to a count beyond
+    which less than 1e-15 lies.
+    """
+    read = reading(shock.frequency.estimate.value)
+    rates = [
+        (weight, read.number(theta) * years)
+        for weight, theta in quadrature.nodes(read.beliefs, effort=3)
+    ]
+    usual = math.fsum(weight * rate for weight, rate in rates)
+    if usual > MOST_SHOCKS:
+        raise AssessmentError(
+            f"shock {key}: {usual:.3g} incidents in the horizon; a shock is rare, give each "
+            "scenario a frequency of its own instead"
+        )
+    n = np.arange(_TOP + 1.0)
+    chances = np.zeros(_TOP + 1)
+    for weight, rate in rates:
+        log = n * math.log(rate) - rate - gammaln(n + 1.0) if rate > 0.0 else np.where(n, -745.0, 0)
+        chances += weight * np.exp(log)
+    kept = max(int(np.flatnonzero(chances > _TAIL)[-1]), 1) + 1
+    shares = chances[:kept] / chances[:kept].sum()
+    return Discrete(tuple(range(kept)), tuple(shares.tolist()))
+
+
+def copula(declared: Declared, keys: Sequence[str]) -> tuple[Copula, Copula]:
+    """The declared copula over some scenarios, and the one without any correlation.
+
+    Raises
+    ------
+    MisuseError
+        Correlations outside -1 to 1, or that cannot hold together.
+    """
+    others = float(reading(declared.others).mean)
+    matrix = np.full((len(keys), len(keys)), others)
+    np.fill_diagonal(matrix, 1.0)
+    place = {key: i for i, key in enumerate(keys)}
+    for pair in declared.pairs:
+        one, two = pair.between
+        if one in place and two in place:  # one that could not be assessed is left out
+            value = float(reading(pair.correlation).mean)
+            matrix[place[one], place[two]] = matrix[place[two], place[one]] = value
+    degrees = None if declared.degrees is None else float(reading(declared.degrees).mean)
+    return Copula(matrix, degrees), Copula(np.eye(len(keys)))
