@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from perilscope.beliefs.law import point
 from perilscope.book import Book, Scenario
+from perilscope.cycle.amounts import money
 from perilscope.cycle.dependence import Tied, tie
 from perilscope.cycle.insight import Assessed, Insight, doubtful, insight
 from perilscope.cycle.settings import LEVELS, MARKET_DAYS, MARKET_LEVELS, Settings
@@ -41,6 +42,7 @@ from perilscope.monitoring.limits import Figures, Standing, stand
 from perilscope.monitoring.review import due
 from perilscope.sources.machine import code_folder
 from perilscope.treatment.control import Verdict, World, verdict
+from perilscope.treatment.cover import Protection, protection
 
 Law: TypeAlias = LossLaw | Simulated
 """A law of loss from either engine; both answer the same questions."""
@@ -100,6 +102,7 @@ class Result:
     draws: Simulated | None
     checks: Mapping[str, float]
     controls: tuple[Verdict, ...]
+    covers: tuple[Protection, ...]
     limits: tuple[Standing, ...]
     forecasts: tuple[Forecast, ...]
     insight: Insight
@@ -180,6 +183,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         figures = _market(workspace, settings, drivers, held, valued, steps)
         world = World(context, joined, register, law, settings.seed, settings.years)
         controls = tuple(_controls(book, world, steps))
+        covers = tuple(_covers(book, world, steps))
         year = _year(context, law)
         standings = tuple(_limits(book, Figures(year, year.mean, figures, valuation), steps))
         forecasts = tuple(forecast(alone[key], line) for key, line in joined.lines.items())
@@ -217,6 +221,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         draws=draws,
         checks=checks,
         controls=controls,
+        covers=covers,
         limits=standings,
         forecasts=forecasts,
         insight=behind,
@@ -411,12 +416,30 @@ def _controls(book: Book, world: World, steps: _Steps) -> Iterator[Verdict]:
         steps.tell("controls", i, len(book.controls))
 
 
+def _covers(book: Book, world: World, steps: _Steps) -> Iterator[Protection]:
+    rate = point(book.discount_rate)
+    for cover in book.covers.values():
+        try:
+            yield protection(cover, world, rate)
+        except AssessmentError as error:
+            steps.note("warning", f"covers.{cover.id}", str(error), "left out of the table")
+
+
 def _tied(book: Book, laws: dict[str, LossLaw], settings: Settings, steps: _Steps) -> Tied | None:
     try:
-        return tie(book, laws, settings)
+        found = tie(book, laws, settings)
     except AssessmentError as error:
         steps.note("warning", "copula", str(error), "left out")
         return None
+    if found is not None:
+        with_, without = (money(x.var(0.99), book.currency) for x in (found.tied, found.free))
+        steps.note(
+            "note",
+            "copula",
+            f"with annual losses tied by the copula 1 year in 100 exceeds {with_} instead of "
+            f"{without}: simulated, and beside the other figures, which are without it",
+        )
+    return found
 
 
 def _limits(book: Book, figures: Figures, steps: _Steps) -> Iterator[Standing]:

@@ -52,6 +52,7 @@ def document(result: Result) -> Document:
         "network_details": networks.network_details(result),
         "protocols": networks.protocols(result),
         "controls": controls,
+        "covers": rows.covers(result),
         "limits": [rows.limit(s) for s in result.limits],
         "inventory": rows.inventory(result),
         "grades": rows.graded(result, scenarios),

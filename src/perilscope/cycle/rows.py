@@ -143,6 +143,33 @@ def _does(control: Any) -> str:
     return "; ".join([*cuts, *caps])
 
 
+def covers(result: Result) -> list[Document]:
+    """Each cover measured alone: figures of everything are gross, these are net of it."""
+    rows = []
+    for found in result.covers:
+        cover = result.book.covers[found.id]
+        gain = found.pays_a_year - found.premium
+        rows.append(
+            {
+                "id": found.id,
+                "name": cover.name or "",
+                "owner": cover.owner or "",
+                "state": cover.state,
+                "scenarios": list(found.scenarios),
+                "pays_a_year": found.pays_a_year,
+                "probability_pays": found.pays_something,
+                "probability_exhausted": found.exhausted,
+                "premium": found.premium,
+                "return": gain / found.premium if found.premium > 0.0 else None,
+                "ale_net": found.ale_net,
+                "var99_net": found.var_net,
+                "cvar99_net": found.cvar_net,
+                "error": finite(found.error),
+            }
+        )
+    return rows
+
+
 def limit(standing: Any) -> Document:
     """One limit against its figure."""
     names = (

@@ -23,7 +23,9 @@ from perilscope.engines.distributions import (
     Constant,
     Discrete,
     Distribution,
+    Layered,
     Mixture,
+    Retained,
     Scaled,
     Sometimes,
     Total,
@@ -83,7 +85,7 @@ class Grid:
 
     def forward(self, mass: Array) -> Transform:
         """Transform of a law on the grid."""
-        z: Transform = scipy.fft.rfft(mass * self._damping())
+        z: Transform = scipy.fft.rfft(mass * self.damping())
         return z
 
     def back(self, transform: Transform) -> Array:
@@ -91,7 +93,7 @@ class Grid:
 
         Rounding below zero is left in: cut off, it would add up to a bias over many points.
         """
-        values: Array = scipy.fft.irfft(transform, self.points) / self._damping()
+        values: Array = scipy.fft.irfft(transform, self.points) / self.damping()
         return values
 
     def halved(self, transform: Transform) -> Transform:
@@ -105,7 +107,8 @@ class Grid:
         z: Transform = 0.5 * ((here + there) + _aside(self.points, self.tilt) * (here - there))
         return z
 
-    def _damping(self) -> Array:
+    def damping(self) -> Array:
+        """What a law is multiplied by before it is transformed."""
         return _damping(self.points, self.tilt)
 
 
@@ -155,7 +158,7 @@ def _atoms(law: Distribution) -> list[tuple[float, float]] | None:
             return None
         pairs = zip(law.weights, parts, strict=True)
         return [(v, w * p) for w, part in pairs for v, p in part or ()]
-    if isinstance(law, Scaled | Capped | Sometimes):
+    if isinstance(law, Scaled | Capped | Sometimes | Layered | Retained):
         inner = _atoms(law.of)
         if inner is None:
             return None
@@ -163,6 +166,8 @@ def _atoms(law: Distribution) -> list[tuple[float, float]] | None:
             return [(float(f"{v * law.factor:.14g}"), p) for v, p in inner]
         if isinstance(law, Capped):
             return [(min(v, law.cap), p) for v, p in inner]
+        if isinstance(law, Layered | Retained):
+            return [(float(f"{float(law.bears(v)):.14g}"), p) for v, p in inner]
         return [(0.0, 1.0 - law.p), *((v, law.p * p) for v, p in inner)]
     return None
 

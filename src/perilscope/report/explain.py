@@ -102,7 +102,7 @@ class _Page:
     def _tree(self) -> Iterator[Text]:
         """Figures of each node on one line; below it what is declared, its source, its notes."""
         columns = (
-            words("", 26, 60), figures("mean"), figures("90 % interval"), words("by", 6, 6),
+            words("", 14, 60), figures("mean"), figures("90 % interval"), words("by", 6, 6),
         )  # fmt: skip
         cells = [
             [(node.lead + node.name, ""), (node.mean, "bold"), (node.interval, ""),

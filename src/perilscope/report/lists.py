@@ -159,6 +159,35 @@ def _control(each: Mapping[str, Any], mark: bool, currency: str) -> Row:
     ]
 
 
+def covers(run: Mapping[str, Any]) -> Listing:
+    """Return what each cover costs and pays, and the bad year net of it."""
+    currency = run["currency"]
+    columns = (
+        words("What covers pay", 12, 34),
+        figures("cost a year"),
+        figures("pays a year"),
+        figures("return"),
+        figures("pays in"),
+        figures("1-in-100 year net of it"),
+    )
+    rows = [
+        [
+            (each["id"] + (" (in place)" if each["state"] == "in place" else ""), ""),
+            (amounts.money(each["premium"], currency), ""),
+            (amounts.money(each["pays_a_year"], currency), ""),
+            (amounts.gain(each["return"]), ""),
+            (amounts.probability(each["probability_pays"]), ""),
+            (amounts.money(each["var99_net"], currency), ""),
+        ]
+        for each in run.get("covers", [])
+    ]
+
+    def rest(left: Sequence[int]) -> Row:
+        return [(f"and {len(left)} more", "dim"), *([("", "")] * (len(columns) - 1))]
+
+    return Listing(columns, tuple(rows), frozenset(), rest, least=2)
+
+
 def limits(run: Mapping[str, Any]) -> Listing:
     """Return each limit with its value, its use and its owner, the breached ones kept first."""
     entries = list(run.get("limits", []))

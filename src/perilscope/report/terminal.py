@@ -110,7 +110,12 @@ def summary(
     head = [*_head(run, width), Text(), *_costs(run, width)]
     said = _sentences(run, width)
     foot = [*_market(run, width), *_trust(run, width), *_next(run, width, report, book, out)]
-    every = (lists.scenarios(run, narrow=width < 104), lists.controls(run), lists.limits(run))
+    every = (
+        lists.scenarios(run, narrow=width < 104),
+        lists.controls(run),
+        lists.covers(run),
+        lists.limits(run),
+    )
     shown = [each for each in every if each.rows]
     fixed = len(head) + len(said) + len(foot) + 1 + sum(1 + each.header_lines for each in shown)
     given = allot(

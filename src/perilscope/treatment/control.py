@@ -19,7 +19,7 @@ from typing import Any, cast
 import numpy as np
 
 from perilscope.beliefs.law import kept, reading
-from perilscope.book import Control, Quantity, Scenario
+from perilscope.book import Control, Cover, Quantity, Scenario
 from perilscope.engines.compound import Compound
 from perilscope.engines.distributions import Constant, Distribution
 from perilscope.engines.draws import Draws
@@ -84,7 +84,7 @@ class World:
     draws: int
 
 
-def annual_cost(control: Control, discount_rate: float) -> float:
+def annual_cost(control: Control | Cover, discount_rate: float) -> float:
     """Annualised cost: C r / (1 - (1+r)^-n) + yearly (MODEL, section 8); C/n when r is zero."""
     cost = control.costs
     once = 0.0 if cost.once is None else _mean(cost.once)

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Covers against enumeration, closed forms and a plain simulation."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from perilscope.engines.compound import Compound
+from perilscope.engines.counts import Poisson
+from perilscope.engines.cover import Terms, covered
+from perilscope.engines.distributions import Constant, Exponential, Lognormal
+from perilscope.engines.register import Register
+from perilscope.errors import AssessmentError, MisuseError
+
+
+def line(key: str, rate: float, law: object) -> Compound:
+    return Compound(key, lambda _t, years: (Poisson(rate * years), law))  # type: ignore[arg-type,return-value]
+
+
+def theft_and_error() -> Register:
+    return Register(
+        [
+            line("theft", 0.4, Lognormal(13.0, 1.0)),
+            line("error", 2.0, Lognormal(10.5, 0.9)),
+            line("other", 0.5, Lognormal(11.5, 1.0)),
+        ]
+    )
+
+
+def test_terms_of_the_year_on_events_of_one_size_by_enumeration() -> None:
+    """Net of n events of 100: 100 n - min((90 n - 60)+, 250)."""
+    register = Register([line("a", 1.3, Constant(100.0))])
+    found = covered(register, ["a"], Terms(share=0.9, annual_deductible=60.0, annual_limit=250.0))
+    n = np.arange(60)
+    chance = np.array([math.exp(-1.3) * 1.3**k / math.factorial(k) for k in n])
+    paid = np.minimum(np.maximum(90.0 * n - 60.0, 0.0), 250.0)
+    assert found.pays == pytest.approx(float((chance * paid).sum()), rel=1e-9)
+    assert found.pays_something == pytest.approx(1 - chance[0], rel=1e-9)
+    assert found.exhausted == pytest.approx(float(chance[paid >= 250.0].sum()), rel=1e-6)
+    net, level = 100.0 * n - paid, 0.95
+    order = np.argsort(net, kind="stable")
+    reached = np.cumsum(chance[order])
+    var = net[order][np.searchsorted(reached, level)]
+    tail = float((chance * np.maximum(net - var, 0.0)).sum()) / (1 - level)
+    assert found.net.mean == pytest.approx(130.0 - found.pays, rel=1e-12)
+    assert found.net.var(level) == pytest.approx(var, rel=1e-12)
+    assert found.net.cvar(level) == pytest.approx(var + tail, rel=1e-9)
+
+
+def test_terms_per_event_in_closed_form() -> None:
+    """Of exponential losses what lies above d, and in a layer, is known."""
+    register = Register([line("a", 1.5, Exponential(1000.0))])
+    found = covered(register, ["a"], Terms(deductible=500.0, limit=2000.0, share=0.8))
+    paid = 0.8 * 1000.0 * (math.exp(-0.5) - math.exp(-2.5)) * 1.5
+    assert found.pays == pytest.approx(paid, rel=1e-9)
+    assert found.net.mean == pytest.approx(1500.0 - paid, rel=1e-9)
+    assert found.pays_something == pytest.approx(1 - math.exp(-1.5 * math.exp(-0.5)), rel=1e-9)
+
+
+TERMS = Terms(deductible=50e3, limit=1.5e6, share=0.9, annual_deductible=200e3, annual_limit=1.2e6)
+
+
+def test_both_kinds_of_terms_over_two_lines_against_a_simulation() -> None:
+    register = theft_and_error()
+    found = covered(register, ["theft", "error"], TERMS)
+    rng, n = np.random.default_rng(6), 400_000
+    gross, ceded = np.zeros(n), np.zeros(n)
+    for rate, mu, sigma, paid in ((0.4, 13.0, 1.0, 1), (2.0, 10.5, 0.9, 1), (0.5, 11.5, 1.0, 0)):
+        counts = rng.poisson(rate, n)
+        x = rng.lognormal(mu, sigma, int(counts.sum()))
+        year = np.repeat(np.arange(n), counts)
+        gross += np.bincount(year, x, n)
+        if paid:
+            ceded += np.bincount(year, 0.9 * np.clip(x - 50e3, 0.0, 1.5e6), n)
+    received = np.clip(ceded - 200e3, 0.0, 1.2e6)
+    net = gross - received
+    assert abs(received.mean() - found.pays) < 4.5 * received.std() / math.sqrt(n)
+    assert abs(net.mean() - found.net.mean) < 4.5 * net.std() / math.sqrt(n)
+    for level in (0.9, 0.95, 0.99, 0.999):
+        v = found.net.var(level)
+        hits, p = int(np.count_nonzero(net > v)), 1 - level
+        assert abs(hits - n * p) < 4.5 * math.sqrt(n * p * (1 - p)), level
+    some = int(np.count_nonzero(received > 0.0))
+    p = found.pays_something
+    assert abs(some - n * p) < 4.5 * math.sqrt(n * p * (1 - p))
+    worn = int(np.count_nonzero(received >= 1.2e6))
+    p = found.exhausted
+    assert abs(worn - n * p) < 4.5 * math.sqrt(n * p * (1 - p))
+    assert max(found.net.error.values()) < 0.02
+
+
+def test_the_two_routes_agree_where_no_term_of_the_year_binds() -> None:
+    """A limit of the year that is never reached is none: 1-D and 2-D give the same law."""
+    register = theft_and_error()
+    plain = Terms(deductible=50e3, limit=1.5e6, share=0.9)
+    wide = Terms(deductible=50e3, limit=1.5e6, share=0.9, annual_limit=1e12)
+    one, two = (covered(register, ["theft", "error"], t) for t in (plain, wide))
+    assert two.pays == pytest.approx(one.pays, rel=1e-6)
+    for level in (0.95, 0.99):
+        assert two.net.cvar(level) == pytest.approx(one.net.cvar(level), rel=2e-3)
+        gap = abs(two.net.cvar(level) / one.net.cvar(level) - 1)
+        assert gap <= two.net.error[level] + one.net.error[level]
+
+
+def test_a_cover_of_nothing_changes_nothing_and_one_of_all_leaves_nothing() -> None:
+    register = theft_and_error()
+    nothing = covered(register, ["theft"], Terms(share=0.0))
+    assert nothing.pays == pytest.approx(0.0, abs=1e-9)
+    assert nothing.net.cvar(0.99) == pytest.approx(register.law().cvar(0.99), rel=1e-6)
+    everything = covered(Register([line("a", 1.0, Lognormal(10.0, 1.0))]), ["a"], Terms())
+    assert everything.net.mean == pytest.approx(0.0, abs=1e-6)
+    assert everything.net.var(0.99) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_more_limit_never_leaves_more_loss() -> None:
+    register = theft_and_error()
+    means = [
+        covered(register, ["theft"], Terms(deductible=1e5, annual_limit=limit)).net.mean
+        for limit in (1e5, 5e5, 2e6, math.inf)
+    ]
+    assert means == sorted(means, reverse=True)
+
+
+def test_what_cannot_be_computed_is_refused() -> None:
+    tied = Register([line("a", 1.0, Constant(1.0))], caps={})
+    capped = Register(
+        [Compound("a", lambda _t, y: (Poisson(y), Constant(5.0)), group="wallet")],
+        caps={"wallet": 9.0},
+    )
+    with pytest.raises(AssessmentError, match="capped by a holding"):
+        covered(capped, ["a"], Terms(deductible=1.0))
+    two_years = Register([Compound("a", lambda _t, y: (Poisson(y), Constant(5.0)), years=2.0)])
+    with pytest.raises(AssessmentError, match="one year ahead"):
+        covered(two_years, ["a"], Terms(annual_limit=5.0))
+    with pytest.raises(MisuseError, match="there is no line"):
+        covered(tied, ["zz"], Terms())
+    with pytest.raises(MisuseError, match="not negative"):
+        Terms(deductible=-1.0)

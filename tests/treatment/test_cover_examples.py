@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Covers of a book, by hand."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import pytest
+
+import perilscope
+from perilscope.errors import BookError
+
+BASE: dict[str, Any] = {
+    "institution": {"name": "Test"},
+    "currency": "USD",
+    "as_of": "2026-01-31",
+    "assets": {"one": {"kind": "wallet", "worth": "5M"}, "two": {"kind": "wallet"}},
+    "scenarios": {
+        "a": {"asset": "one", "frequency": "0.5 per year", "magnitude": "1M"},
+        "b": {"asset": "two", "frequency": "2 per year", "magnitude": "100k"},
+    },
+}
+
+
+def run(**more: Any) -> dict[str, Any]:
+    return perilscope.quantify(perilscope.declare({**BASE, **more}), engine="exact").document
+
+
+def test_a_cover_is_measured_beside_gross_figures() -> None:
+    terms = {"deductible": "200k", "limit": "500k", "pays": "80 %"}
+    found = run(covers={"crime": {"scenarios": "a", "per_event": terms, "costs": "100k per year"}})
+    row = found["covers"][0]
+    assert found["enterprise"]["ale"] == pytest.approx(700_000, rel=1e-12)  # gross
+    assert row["pays_a_year"] == pytest.approx(0.5 * 0.8 * 500_000, rel=1e-9)
+    assert row["ale_net"] == pytest.approx(700_000 - 200_000, rel=1e-9)
+    assert row["probability_pays"] == pytest.approx(1 - math.exp(-0.5), rel=1e-9)
+    assert row["return"] == pytest.approx(1.0, rel=1e-9)
+    assert row["var99_net"] < found["enterprise"]["var"]["0.99"]
+
+
+def test_a_limit_of_the_year_over_two_scenarios() -> None:
+    """n thefts of 1M and m of 100k: what is paid is min(n + m / 10, 1.5) million."""
+    found = run(covers={"all": {"scenarios": ["a", "b"], "per_year": {"limit": "1.5M"}}})
+    row = found["covers"][0]
+
+    def poisson(rate: float, k: int) -> float:
+        return math.exp(-rate) * rate**k / math.factorial(k)
+
+    cases = [(n, m, poisson(0.5, n) * poisson(2.0, m)) for n in range(25) for m in range(40)]
+    paid = math.fsum(p * min(n * 1e6 + m * 1e5, 1.5e6) for n, m, p in cases)
+    worn = math.fsum(p for n, m, p in cases if n * 1e6 + m * 1e5 >= 1.5e6)
+    assert row["pays_a_year"] == pytest.approx(paid, rel=1e-9)
+    assert row["probability_exhausted"] == pytest.approx(worn, rel=1e-9)
+    assert row["return"] is None  # it costs nothing
+    left = sorted((n * 1e6 + m * 1e5 - min(n * 1e6 + m * 1e5, 1.5e6), p) for n, m, p in cases)
+    reached = itertools.accumulate(p for _, p in left)
+    value = next(x for (x, _), below in zip(left, reached, strict=True) if below >= 0.99)
+    assert row["var99_net"] == pytest.approx(value, abs=1.0)
+
+
+def test_what_a_cover_cannot_do_is_said() -> None:
+    scenarios = {**BASE["scenarios"]}
+    scenarios["a"] = {**scenarios["a"], "magnitude": {"value": "1M", "at_most": "one"}}
+    found = run(scenarios=scenarios, covers={"c": {"scenarios": "a"}})
+    assert found["covers"] == []
+    assert any("capped by a holding" in finding["what"] for finding in found["findings"])
+
+
+@pytest.mark.parametrize(
+    ("cover", "what"),
+    [
+        ({"scenarios": "zz"}, "no scenario is called `zz`"),
+        ({"scenarios": []}, "a cover of nothing"),
+        ({"scenarios": ["a", "a"]}, "named twice"),
+        ({"scenarios": "a", "per_event": {"limit": "-1M"}}, "negative"),
+        ({"scenarios": "a", "per_event": {"pays": "120 %"}}, "above 1"),
+    ],
+)
+def test_terms_that_cannot_be_are_refused_in_the_book(cover: dict[str, Any], what: str) -> None:
+    with pytest.raises(BookError, match=what):
+        run(covers={"c": cover})
