@@ -115,8 +115,8 @@ def spelled(value: float | None, unit: str, currency: str) -> str:
     ('0.25 a year', '25 %')
     >>> spelled(2.5e6, "EUR", "EUR"), spelled(250e3, "USD per year", "USD")
     ('€2.5M', '$250k a year')
-    >>> spelled(0.75, "0 to 1", "USD"), spelled(None, "USD", "USD")
-    ('0.75', 'without bound')
+    >>> spelled(2 / 7, "0 to 1", "USD"), spelled(None, "USD", "USD")
+    ('0.286', 'without bound')
     """
     if value is None:
         return "without bound"
@@ -126,7 +126,9 @@ def spelled(value: float | None, unit: str, currency: str) -> str:
 def _bare(value: float, unit: str, currency: str) -> str:
     if unit == "probability":
         return probability(value)
-    return number(value) if unit in ("per year", "0 to 1") else money(value, currency)
+    if unit in ("per year", "0 to 1"):
+        return number(float(f"{value:.3g}"))
+    return money(value, currency)
 
 
 def _asked(node: Node) -> bool:
