@@ -222,3 +222,14 @@ def test_a_register_whose_rates_are_beliefs() -> None:
     law = Register(register_of(truth, spread=True)).law()
     for level, label in ((0.95, "VaR95"), (0.99, "VaR99"), (0.999, "VaR999")):
         assert law.var(level) == pytest.approx(expected[label], rel=1e-5)
+
+
+def test_a_cap_beyond_the_grid_takes_nothing_from_the_mean() -> None:
+    """Of Poisson(0.25) x Exponential(1000) hardly anything lies above 43,988."""
+    loss = Exponential(1000.0)
+    line = Compound("a", lambda _t, years: (Poisson(0.25 * years), loss), group="wallet")
+    capped = Register([line], caps={"wallet": 43_988.0}).law()
+    free = Register([Compound("a", lambda _t, years: (Poisson(0.25 * years), loss))]).law()
+    assert capped.mean == pytest.approx(250.0, rel=1e-12)
+    assert capped.sd == pytest.approx(math.sqrt(0.25 * 2.0) * 1000.0, rel=1e-9)
+    assert capped.cvar(0.999) == pytest.approx(free.cvar(0.999), rel=1e-5)

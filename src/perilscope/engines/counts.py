@@ -177,7 +177,8 @@ class Binomial(CountLaw):
         return plain((1 - np.asarray(self.p)) ** self.n)
 
     def pgf(self, z: Any) -> Any:
-        return (1 - self.p + self.p * np.asarray(z)) ** self.n
+        one = 1 - self.p + self.p * np.asarray(z)
+        return one if np.ndim(self.n) == 0 and self.n == 1 else one**self.n
 
     def thin(self, q: float) -> Binomial:
         return Binomial(self.n, self.p * share(q))

@@ -201,9 +201,11 @@ class Register:
 
     def _means_of(self, part: Component) -> dict[str, float]:
         """Mean of each line of a component, after caps."""
-        free = [key for unit in part.units if not unit.capped for key in unit.keys]
+        free = [key for unit in part.units if not self._bites(unit) for key in unit.keys]
         found = {
-            key: self._mixed(part.states, functools.partial(self._total, [key]))[0] for key in free
+            key: self._mixed(part.states, functools.partial(self._total, [key]))[0]
+            - self._over(key)[0]
+            for key in free
         }
         if len(free) < len(part.keys):
             sizes = self.fine.component(part, self.lines, shares=True)[1]
@@ -225,16 +227,41 @@ class Register:
         return found[1]
 
     def _found_moments(self, part: Component) -> tuple[float, float]:
-        if not any(unit.capped for unit in part.units):
+        if not any(self._bites(unit) for unit in part.units):
             cases = [(w, *self._given_case(part, known)) for w, known in part.cases(self.lines, 2)]
             mean = math.fsum(w * m for w, m, _ in cases)
-            return mean, math.fsum(w * (s * s + (m - mean) ** 2) for w, m, s in cases)
+            variance = math.fsum(w * (s * s + (m - mean) ** 2) for w, m, s in cases)
+            over = [self._over(key) for key in part.keys]
+            return mean - math.fsum(m for m, _ in over), variance - math.fsum(s for _, s in over)
         mass = self.grid.back(self.fine.component(part, self.lines)[0])
         mean = math.fsum(self._means_of(part).values())
         if not math.isfinite(mean):
             return mean, math.inf
         far = math.fsum(self._far(key)[1] for key in part.keys)
         return mean, math.fsum((mass * (self.grid.places - mean) ** 2).tolist()) + far
+
+    def _bites(self, unit: Unit) -> bool:
+        """Whether a unit is capped where the grid sees it.
+
+        A cap beyond the grid is hardly ever reached by the sum, so there moments are those of the
+        unit without it, less what single events would bring beyond: the grid would cut them short.
+        """
+        if not unit.capped or unit.cap <= self.grid.range:
+            return unit.capped
+        laws = [p.severity for key in unit.keys for p in self.fine.parts(self.lines[key], False)]
+        return not all(math.isfinite(law.second) for law in laws)
+
+    def _over(self, key: str) -> tuple[float, float]:
+        """What a line's events would bring beyond a cap that lies beyond the grid: E, and E of
+        squares.
+        """
+        cap = self._unit_of(key).cap
+        if math.isinf(cap):
+            return 0.0, 0.0
+        return (
+            self._events(key, lambda x: _above(x, cap), cap),
+            self._events(key, lambda x: max(x.second - float(x.second_lev(cap)), 0.0), cap),
+        )
 
     def _given_case(self, part: Component, lines: Mapping[str, Compound]) -> tuple[float, float]:
         """Mean and standard deviation of a component where what is shared has one value."""
