@@ -58,10 +58,8 @@ from perilscope.engines.shared import Shared
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.layers import dependence
 from perilscope.layers.drivers import Drivers
+from perilscope.layers.term import Term, Theta, believed, tied
 from perilscope.layers.valuation import Valuation
-
-Theta = tuple[Any, ...]
-"""One value per belief: floats (exact engine) or arrays of one length (simulation)."""
 
 FREQUENCY_FACTORS = (
     "frequency",
@@ -81,32 +79,6 @@ SHARES = {
     "secondary_magnitude": "secondary_magnitude",
 }
 """Factor that a control cuts -> the field of :class:`Effect` that says what survives."""
-
-
-@dataclass(frozen=True)
-class Term:
-    """A number or law that depends on some beliefs."""
-
-    beliefs: tuple[Distribution, ...]
-    at: Callable[[Theta], Any]
-    alone: bool = False
-    """Whether the term is its one belief, with nothing done to it."""
-
-    @classmethod
-    def fixed(cls, value: Any) -> Term:
-        """A term without beliefs."""
-        return cls((), lambda _theta: value)
-
-    @classmethod
-    def joined(cls, terms: Sequence[Term], combine: Callable[..., Any]) -> Term:
-        """Independent terms combined; each sees its own slice of the beliefs."""
-        ends = np.cumsum([len(t.beliefs) for t in terms]).tolist()
-        slices = [slice(end - len(t.beliefs), end) for t, end in zip(terms, ends, strict=True)]
-
-        def at(theta: Theta) -> Any:
-            return combine(*(t.at(theta[s]) for t, s in zip(terms, slices, strict=True)))
-
-        return cls(tuple(b for t in terms for b in t.beliefs), at)
 
 
 @dataclass(frozen=True)
@@ -185,19 +157,6 @@ def line(scenario: Scenario, context: Context, effect: Effect = NO_EFFECT) -> Co
         scale=effect.scale,
         group=holding if holding and not scenario.refilled else "",
     )
-
-
-def tied(term: Term) -> Term:
-    """The same term where a shared belief that it names twice has one value."""
-    first: dict[Any, int] = {}
-    places = [
-        first.setdefault(belief if isinstance(belief, Shared) else i, len(first))
-        for i, belief in enumerate(term.beliefs)
-    ]
-    if len(first) == len(places):
-        return term
-    kept = [term.beliefs[places.index(k)] for k in range(len(first))]
-    return Term(tuple(kept), lambda theta: term.at(tuple(theta[k] for k in places)))
 
 
 def factors(scenario: Scenario, context: Context) -> dict[str, Term]:
@@ -282,7 +241,7 @@ def _multiplied(scenario: Scenario, rate: Term, common: Sequence[Shared]) -> Ter
                     "use `counts: poisson`, or a factor that varies less"
                 )
     return Term.joined(
-        (rate, *map(_belief, common)), lambda *values: np.minimum(math.prod(values), most)
+        (rate, *map(believed, common)), lambda *values: np.minimum(math.prod(values), most)
     )
 
 
@@ -309,7 +268,7 @@ def _struck(scenario: Scenario, context: Context, counts: Term) -> Term:
         events = tuple(map(_hits, numbers, chances))
         return lambda years: Added((law(years), *events)), hits
 
-    return Term.joined((counts, *(_belief(number) for number, _ in found)), combine)
+    return Term.joined((counts, *(believed(number) for number, _ in found)), combine)
 
 
 def _hits(incidents: Any, chance: float) -> Binomial:
@@ -319,10 +278,6 @@ def _hits(incidents: Any, chance: float) -> Binomial:
     if np.ndim(incidents) == 0:
         return Binomial(int(number), chance * float(some))
     return Binomial(number, chance * some)  # type: ignore[arg-type]
-
-
-def _belief(law: Distribution) -> Term:
-    return Term((law,), lambda theta: theta[0])
 
 
 def _thinned(law: Callable[[float], CountLaw], hits: Any) -> Callable[[float], CountLaw]:
@@ -464,7 +419,7 @@ def _severity(scenario: Scenario, context: Context, cap: float, effect: Effect) 
         parts.append(
             Term.joined(
                 (
-                    Term.joined((chance, _believed(effect.secondary_probability)), operator.mul),
+                    Term.joined((chance, _surviving(effect.secondary_probability)), operator.mul),
                     _scaled(size, effect.secondary_magnitude),
                 ),
                 Sometimes,
@@ -475,7 +430,7 @@ def _severity(scenario: Scenario, context: Context, cap: float, effect: Effect) 
 
     common = dependence.on_magnitude(context.book, scenario.id)
     if common:
-        parts = [Term.joined((part, *map(_belief, common)), _grown) for part in parts]
+        parts = [Term.joined((part, *map(believed, common)), _grown) for part in parts]
     return tied(Term.joined(parts, partial(per_event, cap)))
 
 
@@ -493,13 +448,13 @@ def _scaled(term: Term, survives: Distribution) -> Term:
     """A law times the share that survives a control."""
     if survives is WHOLE:
         return term
-    return Term.joined((term, _believed(survives)), Scaled)
+    return Term.joined((term, _surviving(survives)), Scaled)
 
 
-def _believed(law: Distribution) -> Term:
+def _surviving(law: Distribution) -> Term:
     if isinstance(law, Constant):
         return Term.fixed(law.value)
-    return _belief(law)
+    return believed(law)
 
 
 def _priced(scenario: Scenario, context: Context) -> Callable[[str], float]:

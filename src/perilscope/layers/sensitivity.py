@@ -24,7 +24,8 @@ from perilscope.engines.distributions import Distribution
 from perilscope.engines.register import Register
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.layers import operational, spread
-from perilscope.layers.operational import Context, Term
+from perilscope.layers.operational import Context
+from perilscope.layers.term import Term
 
 LEVEL = 0.99
 """The level of every CVaR here."""

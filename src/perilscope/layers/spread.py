@@ -18,7 +18,7 @@ from perilscope.engines import quadrature
 from perilscope.engines.distributions import Capped, Constant, Distribution
 from perilscope.engines.floor import Floored
 from perilscope.engines.streams import stream
-from perilscope.layers.operational import Term
+from perilscope.layers.term import Term
 
 Floats = NDArray[np.float64]
 

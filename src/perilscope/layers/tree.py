@@ -38,8 +38,9 @@ from perilscope.engines.distributions import Sometimes
 from perilscope.engines.floor import floored
 from perilscope.engines.overcome import overcome
 from perilscope.layers import dependence, operational, spread
-from perilscope.layers.operational import Context, Term
+from perilscope.layers.operational import Context
 from perilscope.layers.spread import HIGH, LOW
+from perilscope.layers.term import Term, Theta
 
 NAMES = {
     "frequency": "Loss event frequency",
@@ -240,7 +241,7 @@ class _Maker:
         if counts.law not in ("binomial", "bernoulli") or years == 1.0:
             return replace(part, node=replace(part.node, notes=notes))
 
-        def expected(theta: operational.Theta) -> Any:
+        def expected(theta: Theta) -> Any:
             law = operational.count_law(self.scenario, part.term.at(theta), years)
             return law.mean / years
 

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A number or a law that depends on beliefs, and how several become one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from perilscope.engines.distributions import Distribution
+from perilscope.engines.shared import Shared
+
+Theta = tuple[Any, ...]
+"""One value per belief: floats (exact engine) or arrays of one length (simulation)."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """A number or law that depends on some beliefs."""
+
+    beliefs: tuple[Distribution, ...]
+    at: Callable[[Theta], Any]
+    alone: bool = False
+    """Whether the term is its one belief, with nothing done to it."""
+
+    @classmethod
+    def fixed(cls, value: Any) -> Term:
+        """A term without beliefs."""
+        return cls((), lambda _theta: value)
+
+    @classmethod
+    def joined(cls, terms: Sequence[Term], combine: Callable[..., Any]) -> Term:
+        """Independent terms combined; each sees its own slice of the beliefs."""
+        ends = np.cumsum([len(t.beliefs) for t in terms]).tolist()
+        slices = [slice(end - len(t.beliefs), end) for t, end in zip(terms, ends, strict=True)]
+
+        def at(theta: Theta) -> Any:
+            return combine(*(t.at(theta[s]) for t, s in zip(terms, slices, strict=True)))
+
+        return cls(tuple(b for t in terms for b in t.beliefs), at)
+
+
+def believed(law: Distribution) -> Term:
+    """A number that is itself what is not known."""
+    return Term((law,), lambda theta: theta[0])
+
+
+def tied(term: Term) -> Term:
+    """The same term where a shared belief that it names twice has one value."""
+    first: dict[Any, int] = {}
+    places = [
+        first.setdefault(belief if isinstance(belief, Shared) else i, len(first))
+        for i, belief in enumerate(term.beliefs)
+    ]
+    if len(first) == len(places):
+        return term
+    kept = [term.beliefs[places.index(k)] for k in range(len(first))]
+    return Term(tuple(kept), lambda theta: term.at(tuple(theta[k] for k in places)))
