@@ -26,13 +26,14 @@ from perilscope.engines.distributions import (
     Uniform,
     Weibull,
 )
-from perilscope.engines.grid import Grid, atoms, clamp, jumps, limited, place, spread, unit
+from perilscope.engines.grid import Grid, atoms, clamp, jumps, place, spread, unit
+from perilscope.engines.limited import limited
 
 
 @given(st.floats(0.1, 50.0), st.floats(0.01, 3.0))
 def test_spreading_keeps_every_limited_mean(mean: float, step: float) -> None:
     law, grid = Exponential(mean), Grid(step, 256)
-    level = limited(law, grid)
+    level = limited([law], grid)[0]
     mass = spread(level, step)
     places = grid.places
     for k in (1, 7, 100, 255):
@@ -44,9 +45,9 @@ def test_spreading_keeps_every_limited_mean(mean: float, step: float) -> None:
 
 def test_points_outside_the_support_are_not_asked_for() -> None:
     grid = Grid(1.0, 16)
-    level = limited(Constant(3.5), grid)
+    level = limited([Constant(3.5)], grid)[0]
     assert level.tolist() == [0.0, 1.0, 2.0, 3.0] + [3.5] * 13
-    heavy = limited(Pareto(0.9, 2.0), grid)
+    heavy = limited([Pareto(0.9, 2.0)], grid)[0]
     assert np.isfinite(heavy).all()
     assert heavy[:3].tolist() == [0.0, 1.0, 2.0]
 
@@ -109,20 +110,20 @@ def test_points_that_are_not_asked_for_are_as_if_they_were(law: Distribution) ->
     grid = Grid(1800.0, 2**16)
     points = np.arange(1, grid.points + 1) * grid.step
     inside = points[(points > law.support[0]) & (points < law.support[1])]
-    found = limited(law, grid)[1:][(points > law.support[0]) & (points < law.support[1])]
+    found = limited([law], grid)[0][1:][(points > law.support[0]) & (points < law.support[1])]
     assert np.abs(found - law.lev(inside)).max() <= 1e-13 * law.mean
 
 
 def test_a_law_that_leaves_the_grid_adds_up_to_what_stays() -> None:
     grid = Grid(160.0 / 2**20, 2**20)
-    reached = np.cumsum(spread(limited(Exponential(1.0), grid), grid.step))
+    reached = np.cumsum(spread(limited([Exponential(1.0)], grid)[0], grid.step))
     assert abs(float(reached[-1]) - 1.0) < 1e-11
 
 
 @pytest.mark.parametrize("points", [16, 64])
 def test_half_the_points_hold_the_same_limited_means(points: int) -> None:
     grid = Grid(1.0, points, 3.0)
-    level = limited(Capped(Exponential(2.0), 7.5), grid)
+    level = limited([Capped(Exponential(2.0), 7.5)], grid)[0]
     fine = spread(level, 1.0)
     coarse = grid.coarse().back(grid.halved(grid.forward(fine)))
     assert np.allclose(coarse, spread(level[::2], 2.0), atol=1e-13)

@@ -19,7 +19,8 @@ from perilscope.engines.compound import Compound
 from perilscope.engines.distributions import Constant, Distribution
 from perilscope.engines.expansion import certain, known
 from perilscope.engines.floor import Floored
-from perilscope.engines.grid import Grid, atoms, limited, place, spread
+from perilscope.engines.grid import Grid, atoms, place, spread
+from perilscope.engines.limited import limited
 from perilscope.engines.loss import LossLaw
 from perilscope.engines.shared import Shared, cases, shared_by
 from perilscope.engines.streams import stream
@@ -322,7 +323,7 @@ def _line(
         counts, severity = known(line, theta, line.years, driven=driven)
         if severity not in severities:
             points = atoms(severity)
-            level = limited(severity, grid) if points is None else None
+            level = limited([severity], grid)[0] if points is None else None
             mass = place(points or (), grid) if level is None else spread(level, grid.step)
             severities[severity] = grid.forward(mass)
         transforms.append(counts.pgf(severities[severity]))

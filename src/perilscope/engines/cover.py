@@ -22,7 +22,8 @@ from perilscope.engines.compound import Compound
 from perilscope.engines.counts import CountLaw
 from perilscope.engines.distributions import Distribution, Layered, Retained
 from perilscope.engines.expansion import Part, parts
-from perilscope.engines.grid import Grid, Transform, atoms, limited, place, spread, unit
+from perilscope.engines.grid import Grid, Transform, atoms, place, spread, unit
+from perilscope.engines.limited import limited
 from perilscope.engines.loss import LossLaw, Others
 from perilscope.engines.register import Register
 from perilscope.errors import AssessmentError, MisuseError
@@ -249,7 +250,7 @@ def _joint(lines: Mapping[str, Compound], terms: Terms, grid: Grid, ceded: Grid)
 def _plane(part: Part, terms: Terms, grid: Grid, ceded: Grid) -> npt.NDArray[np.complex128]:
     """Transform of (what an event leaves, what is ceded) in two dimensions, means kept in both."""
     points = atoms(part.severity)
-    level = limited(part.severity, grid) if points is None else None
+    level = limited([part.severity], grid)[0] if points is None else None
     mass = place(points or (), grid) if level is None else spread(level, grid.step)
     x = grid.places
     y = terms.share * np.minimum(np.maximum(x - terms.deductible, 0.0), terms.limit)

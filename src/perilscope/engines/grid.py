@@ -37,8 +37,6 @@ Transform = npt.NDArray[np.complex128]
 TILT = 11.0
 _MOST_ATOMS = 4096
 _FEW = 16
-_NEAR = 2**9
-_DOUBT = 1e-11
 _SEEN = 1e-6
 
 
@@ -225,67 +223,6 @@ def unit(values: Iterable[float]) -> float | None:
             )
             greatest = Fraction(top, greatest.denominator * exact.denominator)
     return float(greatest) if greatest else None
-
-
-def limited(law: Distribution, grid: Grid) -> Array:
-    """E min(X, k h) for k = 0 .. n, from which a mean-keeping law on the grid follows.
-
-    Only points inside the law's support are asked for: below it the minimum is the point itself,
-    above it the mean. Far from zero few points are asked for, at most a 64th of their distance
-    apart, and the others interpolated, where the law is smooth enough for that.
-    """
-    points: Array = np.arange(grid.points + 1, dtype=np.float64) * grid.step
-    low, high = law.support
-    level: Array = points.copy()
-    first = int(np.searchsorted(points, low, side="right"))
-    last = int(np.searchsorted(points, high, side="left"))
-    if last <= grid.points:
-        level[last:] = law.mean
-    start, end = first, _NEAR
-    while start < last:
-        stop, stride = min(end + 1, last), end // (2 * _NEAR)
-        if start < stop:
-            inside = start - 3 * stride >= first and (stop + 4 * stride) * grid.step < high
-            found = _through(law, grid.step, start, stop, stride) if inside and stride > 1 else None
-            level[start:stop] = law.lev(points[start:stop]) if found is None else found
-            start = stop
-        end *= 16
-    return level
-
-
-def _through(law: Distribution, step: float, start: int, stop: int, stride: int) -> Array | None:
-    """E min(X, k h) for k = start .. stop - 1 from every stride-th, by polynomials of degree 7.
-
-    Returns None unless those of degree 5 are within 1e-11 of the largest value; a kink or an atom
-    is seen by that.
-    """
-    count = -(-(stop - start) // stride)
-    asked = law.lev((start + stride * np.arange(-3.0, count + 5.0)) * step)
-    weights, apart = _lagrange(stride)
-    rows = np.ndarray((count, 8), asked.dtype, asked, strides=2 * asked.strides)
-    if not np.abs(np.einsum("ki,i->k", rows, apart)).max() <= _DOUBT * asked[-1]:
-        return None
-    found: Array = np.einsum("ki,is->ks", rows, weights).ravel()[: stop - start]
-    return found
-
-
-@functools.lru_cache(maxsize=32)
-def _lagrange(stride: int) -> tuple[Array, Array]:
-    """Weights of eight points in a row between the fourth and the fifth of them.
-
-    Second, in the middle, what they differ by from those of the inner six.
-    """
-
-    def weights(nodes: Array, t: Array) -> Array:
-        others = [np.delete(nodes, i) for i in range(nodes.size)]
-        pairs = zip(nodes, others, strict=True)
-        return np.array([np.prod((t[:, None] - x) / (at - x), axis=1) for at, x in pairs])
-
-    middle = np.array([0.5])
-    eight, six = np.arange(-3.0, 5.0), np.arange(-2.0, 4.0)
-    apart = weights(eight, middle)[:, 0]
-    apart[1:7] -= weights(six, middle)[:, 0]
-    return weights(eight, np.arange(stride) / stride), apart
 
 
 def spread(level: Array, step: float) -> Array:

@@ -38,12 +38,18 @@ class Kept(Generic[Value]):
     def __len__(self) -> int:
         return len(self._values)
 
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._values
+
     def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
         """The value of a key, made when it is not here."""
         found = self._values.get(key)
         if found is not None:
             return found
-        value = make()  # outside the lock: another thread may make the same at the same time
+        return self.put(key, make())  # another thread may make the same at the same time
+
+    def put(self, key: Hashable, value: Value) -> Value:
+        """Keep a value that was made elsewhere."""
         weight = self._weigh(value)
         with self._lock:
             if key not in self._values and weight <= self._most:

@@ -9,6 +9,7 @@ nodes and supports are asked of laws with plain numbers only.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import fields
@@ -119,6 +120,8 @@ class Distribution(Parameterised, ABC):
 
 def plain(value: Any) -> float:
     """A plain float where the value is one number, else the array as it is."""
+    if type(value) is float:
+        return value
     return float(value) if np.ndim(value) == 0 else cast(float, value)
 
 
@@ -130,12 +133,15 @@ def product(factor: Any, value: Any) -> Any:
 
 def finite(*values: Any) -> bool:
     """Whether all of these are finite numbers, or arrays of such."""
-    return all(np.all(np.isfinite(value)) for value in values)
+    return all(
+        math.isfinite(value) if isinstance(value, float) else np.all(np.isfinite(value))
+        for value in values
+    )
 
 
 def need(condition: Any, message: str) -> None:
     """Refuse parameters that make no law; of arrays, every entry must pass."""
-    if not np.all(condition):
+    if not (condition if isinstance(condition, bool | np.bool_) else np.all(condition)):
         raise MisuseError(message)
 
 

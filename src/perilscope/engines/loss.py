@@ -118,6 +118,7 @@ class LossLaw:
         self.step, self.points, self.tilt = grid.step, grid.points, grid.tilt
         self.method = "exact, lattice" if grid.lattice else "exact, FFT"
         self._between = Between(self.cumulative)
+        self._quantiles: dict[float, float] = {}
 
     @cached_property
     def mass(self) -> Array:
@@ -143,6 +144,11 @@ class LossLaw:
         AssessmentError
             For a level that lies beyond the grid.
         """
+        if level not in self._quantiles:
+            self._quantiles[level] = self._var(level)
+        return self._quantiles[level]
+
+    def _var(self, level: float) -> float:
         if not 0.0 < level < 1.0:
             raise MisuseError(f"a level lies between 0 and 1, got {level}")
         if self.none >= level - _NOISE:

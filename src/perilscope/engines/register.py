@@ -34,15 +34,21 @@ _MANY = 2**14
 
 
 @dataclass(frozen=True)
-class _End:
-    """A line's expected loss beyond the grid, whether its atoms are on every other point and
-    whether nothing about it is a belief; of a capped line nothing is known.
+class _Facts:
+    """What is asked of a component to make the law of the sum, beside its transform.
+
+    Its moments, the probability that it loses nothing, its expected loss beyond the grid, whether
+    its atoms are on every other point, and whether nothing about it is a belief. Of a component
+    with a capped holding the last three are not known.
     """
 
-    line: Compound
-    excess: float
-    even: bool
-    certain: bool
+    lines: tuple[Compound, ...]
+    mean: float
+    variance: float
+    none: float
+    excess: float = 0.0
+    even: bool = False
+    certain: bool = False
 
 
 class Register:
@@ -110,7 +116,7 @@ class Register:
         self._own: dict[str, LossLaw] = {}
         self._moments: dict[Component, tuple[tuple[Compound, ...], tuple[float, float]]] = {}
         self._counted: Kept[tuple[Compound, tuple[float, float]]] = Kept(_MANY)
-        self._ends: Kept[_End] = Kept(_MANY)
+        self._facts: dict[int, _Facts] = {}
 
     # --- the grid and what stands on it
 
@@ -158,12 +164,12 @@ class Register:
         return Transforms(self.grid, halved=True, effort=1, like=like)
 
     def _none(self, transforms: Transforms) -> float:
-        return math.prod(
-            transforms.nothing(self.lines[part.keys[0]], driven=False)
-            if part.simple
-            else transforms.none(part, self.lines)
-            for part in self._components
-        )
+        return math.prod(self._none_of(part, transforms) for part in self._components)
+
+    def _none_of(self, part: Component, transforms: Transforms) -> float:
+        if part.simple:
+            return transforms.nothing(self.lines[part.keys[0]], driven=False)
+        return transforms.none(part, self.lines)
 
     def _is_driven(self, key: str) -> bool:
         return key in self._components[self._place[key]].driven
@@ -322,13 +328,15 @@ class Register:
 
     @cached_property
     def _law(self) -> LossLaw:
-        mean, sd = self.moments()
-        none = self._none(self.fine)
-        ends = [self._end(key) for key in self.lines]
-        excess = math.fsum(end.excess for end in ends)
-
         def mass(transforms: Transforms) -> Array:
             return transforms.grid.back(transforms.sum(self._components, self.lines))
+
+        fine, half = mass(self.fine), self.coarse.grid
+        parts = [self._facts_of(i, part) for i, part in enumerate(self._components)]
+        mean = math.fsum(part.mean for part in parts)
+        sd = math.sqrt(math.fsum(part.variance for part in parts))
+        none = math.prod(part.none for part in parts)
+        excess = math.fsum(part.excess for part in parts)
 
         def law(
             grid: Grid, mass: Array, coarse: Array | None = None, others: Others | None = None
@@ -344,14 +352,13 @@ class Register:
                 others=others,
             )
 
-        fine, half = mass(self.fine), self.coarse.grid
         if self.grid.lattice:
             return law(self.grid, fine)
         rough = functools.cache(lambda: law(half, mass(self.rough)))
-        if not all(end.even for end in ends):
+        if not all(part.even for part in parts):
             return law(self.grid, fine, others=lambda this, _: [(this, rough())])
         coarse, plain = mass(self.coarse), functools.cache(lambda: law(self.grid, fine))
-        certain_all = all(end.certain for end in ends)
+        certain_all = all(part.certain for part in parts)
 
         def others(this: LossLaw, x: float) -> list[Pair]:
             pairs = [(this, plain())]
@@ -363,21 +370,29 @@ class Register:
 
         return law(self.grid, fine, coarse, others)
 
-    def _end(self, key: str) -> _End:
-        """What is asked of a line to make the law of the sum."""
-        line, end = self.lines[key], self.grid.range
+    def _facts_of(self, i: int, part: Component) -> _Facts:
+        """Facts of the i-th component; those of an untouched one are known from before."""
+        mine = tuple(self.lines[key] for key in part.keys)
+        known = self._facts.get(i)
+        if known is None or any(a is not b for a, b in zip(known.lines, mine, strict=True)):
+            known = self._facts[i] = self._found_facts(part, mine)
+        return known
 
-        def found() -> _End:
-            if self._unit_of(key).capped:
-                return _End(line, 0.0, even=False, certain=False)
-            excess = self._events(key, lambda x: _above(x, end), end)
-            laws = [part.severity for part in self.fine.parts(line, self._is_driven(key))]
-            coarse = self.grid.coarse()
-            even = all(coarse.meets(jumps(law)) for law in laws)
-            known = all(map(certain, (*line.beliefs, line.keep, line.scale)))
-            return _End(line, excess, even=even, certain=known)
-
-        return self._ends.get((id(line), line.group in self.caps), found)
+    def _found_facts(self, part: Component, mine: tuple[Compound, ...]) -> _Facts:
+        mean, variance = self._component_moments(part)
+        none = self._none_of(part, self.fine)
+        if any(unit.capped for unit in part.units):
+            return _Facts(mine, mean, variance, none)
+        excess = math.fsum(
+            self._events(key, self.fine.excess, self.grid.range) for key in part.keys
+        )
+        coarse = self.grid.coarse()
+        severities = {
+            x.severity for line in mine for x in self.fine.parts(line, line.key in part.driven)
+        }
+        even = all(coarse.meets(jumps(law)) for law in severities)
+        known = all(map(certain, (law for x in mine for law in (*x.beliefs, x.keep, x.scale))))
+        return _Facts(mine, mean, variance, none, excess, even, known)
 
     def _far(self, key: str) -> tuple[float, float]:
         """E X and E X² of a line's events beyond the grid, for a cap that lies beyond it too."""
@@ -494,7 +509,9 @@ class Register:
             structure = components(lines, self.mixtures, caps)
         other._begin(lines, self.mixtures, dict(caps), self.grid, structure)
         other._like = (self.fine, self.coarse, self.rough)
-        other._counted, other._ends = self._counted, self._ends
+        other._counted = self._counted
+        if structure is self._components:
+            other._facts = dict(self._facts)
         other._moments = dict(self._moments)
         for key, law in self._own.items():
             if key in lines and lines[key] is self.lines[key] and not self._unit_of(key).capped:

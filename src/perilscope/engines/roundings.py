@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from perilscope.engines.distributions import Distribution
-from perilscope.engines.grid import Grid, atoms, limited, spread
+from perilscope.engines.grid import Grid, atoms, spread
+from perilscope.engines.limited import limited
 
 Array = npt.NDArray[np.float64]
 
@@ -63,7 +64,7 @@ class Cells:
 
     def split(self, law: Distribution) -> Placed:
         """Each loss split between its two neighbours, mean kept: larger in convex order."""
-        return Placed(spread(limited(law, self.grid), self.grid.step), law.mean)
+        return Placed(spread(limited([law], self.grid)[0], self.grid.step), law.mean)
 
     def tangents(self, law: Distribution) -> Placed:
         """A law smaller in increasing convex order, whose mean is less by the order of h².

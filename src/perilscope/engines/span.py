@@ -7,7 +7,6 @@ tells how far to go, and the points follow from how fine the quantiles want to b
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -16,6 +15,7 @@ import numpy as np
 from perilscope.engines.distributions import Distribution
 from perilscope.engines.expansion import Part
 from perilscope.engines.grid import TILT, Grid, atoms, jumps, unit
+from perilscope.engines.limited import families, joined
 from perilscope.engines.loss import LossLaw
 from perilscope.errors import AssessmentError
 
@@ -50,7 +50,7 @@ def choose(
     AssessmentError
         Where no grid reaches far enough, naming the line that reaches farthest.
     """
-    reach = {key: _reach(mine, key) for key, mine in parts.items()}
+    reach = _reaches(parts)
     jump = max((r[0] for r in reach.values()), default=0.0)
     mean = math.fsum(r[1] for r in reach.values())
     spread = math.sqrt(math.fsum(r[2] for r in reach.values()))
@@ -65,30 +65,63 @@ def choose(
     return on_lattice or _general(parts, caps, top, look, bare)
 
 
-def _reach(parts: Sequence[Part], key: str) -> tuple[float, float, float]:
+def _reaches(parts: Mapping[str, Sequence[Part]]) -> dict[str, tuple[float, float, float]]:
     """Far quantile of one event, then mean and variance of the total as if cut off there."""
-    far, mean, square = 0.0, 0.0, 0.0
-    for part in parts:
-        events = max(counts.mean for _, counts in part.counts)
-        pairs = max(counts.second_factorial - counts.mean**2 for _, counts in part.counts)
-        if events <= 0.0:
-            continue
-        rare = min(_BEYOND / 4.0 / max(events * part.weight, 1e-300), 0.5)
-        cut, low, second = _cut(part.severity, max(rare, 1e-15))
-        if not math.isfinite(cut):
-            raise AssessmentError(f"{key}: no range is wide enough for its losses")
-        far = max(far, cut)
-        mean = max(mean, events * low)
-        square = max(square, events * second + max(pairs, 0.0) * low**2)
-    return far, mean, square
+    rare = {key: [_rare(part) for part in mine] for key, mine in parts.items()}
+    cut = _cuts(
+        (part.severity, p)
+        for key, mine in parts.items()
+        for part, p in zip(mine, rare[key], strict=True)
+        if p is not None
+    )
+    found = {}
+    for key, mine in parts.items():
+        far, mean, square = 0.0, 0.0, 0.0
+        for part, p in zip(mine, rare[key], strict=True):
+            if p is None:
+                continue
+            end, low, second = cut[part.severity, p]
+            if not math.isfinite(end):
+                raise AssessmentError(f"{key}: no range is wide enough for its losses")
+            events = max(counts.mean for _, counts in part.counts)
+            pairs = max(counts.second_factorial - counts.mean**2 for _, counts in part.counts)
+            far = max(far, end)
+            mean = max(mean, events * low)
+            square = max(square, events * second + max(pairs, 0.0) * low**2)
+        found[key] = far, mean, square
+    return found
 
 
-@functools.lru_cache(maxsize=4096)
-def _cut(law: Distribution, rare: float) -> tuple[float, float, float]:
-    """The end of a law or a point rarely exceeded, and the law's two moments cut off there."""
-    high = law.support[1]
-    cut = high if high < math.inf else float(law.ppf(1.0 - rare))
-    return cut, float(law.lev(cut)), float(law.second_lev(cut))
+def _rare(part: Part) -> float | None:
+    """How rarely an event may lie beyond the end; None where there are no events."""
+    events = max(counts.mean for _, counts in part.counts)
+    if events <= 0.0:
+        return None
+    return max(min(_BEYOND / 4.0 / max(events * part.weight, 1e-300), 0.5), 1e-15)
+
+
+def _cuts(
+    wanted: Iterable[tuple[Distribution, float]],
+) -> dict[tuple[Distribution, float], tuple[float, float, float]]:
+    """Of laws: the end or a point rarely exceeded, and their two moments cut off there."""
+    found = {}
+    far = []
+    for law, rare in dict.fromkeys(wanted):
+        high = law.support[1]
+        if high < math.inf:
+            found[law, rare] = high, float(law.mean), float(law.second)
+        else:
+            far.append((law, rare))
+    for places in families([law for law, _ in far]):
+        mine = [far[place] for place in places]
+        law = joined([law for law, _ in mine], [1] * len(mine))
+        cut = np.asarray(law.ppf(1.0 - np.array([rare for _, rare in mine])))
+        rows = zip(
+            mine, cut, np.asarray(law.lev(cut)), np.asarray(law.second_lev(cut)), strict=True
+        )
+        for pair, *row in rows:
+            found[pair] = float(row[0]), float(row[1]), float(row[2])
+    return found
 
 
 def _points(parts: Mapping[str, Sequence[Part]]) -> list[float] | None:

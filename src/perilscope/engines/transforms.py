@@ -17,8 +17,9 @@ from perilscope.engines.compound import Compound
 from perilscope.engines.counts import Poisson
 from perilscope.engines.distributions import Distribution
 from perilscope.engines.expansion import Part, parts
-from perilscope.engines.grid import Grid, Transform, atoms, limited, place, sharpened, spread
+from perilscope.engines.grid import Grid, Transform, atoms, place, sharpened, spread
 from perilscope.engines.kept import Kept
+from perilscope.engines.limited import limited
 from perilscope.engines.structure import Component, Unit
 
 Array = npt.NDArray[np.float64]
@@ -29,24 +30,40 @@ _Block = tuple[tuple[Compound, ...], Transform, Transform | None]
 
 _Pair = tuple[Transform, Transform]
 
-_SEVERITIES: Kept[_Pair] = Kept(2**27, lambda pair: pair[0].nbytes + pair[1].nbytes)
-"""Of all registers, by law and grid."""
+_EVENTS: Kept[_Pair] = Kept(2**27, lambda pair: pair[0].nbytes + pair[1].nbytes)
+"""Losses per event of all registers, by law and grid: on the grid and on half its points."""
+_EXCESS: Kept[float] = Kept(2**16)
+"""Their expected excess over the end of the grid."""
 _LINES = 2**28
 """Most bytes kept of the lines of a register and of those that differ from it in a few."""
 _BLOCK = 8
+_AHEAD = 4
 _SMALL = 2.0
 _MANY = 2**14
 
 
-def _severity(law: Distribution, grid: Grid, sharp: bool) -> _Pair:
-    """Transforms of a loss per event, on a grid and on half its points."""
-    points = atoms(law)
-    mass = spread(limited(law, grid), grid.step) if points is None else place(points, grid)
-    z = grid.forward(mass)
-    half = grid.halved(z)
-    if sharp and points is None and law.mean <= _SMALL * grid.step:
-        z = grid.forward(sharpened(mass, float(law.second_lev(grid.range)), grid))
-    return z, half
+def _events(laws: Sequence[Distribution], grid: Grid, sharp: bool) -> list[_Pair]:
+    """Losses per event on a grid and on half its points."""
+    found: dict[Distribution, _Pair] = {}
+    dense = []
+    for law in laws:
+        points = atoms(law)
+        if points is None:
+            dense.append(law)
+        else:
+            z = grid.forward(place(points, grid))
+            above = math.fsum(p * (value - grid.range) for value, p in points if value > grid.range)
+            found[law] = z, grid.halved(z)
+            _EXCESS.put((law, grid), above)
+    for law, level in zip(dense, limited(dense, grid), strict=True):
+        mass = spread(level, grid.step)
+        z = grid.forward(mass)
+        half = grid.halved(z)
+        if sharp and law.mean <= _SMALL * grid.step:
+            z = grid.forward(sharpened(mass, float(law.second_lev(grid.range)), grid))
+        found[law] = z, half
+        _EXCESS.put((law, grid), max(law.mean - float(level[-1]), 0.0))
+    return [found[law] for law in laws]
 
 
 def _bytes(found: Sequence[object]) -> int:
@@ -92,8 +109,29 @@ class Transforms:
     def severity(self, law: Distribution) -> Transform:
         """Transform of a loss per event."""
         grid, sharp = self._whole, self._sharp
-        pair = _SEVERITIES.get((law, grid, sharp), lambda: _severity(law, grid, sharp))
+        pair = _EVENTS.get((law, grid, sharp), lambda: _events([law], grid, sharp)[0])
         return pair[1] if self._halved else pair[0]
+
+    def excess(self, law: Distribution) -> float:
+        """Expected excess of a loss per event over the end of the grid."""
+        end = self.grid.range
+        return _EXCESS.get((law, self._whole), lambda: max(law.mean - float(law.lev(end)), 0.0))
+
+    def _foresee(self, structure: Sequence[Component], lines: Mapping[str, Compound]) -> None:
+        """Transform losses per event of many simple lines at once, which costs less than one by
+        one.
+        """
+        grid, sharp = self._whole, self._sharp
+        wanted: dict[Distribution, None] = {}
+        for part in structure:
+            line = lines[part.keys[0]]
+            if part.simple and (id(line), False) not in self._lines:
+                for each in self.parts(line, False):
+                    if (each.severity, grid, sharp) not in _EVENTS:
+                        wanted[each.severity] = None
+        if len(wanted) > 1:
+            for law, pair in zip(wanted, _events(list(wanted), grid, sharp), strict=True):
+                _EVENTS.put((law, grid, sharp), pair)
 
     def parts(self, line: Compound, driven: bool) -> tuple[Part, ...]:
         """A line as a mixture without beliefs."""
@@ -117,7 +155,9 @@ class Transforms:
         mixed = self.parts(line, driven)
         only = mixed[0].counts[0][1]
         if len(mixed) == 1 and len(mixed[0].counts) == 1 and isinstance(only, Poisson):
-            return line, True, only.mean * (self.severity(mixed[0].severity) - 1.0)
+            logarithm = self.severity(mixed[0].severity) * only.mean
+            logarithm -= only.mean
+            return line, True, logarithm
         total = np.zeros(self.grid.points // 2 + 1, dtype=np.complex128)
         for part in mixed:
             z = self.severity(part.severity)
@@ -134,6 +174,8 @@ class Transforms:
         exponent = np.zeros(self.grid.points // 2 + 1, dtype=np.complex128)
         product: Transform | None = None
         for at in range(0, len(structure), _BLOCK):
+            if at % (_AHEAD * _BLOCK) == 0:
+                self._foresee(structure[at : at + _AHEAD * _BLOCK], lines)
             _, added, times = self._block(structure[at : at + _BLOCK], lines)
             exponent += added
             if times is not None:

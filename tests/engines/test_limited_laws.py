@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Limited means of many laws at once: what a law gives does not depend on the others."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perilscope.engines.distributions import (
+    Beta,
+    Capped,
+    Distribution,
+    Gamma,
+    Lognormal,
+    Pareto,
+    Weibull,
+)
+from perilscope.engines.grid import Grid
+from perilscope.engines.limited import limited
+
+SHAPES = st.floats(0.3, 4.0)
+SCALES = st.floats(0.1, 300.0)
+LAWS = st.one_of(
+    st.builds(Lognormal, st.floats(-2.0, 6.0), SHAPES),
+    st.builds(Gamma, SHAPES, SCALES),
+    st.builds(Weibull, SHAPES, SCALES),
+    st.builds(Pareto, st.floats(0.8, 5.0), SCALES),
+    st.builds(lambda a, b, high: Beta(a, b, 0.0, high), SHAPES, SHAPES, SCALES),
+    st.builds(lambda law, cap: Capped(law, cap), st.builds(Gamma, SHAPES, SCALES), SCALES),
+)
+
+
+@given(st.lists(LAWS, min_size=2, max_size=7), st.sampled_from([64, 4096]))
+def test_a_law_gives_the_same_bits_alone_and_among_others(
+    laws: list[Distribution], points: int
+) -> None:
+    grid = Grid(0.37, points)
+    together = limited(laws, grid)
+    for row, law in zip(together, laws, strict=True):
+        assert np.array_equal(row, limited([law], grid)[0])
+
+
+@given(LAWS)
+def test_every_point_is_the_limited_mean_of_the_law(law: Distribution) -> None:
+    grid = Grid(0.25, 4096)
+    points = np.arange(grid.points + 1) * grid.step
+    wanted = np.array([float(law.lev(float(x))) for x in points[::97]])
+    assert np.allclose(limited([law], grid)[0][::97], wanted, rtol=2e-10, atol=1e-12)
