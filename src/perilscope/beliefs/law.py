@@ -33,6 +33,7 @@ from perilscope.engines.distributions import (
     Spliced,
 )
 from perilscope.engines.law import plain
+from perilscope.engines.shared import Shared
 from perilscope.errors import AssessmentError, MisuseError
 
 __all__ = [
@@ -75,7 +76,8 @@ class Reading:
     @property
     def alone(self) -> Distribution | None:
         """The law of the belief that *is* the value, as in ``belief(beta(2, 48))``; else None."""
-        return self.beliefs[0] if self.value is _itself else None
+        own = self.value is _itself and not isinstance(self.beliefs[0], Shared)
+        return self.beliefs[0] if own else None
 
     def number(self, theta: Theta) -> Any:
         """The value as a number, given the beliefs: for rates and probabilities.
@@ -218,8 +220,12 @@ def _read(
     match node:
         case written.Num() | written.OneIn():
             return _fixed(Constant(_digits(node)))
-        case written.Belief(of=inner):
+        case written.Belief(of=inner, name=""):
             return _believed(_read(inner, bounded, worth, False))
+        case written.Belief(of=inner, name=name):
+            return _shared(name, _read(inner, bounded, worth, False))
+        case written.Named(name=name):
+            raise AssessmentError(f"nothing says what the belief {name} is")
         case written.ShareOf(share=share, of=what):
             if worth is None:
                 raise AssessmentError(f"a share of {what}: nothing says what {what} is worth")
@@ -357,12 +363,17 @@ def _believed(read: Reading) -> Reading:
     return Reading((*read.beliefs, Normal(0.0, 1.0)), value)
 
 
+def _shared(name: str, read: Reading) -> Reading:
+    """The value of a belief that others name too; scaled by each for itself."""
+    return Reading((Shared(f"belief {name}", read.value(())),), _itself)
+
+
 def _scaled(read: Reading, factor: float) -> Reading:
     if factor == 1.0:
         return read
     if not read.beliefs:
         return _fixed(times(read.value(()), factor))
-    if read.value is _itself:
+    if read.value is _itself and not isinstance(read.beliefs[0], Shared):
         return Reading((times(read.beliefs[0], factor),), read.value)
     return Reading(read.beliefs, lambda theta: times(read.value(theta), factor))
 

@@ -8,7 +8,7 @@ from .canonical import canonical, content_hash
 from .control import Control, Cost, Cut
 from .counts import Counts
 from .cover import Cover
-from .dependence import Copula, Factor, Shock
+from .dependence import Copula, Factor, Shock, Unknown
 from .estimate import Estimate, From, Leaf, Review
 from .frozen import FrozenDict
 from .institution import Expert, Institution, MarketSettings, RuledOut, Token
@@ -68,6 +68,7 @@ __all__ = [
     "Threat",
     "ThreatEvents",
     "Token",
+    "Unknown",
     "Venue",
     "Vulnerability",
     "Worth",

@@ -28,6 +28,7 @@ KINDS = {
     "controls": "control",
     "factors": "factor",
     "shocks": "shock",
+    "beliefs": "belief",
     "covers": "cover",
     "experts": "expert",
     "networks": "network",
@@ -65,7 +66,19 @@ def gather_context(tree: dict[str, Any]) -> Context:
         ids,
         nodes,
         WHOLES if has_assets else tuple(w for w in WHOLES if w != "net_assets"),
+        *_beliefs(tree),
     )
+
+
+def _beliefs(tree: dict[str, Any]) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
+    """What is believed by name, as written, and what each rests on."""
+    texts, sources = {}, {}
+    for key, entry in section(tree, "beliefs").items():
+        written = entry if isinstance(entry, dict) else {"value": entry}
+        if isinstance(written.get("value"), str):
+            texts[key] = written["value"]
+            sources[key] = {k: written[k] for k in ("source", "by", "on", "grade") if k in written}
+    return texts, sources
 
 
 def implied_tokens(tree: dict[str, Any]) -> list[str]:

@@ -3,20 +3,62 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import model_validator
+from pydantic import GetJsonSchemaHandler, model_validator
+from pydantic_core import CoreSchema
 
-from .estimate import Entry, Leaf, Value
+from .checked import Checked
+from .estimate import Entry, Grade, Leaf, Value
 from .expression import Num
 from .fields import Amount, refuse
 from .frozen import FrozenDict
-from .names import Ref
-from .quantity import Quantity
+from .names import Day, Ref
+from .quantity import Quantity, QuantityError, definition
+from .words import shown
 
 ScenarioRef = Annotated[str, Ref("scenario")]
+_LIKE = "Like `beta(5, 2)` or `gamma(2, 10) per year`."
 NONE = Quantity(Num(Decimal(0)), "number")
+
+
+class Belief(Checked):
+    """What is believed, as written: a law, with its unit where it has one."""
+
+    def check(self, value: Any) -> str:
+        """Return the text if it is a law that can stand behind a name."""
+        if not isinstance(value, str):
+            raise refuse("quantity", f"a law is wanted here, found {shown(value)}", _LIKE)
+        try:
+            definition(value)
+        except QuantityError as error:
+            raise refuse(error.kind, error.what, error.mend or _LIKE) from None
+        return value
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"type": "string", "description": _LIKE}
+
+
+class Unknown(Entry):
+    """What is not known and several scenarios depend on: one value for the whole horizon.
+
+    Scenarios name it where they would write ``belief(LAW)``: ``vulnerability: belief(NAME)``.
+    """
+
+    value: Annotated[str, Belief()]
+    source: str = ""
+    by: str = ""
+    on: Annotated[date, Day()] | None = None
+    grade: Grade = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare(cls, value: Any) -> Any:
+        return value if isinstance(value, dict) else {"value": value}
 
 
 class Factor(Entry):

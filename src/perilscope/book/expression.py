@@ -62,9 +62,20 @@ class To:
 
 @dataclass(frozen=True)
 class Belief:
-    """What is not known: one value for the whole horizon."""
+    """What is not known: one value for the whole horizon.
+
+    One with a name is declared under ``beliefs:``; all that name it have the same value.
+    """
 
     of: Node
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Named:
+    """``belief(NAME)``, of which the book says elsewhere what is believed."""
+
+    name: str
 
 
 @dataclass(frozen=True)
@@ -75,7 +86,7 @@ class ShareOf:
     of: str
 
 
-Node = Num | OneIn | Call | Outcomes | Sample | To | Belief | ShareOf
+Node = Num | OneIn | Call | Outcomes | Sample | To | Belief | Named | ShareOf
 
 # Arguments measured in the unit of the quantity itself; the others are bare shape numbers.
 MEASURED = frozenset(
@@ -158,10 +169,36 @@ def rescale(node: Node, change: Callable[[Decimal], Decimal]) -> Node:
             return replace(node, values=tuple(rescale(value, change) for value in values))
         case To(low, high):
             return To(rescale(low, change), rescale(high, change))
-        case Belief(of):
+        case Belief(of, ""):
             return Belief(rescale(of, change))
         case ShareOf(share, of):
             return ShareOf(rescale(share, change), of)
+        case _:
+            return node
+
+
+def named(node: Node) -> list[str]:
+    """Return the names of beliefs that stand in a node, each once."""
+    parts = walk(node)
+    found = [p.name for p in parts if isinstance(p, Belief | Named) and p.name]
+    return list(dict.fromkeys(found))
+
+
+def resolve(node: Node, define: Callable[[str], Node]) -> Node:
+    """Return the node with what the book says in place of every name of a belief."""
+    match node:
+        case Named(name):
+            return Belief(define(name), name)
+        case Call(law, args):
+            return Call(law, tuple((k, resolve(v, define)) for k, v in args))
+        case Outcomes(pairs):
+            return replace(node, pairs=tuple((resolve(x, define), p) for x, p in pairs))
+        case To(low, high):
+            return To(resolve(low, define), resolve(high, define))
+        case Belief(of, ""):
+            return Belief(resolve(of, define))
+        case ShareOf(share, of):
+            return ShareOf(resolve(share, define), of)
         case _:
             return node
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, Vali
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from .checked import Checked
-from .expression import Belief, Num, OneIn, ShareOf
+from .expression import Belief, Num, OneIn, ShareOf, named
 from .quantity import LIKE, NAMED, Quantity, QuantityError, parse, plain, spell
 from .words import listed, near, shown
 
@@ -36,6 +36,9 @@ class Context:
     nodes: Mapping[str, Mapping[str, tuple[str, ...]] | None] = field(default_factory=dict)
     # names that are not ids but may be the whole of a share
     wholes: tuple[str, ...] = ("net_assets", "positions")
+    # name of a belief -> what is believed, as written, and its provenance
+    beliefs: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def known(self, kinds: tuple[str, ...]) -> list[str]:
         """Return the ids declared in some kinds of entry."""
@@ -69,12 +72,14 @@ class Amount:
 
     ``law`` says what a law means here: ``chance`` (events differ), ``belief`` (only
     ``belief(...)`` may stand), ``valuation`` (any law is a belief), ``plain`` (a number).
+    ``named`` says whether a belief that has a name may stand.
     """
 
     dimension: str
     law: Stands = "belief"
     percent: bool = False
     low: Decimal | None = None
+    named: bool = False
 
     def read(self, value: Any, info: ValidationInfo) -> Quantity:
         """Return the quantity a text states."""
@@ -93,6 +98,7 @@ class Amount:
                 known.currency if known else "USD",
                 known.tokens if known else None,
                 percent=self.percent,
+                beliefs=known.beliefs if known else {},
             )
         except QuantityError as error:
             raise refuse(error.kind, error.what, error.mend) from None
@@ -102,6 +108,11 @@ class Amount:
 
     def _stands(self, quantity: Quantity) -> None:
         number = plain(quantity.node)
+        if named(quantity.node) and not self.named:
+            name = named(quantity.node)[0]
+            what = f"the belief `{name}` stands where none that is shared is taken"
+            mend = "Frequencies and magnitudes of scenarios share beliefs; write its law here."
+            raise refuse("law", what, mend)
         if self.low is not None and number is not None and number < self.low:
             raise refuse("range", f"{spell(quantity)} is below {self.low}")
         inner = quantity.node.share if isinstance(quantity.node, ShareOf) else quantity.node
@@ -135,7 +146,18 @@ class Amount:
                 written["value"] = self.read(written["value"], info)
             except PydanticCustomError as error:
                 written["value"] = Broken(error)
+            else:
+                self._sourced(written, info)
         return written
+
+    @staticmethod
+    def _sourced(written: dict[str, Any], info: ValidationInfo) -> None:
+        """A named belief that says nothing of its own here rests on what it does elsewhere."""
+        node, known = written["value"].node, context(info)
+        if known is not None and isinstance(node, Belief) and node.name in known.sources:
+            own = known.sources[node.name]
+            if not written.keys() & own.keys():
+                written.update(own)
 
     def _leaf(self, value: Any, info: ValidationInfo) -> Any:
         if isinstance(value, BaseModel) and "estimate" in type(value).model_fields:

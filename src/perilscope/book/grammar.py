@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 from . import laws
-from .expression import Belief, Node, Num, OneIn, ShareOf, rescale, walk
+from .expression import Belief, Named, Node, Num, OneIn, ShareOf, named, rescale, walk
 from .laws import QuantityError
 
 GRAMMAR = r"""
@@ -27,6 +27,7 @@ number: SIGN? NUMBER scale? suffix?
       | MONEY NUMBER scale?       -> signed
 odds: NUMBER "in" NUMBER TIME?
 belief: "belief" "(" body ")" suffix?
+      | "belief" "(" NAME ")"     -> shared
 law: NAME "(" argument ("," argument)* ")" suffix?
 argument: NAME "=" body           -> named
         | body ":" body           -> pair
@@ -131,11 +132,14 @@ class _Build:
         return Written(Num(Decimal(f"{a / n:.15g}").normalize() + 0), notes)
 
     def belief(self, body: Written, note: Note | None = None) -> Written:
-        if any(isinstance(part, Belief) for part in walk(body.node)):
+        if any(isinstance(part, Belief | Named) for part in walk(body.node)):
             raise QuantityError(
                 "a belief stands inside a belief", "One `belief(...)` around the whole is enough."
             )
         return _suffixed(Written(Belief(body.node), body.notes), note)
+
+    def shared(self, name: Any) -> Written:
+        return Written(Named(str(name)), ())
 
     def law(self, name: Any, *pieces: Any) -> Written:
         note = pieces[-1] if isinstance(pieces[-1], tuple) and pieces[-1][0] in _NOTES else None
@@ -191,6 +195,11 @@ def _suffixed(written: Written, note: Note | None) -> Written:
     """Apply a unit that stands behind a number or a closing bracket."""
     if note is None:
         return written
+    if named(written.node):
+        raise QuantityError(
+            f"a unit stands behind the belief `{named(written.node)[0]}`",
+            "Its unit stands where it is declared, under `beliefs:`.",
+        )
     if note[0] == "percent":
         if written.notes:
             raise QuantityError("`%` stands both inside and behind the bracket, or with a unit")

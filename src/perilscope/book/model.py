@@ -11,7 +11,7 @@ from typing import Annotated
 from .assets import Asset, Protocol, Venue
 from .control import Control
 from .cover import Cover
-from .dependence import Copula, Factor, Shock
+from .dependence import Copula, Factor, Shock, Unknown
 from .estimate import Review, Value
 from .expression import Num
 from .fields import Amount
@@ -48,6 +48,7 @@ class Book(Value):
     vulnerabilities: Annotated[FrozenDict[str, Flaw], Keyed()] = FrozenDict()
     scenarios: Annotated[FrozenDict[str, Scenario], Keyed()] = FrozenDict()
     no_scenario: tuple[RuledOut, ...] = ()
+    beliefs: Annotated[FrozenDict[str, Unknown], Keyed()] = FrozenDict()
     factors: Annotated[FrozenDict[str, Factor], Keyed()] = FrozenDict()
     shocks: Annotated[FrozenDict[str, Shock], Keyed()] = FrozenDict()
     copula: Copula | None = None

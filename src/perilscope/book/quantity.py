@@ -7,14 +7,16 @@ money, a rate, a probability, a plain number, a length of time, or money per per
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
+from types import MappingProxyType
 
 from .expression import (
     Belief,
     Call,
+    Named,
     Node,
     Num,
     OneIn,
@@ -24,7 +26,9 @@ from .expression import (
     To,
     children,
     is_measured,
+    named,
     plain,
+    resolve,
     walk,
 )
 from .grammar import WRONG_SCALES, Written, read
@@ -34,6 +38,7 @@ from .words import listed, near
 __all__ = [
     "Belief",
     "Call",
+    "Named",
     "Node",
     "Num",
     "OneIn",
@@ -43,6 +48,7 @@ __all__ = [
     "Sample",
     "ShareOf",
     "To",
+    "named",
     "parse",
     "per_year",
     "plain",
@@ -137,9 +143,14 @@ def years(quantity: Quantity) -> float:
 
 @lru_cache(maxsize=16384)
 def _parse(
-    text: str, dimension: str, currency: str, tokens: frozenset[str] | None, percent: bool
+    text: str,
+    dimension: str,
+    currency: str,
+    tokens: frozenset[str] | None,
+    percent: bool,
+    beliefs: tuple[tuple[str, str], ...],
 ) -> Quantity:
-    written = read(text)
+    written = _resolved(read(text), dict(beliefs))
     try:
         return _measured(written, dimension, currency, tokens, percent)
     except QuantityError as error:
@@ -154,6 +165,7 @@ def parse(
     tokens: Collection[str] | None = None,
     *,
     percent: bool = False,
+    beliefs: Mapping[str, str] = MappingProxyType({}),
 ) -> Quantity:
     """Read a quantity of a known dimension.
 
@@ -169,6 +181,8 @@ def parse(
         Declared token symbols; None accepts any unit.
     percent : bool
         Whether a rate may be written in percent (a return, not a number of events).
+    beliefs : mapping of str to str
+        What is meant by ``belief(NAME)``, as written.
 
     Raises
     ------
@@ -184,13 +198,61 @@ def parse(
     perilscope.book.laws.QuantityError: '0.5' does not say per what
     """
     known = None if tokens is None else frozenset(tokens)
+    meant = tuple(sorted(beliefs.items())) if "belief(" in text.replace(" ", "") else ()
     try:
-        return _parse(text, dimension, currency, known, percent)
+        return _parse(text, dimension, currency, known, percent, meant)
     except QuantityError as error:
         if error.mend:
             raise
         like = f"{NAMED[dimension].capitalize()} is written like {LIKE[dimension]}."
         raise QuantityError(error.what, like, error.kind) from None
+
+
+def definition(text: str) -> Written:
+    """Read what is believed of something with a name.
+
+    Raises
+    ------
+    QuantityError
+        If it is no law, holds a belief, or is a range whose law depends on where it stands.
+
+    Examples
+    --------
+    >>> definition("gamma(2, 10) per year").notes
+    (('per', 'year'),)
+    """
+    written = read(text)
+    if any(isinstance(part, Belief | Named) for part in walk(written.node)):
+        raise QuantityError(
+            "a belief stands inside a belief", "Write the law alone, like `beta(5, 2)`."
+        )
+    if isinstance(written.node, To) or getattr(written.node, "law", "") == "quantiles":
+        raise QuantityError(
+            "what this law is depends on where it stands",
+            "Name the law: `beta(p5=.., p95=..)` for a probability, `lognormal(p5=.., p95=..)`.",
+        )
+    if not isinstance(written.node, Call | Outcomes | Sample):
+        raise QuantityError("a law is wanted here", "Like `beta(5, 2)` or `gamma(2, 10) per year`.")
+    return written
+
+
+def _resolved(written: Written, beliefs: Mapping[str, str]) -> Written:
+    """An expression with what the book says of every named belief in its place."""
+    names = named(written.node)
+    if not names:
+        return written
+    found: dict[str, Written] = {}
+    for name in names:
+        if name not in beliefs:
+            known = f"Declared: {listed(beliefs)}." if beliefs else "None is declared."
+            raise QuantityError(
+                f"no belief is called `{name}`",
+                f"{near(name, list(beliefs))}{known} They stand under `beliefs:`.",
+                "reference",
+            )
+        found[name] = definition(beliefs[name])
+    node = resolve(written.node, lambda name: found[name].node)
+    return Written(node, written.notes + tuple(n for f in found.values() for n in f.notes))
 
 
 def _measured(
@@ -348,8 +410,10 @@ def _node(node: Node, style: str) -> str:
             return f"{law}({', '.join(_node(value, style) for value in values)})"
         case To(low, high):
             return f"{_node(low, style)} to {_node(high, style)}"
-        case Belief(of):
-            return f"belief({_node(of, style)})"
+        case Belief(of, name):
+            return f"belief({name or _node(of, style)})"
+        case Named(name):
+            return f"belief({name})"
         case ShareOf(share, of):
             return f"{_node(share, 'probability')} of {of}"
 

@@ -28,10 +28,10 @@ from .frozen import FrozenDict
 from .names import Day, Ref, YesNo
 from .words import near
 
-RateLeaf = Annotated[Leaf, Amount("rate")]
-ProbabilityLeaf = Annotated[Leaf, Amount("probability")]
-ChanceLeaf = Annotated[Leaf, Amount("probability", "chance")]
-MoneyLeaf = Annotated[Leaf, Amount("money", "chance")]
+RateLeaf = Annotated[Leaf, Amount("rate", named=True)]
+ProbabilityLeaf = Annotated[Leaf, Amount("probability", named=True)]
+ChanceLeaf = Annotated[Leaf, Amount("probability", "chance", named=True)]
+MoneyLeaf = Annotated[Leaf, Amount("money", "chance", named=True)]
 
 FORMS = (
     "productivity",

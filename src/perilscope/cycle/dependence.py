@@ -13,7 +13,7 @@ from perilscope.engines import copula as copulas
 from perilscope.engines.draws import Draws
 from perilscope.engines.loss import LossLaw
 from perilscope.errors import AssessmentError, MisuseError
-from perilscope.layers.dependence import copula
+from perilscope.layers.dependence import beliefs, copula
 
 if TYPE_CHECKING:
     from perilscope.cycle.measures import Document
@@ -49,8 +49,23 @@ def tie(book: Book, laws: dict[str, LossLaw], settings: Settings) -> Tied | None
 
 
 def shared(book: Book) -> list[Document]:
-    """Factors and shocks, with what each does."""
+    """Beliefs, factors and shocks, with what each does."""
     rows: list[Document] = []
+    for key, belief in book.beliefs.items():
+        users = [
+            f"{path.replace('_', ' ').replace('.', ', ')} of {scenario}"
+            for scenario, declared in book.scenarios.items()
+            for path in beliefs(declared).get(key, ())
+        ]
+        rows.append(
+            {
+                "id": key,
+                "kind": "belief",
+                "name": belief.name,
+                "law": belief.value,
+                "does": f"is one value of {', '.join(users)}" if users else "is not used",
+            }
+        )
     for key, factor in book.factors.items():
         does = [
             f"multiplies the {what} of {', '.join(keys)}"

@@ -294,7 +294,7 @@ class LossLaw:
     def error(self) -> dict[float, float]:
         """Estimate of the relative error of VaR and CVaR, the larger of the two, by level.
 
-        On a lattice only rounding and what lies beyond the range remain. Else two or three times
+        On a lattice only rounding and what lies beyond the range remain. Else three times
         the difference between this law and one that is known to be worse (see `Register.law`): an
         estimate, on the safe side, not a bound. For VaR the largest difference of the
         distribution functions within a few steps is carried through the quantile, which also
@@ -321,9 +321,7 @@ class LossLaw:
             apart = math.fsum(abs(one.cvar(level) - two.cvar(level)) for one, two in pairs)
         except AssessmentError:
             return math.inf
-        # what extrapolation took off a smooth law is a third of what the two grids differ by
-        safety = 2.0 if self._mass is None and self.smooth(v) else 3.0
-        return safety * max(apart / c, self._quantile_error(level, v, pairs)) + mean + _READ
+        return 3.0 * max(apart / c, self._quantile_error(level, v, pairs)) + mean + _READ
 
     @property
     def _wrapped(self) -> float:

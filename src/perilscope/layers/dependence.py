@@ -14,9 +14,9 @@ import numpy as np
 from scipy.special import gammaln
 
 from perilscope.beliefs.law import reading
-from perilscope.book import Book, Shock
+from perilscope.book import Book, Leaf, Scenario, Shock
 from perilscope.book import Copula as Declared
-from perilscope.book.quantity import spell
+from perilscope.book.quantity import named, spell
 from perilscope.engines import quadrature
 from perilscope.engines.copula import Copula
 from perilscope.engines.distributions import Discrete, Distribution
@@ -49,6 +49,12 @@ def shocks(book: Book, scenario: str, years: float) -> Iterator[tuple[Shared, fl
 def said(book: Book, scenario: str) -> tuple[str, ...]:
     """What acts on a scenario beside its own estimates, in sentences."""
     found = []
+    for key, paths in beliefs(book.scenarios[scenario]).items():
+        others = [k for k, s in book.scenarios.items() if k != scenario and key in beliefs(s)]
+        also = f", as of {', '.join(others)}" if others else ""
+        where = " and ".join(path.replace("_", " ").replace(".", ", ") for path in paths)
+        law = book.beliefs[key].value
+        found.append(f"Belief {key}, {law}, is one value of its {where}{also}.")
     for key, factor in book.factors.items():
         named = [
             word
@@ -63,6 +69,16 @@ def said(book: Book, scenario: str) -> tuple[str, ...]:
             chance, often = spell(shock.hits[scenario]), spell(shock.frequency.estimate.value)
             found.append(f"Shock {key}, {often}, hits it with {chance}: events beside its own.")
     return tuple(found)
+
+
+def beliefs(scenario: Scenario) -> dict[str, list[str]]:
+    """Beliefs with a name that a scenario rests on, and the factors in which it does."""
+    found: dict[str, list[str]] = {}
+    for path, factor in scenario.factors():
+        if isinstance(factor, Leaf):
+            for name in named(factor.estimate.value.node):
+                found.setdefault(name, []).append(path)
+    return found
 
 
 def _factor(book: Book, key: str) -> Shared:

@@ -2,10 +2,11 @@
 """How the figures answer to each estimate: one leaf moved at a time, everything else as it is.
 
 A leaf that holds beliefs is set to their 5 % and 95 % quantiles (several beliefs inside one
-estimate move together); any other leaf is taken 10 % lower and higher: a number, or the scale of a
-law of chance, a probability staying between 0 and 1. Every swing is a full evaluation by the exact
-engine, of the scenario alone and of the whole register. The elasticity is what one percent more of
-the leaf adds to a CVaR in percent, in the limit, so that leaves of all kinds compare.
+estimate move together, and one that several scenarios share moves for all of them); any other leaf
+is taken 10 % lower and higher: a number, or the scale of a law of chance, a probability staying
+between 0 and 1. Every swing is a full evaluation by the exact engine, of the scenario alone and of
+the whole register. The elasticity is what one percent more of the leaf adds to a CVaR in percent,
+in the limit, so that leaves of all kinds compare.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ from perilscope.book import Leaf, Scenario
 from perilscope.engines.compound import Compound
 from perilscope.engines.distributions import Distribution
 from perilscope.engines.register import Register
+from perilscope.engines.shared import shared_by
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.layers import operational, spread
 from perilscope.layers.operational import Context
@@ -37,6 +40,7 @@ STEP = 0.005
 """The small relative step from which an elasticity is found."""
 
 Pair = tuple[float, float]
+NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -160,9 +164,11 @@ class _World:
         """Both ends of a leaf, and what a small step does."""
         uncertain = bool(spread.loose(term.beliefs))
         ends = [_pinned(u) for u in (spread.LOW, spread.HIGH)]
+        shared = [_values(term, u) for u in (spread.LOW, spread.HIGH)]
         if not uncertain:
             ends = [_taken(1.0 - SWING, dimension), _taken(1.0 + SWING, dimension)]
-        low, high = (self._with(path, change) for change in ends)
+        both = zip(ends, shared, strict=True)
+        low, high = (self._with(path, change, known) for change, known in both)
         values = tuple(spread.mean(change(term)) for change in ends)
         return Swing(
             scenario=self.scenario.id,
@@ -186,9 +192,14 @@ class _World:
             "total_elasticity": _slope(before, after, low.total_cvar, high.total_cvar),
         }
 
-    def _with(self, path: str, change: Callable[[Term], Term]) -> _Figures:
-        line = _changed(self.scenario, self.context, path, change)
-        own, law = self.alone.with_([line]).law(), self.register.with_([line]).law()
+    def _with(
+        self, path: str, change: Callable[[Term], Term], known: Mapping[str, float] = NOTHING
+    ) -> _Figures:
+        """Figures where a leaf is changed; a belief it shares with others is known to them too."""
+        line = _changed(self.scenario, self.context, path, change).given(known)
+        others = [x.given(known) for x in self.register.lines.values() if x.key != line.key]
+        moved = [x for x in others if x is not self.register.lines[x.key]]
+        own, law = self.alone.with_([line]).law(), self.register.with_([line, *moved]).law()
         years = self.context.years
         return _Figures(own.mean / years, own.cvar(LEVEL), law.mean / years, law.cvar(LEVEL))
 
@@ -215,6 +226,11 @@ def _changed(
 def _pinned(level: float) -> Callable[[Term], Term]:
     """Every belief of a term known: its quantile of one level."""
     return lambda term: Term.fixed(term.at(spread.at_quantile(term.beliefs, level)))
+
+
+def _values(term: Term, level: float) -> dict[str, float]:
+    """Quantiles of the beliefs of a term that others share, by name."""
+    return {b.name: float(b.ppf(level)) for b in shared_by(term.beliefs) if not b.chance}
 
 
 def _taken(factor: float, dimension: str) -> Callable[[Term], Term]:

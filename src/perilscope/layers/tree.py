@@ -40,7 +40,7 @@ from perilscope.engines.overcome import overcome
 from perilscope.layers import dependence, operational, spread
 from perilscope.layers.operational import Context
 from perilscope.layers.spread import HIGH, LOW
-from perilscope.layers.term import Term, Theta
+from perilscope.layers.term import Term, Theta, tied
 
 NAMES = {
     "frequency": "Loss event frequency",
@@ -404,7 +404,10 @@ class _Maker:
         )
 
     def _derived(self, node: Node, term: Term, mean: float) -> _Part:
-        low, high, varies = spread.interval(term, self.stream(node.path))
+        one = tied(term)
+        if len(one.beliefs) < len(term.beliefs):  # parts that share a belief are not independent
+            mean = spread.mean(one)
+        low, high, varies = spread.interval(one, self.stream(node.path))
         return _Part(replace(node, mean=mean, low=low, high=high, varies=varies), term)
 
 
