@@ -4,16 +4,43 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
 from perilscope.engines.compound import Compound
 from perilscope.engines.counts import Poisson
-from perilscope.engines.cover import Terms, covered
+from perilscope.engines.cover import Ceded, Cover, Terms, ceded, net
 from perilscope.engines.distributions import Constant, Exponential, Lognormal
+from perilscope.engines.loss import LossLaw
 from perilscope.engines.register import Register
 from perilscope.errors import AssessmentError, MisuseError
+
+
+@dataclass(frozen=True)
+class Covered:
+    """A cover by itself: what it pays, and the law net of it."""
+
+    paid: Ceded
+    net: LossLaw
+
+    @property
+    def pays(self) -> float:
+        return self.paid.pays
+
+    @property
+    def pays_something(self) -> float:
+        return self.paid.pays_something
+
+    @property
+    def exhausted(self) -> float:
+        return self.paid.exhausted
+
+
+def covered(register: Register, keys: list[str], terms: Terms) -> Covered:
+    cover = Cover(tuple(keys), terms)
+    return Covered(ceded(register, cover), net(register, [cover]))
 
 
 def line(key: str, rate: float, law: object) -> Compound:
@@ -139,3 +166,74 @@ def test_what_cannot_be_computed_is_refused() -> None:
         covered(tied, ["zz"], Terms())
     with pytest.raises(MisuseError, match="not negative"):
         Terms(deductible=-1.0)
+
+
+def test_two_covers_together_by_enumeration() -> None:
+    """n events of 100 and m of 70 under terms of the year, k of 40 paid each by half."""
+    register = Register(
+        [
+            line("a", 1.3, Constant(100.0)),
+            line("b", 0.8, Constant(70.0)),
+            line("c", 0.6, Constant(40.0)),
+        ]
+    )
+    covers = [
+        Cover(("a",), Terms(annual_limit=250.0)),
+        Cover(("b",), Terms(deductible=20.0, annual_deductible=50.0)),
+        Cover(("c",), Terms(share=0.5)),
+    ]
+    law = net(register, covers)
+    chance = {
+        k: [math.exp(-r) * r**n / math.factorial(n) for n in range(30)]
+        for k, r in (("a", 1.3), ("b", 0.8), ("c", 0.6))
+    }
+    found: dict[float, float] = {}
+    for n, p in enumerate(chance["a"]):
+        left = 100.0 * n - min(100.0 * n, 250.0)
+        for m, q in enumerate(chance["b"]):
+            kept = 70.0 * m - max(50.0 * m - 50.0, 0.0)
+            for k, r in enumerate(chance["c"]):
+                total = left + kept + 20.0 * k
+                found[total] = found.get(total, 0.0) + p * q * r
+    mean = math.fsum(x * p for x, p in found.items())
+    assert law.mean == pytest.approx(mean, rel=1e-9)
+    assert math.fsum(ceded(register, cover).pays for cover in covers) == pytest.approx(
+        130.0 + 56.0 + 24.0 - mean, rel=1e-9
+    )
+    order = sorted(found)
+    reached = np.cumsum([found[x] for x in order])
+    for level in (0.9, 0.99, 0.999):
+        var = order[int(np.searchsorted(reached, level))]
+        tail = math.fsum(p * max(x - var, 0.0) for x, p in found.items()) / (1 - level)
+        assert law.var(level) == pytest.approx(var, abs=1e-6)
+        assert law.cvar(level) == pytest.approx(var + tail, rel=1e-8)
+
+
+def test_covers_of_different_lines_against_a_simulation() -> None:
+    register = theft_and_error()
+    theft = Terms(deductible=100e3, limit=1e6, annual_limit=1.5e6)
+    error = Terms(share=0.8, annual_deductible=50e3)
+    law = net(register, [Cover(("theft",), theft), Cover(("error",), error)])
+    rng, n = np.random.default_rng(11), 400_000
+    total = np.zeros(n)
+    for rate, mu, sigma, terms in (
+        (0.4, 13.0, 1.0, theft),
+        (2.0, 10.5, 0.9, error),
+        (0.5, 11.5, 1.0, None),
+    ):
+        counts = rng.poisson(rate, n)
+        x = rng.lognormal(mu, sigma, int(counts.sum()))
+        year = np.repeat(np.arange(n), counts)
+        total += np.bincount(year, x, n)
+        if terms is not None:
+            each = terms.share * np.minimum(np.maximum(x - terms.deductible, 0.0), terms.limit)
+            total -= terms.of_year(np.bincount(year, each, n))
+    assert abs(total.mean() - law.mean) < 4.5 * total.std() / math.sqrt(n)
+    for level in (0.9, 0.99, 0.999):
+        hits, p = int(np.count_nonzero(total > law.var(level))), 1 - level
+        assert abs(hits - n * p) < 4.5 * math.sqrt(n * p * (1 - p)), level
+
+
+def test_two_covers_of_one_line_are_refused() -> None:
+    with pytest.raises(AssessmentError, match="two covers pay for theft"):
+        net(theft_and_error(), [Cover(("theft",), Terms()), Cover(("theft", "error"), Terms())])

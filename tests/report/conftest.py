@@ -96,6 +96,7 @@ def scenario(place: int) -> Document:
         "driven_by": "staff.click" if name == "hot-key-theft" else "",
         "tree": tree(rate, mean),
         "tornado": swings(rate * mean, 11.0 * 1.4 * rate * mean),
+        "bounds": {"0.99": {"var": [8.2e6, 8.4e6], "cvar": [9.7e6, 9.9e6]}},
         "ale_interval": [0.4 * rate * mean, 1.9 * rate * mean],
     }
 
@@ -208,6 +209,25 @@ def control(entry: tuple[str, float, float, float | None, float, str]) -> Docume
         "interval": {"ale_reduction": [0.7 * saves, 1.2 * saves]},
         "simulation": {"ale_reduction": saves, "se": 0.01 * saves},
         "sentence": "Saves more than it costs.",
+    }
+
+
+def cover(name: str, state: str, premium: float, pays: float) -> dict[str, Any]:
+    return {
+        "id": name,
+        "name": "",
+        "owner": "cfo",
+        "state": state,
+        "scenarios": ["hot-key-theft"],
+        "pays_a_year": pays,
+        "probability_pays": 0.02,
+        "probability_exhausted": 0.004,
+        "premium": premium,
+        "return": pays / premium - 1,
+        "ale_net": 765e3,
+        "var99_net": 7.1e6,
+        "cvar99_net": 8.9e6,
+        "error": 1e-6,
     }
 
 
@@ -464,6 +484,37 @@ def invented() -> Document:
         **networks(),
         "protocols": protocols(),
         "controls": [control(entry) for entry in CONTROLS],
+        "covers": [
+            cover("crime-policy", "in place", 80e3, 110e3),
+            cover("bond", "candidate", 60e3, 30e3),
+        ],
+        "net": {
+            "covers": ["crime-policy"],
+            "recoveries": 110e3,
+            "ale": 765e3,
+            "var": {level: 0.8 * x for level, x in whole["var"].items()},
+            "cvar": {level: 0.8 * x for level, x in whole["cvar"].items()},
+            "error": dict.fromkeys(whole["var"], 1e-6),
+        },
+        "dependence": [
+            {
+                "id": "staff-strength",
+                "kind": "belief",
+                "name": "",
+                "law": "beta(5, 2)",
+                "does": "is one value of vulnerability of pm-phishing",
+            }
+        ],
+        "copula": {
+            "kind": "t",
+            "degrees": "4",
+            "years": 262_144,
+            "var": dict(whole["var"]),
+            "cvar": dict(whole["cvar"]),
+            "var_se": {level: 0.01 * x for level, x in whole["var"].items()},
+            "cvar_se": {level: 0.01 * x for level, x in whole["cvar"].items()},
+            "without": {"var": dict(whole["var"]), "cvar": dict(whole["cvar"])},
+        },
         "limits": [
             limit("expected loss per year", 875e3, 600e3),
             limit("loss in a 1-in-100 year", 8.3e6, 5e6),
@@ -533,6 +584,7 @@ def emptied(document: Document) -> Document:
         "grades": {"ale": {}, "tail": {}},
         "forecast": {"scenarios": []},
     }
+    document |= {"covers": [], "net": None, "dependence": [], "copula": None}
     document |= {key: {} for key in ("networks", "network_details", "checks")}
     lists = ("protocols", "controls", "limits", "inventory", "improve", "learning", "against")
     document |= {key: [] for key in (*lists, "sentences", "findings")}
@@ -542,7 +594,8 @@ def emptied(document: Document) -> Document:
 KEPT_WORDS = {"hash", "book_hash", "sha256", "as_of", "first", "last", "currency", "layer", "unit"}
 KEPT_WORDS |= {"severity", "engine", "default_method", "level", "method", "varies", "joins"}
 KEPT_WORDS |= {"swing"}
-KINDS = {"number", "chance", "belief", "derived", "network"}
+KINDS = {"number", "chance", "belief", "derived", "network", "t", "in place"}
+KINDS |= {"candidate"}
 
 
 def poisoned(value: Any, poison: str, key: str = "") -> Any:
@@ -551,7 +604,7 @@ def poisoned(value: Any, poison: str, key: str = "") -> Any:
         return {name: poisoned(each, poison, name) for name, each in value.items()}
     if isinstance(value, list):
         return [poisoned(each, poison, key) for each in value]
-    kept = key in KEPT_WORDS or (key == "kind" and value in KINDS)
+    kept = key in KEPT_WORDS or (key in ("kind", "state") and value in KINDS)
     return value + poison if isinstance(value, str) and not kept else value
 
 

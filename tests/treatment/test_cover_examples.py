@@ -60,6 +60,31 @@ def test_a_limit_of_the_year_over_two_scenarios() -> None:
     assert row["var99_net"] == pytest.approx(value, abs=1.0)
 
 
+def test_what_is_in_place_is_measured_together_and_a_candidate_on_top_of_it() -> None:
+    terms = {"per_event": {"pays": "50 %"}}
+    found = run(
+        covers={
+            "thought-of": {"scenarios": "b", "state": "candidate", **terms},
+            "held": {"scenarios": "a", **terms},
+        }
+    )
+    rows = {row["id"]: row for row in found["covers"]}
+    assert rows["held"]["ale_net"] == pytest.approx(700_000 - 250_000, rel=1e-9)
+    assert rows["thought-of"]["ale_net"] == pytest.approx(700_000 - 250_000 - 100_000, rel=1e-9)
+    assert found["net"]["covers"] == ["held"]
+    assert found["net"]["recoveries"] == pytest.approx(250_000, rel=1e-9)
+    assert found["net"]["ale"] == pytest.approx(450_000, rel=1e-9)
+    assert found["net"]["var"]["0.99"] == pytest.approx(rows["held"]["var99_net"], rel=1e-12)
+    assert run()["net"] is None
+
+
+def test_two_covers_of_one_scenario_are_told_apart() -> None:
+    terms = {"scenarios": "a", "per_event": {"pays": "50 %"}}
+    found = run(covers={"first": terms, "second": terms})
+    assert found["net"] is None
+    assert any("two covers pay for a" in finding["what"] for finding in found["findings"])
+
+
 def test_what_a_cover_cannot_do_is_said() -> None:
     scenarios = {**BASE["scenarios"]}
     scenarios["a"] = {**scenarios["a"], "magnitude": {"value": "1M", "at_most": "one"}}

@@ -14,7 +14,7 @@ from typing import TypeAlias
 from threadpoolctl import threadpool_limits
 
 from perilscope.beliefs.law import point
-from perilscope.book import Book, Scenario
+from perilscope.book import Book, Cover, Scenario
 from perilscope.cycle.amounts import money
 from perilscope.cycle.dependence import Tied, tie
 from perilscope.cycle.insight import Assessed, Insight, doubtful, insight
@@ -42,7 +42,7 @@ from perilscope.monitoring.limits import Figures, Standing, stand
 from perilscope.monitoring.review import due
 from perilscope.sources.machine import code_folder
 from perilscope.treatment.control import Verdict, World, verdict
-from perilscope.treatment.cover import Protection, protection
+from perilscope.treatment.cover import Net, Protection, net_of_all, protection
 
 Law: TypeAlias = LossLaw | Simulated
 """A law of loss from either engine; both answer the same questions."""
@@ -103,6 +103,7 @@ class Result:
     checks: Mapping[str, float]
     controls: tuple[Verdict, ...]
     covers: tuple[Protection, ...]
+    net: Net | None
     limits: tuple[Standing, ...]
     forecasts: tuple[Forecast, ...]
     insight: Insight
@@ -183,7 +184,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         figures = _market(workspace, settings, drivers, held, valued, steps)
         world = World(context, joined, register, law, settings.seed, settings.years)
         controls = tuple(_controls(book, world, steps))
-        covers = tuple(_covers(book, world, steps))
+        covers, net = _covers(book, world, steps)
         year = _year(context, law)
         standings = tuple(_limits(book, Figures(year, year.mean, figures, valuation), steps))
         forecasts = tuple(forecast(alone[key], line) for key, line in joined.lines.items())
@@ -222,6 +223,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         checks=checks,
         controls=controls,
         covers=covers,
+        net=net,
         limits=standings,
         forecasts=forecasts,
         insight=behind,
@@ -416,13 +418,24 @@ def _controls(book: Book, world: World, steps: _Steps) -> Iterator[Verdict]:
         steps.tell("controls", i, len(book.controls))
 
 
-def _covers(book: Book, world: World, steps: _Steps) -> Iterator[Protection]:
+def _covers(book: Book, world: World, steps: _Steps) -> tuple[tuple[Protection, ...], Net | None]:
+    """Each cover measured, and everything net of all that are in place and can be measured."""
     rate = point(book.discount_rate)
-    for cover in book.covers.values():
+    found: list[Protection] = []
+    held: list[Cover] = []
+    in_place_first = sorted(book.covers.values(), key=lambda cover: cover.state == "candidate")
+    for cover in in_place_first:
         try:
-            yield protection(cover, world, rate)
+            found.append(protection(cover, world, rate, held=held))
         except AssessmentError as error:
             steps.note("warning", f"covers.{cover.id}", str(error), "left out of the table")
+        else:
+            held += [cover] if cover.state == "in place" else []
+    try:
+        return tuple(found), net_of_all(held, world)
+    except AssessmentError as error:
+        steps.note("warning", "covers", str(error), "no figures net of all covers together")
+        return tuple(found), None
 
 
 def _tied(book: Book, laws: dict[str, LossLaw], settings: Settings, steps: _Steps) -> Tied | None:

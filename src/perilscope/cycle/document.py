@@ -53,6 +53,7 @@ def document(result: Result) -> Document:
         "protocols": networks.protocols(result),
         "controls": controls,
         "covers": rows.covers(result),
+        "net": rows.net(result),
         "limits": [rows.limit(s) for s in result.limits],
         "inventory": rows.inventory(result),
         "grades": rows.graded(result, scenarios),
@@ -114,10 +115,7 @@ def _behind(result: Result) -> Document:
     found: Document = {
         "ale_interval": list(behind.interval),
         "tornado": [factors.total_swing(swing, currency) for swing in swings],
-        "bounds": {
-            f"{a:g}": {"var": [b.var_low, b.var_high], "cvar": [b.cvar_low, b.cvar_high]}
-            for a, b in behind.bounds.items()
-        },
+        "bounds": rows.bounds(behind.bounds),
         "largest": {
             "var": {f"{a:g}": behind.largest.var(a) for a in LEVELS},
             "curve": [[loss, p] for loss, p in behind.largest.curve(60)],
@@ -126,8 +124,8 @@ def _behind(result: Result) -> Document:
     if behind.band is not None:
         band = behind.band
         columns = (band.losses, band.low, band.median, band.high, band.predictive)
-        rows = zip(*(map(float, column) for column in columns), strict=True)
-        found["band"] = {"curve": [list(row) for row in rows]}
+        points = zip(*(map(float, column) for column in columns), strict=True)
+        found["band"] = {"curve": [list(point) for point in points]}
     return found
 
 

@@ -52,6 +52,8 @@ class Insight:
         The same of each scenario alone.
     bounds : mapping
         Level to rigorous bounds of VaR and CVaR; empty where no grid reaches or none were wanted.
+    own_bounds : mapping
+        The same of each scenario alone whose sensitivities were asked for.
     largest : LargestLaw
         Law of the largest single event of the horizon.
     band : Band or None
@@ -63,6 +65,7 @@ class Insight:
     interval: Pair
     intervals: Mapping[str, Pair]
     bounds: Mapping[float, Bounds]
+    own_bounds: Mapping[str, Mapping[float, Bounds]]
     largest: LargestLaw
     band: Band | None
 
@@ -105,7 +108,10 @@ def insight(found: Assessed, settings: Settings, note: Note) -> Insight:
         sensitivities=swings,
         interval=_per_year(believed[""], found.context.years),
         intervals={key: _interval(root) for key, root in trees.items()},
-        bounds=dict(_bounds(register, note)) if settings.band else {},
+        bounds=dict(_bounds(register, "enterprise", note)) if settings.band else {},
+        own_bounds={
+            key: dict(_bounds(found.alone[key], f"scenarios.{key}", note)) for key in chosen
+        },
         largest=largest(register),
         band=_band(register, note) if settings.band else None,
     )
@@ -124,11 +130,11 @@ def _interval(root: Node) -> Pair:
     return (root.low, root.high) if root.varies == "belief" else (root.mean, root.mean)
 
 
-def _bounds(register: Register, note: Note) -> Iterator[tuple[float, Bounds]]:
+def _bounds(register: Register, where: str, note: Note) -> Iterator[tuple[float, Bounds]]:
     try:
         yield from brackets.brackets(register, LEVELS).items()
     except AssessmentError as error:
-        note("enterprise", f"no rigorous bounds: {error}", "the estimate of error stands alone")
+        note(where, f"no rigorous bounds: {error}", "the estimate of error stands alone")
 
 
 def _band(register: Register, note: Note) -> Band | None:

@@ -12,6 +12,8 @@ from perilscope.cycle import factors, grades, sentences
 from perilscope.cycle.amounts import frequency
 from perilscope.cycle.assess import Result
 from perilscope.cycle.measures import Document, finite, measures
+from perilscope.cycle.settings import LEVELS
+from perilscope.engines.bounds import Bounds
 from perilscope.layers import operational
 from perilscope.layers.valuation import Valuation
 
@@ -51,6 +53,15 @@ def _behind(result: Result, key: str) -> Document:
             factors.swing(found, result.book.currency) for found in behind.sensitivities.of(key)
         ],
         "ale_interval": list(behind.intervals[key]),
+        "bounds": bounds(behind.own_bounds.get(key, {})),
+    }
+
+
+def bounds(found: Mapping[float, Bounds]) -> Document:
+    """Rigorous bounds of VaR and CVaR by level."""
+    return {
+        f"{a:g}": {"var": [b.var_low, b.var_high], "cvar": [b.cvar_low, b.cvar_high]}
+        for a, b in found.items()
     }
 
 
@@ -144,7 +155,7 @@ def _does(control: Any) -> str:
 
 
 def covers(result: Result) -> list[Document]:
-    """Each cover measured alone: figures of everything are gross, these are net of it."""
+    """Each cover measured; figures of everything are gross, these are net of it."""
     rows = []
     for found in result.covers:
         cover = result.book.covers[found.id]
@@ -168,6 +179,22 @@ def covers(result: Result) -> list[Document]:
             }
         )
     return rows
+
+
+def net(result: Result) -> Document | None:
+    """Everything net of all covers in place, and what they pay; None where none is in place."""
+    found = result.net
+    if found is None:
+        return None
+    law = found.law
+    return {
+        "covers": list(found.ids),
+        "recoveries": found.recoveries_a_year,
+        "ale": law.mean / result.book.horizon_years,
+        "var": {f"{a:g}": law.var(a) for a in LEVELS},
+        "cvar": {f"{a:g}": law.cvar(a) for a in LEVELS},
+        "error": {f"{a:g}": finite(law.error_at(a)) for a in LEVELS},
+    }
 
 
 def limit(standing: Any) -> Document:

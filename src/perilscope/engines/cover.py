@@ -10,7 +10,7 @@ wanted together: their joint law is found by a transform in two dimensions.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -73,35 +73,35 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class Covered:
-    """The total net of a cover, and what the cover pays.
+class Ceded:
+    """What a cover pays over the horizon.
 
     Parameters
     ----------
-    net : LossLaw
-        Law of the sum of all lines, net.
     pays : float
-        Expected payments over the horizon.
+        Expected payments.
     pays_something, exhausted : float
         Probability of any payment, and that the annual limit is reached.
+    reach : float
+        How far the ceded sum is looked at where terms of the year act on it.
     """
 
-    net: LossLaw
     pays: float
     pays_something: float
     exhausted: float
+    reach: float
 
 
-def covered(register: Register, keys: Sequence[str], terms: Terms) -> Covered:
-    """The register net of one cover of some of its lines.
+@dataclass(frozen=True)
+class Cover:
+    """Terms for the losses of some lines, by their keys."""
 
-    Parameters
-    ----------
-    register : Register
-        All lines, gross.
-    keys : sequence of str
-        Lines that the cover pays for.
-    terms : Terms
+    keys: tuple[str, ...]
+    terms: Terms
+
+
+def ceded(register: Register, cover: Cover) -> Ceded:
+    """What one cover pays of the losses of its lines.
 
     Raises
     ------
@@ -109,22 +109,56 @@ def covered(register: Register, keys: Sequence[str], terms: Terms) -> Covered:
         Terms of the year over a horizon that is not one, or on lines that depend on others: a
         driver, a shared belief or a capped holding.
     """
+    keys, terms = cover.keys, cover.terms
     _check(register, keys, terms)
-    lines = {key: register.lines[key] for key in keys}
-    ceded = [_each(line, partial(_layered, terms)) for line in lines.values()]
-    law = register.subset(list(keys)).with_(ceded).law()
+    lines = [_each(register.lines[key], partial(_layered, terms)) for key in keys]
+    law = register.subset(keys).with_(lines).law()
     if not terms.annual:
-        net = register.with_([_each(line, partial(_retained, terms)) for line in lines.values()])
-        return Covered(net.law(), law.mean, 1.0 - law.none, 0.0)
+        return Ceded(law.mean, 1.0 - law.none, 0.0, 0.0)
     top = terms.annual_deductible + terms.annual_limit
     upper = law.mean if math.isinf(top) else law.limited(min(top, law.grid.range))
-    pays = upper - law.limited(min(terms.annual_deductible, law.grid.range))
-    return Covered(
-        _net(register, lines, terms, pays, _reach(law, top)),
-        pays,
-        law.exceed(terms.annual_deductible),
-        0.0 if math.isinf(top) else law.exceed(max(top - 1e-6 * law.step, 0.0)),
+    return Ceded(
+        pays=upper - law.limited(min(terms.annual_deductible, law.grid.range)),
+        pays_something=law.exceed(terms.annual_deductible),
+        exhausted=0.0 if math.isinf(top) else law.exceed(max(top - 1e-6 * law.step, 0.0)),
+        reach=_reach(law, top),
     )
+
+
+def net(register: Register, covers: Sequence[Cover]) -> LossLaw:
+    """Law of the sum of all lines, net of several covers together.
+
+    Parameters
+    ----------
+    register : Register
+        All lines, gross.
+    covers : sequence of Cover
+        No line has two.
+
+    Raises
+    ------
+    AssessmentError
+        As `ceded`; a line that two covers pay for.
+    """
+    seen: set[str] = set()
+    for cover in covers:
+        _check(register, cover.keys, cover.terms)
+        for key in cover.keys:
+            if key in seen:
+                raise AssessmentError(
+                    f"two covers pay for {key}, and nothing says which comes first: write one "
+                    "cover with the terms of both"
+                )
+            seen.add(key)
+    by_event = [cover for cover in covers if not cover.terms.annual]
+    kept = [
+        _each(register.lines[key], partial(_retained, cover.terms))
+        for cover in by_event
+        for key in cover.keys
+    ]
+    left = register.with_(kept) if kept else register
+    annual = [cover for cover in covers if cover.terms.annual]
+    return _net(left, annual) if annual else left.law()
 
 
 def _reach(ceded: LossLaw, top: float) -> float:
@@ -169,24 +203,26 @@ def _each(line: Compound, change: Callable[[Distribution], Distribution]) -> Com
     return replace(line, build=build)
 
 
-def _net(
-    register: Register, lines: Mapping[str, Compound], terms: Terms, pays: float, most: float
-) -> LossLaw:
-    """Law of everything net of the cover.
+def _net(register: Register, covers: Sequence[Cover]) -> LossLaw:
+    """Law of everything net of covers with terms of the year.
 
-    ``most`` is how far the ceded sum reaches; what would be ceded beyond stays with us. Beside the
-    law stands that on half the points, for its error, unless every amount is on a lattice.
+    What would be ceded beyond the reach of a cover's ceded sum stays with us. Beside the law stands
+    that on half the points, for its error, unless every amount is on a lattice.
     """
-    mean = math.fsum(register.means.values()) - pays
+    paid = [ceded(register, cover) for cover in covers]
+    mean = math.fsum(register.means.values()) - math.fsum(each.pays for each in paid)
     gross = register.law()
-    leaves = terms.deductible > 0.0 or terms.share < 1.0 or terms.annual_deductible > 0.0
+    leaves = all(_leaves_some(cover.terms) for cover in covers)
+    held = {key for cover in covers for key in cover.keys}
+    rest = [key for key in register.lines if key not in held]
 
-    def law(grid: Grid, ceded: Grid, others: Others | None = None) -> LossLaw:
-        net = _joint(lines, terms, grid, ceded)
-        rest = [key for key in register.lines if key not in lines]
+    def law(grid: Grid, ceding: Sequence[Grid], others: Others | None = None) -> LossLaw:
+        product = np.ones(grid.points // 2 + 1, dtype=np.complex128)
+        for cover, own in zip(covers, ceding, strict=True):
+            product *= _joint(register, cover, grid, own)
         if rest:
-            net = net * grid.forward(register.subset(rest).on(grid).law().mass)
-        mass = grid.back(net)
+            product *= grid.forward(register.subset(rest).on(grid).law().mass)
+        mass = grid.back(product)
         inside = math.fsum((mass * (grid.places - mean) ** 2).tolist())
         none = gross.none if leaves else min(max(float(mass[0]), 0.0), 1.0)
         return LossLaw(
@@ -199,39 +235,51 @@ def _net(
             others=others,
         )
 
-    found = _lattice(register, lines, terms) if gross.grid.lattice else None
+    found = _lattice(register, covers) if gross.grid.lattice else None
     if found is not None:
-        return law(*found)
+        return law(found, [found] * len(covers))
     reach = gross.grid.range
-    coarse = law(
-        Grid(2 * reach / _NET, _NET // 2, _TILT), Grid(2 * most / _CEDED, _CEDED // 2, _TILT)
-    )
-    grids = Grid(reach / _NET, _NET, _TILT), Grid(most / _CEDED, _CEDED, _TILT)
-    return law(*grids, lambda this, _x: [(this, coarse)])
+
+    def grids(halved: int) -> tuple[Grid, list[Grid]]:
+        points, few = _NET // halved, _CEDED // halved
+        own = [Grid(each.reach / few, few, _TILT) for each in paid]
+        return Grid(reach / points, points, _TILT), own
+
+    coarse = law(*grids(2))
+    return law(*grids(1), lambda this, _x: [(this, coarse)])
 
 
-def _lattice(
-    register: Register, lines: Mapping[str, Compound], terms: Terms
-) -> tuple[Grid, Grid] | None:
-    """Grids on which what events leave and what is ceded are whole steps, where these are few."""
-    values = [x for x in (terms.annual_deductible, terms.annual_limit) if math.isfinite(x)]
+def _leaves_some(terms: Terms) -> bool:
+    """Whether something of every loss stays with us."""
+    return terms.deductible > 0.0 or terms.share < 1.0 or terms.annual_deductible > 0.0
+
+
+def _lattice(register: Register, covers: Sequence[Cover]) -> Grid | None:
+    """A grid on which what events leave and what is ceded are whole steps, where these are few."""
+    terms = {key: cover.terms for cover in covers for key in cover.keys}
+    values = [
+        x
+        for cover in covers
+        for x in (cover.terms.annual_deductible, cover.terms.annual_limit)
+        if math.isfinite(x)
+    ]
     for key, line in register.lines.items():
         for part in parts(line):
             for x, _ in atoms(part.severity) or ():
-                paid = terms.of_event(x) if key in lines else 0.0
+                paid = terms[key].of_event(x) if key in terms else 0.0
                 values += [paid, x - paid]
     step = unit(values)
     if step is None or register.grid.range / step > 4 * _CEDED:
         return None
     points = 1 << math.ceil(math.log2(max(register.grid.range / step, 64.0)))
-    grid = Grid(step, points, 3.0, lattice=True)
-    return grid, grid
+    return Grid(step, points, 3.0, lattice=True)
 
 
-def _joint(lines: Mapping[str, Compound], terms: Terms, grid: Grid, ceded: Grid) -> Transform:
-    """Transform of Z + g(Y) on a grid, Y being put on another."""
+def _joint(register: Register, cover: Cover, grid: Grid, ceded: Grid) -> Transform:
+    """Transform of Z + g(Y) of the lines of a cover on a grid, Y being put on another."""
+    terms = cover.terms
     product = np.ones((grid.points // 2 + 1, ceded.points), dtype=np.complex128)
-    for line in lines.values():
+    for line in (register.lines[key] for key in cover.keys):
         total = np.zeros_like(product)
         for part in parts(line):
             z = _plane(part, terms, grid, ceded)

@@ -10,7 +10,14 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
-from perilscope.cycle.amounts import money, number, probability, relative, share
+from perilscope.cycle.amounts import (
+    money,
+    money_in_full,
+    number,
+    probability,
+    relative,
+    share,
+)
 from perilscope.errors import MisuseError
 from perilscope.report import tornado, tree
 from perilscope.report.columns import Cell, Column, figures, lay, words, wrapped
@@ -219,6 +226,16 @@ class _Page:
             f"{row['method']}: {self._money(row['ale'])} a year; error at 1 in 100: "
             f"{relative(row['error']['0.99'])}"
         )
+        proven = row.get("bounds", {}).get("0.99")
+        if proven:
+            (low, high), (least, most) = (
+                [money_in_full(end, self.currency) for end in proven[what]]
+                for what in ("var", "cvar")
+            )
+            yield from self._say(
+                f"proven: 1 {self.span} in 100 exceeds something between {low} and {high}, and the "
+                f"mean beyond lies between {least} and {most}"
+            )
         simulated = row["simulation"]
         if simulated:
             gap = self.shown["checks"].get(row["id"]) or 0.0

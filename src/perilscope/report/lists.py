@@ -168,7 +168,7 @@ def covers(run: Mapping[str, Any]) -> Listing:
         figures("pays a year"),
         figures("return"),
         figures("pays in"),
-        figures("1-in-100 year net of it"),
+        figures("1-in-100 year net"),
     )
     rows = [
         [
@@ -181,6 +181,11 @@ def covers(run: Mapping[str, Any]) -> Listing:
         ]
         for each in run.get("covers", [])
     ]
+    net = run.get("net")
+    if net and len(net["covers"]) > 1:
+        paid, left = (amounts.money(x, currency) for x in (net["recoveries"], net["var"]["0.99"]))
+        together = [("all in place", ""), ("", ""), (paid, ""), ("", ""), ("", ""), (left, "")]
+        rows.append(together)
 
     def rest(left: Sequence[int]) -> Row:
         return [(f"and {len(left)} more", "dim"), *([("", "")] * (len(columns) - 1))]

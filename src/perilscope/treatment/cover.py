@@ -2,17 +2,21 @@
 """What a cover is worth: what it pays for what it costs, and the bad year with and without it.
 
 Figures of a run are gross of covers: losses and recoveries are kept apart. Each cover is measured
-alone, against the world without it, by the exact engine.
+together with all that are in place, by the exact engine: what is in place against the world without
+any, what is thought of on top of that.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from perilscope.beliefs.law import point
 from perilscope.book import Cover, Quantity
-from perilscope.engines.cover import Terms, covered
+from perilscope.engines import cover as engine
+from perilscope.engines.cover import Terms
+from perilscope.engines.loss import LossLaw
 from perilscope.errors import AssessmentError
 from perilscope.treatment.control import TAIL, World, annual_cost
 
@@ -28,7 +32,8 @@ class Protection:
     pays_something, exhausted : float
         Probability over the horizon of any payment, and that the limit of the year is reached.
     ale_net, var_net, cvar_net, error : float
-        Of everything net of the cover, VaR and CVaR at 99 %, and their relative error.
+        Of everything net of the cover (of a candidate: and of all that are in place), VaR and CVaR
+        at 99 %, and their relative error.
     premium : float
         What it costs a year.
     """
@@ -70,28 +75,62 @@ def terms(cover: Cover) -> Terms:
     )
 
 
-def protection(cover: Cover, world: World, discount_rate: float) -> Protection:
-    """Measure one cover.
+@dataclass(frozen=True)
+class Net:
+    """Everything net of all covers in place: its law, and what they pay a year."""
+
+    law: LossLaw
+    recoveries_a_year: float
+    ids: tuple[str, ...]
+
+
+def protection(
+    cover: Cover, world: World, discount_rate: float, *, held: Sequence[Cover]
+) -> Protection:
+    """Measure one cover: alone where it is in place, else on top of those that are (``held``).
 
     Raises
     ------
     AssessmentError
         It covers nothing that could be assessed, or its terms cannot be applied there.
     """
-    keys = [key for key in cover.scenarios if key in world.joined.lines]
-    if not keys:
-        raise AssessmentError("it covers no scenario that could be assessed")
-    found = covered(world.register, keys, terms(cover))
+    mine = _applied(cover, world)
+    base = [_applied(each, world) for each in held] if cover.state == "candidate" else []
+    paid = engine.ceded(world.register, mine)
+    law = engine.net(world.register, [*base, mine])
     years = world.context.years
     return Protection(
         id=cover.id,
-        scenarios=tuple(keys),
-        pays_a_year=found.pays / years,
-        pays_something=found.pays_something,
-        exhausted=found.exhausted,
-        ale_net=found.net.mean / years,
-        var_net=found.net.var(TAIL),
-        cvar_net=found.net.cvar(TAIL),
-        error=found.net.error_at(TAIL),
+        scenarios=mine.keys,
+        pays_a_year=paid.pays / years,
+        pays_something=paid.pays_something,
+        exhausted=paid.exhausted,
+        ale_net=law.mean / years,
+        var_net=law.var(TAIL),
+        cvar_net=law.cvar(TAIL),
+        error=law.error_at(TAIL),
         premium=annual_cost(cover, discount_rate),
     )
+
+
+def net_of_all(held: Sequence[Cover], world: World) -> Net | None:
+    """Everything net of all covers that are in place; None where there is none.
+
+    Raises
+    ------
+    AssessmentError
+        Two of them pay for one scenario, or terms cannot be applied.
+    """
+    mine = {cover.id: _applied(cover, world) for cover in held}
+    if not mine:
+        return None
+    pays = math.fsum(engine.ceded(world.register, cover).pays for cover in mine.values())
+    law = engine.net(world.register, list(mine.values()))
+    return Net(law, pays / world.context.years, tuple(mine))
+
+
+def _applied(cover: Cover, world: World) -> engine.Cover:
+    keys = tuple(key for key in cover.scenarios if key in world.joined.lines)
+    if not keys:
+        raise AssessmentError("it covers no scenario that could be assessed")
+    return engine.Cover(keys, terms(cover))
