@@ -8,7 +8,8 @@ import math
 import pytest
 from scipy import stats
 
-from perilscope.beliefs.law import notes
+from perilscope.beliefs.law import notes, reading
+from perilscope.beliefs.notes import warnings
 from perilscope.book.quantity import parse
 
 Z = float(stats.norm.ppf(0.95))
@@ -112,3 +113,44 @@ def test_a_mean_that_is_infinite(text: str, part: str) -> None:
 def test_nothing_is_said_where_no_law_can_be() -> None:
     assert said("metalog(p1=10k, p50=20k, p99=21k, low=0)") == ()
     assert said("gpd(shape=belief(uniform(0.1, 2)), scale=1k)") == ()
+
+
+EVERY_FORM = [
+    "50k",
+    "pert(50k, 400k, 1.55M)",
+    "pert(50k, 400k, 1.55M, lambda=2)",
+    "triangular(50k, 400k, 1.55M)",
+    "uniform(50k, 400k)",
+    "normal(400k, 50k)",
+    "lognormal(mean=400k, sd=500k)",
+    "lognormal(median=50k, p95=200k)",
+    "lognormal(mu=12.5, sigma=0.8)",
+    "lognormal(p5=50k, p95=200k)",
+    "lognormal(p10=50k, p50=80k, p90=200k)",
+    "gamma(mean=20k, sd=10k)",
+    "gamma(shape=2, scale=10k)",
+    "gamma(p10=20k, p90=60k)",
+    "exponential(40k)",
+    "weibull(1.5, 40k)",
+    "weibull(p10=20k, p90=60k)",
+    "pareto(2.5, 40k)",
+    "gpd(shape=0.3, scale=100k)",
+    "gpd(shape=0.3, scale=100k, threshold=50k)",
+    "spliced(lognormal(median=50k, p95=200k), gpd(shape=0.4, scale=100k), at=200k)",
+    "spliced(gamma(mean=50k, sd=20k), pareto(2.5, 200k), at=200k, above=5 %)",
+    "metalog(p10=10k, p50=20k, p90=40k, low=0)",
+    "quantiles(p5=20k, p50=60k, p95=400k)",
+    "discrete(0: 50 %, 1M: 50 %)",
+    "mixture(uniform(1k, 9k): 70 %, lognormal(median=50k, p95=200k): 30 %)",
+    "empirical(12k, 40k, 55k)",
+    "250k to 8M",
+    "belief(lognormal(median=50k, p95=200k))",
+    "lognormal(median=belief(pert(30k, 40k, 60k)), p95=250k)",
+]
+
+
+@pytest.mark.parametrize("text", EVERY_FORM)
+def test_every_form_a_law_may_be_written_in_has_a_reading_and_notes(text: str) -> None:
+    quantity = parse(text, "money")
+    assert all(isinstance(each, str) for each in (*notes(quantity), *warnings(quantity)))
+    assert reading(quantity).mean > 0.0

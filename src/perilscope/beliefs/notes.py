@@ -117,8 +117,10 @@ def _numbers(arguments: Sequence[tuple[str, Node]]) -> dict[str, float] | None:
 
 def _fit(node: Call, text: str, bounded: bool) -> Iterator[Note]:
     numbers = _numbers(node.args)
-    if numbers is None or (node.law == "lognormal" and [*levels(node)] == [5, 95]):
-        return  # the second meets both by definition
+    if numbers is None or not fitted.takes(node.law, numbers):
+        return  # as `lognormal(median=.., p95=..)`, which is no fit
+    if node.law == "lognormal" and [*levels(node)] == [5, 95]:
+        return  # meets both by definition
     found = fitted.fit(node.law, numbers, bounded=bounded)
     law = f"the nearest law, {found.family}," if node.law == "quantiles" else "the fitted law"
     if found.error < _EXACT:
