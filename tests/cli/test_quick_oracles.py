@@ -187,3 +187,19 @@ def test_what_cannot_be_assessed_is_left_out_with_the_reason(capsys: Any) -> Non
     assert code == 4
     (failed,) = found["failed"]
     assert "no finite mean" in failed["reason"]
+
+
+def test_a_register_too_long_to_wait_for_is_refused_at_once(capsys: Any, tmp_path: Path) -> None:
+    register = tmp_path / "long.csv"
+    register.write_text("id,frequency,severity\n" + "a,0.1 per year,10k\n" * 30_000)
+    assert run(["quick", str(register)]) != 0
+    assert "more than 20,000 rows" in capsys.readouterr().err
+
+
+def test_nothing_assessed_is_no_total_of_zero(capsys: Any, tmp_path: Path) -> None:
+    register = tmp_path / "wild.csv"
+    register.write_text('id,frequency,severity\na,0.2 per year,"pareto(0.8, 1k)"\n')
+    assert run(["quick", str(register)]) == 4
+    said = capsys.readouterr().out
+    assert "Nothing could be assessed" in said
+    assert "$0" not in said

@@ -24,6 +24,9 @@ from perilscope.book.words import near
 from perilscope.errors import BookError, Fault
 
 COLUMNS = ("id", "name", "layer", "frequency", "severity")
+MOST_ROWS = 20_000
+_TOO_MANY = f"more than {MOST_ROWS:,} rows: to assess them would take longer than anybody waits"
+_FEWER = "Add up rows of one kind, or assess parts of the register by themselves."
 _COUNTED = re.compile(r"([a-z-]+) ?\((.*)\)")
 _ALONE = {"poisson": "poisson", "bernoulli": "at most one a year"}
 _SIZED = ("binomial", "negative-binomial", "zero-inflated", "mixed-poisson")
@@ -132,6 +135,8 @@ def register(file: str, data: bytes, *, currency: str, as_of: str) -> Book:
         header = [column.strip() for column in lines.fieldnames or ()]
         lines.fieldnames = header
         _known(file, header)
+        if data.count(b"\n") > MOST_ROWS + 1:
+            raise BookError([Fault(file, 0, 0, "", _TOO_MANY, _FEWER)])
         rows, places = _rows(file, lines)
     except (UnicodeDecodeError, csv.Error) as error:
         raise BookError([Fault(file, 0, 0, "", f"this is no CSV in UTF-8: {error}")]) from error

@@ -279,7 +279,7 @@ def quick(
     """
     from time import perf_counter
 
-    from perilscope.cli.show import emit, printer
+    from perilscope.cli.show import emit, printer, progress
     from perilscope.cycle.run import assess_book
     from perilscope.cycle.settings import Settings
     from perilscope.report import quick as drawn
@@ -287,7 +287,8 @@ def quick(
     settings = Settings(seed=seed, years=years, engine=engine)
     book = _table(register, frequency, severity, currency)
     start = perf_counter()
-    document = assess_book(book, settings)
+    with progress(quiet=False) as tell:
+        document = assess_book(book, settings, tell)
     seconds = perf_counter() - start
     emit(json, document)
     printer(json).print(drawn.render(document, seconds))

@@ -26,7 +26,7 @@ from perilscope.engines.compound import Compound
 from perilscope.engines.draws import Simulated
 from perilscope.engines.loss import LossLaw
 from perilscope.engines.simulation import simulate
-from perilscope.errors import AssessmentError
+from perilscope.errors import AssessmentError, MisuseError
 from perilscope.evidence.prices import History
 from perilscope.layers import drivers as driving
 from perilscope.layers import enterprise, market, protocol
@@ -50,6 +50,9 @@ Law: TypeAlias = LossLaw | Simulated
 MOST_EVENTS = 4e9
 """Loss events that one run simulates at most, compiled; the number of horizons gives way."""
 FEWEST_DRAWS = 1_000
+MOST_SCENARIOS = 20_000
+A_SCENARIO = 0.03
+"""Seconds that one scenario takes, about, with the error of its figures and its forecast."""
 BY_LAWS = 13
 """How many of them take the time of one that is not compiled."""
 
@@ -157,6 +160,13 @@ def assess(
 
 def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
     book = workspace.book
+    if len(book.scenarios) > MOST_SCENARIOS:
+        raise MisuseError(
+            f"{len(book.scenarios):,} scenarios would take about "
+            f"{len(book.scenarios) * A_SCENARIO / 60.0:.0f} minutes, and much memory; at most "
+            f"{MOST_SCENARIOS:,} are assessed at once: add up scenarios of one kind, or "
+            "assess parts of the register by themselves"
+        )
     held, valued, valuation = _value(workspace, steps)
     prior, drivers, scores = _drivers(book, settings, valuation.price)
     inventory = _inventory(valuation, steps)

@@ -23,10 +23,12 @@ def quantify(
     return document(assess(open_workspace(book, settings), settings, progress))
 
 
-def assess_book(book: Book, settings: Settings) -> dict[str, Any]:
+def assess_book(
+    book: Book, settings: Settings, progress: Progress = lambda _w, _d, _o: None
+) -> dict[str, Any]:
     """Assess a book that names no data, and return its run document."""
     workspace = Workspace(book, content_hash(book), None, (), (), (), ())
-    return document(assess(workspace, settings))
+    return document(assess(workspace, settings, progress))
 
 
 def save(found: dict[str, Any], out: Path, pages: dict[str, str]) -> None:

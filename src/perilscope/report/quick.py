@@ -31,6 +31,10 @@ def render(document: Mapping[str, Any], seconds: float) -> Group:
         How long the engines took; shown here only, never in the document.
     """
     shown = cleaned(document)
+    if not shown["scenarios"]:
+        return Group(
+            Text("Nothing could be assessed, so there is no total.", "bold red"), *_left_out(shown)
+        )
     table = Table(box=None, padding=(0, 2, 0, 0))
     headers = ["", "a year", "chance of loss", "1 in 20 exceeds", "1 in 100", "1 in 1,000"]
     checks = shown["checks"]
