@@ -357,7 +357,7 @@ Others = Callable[[LossLaw, float], Sequence[Pair]]
 
 
 def _largest_gap(one: LossLaw, two: LossLaw, v: float) -> float:
-    """Largest difference of two distribution functions a few steps around a point, step by step."""
+    """Largest difference of two distribution functions within a few steps of a point."""
     reach = 4.0 * max(one.step, two.step)
-    near = np.linspace(max(v - reach, one.step * 1e-6), v + reach, 9).tolist()
+    near = np.linspace(max(v - reach, one.step * 1e-6), v + reach, 17).tolist()
     return max(abs(one.exceed(x) - two.exceed(x)) for x in near)
