@@ -172,18 +172,56 @@ def golub_welsch(diagonal: Floats, beside: Floats) -> tuple[Floats, Floats]:
 
 
 def invert(law: Distribution, u: Numbers, low: Numbers, high: Numbers) -> Floats:
-    """Smallest x in [low, high] with cdf(x) >= u, by bisection to the last bits."""
+    """Smallest x in [low, high] with cdf(x) >= u, to the last bits.
+
+    Notes
+    -----
+    By inverse quadratic interpolation where that is safe, else by bisection (Chandrupatla 1997, A
+    new hybrid quadratic/bisection algorithm); a bracket is closed from both sides. Each entry goes
+    its own way, so that none depends on which others were asked for.
+    """
     u, low, high = np.broadcast_arrays(*(np.asarray(v, dtype=np.float64) for v in (u, low, high)))
-    low, high = low.copy(), high.copy()
-    reached = law.cdf(low) >= u
+    under, over = law.cdf(low) - u, law.cdf(high) - u
+    reached = under >= 0
+    old, was = high, over  # the end that was given up last
+    share: Any = 0.5
+    away: Any = 3e-16  # least way from either end, relative: fourfold until one end closes in
     for _ in range(200):
-        middle = low + (high - low) / 2
-        if np.all((middle <= low) | (middle >= high)):
+        middle, close = low + (high - low) / 2, away * np.abs(high)
+        open_ = ~reached & (middle > low) & (middle < high)
+        if not np.any(open_):
             break
-        enough = law.cdf(middle) >= u
-        high = np.where(enough, middle, high)
-        low = np.where(enough, low, middle)
+        x = low + share * (high - low)
+        near, far = x < low + close, x > high - close
+        x = np.where(near, low + close, np.where(far, high - close, x))
+        x = np.where((x > low) & (x < high), x, middle)
+        gap = law.cdf(x) - u
+        enough = gap >= 0
+        stays = np.where(near, ~enough, enough)
+        away = np.where(near | far, np.where(stays, 4 * away, 3e-16), away)
+        up, down = open_ & ~enough, open_ & enough
+        old, was = np.where(up, low, np.where(down, high, old)), np.where(enough, over, under)
+        low, under = np.where(up, x, low), np.where(up, gap, under)
+        high, over = np.where(down, x, high), np.where(down, gap, over)
+        share = _share(low, high, old, under, over, was)
     return np.where(reached, np.minimum(low, high), high)
+
+
+def _share(
+    low: Floats, high: Floats, old: Floats, under: Floats, over: Floats, was: Floats
+) -> Floats:
+    """Where between low and high to look next, from what is known at both and beside them."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        # seen from the end that lies between the others
+        inner = was > over
+        x1, f1 = np.where(inner, high, low), np.where(inner, over, under)
+        x2, f2 = np.where(inner, low, high), np.where(inner, under, over)
+        xi, phi = (x1 - x2) / (old - x2), (f1 - f2) / (was - f2)
+        fits = (phi**2 < xi) & ((1 - phi) ** 2 < 1 - xi)
+        way = f1 / (f2 - f1) * was / (f2 - was)
+        way += (old - x1) / (x2 - x1) * f1 / (was - f1) * f2 / (was - f2)
+        way = np.where(fits & np.isfinite(way), np.clip(way, 0.0, 1.0), 0.5)
+    return np.where(inner, 1.0 - way, way)
 
 
 def _varies(value: Any) -> bool:

@@ -213,7 +213,12 @@ class Register:
             - self._over(key)[0]
             for key in free
         }
-        if len(free) < len(part.keys):
+        if len(part.keys) == 1 and not free:  # its part is all there is
+            inside = float(
+                (self.grid.back(self.fine.tied(part, self.lines)) * self.grid.places).sum()
+            )
+            found[part.keys[0]] = inside + self._far(part.keys[0])[0]
+        elif len(free) < len(part.keys):
             sizes = self.fine.component(part, self.lines, shares=True)[1]
             for key in part.keys:
                 if key not in found:
@@ -239,7 +244,7 @@ class Register:
             variance = math.fsum(w * (s * s + (m - mean) ** 2) for w, m, s in cases)
             over = [self._over(key) for key in part.keys]
             return mean - math.fsum(m for m, _ in over), variance - math.fsum(s for _, s in over)
-        mass = self.grid.back(self.fine.component(part, self.lines)[0])
+        mass = self.grid.back(self.fine.tied(part, self.lines))
         mean = math.fsum(self._means_of(part).values())
         if not math.isfinite(mean):
             return mean, math.inf

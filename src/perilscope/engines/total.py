@@ -12,17 +12,25 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from scipy import fft
 
 from perilscope.engines.atoms import sum_in_order
+from perilscope.engines.composites import Sometimes
+from perilscope.engines.kept import Kept
 from perilscope.engines.law import Distribution, Floats, Numbers, invert, need, plain
 
 _POINTS = 2**13
 _WIDER = 8
+_PARTS: Kept[Any] = Kept(2**26, lambda transform: transform.nbytes)
+_QUANTILES: Kept[float] = Kept(2**14)
+_CURVES: Kept[_Curve] = Kept(2**26, lambda curve: 4 * curve.knots.nbytes)
+"""Parts on their grids, their quantiles, and sums; where one part of a sum is another, the others
+are not computed again.
+"""
 
 
 @dataclass(frozen=True)
@@ -69,31 +77,58 @@ class Total(Distribution):
     def second(self) -> float:
         return self.variance + self.mean * self.mean
 
-    @property
-    def support(self) -> tuple[float, float]:
+    @cached_property
+    def support(self) -> tuple[float, float]:  # type: ignore[override]  # asked for every figure
         return _sum([p.support[0] for p in self.parts]), _sum([p.support[1] for p in self.parts])
 
     def lev(self, x: Numbers) -> Floats:
-        return self._curve.lev(np.asarray(x, dtype=np.float64))
+        x = _floats(x)
+        return self._curve(x).lev(x)
 
     def second_lev(self, x: Numbers) -> Floats:
-        return self._curve.second_lev(np.asarray(x, dtype=np.float64))
+        x = _floats(x)
+        return self._curve(x).second_lev(x)
 
     def cdf(self, x: Numbers) -> Floats:
-        return self._curve.cdf(np.asarray(x, dtype=np.float64))
+        x = _floats(x)
+        return self._curve(x).cdf(x)
 
     def ppf(self, u: Numbers) -> Floats:
-        return self._curve.ppf(np.asarray(u, dtype=np.float64), self)
+        u = _floats(u)
+        count, rarest = len(self._widths), np.max(u, initial=0.0)
+        curves = map(self._to, range(min(2, count), count))
+        near = next((curve for curve in curves if rarest <= curve.below[-1]), None)
+        return (near or self._to(count)).ppf(u, self)
 
     def sample(self, rng: np.random.Generator, n: int) -> Floats:
         return np.asarray(sum_in_order(part.sample(rng, n) for part in self.parts))
 
     @cached_property
-    def _curve(self) -> _Curve:
-        try:
-            return _known(self.parts)
-        except TypeError:  # parts with arrays of parameters cannot be looked up
-            return _curve(self.parts)
+    def _flat(self) -> tuple[Distribution, ...]:
+        """The parts, and for a part that is a sum its own."""
+        inner = (part._flat if isinstance(part, Total) else (part,) for part in self.parts)
+        return tuple(part for parts in inner for part in parts)
+
+    @cached_property
+    def _widths(self) -> tuple[float, ...]:
+        return _reach(self._flat)
+
+    @cached_property
+    def _found(self) -> dict[int, _Curve]:
+        return {}
+
+    def _to(self, count: int) -> _Curve:
+        """The curve by so many grids."""
+        if count not in self._found:
+            self._found[count] = _known(self._flat, self._widths[:count])
+        return self._found[count]
+
+    def _curve(self, x: Floats) -> _Curve:
+        """The curve as far as wanted; a wider grid changes nothing nearer than its end."""
+        far = np.max(x, initial=0.0) - self.support[0]
+        widths = enumerate(self._widths, 1)
+        within = (count for count, width in widths if far < width * (1 - 1e-9))
+        return self._to(next(within, len(self._widths)))
 
 
 @dataclass(frozen=True)
@@ -103,10 +138,29 @@ class _Curve:
     parts: tuple[Distribution, ...]
     knots: Floats  # from the least value up
     below: Floats  # P(S <= knot)
-    limited: Floats  # E min(S, knot)
-    limited_second: Floats  # E min(S, knot)^2
 
-    @property
+    @cached_property
+    def limited(self) -> Floats:
+        """E min(S, knot)."""
+        w = np.diff(self.knots)
+        rises = w * (1 - (self.below[:-1] + self.below[1:]) / 2)
+        return np.asarray(self.knots[0] + np.append(0.0, np.cumsum(rises)))
+
+    @cached_property
+    def limited_second(self) -> Floats:
+        """E min(S, knot)^2."""
+        a, w, s = self.knots[:-1], np.diff(self.knots), 1 - self.below[:-1]
+        fall = np.diff(self.below) / np.where(w > 0, w, 1)
+        rises = 2 * (s * (a * w + w**2 / 2) - fall * (a * w**2 / 2 + w**3 / 3))
+        return np.asarray(self.knots[0] ** 2 + np.append(0.0, np.cumsum(rises)))
+
+    @cached_property
+    def _rising(self) -> tuple[Floats, Floats]:
+        """Probabilities and knots without all but the leftmost point of a flat stretch."""
+        rising = np.append(True, np.diff(self.below) > 0)
+        return self.below[rising], self.knots[rising]
+
+    @cached_property
     def _rest(self) -> list[float]:
         """For each part what the others bring about, far in its tail."""
         means = [float(p.ppf(0.5)) if not np.isfinite(p.mean) else p.mean for p in self.parts]
@@ -115,6 +169,8 @@ class _Curve:
     def _beyond(self, x: Floats, *, squared: bool) -> Any:
         """Rise from the last knot to x when one part alone makes the sum large."""
         end = self.knots[-1]
+        if not np.any(x > end):
+            return 0.0
         x = np.maximum(x, end)
         rises = []
         for part, rest in zip(self.parts, self._rest, strict=True):
@@ -154,19 +210,20 @@ class _Curve:
         least, end = self.knots[0], self.knots[-1]
         if len(self.knots) == 1:
             return np.where(x >= least, 1.0, 0.0)
-        inside = np.interp(x, self.knots, self.below)
+        inside = np.where(x < least, 0.0, np.interp(x, self.knots, self.below))
+        if not np.any(x > end):
+            return inside
         far = np.maximum(x, end)
         tails = [
             1 - part.cdf(far - rest) for part, rest in zip(self.parts, self._rest, strict=True)
         ]
         beyond = np.clip(1 - sum_in_order(tails), self.below[-1], 1.0)
-        return np.where(x < least, 0.0, np.where(x > end, beyond, inside))
+        return np.where(x > end, beyond, inside)
 
     def ppf(self, u: Floats, law: Distribution) -> Floats:
         if len(self.knots) == 1:
             return np.full_like(u, self.knots[0])
-        rising = np.append(True, np.diff(self.below) > 0)  # the leftmost point of a flat stretch
-        found = np.interp(u, self.below[rising], self.knots[rising])
+        found = np.interp(u, *self._rising)
         if np.all(u <= self.below[-1]):
             return np.asarray(found)
         top = law.support[1]
@@ -175,21 +232,21 @@ class _Curve:
         return np.where(u <= self.below[-1], found, np.where(u < 1, far, top))
 
 
-@lru_cache(maxsize=64)
-def _known(parts: tuple[Distribution, ...]) -> _Curve:
+def _known(parts: tuple[Distribution, ...], widths: tuple[float, ...]) -> _Curve:
     """The curve of a sum that is asked for again and again, by lines built anew."""
-    return _curve(parts)
+    try:
+        return _CURVES.get((parts, widths), lambda: _curve(parts, widths))
+    except TypeError:  # parts with arrays of parameters cannot be looked up
+        return _curve(parts, widths)
 
 
-def _curve(parts: tuple[Distribution, ...]) -> _Curve:
+def _curve(parts: tuple[Distribution, ...], widths: Sequence[float]) -> _Curve:
     least = _sum([part.support[0] for part in parts])
-    reach = _reach(parts)
     knots: list[Floats] = [np.array([least])]
     below: list[Floats] = [np.array([1.0])]
-    if reach:
-        at_least = math.prod(float(part.cdf(part.support[0])) for part in parts)
-        below = [np.array([at_least])]
-        for width in reach:
+    if widths:
+        below = [np.array([math.prod(float(part.cdf(part.support[0])) for part in parts)])]
+        for width in widths:
             step, inside = _convolved(parts, width)
             grid = least + step * np.arange(1, len(inside) + 1)
             fresh = grid > knots[-1][-1] + step / 2
@@ -197,50 +254,73 @@ def _curve(parts: tuple[Distribution, ...]) -> _Curve:
             below.append(inside[fresh])
     x: Floats = np.concatenate(knots)
     f = np.clip(np.maximum.accumulate(np.concatenate(below)), 0.0, 1.0)
-    w = np.diff(x)
-    a, s, fall = x[:-1], 1 - f[:-1], np.diff(f) / np.where(w > 0, w, 1)
-    limited = least + np.append(0.0, np.cumsum(w * s - w**2 * fall / 2))
-    rises = 2 * (s * (a * w + w**2 / 2) - fall * (a * w**2 / 2 + w**3 / 3))
-    limited_second = least**2 + np.append(0.0, np.cumsum(rises))
-    return _Curve(parts, x, np.asarray(f, dtype=np.float64), limited, limited_second)
+    return _Curve(parts, x, np.asarray(f, dtype=np.float64))
 
 
-def _reach(parts: Sequence[Distribution]) -> list[float]:
+def _reach(parts: tuple[Distribution, ...]) -> tuple[float, ...]:
     """Widths of the grids, from the bulk of the law to its far tail."""
     ends = [part.support for part in parts]
     if all(low == high for low, high in ends):
-        return []
+        return ()
 
     def width(u: float) -> float:
-        return math.fsum(float(p.ppf(u)) - low for p, (low, _) in zip(parts, ends, strict=True))
+        return math.fsum(_far(p, u) - low for p, (low, _) in zip(parts, ends, strict=True))
 
-    widest = width(1 - 1e-12)
     if all(math.isfinite(high) for _, high in ends):
         widest = math.fsum(high - low for low, high in ends)
+    else:
+        widest = width(1 - 1e-12)
+    if not widest > 0.0:  # more than the least value is hardly ever seen
+        return ()
     start = next((w for u in (0.9, 0.99, 0.999, 0.9999) if (w := 2 * width(u)) > 0), widest)
+    # a width of few, so that a sum that differs in one part has the others on the same grids
+    start = 2 ** (math.ceil(4 * math.log2(min(start, widest))) / 4)
     # the first is fine enough for a density that rises without bound at the least value
-    widths = [min(start / _WIDER, widest), min(start, widest)]
+    widths = [start / _WIDER, start]
     while widths[-1] < widest and len(widths) < 12:
-        widths.append(min(widths[-1] * _WIDER, widest))
-    return widths
+        widths.append(widths[-1] * _WIDER)
+    return tuple(widths)
+
+
+def _far(part: Distribution, u: float) -> float:
+    try:
+        return _QUANTILES.get((part, u), lambda: float(part.ppf(u)))
+    except TypeError:  # parts with arrays of parameters cannot be looked up
+        return float(part.ppf(u))
 
 
 def _convolved(parts: Sequence[Distribution], width: float) -> tuple[float, Floats]:
     """Step, and P(S <= least + k step) for k = 1, 2, ... up to the width."""
     step = width / _POINTS
-    way = step * np.arange(_POINTS + 2)
-    size = fft.next_fast_len(len(parts) * len(way), real=True)  # room for all, so nothing folds
+    # room for all, so nothing folds
+    size = fft.next_fast_len(len(parts) * (_POINTS + 2), real=True)
     product: Any = 1.0
     for part in parts:
-        low = part.support[0]
-        limited = part.lev(low + way)
-        slopes = np.clip(np.diff(limited) / step, 0.0, 1.0)  # P(part > x), averaged over a cell
-        slopes = np.minimum.accumulate(slopes)
-        masses = -np.diff(slopes, prepend=1.0)
-        product = product * fft.rfft(masses, size)
+        product = product * _split(part, part.support[0], step, size)
     masses = np.maximum(fft.irfft(product, size)[: _POINTS + 1], 0.0)
     cells = np.cumsum(masses)  # mean of F over the cell that begins at each grid point
     return step, (cells[:-1] + cells[1:]) / 2
+
+
+def _split(part: Distribution, low: float, step: float, size: int) -> Any:
+    """Transform of a part above its least value, split onto a grid so that its mean is kept."""
+
+    def made() -> Any:
+        if isinstance(part, Sometimes):
+            return (1.0 - part.p) + part.p * _split(part.of, low, step, size)
+        limited = part.lev(low + step * np.arange(_POINTS + 2))
+        slopes = np.clip(np.diff(limited) / step, 0.0, 1.0)  # P(part > x), averaged over a cell
+        slopes = np.minimum.accumulate(slopes)
+        return fft.rfft(-np.diff(slopes, prepend=1.0), size)
+
+    try:
+        return _PARTS.get((part, low, step, size), made)
+    except TypeError:  # parts with arrays of parameters cannot be looked up
+        return made()
+
+
+def _floats(x: Numbers) -> Floats:
+    return np.asarray(x, dtype=np.float64)
 
 
 def _sum(values: Sequence[float]) -> float:

@@ -27,6 +27,7 @@ Drives = Mapping[str, bool]
 
 _Line = tuple[Compound, bool, Transform]
 _Block = tuple[tuple[Compound, ...], Transform, Transform | None]
+_Tied = tuple[tuple[Compound, ...], Transform]
 
 _Pair = tuple[Transform, Transform]
 
@@ -105,6 +106,7 @@ class Transforms:
         same = like is not None and like.grid == self.grid
         self._lines: Kept[_Line] = like._lines if like and same else Kept(_LINES, _bytes)
         self._blocks: Kept[_Block] = like._blocks if like and same else Kept(_LINES, _bytes)
+        self._tied: Kept[_Tied] = like._tied if like and same else Kept(_LINES // 4, _bytes)
 
     def severity(self, law: Distribution) -> Transform:
         """Transform of a loss per event."""
@@ -195,7 +197,7 @@ class Transforms:
                 if part.simple:
                     _, logarithm, own = self._line(lines[part.keys[0]], False)
                 else:
-                    logarithm, own = False, self.component(part, lines)[0]
+                    logarithm, own = False, self.tied(part, lines)
                 if logarithm:
                     added += own
                 else:
@@ -203,6 +205,12 @@ class Transforms:
             return mine, added, capped.multiplied(others, self.grid) if others else None
 
         return self._blocks.get((ties, tuple(map(id, mine))), made)
+
+    def tied(self, part: Component, lines: Mapping[str, Compound]) -> Transform:
+        """Transform of a component, kept: where another line is another it is not wanted anew."""
+        mine = tuple(lines[key] for key in part.keys)
+        made = lambda: (mine, self.component(part, lines)[0])  # noqa: E731 - as in `line`
+        return self._tied.get((part, tuple(map(id, mine))), made)[1]
 
     def unit(
         self, unit: Unit, lines: Mapping[str, Compound], drives: Drives, *, shares: bool = False
