@@ -209,7 +209,10 @@ def test_registers_with_converged_figures(name: str) -> None:
     for level, label in ((0.95, "95"), (0.99, "99"), (0.999, "999")):
         assert law.var(level) == pytest.approx(expected[f"VaR{label}"], rel=1e-5)
         assert law.cvar(level) == pytest.approx(expected[f"TVaR{label}"], rel=1e-5)
-        gaps = (law.var(level) / expected[f"VaR{label}"], law.cvar(level) / expected[f"TVaR{label}"])
+        gaps = (
+            law.var(level) / expected[f"VaR{label}"],
+            law.cvar(level) / expected[f"TVaR{label}"],
+        )
         # what is shown is three times the difference of two grids, so it covers and is loose
         assert max(abs(gap - 1.0) for gap in gaps) <= law.error[level] < 3e-4
         parts = register.contributions(level)

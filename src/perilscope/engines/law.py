@@ -208,7 +208,7 @@ def invert(law: Distribution, u: Numbers, low: Numbers, high: Numbers) -> Floats
 
 
 def _share(
-    low: Floats, high: Floats, old: Floats, under: Floats, over: Floats, was: Floats
+    low: Numbers, high: Numbers, old: Numbers, under: Numbers, over: Numbers, was: Numbers
 ) -> Floats:
     """Where between low and high to look next, from what is known at both and beside them."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):

@@ -78,7 +78,7 @@ class Total(Distribution):
         return self.variance + self.mean * self.mean
 
     @cached_property
-    def support(self) -> tuple[float, float]:  # type: ignore[override]  # asked for every figure
+    def support(self) -> tuple[float, float]:  # asked for every figure
         return _sum([p.support[0] for p in self.parts]), _sum([p.support[1] for p in self.parts])
 
     def lev(self, x: Numbers) -> Floats:
