@@ -123,6 +123,7 @@ class Session:
         self.net = net
         self._trees: dict[tuple[tuple[str, str], ...], Junction] = {}
         self._findings = NOTHING
+        self._scale = 0.0
         self._tree = self._compiled({})
 
     def _compiled(self, do: Mapping[str, str]) -> Junction:
@@ -152,6 +153,7 @@ class Session:
         """
         self._findings = findings.checked(self.net)
         self._tree = self._compiled(findings.do)
+        self._scale = math.fsum(math.log(max(v)) for v in findings.likelihood.values())
         vectors = self._vectors(findings)
         self._tree.know(vectors)
         if self._tree.log_weight() == -math.inf:
@@ -255,8 +257,12 @@ class Session:
 
     @property
     def log_probability(self) -> float:
-        """Log of the probability of what is known (hard findings and likelihoods)."""
-        return self._tree.log_weight()
+        """Log of the probability of what is known: of hard findings, each likelihood averaged."""
+        return self._tree.log_weight() + self._scale
+
+    def slopes(self, node: Node) -> Array:
+        """D log P(what is known) / d entry for a node's table, in the shape of the table."""
+        return self._tree.slopes((*node.parents, node.name))
 
     def most_probable(self) -> Explanation:
         """The most probable states of all nodes given what is known; see `most_probable`."""

@@ -95,13 +95,18 @@ class Junction:
         tables: list[Table] = [
             np.ones([*(self.sizes[n] for n in scope), 1]) for scope in self.cliques.scopes
         ]
+        self._placed: list[list[tuple[Scope, Table]]] = [[] for _ in tables]
+        self._where: dict[Scope, int] = {}
         for factor in factors:
             if not factor.names:
                 raise ValueError("a factor without variables has no place in the tree")
             rarest = min(factor.names, key=lambda name: len(holding[name]))
             wanted = frozenset(factor.names)
             i = next(i for i in holding[rarest] if wanted <= scopes[i])
-            tables[i] = tables[i] * factor.along(self.cliques.scopes[i])[..., None]
+            own = factor.along(self.cliques.scopes[i])[..., None]
+            tables[i] = tables[i] * own
+            self._placed[i].append((factor.names, own))
+            self._where[factor.names] = i
         return tables
 
     def _plan(self, i: int, j: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -148,9 +153,13 @@ class Junction:
 
     # --- messages
 
-    def _local(self, i: int) -> Table:
-        """A clique's own table with what is known there."""
+    def _local(self, i: int, without: Scope | None = None) -> Table:
+        """A clique's own table with what is known there, perhaps without one of its factors."""
         table = self._tables[i]
+        if without is not None:
+            table = np.ones_like(table)
+            for names, own in self._placed[i]:
+                table = table if names == without else table * own
         for k, name in enumerate(self.cliques.scopes[i]):
             vector = self._known.get(name)
             if vector is not None and self._home[name] == i:
@@ -183,9 +192,11 @@ class Junction:
                     waiting.append((other, here))
         return order[::-1]
 
-    def _gathered(self, i: int, apart_from: int = -1) -> tuple[Table, float]:
-        """A clique's table with all messages to it but one."""
-        table, scale = self._local(i), 0.0
+    def _gathered(
+        self, i: int, apart_from: int = -1, without: Scope | None = None
+    ) -> tuple[Table, float]:
+        """A clique's table with all messages to it but one, perhaps without one of its factors."""
+        table, scale = self._local(i, without), 0.0
         for other in self._near[i]:
             if other != apart_from:
                 said, more = self._messages[other, i]
@@ -252,6 +263,19 @@ class Junction:
             axes = tuple(range(table.ndim - 1))
             total = total * table.sum(axis=axes) * math.exp(scale)
         return total
+
+    def slopes(self, names: Scope) -> Table:
+        """D log P(what is known) / d entry for the factor over these names, in its shape."""
+        i = self._where[names]
+        self._belief(i)
+        table, scale = self._gathered(i, without=names)
+        weight = self._weight(self._tops[i])
+        scope = self.cliques.scopes[i]
+        axes = tuple(k for k, name in enumerate(scope) if name not in names)
+        left = [name for name in scope if name in names]
+        summed = (table.sum(axis=axes) if axes else table)[..., 0]
+        found: Table = summed.transpose([left.index(name) for name in names])
+        return found * math.exp(scale - weight)
 
     def _all(self) -> list[float]:
         return [self._weight(root) for root in self._roots()]
