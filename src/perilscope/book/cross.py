@@ -31,6 +31,7 @@ KINDS = {
     "covers": "cover",
     "experts": "expert",
     "networks": "network",
+    "watches": "watch",
 }
 
 
