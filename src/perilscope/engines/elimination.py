@@ -91,7 +91,9 @@ def _weights(net: Network, names: Sequence[str], evidence: Mapping[str, str]) ->
     at = {name: net.state(name, state) for name, state in evidence.items()}
     nodes = net.above((*names, *evidence))
     sizes = {node.name: len(node.states) for node in nodes if node.name not in at}
-    factors = [_observed(node.factor, at) for node in nodes]
+    for node in nodes:
+        sizes.update(node.hidden)
+    factors = [_observed(factor, at) for node in nodes for factor in node.factors]
     for name in _order(factors, sizes, names):
         mine = [factor for factor in factors if name in factor.names]
         factors = [factor for factor in factors if name not in factor.names]
@@ -100,6 +102,8 @@ def _weights(net: Network, names: Sequence[str], evidence: Mapping[str, str]) ->
         factors.append(Factor(tuple(other for other in scope if other != name), summed))
     _refuse_large(names, sizes)
     table = _product(factors, tuple(names))
+    if any(node.hidden for node in nodes):  # signs and phases, of which rounding is left
+        table = np.maximum(np.real(table), 0.0)
     return np.broadcast_to(table, [sizes[name] for name in names])
 
 

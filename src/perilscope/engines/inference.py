@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from perilscope.engines import elimination
+from perilscope.engines.canonical import tabled
 from perilscope.engines.findings import Findings
 from perilscope.engines.junction import Junction
-from perilscope.engines.network import CELLS, Array, Factor, Network, Node
+from perilscope.engines.network import CELLS, AnyNode, Array, Factor, Network, Node
 from perilscope.engines.triangulation import Cliques, Cost, Scope, cliques
 from perilscope.errors import AssessmentError, MisuseError
 
@@ -232,7 +233,7 @@ class Session:
             self.net.node(name)
         if self._tree.clique(names) is not None:
             table, _ = self._tree.weights(names)
-            law: Array = table[..., 0]
+            law: Array = np.maximum(np.real(table[..., 0]), 0.0)
             joint: Array = law / law.sum()
             return joint
         return self._apart(list(names))
@@ -255,17 +256,25 @@ class Session:
         self._tree.know(known)
         return law
 
+    def _with_tables(self) -> Session:
+        """The same with a full table for each node: a highest state needs tables without signs."""
+        session = Session(tabled(self.net))
+        session.know(self._findings)
+        return session
+
     @property
     def log_probability(self) -> float:
         """Log of the probability of what is known: of hard findings, each likelihood averaged."""
         return self._tree.log_weight() + self._scale
 
-    def slopes(self, node: Node) -> Array:
+    def slopes(self, node: AnyNode) -> Array:
         """D log P(what is known) / d entry for a node's table, in the shape of the table."""
         return self._tree.slopes((*node.parents, node.name))
 
     def most_probable(self) -> Explanation:
         """The most probable states of all nodes given what is known; see `most_probable`."""
+        if any(node.hidden for node in self.net.nodes):
+            return self._with_tables().most_probable()
         places, weight = self._tree.most_probable()
         states = {node.name: node.states[places[node.name]] for node in self.net.nodes}
         return Explanation(states, math.exp(weight - self._tree.log_weight()))
@@ -382,7 +391,7 @@ def done(net: Network, do: Mapping[str, str]) -> Network:
     return net.replaced(*(Node(n.name, n.states, (), _certain(n, do[n.name])) for n in nodes))
 
 
-def _certain(node: Node, state: str) -> Array:
+def _certain(node: AnyNode, state: str) -> Array:
     vector = np.zeros(len(node.states))
     vector[node.states.index(state)] = 1.0
     return vector

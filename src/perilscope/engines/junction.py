@@ -243,7 +243,8 @@ class Junction:
         The weight is -inf, and the law zero, where what is known cannot happen.
         """
         table, scale = self.weights([name])
-        vector = table[..., 0]
+        # tables of canonical nodes have signs and phases, of which nothing but rounding is left
+        vector = np.maximum(np.real(table[..., 0]), 0.0)
         total = float(vector.sum())
         own = self._tops[self._home[name]]
         rest = math.fsum(self._weight(root) for root in self._roots() if root != own)
@@ -294,7 +295,7 @@ class Junction:
     def _weight(self, root: int) -> float:
         if root not in self._weights:
             table, scale = self._belief(root)
-            total = float(table.sum())
+            total = float(np.real(table.sum()))
             self._weights[root] = scale + math.log(total) if total > 0.0 else -math.inf
         return self._weights[root]
 
@@ -341,10 +342,8 @@ def _highest(table: Table, scope: Scope, separator: Scope) -> Table:
 
 
 def _scaled(table: Table) -> tuple[Table, float]:
-    """A table with its largest entry 1, and the logarithm of what it was; complex ones as is."""
-    if table.dtype.kind == "c":
-        return table, 0.0
-    top = float(table.max())
+    """A table with its largest entry 1, and the logarithm of what it was."""
+    top = float(np.abs(table).max())
     return (table / top, math.log(top)) if top > 0.0 else (table, 0.0)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,46 @@ class Factor:
         moved = self.table.transpose(order)
         own = {self.names[axis]: self.table.shape[axis] for axis in order}
         return moved.reshape([own.get(name, 1) for name in scope])
+
+
+class AnyNode(Protocol):
+    """What a network needs of a node, with a full table or without (`canonical`)."""
+
+    @property
+    def name(self) -> str:
+        """As in `Node`."""
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """As in `Node`."""
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """As in `Node`."""
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """States of each parent."""
+
+    @property
+    def table(self) -> Array:
+        """The full conditional table, shape (states of parent 1, ..., states of this node)."""
+
+    @property
+    def factor(self) -> Factor:
+        """The full conditional table as a factor over parents and node."""
+
+    @property
+    def factors(self) -> tuple[Factor, ...]:
+        """Tables whose product, summed over what is hidden, is the conditional table."""
+
+    @property
+    def scopes(self) -> tuple[tuple[str, ...], ...]:
+        """The variables of each factor, found without making one."""
+
+    @property
+    def hidden(self) -> Mapping[str, int]:
+        """Variables of the factors that are no nodes, and how many states they have."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +129,11 @@ class Node:
         object.__setattr__(self, "table", table)
 
     @property
+    def sizes(self) -> tuple[int, ...]:
+        """States of each parent."""
+        return self.table.shape[:-1]
+
+    @property
     def factor(self) -> Factor:
         """The conditional table as a factor over parents and node."""
         return Factor((*self.parents, self.name), self.table)
@@ -126,8 +172,8 @@ class Network:
     ['rain', 'wet']
     """
 
-    nodes: tuple[Node, ...]
-    _by_name: dict[str, Node] = field(init=False, repr=False)
+    nodes: tuple[AnyNode, ...]
+    _by_name: dict[str, AnyNode] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         by_name = {node.name: node for node in self.nodes}
@@ -139,19 +185,19 @@ class Network:
                 if parent not in by_name:
                     raise MisuseError(f"node {node.name}: parent {parent} is not declared")
             shape = tuple(len(by_name[parent].states) for parent in node.parents)
-            if node.table.shape[:-1] != shape:
+            if node.sizes != shape:
                 raise MisuseError(
-                    f"node {node.name}: a table of shape {node.table.shape} does not fit the "
-                    f"states of its parents {shape}"
+                    f"node {node.name}: a table of shape {(*node.sizes, len(node.states))} does "
+                    f"not fit the states of its parents {shape}"
                 )
         _ = self.ordered  # refuses cycles
 
     @functools.cached_property
-    def ordered(self) -> tuple[Node, ...]:
+    def ordered(self) -> tuple[AnyNode, ...]:
         """Nodes with parents before children, else in the order of declaration."""
         wants = {node.name: len(node.parents) for node in self.nodes}
         ready = [node.name for node in self.nodes if not node.parents]
-        placed: list[Node] = []
+        placed: list[AnyNode] = []
         for name in ready:  # grows while it is walked through
             placed.append(self._by_name[name])
             for child in self.children[name]:
@@ -177,14 +223,14 @@ class Network:
         """Number of states of each node, in the order of declaration."""
         return {node.name: len(node.states) for node in self.nodes}
 
-    def replaced(self, *nodes: Node) -> Network:
+    def replaced(self, *nodes: AnyNode) -> Network:
         """The network with some nodes, by name, replaced."""
         new = {node.name: node for node in nodes}
         for name in new:
             self.node(name)
         return Network(tuple(new.get(node.name, node) for node in self.nodes))
 
-    def node(self, name: str) -> Node:
+    def node(self, name: str) -> AnyNode:
         """The node called ``name``; MisuseError if there is none."""
         try:
             return self._by_name[name]
@@ -199,7 +245,7 @@ class Network:
             raise MisuseError(f"node {name} has no state {state}; it has {', '.join(states)}")
         return states.index(state)
 
-    def above(self, names: Iterable[str]) -> tuple[Node, ...]:
+    def above(self, names: Iterable[str]) -> tuple[AnyNode, ...]:
         """The named nodes and all their ancestors, in the order of declaration."""
         found: dict[str, None] = {}
         waiting = list(names)

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from perilscope.engines.canonical import tabled
 from perilscope.engines.findings import Findings
 from perilscope.engines.inference import NOTHING, Session
-from perilscope.engines.network import Array, Network, Node
+from perilscope.engines.network import AnyNode, Array, Network
 from perilscope.errors import AssessmentError
 
 
@@ -108,6 +109,7 @@ def one_way(
         raise AssessmentError("sensitivities are taken under findings and likelihoods, not targets")
     if node in findings.hard or node in findings.do:
         raise AssessmentError(f"{node} is known for certain, so no table moves it")
+    net = tabled(net)
     session = Session(net)
     session.know(findings)
     chance = session.marginal(node)[state]
@@ -126,7 +128,9 @@ def one_way(
     return tuple(found)
 
 
-def _lines(node: Node, net: Network, chance: float, above: Array, below: Array) -> Iterator[OneWay]:
+def _lines(
+    node: AnyNode, net: Network, chance: float, above: Array, below: Array
+) -> Iterator[OneWay]:
     """The lines of a node's entries, on the scale where P(seen) is 1."""
     for at in np.ndindex(*node.table.shape[:-1]):
         row = node.table[at]

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from perilscope.engines.network import Network, Node
+from perilscope.engines.network import AnyNode, Network
 from perilscope.formats import labels
 from perilscope.formats.draft import (
     Array,
@@ -325,7 +325,7 @@ def _holds_state(name: str) -> bool:
     return labels.is_identifier(name) or (name.isascii() and name.isdigit())
 
 
-def _variable_lines(node: Node, key: str, states: tuple[str, ...]) -> list[str]:
+def _variable_lines(node: AnyNode, key: str, states: tuple[str, ...]) -> list[str]:
     lines = [
         f"variable {key} {{",
         f"  type discrete [ {len(states)} ] {{ {', '.join(states)} }};",
@@ -336,7 +336,7 @@ def _variable_lines(node: Node, key: str, states: tuple[str, ...]) -> list[str]:
 
 
 def _probability_lines(
-    node: Node, keys: dict[str, str], states: dict[str, tuple[str, ...]]
+    node: AnyNode, keys: dict[str, str], states: dict[str, tuple[str, ...]]
 ) -> list[str]:
     table = node.table.reshape(-1, len(node.states)).tolist()
     rows = [", ".join(map(repr, row)) for row in table]

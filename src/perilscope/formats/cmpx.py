@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from perilscope.engines.network import Network, Node
+from perilscope.engines.network import AnyNode, Network
 from perilscope.formats.draft import (
     Array,
     Declared,
@@ -117,7 +117,7 @@ def write(net: Network) -> str:
     return json.dumps({"model": {"networks": [network], "links": [], "dataSets": [case]}}) + "\n"
 
 
-def _said(node: Node) -> dict[str, Any]:
+def _said(node: AnyNode) -> dict[str, Any]:
     columns = node.table.reshape(-1, len(node.states)).T.tolist()
     return {
         "id": node.name,

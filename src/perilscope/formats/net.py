@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from perilscope.engines.network import Network, Node
+from perilscope.engines.network import AnyNode, Network
 from perilscope.formats import labels
 from perilscope.formats.draft import Declared, Draft, Place, RefusedError, listed, number, shown
 from perilscope.formats.scan import Scanner
@@ -191,7 +191,7 @@ def write(net: Network) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _node_lines(node: Node, key: str) -> list[str]:
+def _node_lines(node: AnyNode, key: str) -> list[str]:
     states = labels.stand_ins(node.states, _holds_state)
     label = node.name if _holds_state(node.name) else key
     lines = [f"node {key}", "{", f'  label = "{label}";']
@@ -201,13 +201,13 @@ def _node_lines(node: Node, key: str) -> list[str]:
     return [*lines, "}"]
 
 
-def _potential_lines(node: Node, keys: dict[str, str]) -> list[str]:
+def _potential_lines(node: AnyNode, keys: dict[str, str]) -> list[str]:
     given = "".join(f" {keys[parent]}" for parent in node.parents)
     head = f"potential ({keys[node.name]}{' |' + given if given else ''})"
     return [head, "{", f"  data = {_nested(node)};", "}"]
 
 
-def _nested(node: Node) -> str:
+def _nested(node: AnyNode) -> str:
     """The table in parentheses, one pair for each axis, one row a line."""
     rows = node.table.reshape(-1, len(node.states)).tolist()
     cells = ["(" + " ".join(map(repr, row)) + ")" for row in rows]

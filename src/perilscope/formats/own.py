@@ -20,7 +20,7 @@ import hashlib
 import json
 from typing import Any
 
-from perilscope.engines.network import Network, Node
+from perilscope.engines.network import AnyNode, Network
 from perilscope.formats.draft import Declared, Draft, Place, RefusedError, listed
 from perilscope.formats.json_text import flat, lines_of, parse, want, want_key, want_texts
 
@@ -72,7 +72,7 @@ def write(net: Network) -> str:
     return f'{{"perilscope": "network", "version": {VERSION}, "nodes": [\n{lines}\n]}}\n'
 
 
-def _spelled(node: Node) -> str:
+def _spelled(node: AnyNode) -> str:
     said = {"name": node.name, "states": list(node.states), "parents": list(node.parents)}
     return json.dumps({**said, "table": node.table.tolist()})
 

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from perilscope.engines.network import Network, Node
+from perilscope.engines.network import AnyNode, Network
 from perilscope.formats import labels, markup
 from perilscope.formats.draft import (
     Array,
@@ -252,7 +252,7 @@ def _parents_first(net: Network) -> list[int]:
     return list(done)
 
 
-def _node_lines(node: Node, keys: dict[str, str], place: int | None) -> list[str]:
+def _node_lines(node: AnyNode, keys: dict[str, str], place: int | None) -> list[str]:
     states = labels.stand_ins(node.states, labels.is_identifier)
     lines = [f'    <cpt id="{keys[node.name]}">']
     lines += [f'      <state id="{state}" />' for state in states]

@@ -8,7 +8,7 @@ Source: F. Cozman and others, *XML-based BayesNets Interchange Format*, version 
 
 from __future__ import annotations
 
-from perilscope.engines.network import Network, Node
+from perilscope.engines.network import AnyNode, Network
 from perilscope.formats import labels, markup
 from perilscope.formats.draft import Declared, Draft, RefusedError, Tabled, listed, shown
 from perilscope.formats.markup import Element
@@ -66,7 +66,7 @@ def write(net: Network) -> str:
     return "\n".join([*lines, "</NETWORK>", "</BIF>"]) + "\n"
 
 
-def _variable_lines(node: Node, key: str) -> list[str]:
+def _variable_lines(node: AnyNode, key: str) -> list[str]:
     states = labels.stand_ins(node.states, markup.holds)
     lines = ['<VARIABLE TYPE="nature">', f"  <NAME>{markup.text(key)}</NAME>"]
     lines += [f"  <OUTCOME>{markup.text(state)}</OUTCOME>" for state in states]
@@ -75,7 +75,7 @@ def _variable_lines(node: Node, key: str) -> list[str]:
     return [*lines, "</VARIABLE>"]
 
 
-def _definition_lines(node: Node, keys: dict[str, str]) -> list[str]:
+def _definition_lines(node: AnyNode, keys: dict[str, str]) -> list[str]:
     lines = ["<DEFINITION>", f"  <FOR>{markup.text(keys[node.name])}</FOR>"]
     lines += [f"  <GIVEN>{markup.text(keys[parent])}</GIVEN>" for parent in node.parents]
     rows = node.table.reshape(-1, len(node.states)).tolist()
