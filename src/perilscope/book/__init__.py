@@ -31,6 +31,7 @@ from .scenario import (
 )
 from .schema import json_schema
 from .source import edit, splice
+from .watch import Watch
 
 __all__ = [
     "Asset",
@@ -71,6 +72,7 @@ __all__ = [
     "Unknown",
     "Venue",
     "Vulnerability",
+    "Watch",
     "Worth",
     "canonical",
     "content_hash",

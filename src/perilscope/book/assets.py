@@ -127,10 +127,11 @@ class Duration:
     hours: Decimal
 
 
-class _Delay(Checked):
+class Delay(Checked):
     """Reads a delay: ``48 hours``, or ``none``."""
 
     def check(self, value: Any) -> Duration:
+        """Return the delay a text states."""
         if isinstance(value, Duration):
             return value
         if value == "none":
@@ -166,7 +167,7 @@ class Protocol(Entry):
     audits: Annotated[int, Count()] | None = None
     live_for: Annotated[Quantity, Amount("years", "plain")] | None = None
     admin: str | None = None
-    timelock: Annotated[Duration, _Delay()] | None = None
+    timelock: Annotated[Duration, Delay()] | None = None
     tvl: Annotated[Quantity, Amount("money", "valuation")] | None = None
     oracle: str | None = None
     upgradeable: Annotated[bool, YesNo()] | None = None

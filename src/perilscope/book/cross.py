@@ -32,6 +32,7 @@ KINDS = {
     "covers": "cover",
     "experts": "expert",
     "networks": "network",
+    "watches": "watch",
 }
 
 

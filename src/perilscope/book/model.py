@@ -22,6 +22,7 @@ from .names import TOKEN_SYMBOL, Day, Keyed, Name
 from .network import ONE_YEAR, Network
 from .quantity import Quantity, years
 from .scenario import Flaw, Scenario, Threat
+from .watch import Watch
 
 CURRENCY = Name("a currency", re.compile(r"[A-Z]{3,5}"), "Three capital letters, like `USD`.")
 FIVE_PERCENT = Quantity(Num(Decimal("0.05")), "rate", per="year")
@@ -55,12 +56,14 @@ class Book(Value):
     covers: Annotated[FrozenDict[str, Cover], Keyed()] = FrozenDict()
     controls: Annotated[FrozenDict[str, Control], Keyed()] = FrozenDict()
     networks: Annotated[FrozenDict[str, Network], Keyed()] = FrozenDict()
+    watches: Annotated[FrozenDict[str, Watch], Keyed()] = FrozenDict()
     limits: tuple[Limit, ...] = ()
     experts: Annotated[FrozenDict[str, Expert], Keyed()] = FrozenDict()
     positions: str | None = None
     prices: str | None = None
     incidents: str | None = None
     tests: str | None = None
+    alerts: str | None = None
     observed_since: Annotated[date, Day()] | None = None
     # Spreads what a control costs once over its life; a common choice where none is declared.
     discount_rate: Annotated[Quantity, Amount("rate", "plain", percent=True)] = FIVE_PERCENT

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from perilscope.cli import elicit
+from perilscope.cli.network import network
 
 if TYPE_CHECKING:
     from perilscope.report.press import Press
@@ -410,3 +411,4 @@ def monitor(
 
 
 app.add_typer(elicit.app, name="elicit")
+app.add_typer(network, name="network")

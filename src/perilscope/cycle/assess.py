@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -29,13 +29,14 @@ from perilscope.engines.simulation import simulate
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.evidence.prices import History
 from perilscope.layers import drivers as driving
-from perilscope.layers import enterprise, market, protocol
+from perilscope.layers import enterprise, market, protocol, watching
 from perilscope.layers.drivers import Drivers
 from perilscope.layers.enterprise import Joined
 from perilscope.layers.market import MarketResult
 from perilscope.layers.operational import Context
 from perilscope.layers.protocol import ProtocolScore
 from perilscope.layers.valuation import Valuation, Worth
+from perilscope.layers.watching import Watched
 from perilscope.learning.update import Learned, learn
 from perilscope.monitoring.forecast import Forecast, forecast
 from perilscope.monitoring.limits import Figures, Standing, stand
@@ -168,7 +169,10 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
             "assess parts of the register by themselves"
         )
     held, valued, valuation = _value(workspace, steps)
-    prior, drivers, scores = _drivers(book, settings, valuation.price)
+    seen = watching.watched(book, workspace.alerts)
+    for each in seen:
+        steps.note("note", f"watches.{each.id}", each.sentence)
+    prior, drivers, scores = _drivers(book, settings, valuation.price, seen)
     inventory = _inventory(valuation, steps)
     learned = learn(book, workspace.incidents, workspace.trials, book.as_of)
     for found in learned.findings:
@@ -251,12 +255,22 @@ def _chosen(book: Book, joined: Joined) -> dict[str, Scenario]:
 
 
 def _drivers(
-    book: Book, settings: Settings, price: Callable[[str], float]
+    book: Book,
+    settings: Settings,
+    price: Callable[[str], float],
+    seen: Sequence[Watched] = (),
 ) -> tuple[Drivers, Drivers, tuple[ProtocolScore, ...]]:
     """Networks before and after what was observed, and the protocols' scores."""
     extra = {item.id: protocol.driver(item, price) for item in book.protocols.values()}
     evidence = driving.parse_evidence(settings.evidence, book, extra)
     drivers = driving.drivers(book, evidence, extra)
+    networks = {
+        net: watching.heard(driver, mine)
+        if (mine := [each for each in seen if each.network == net])
+        else driver
+        for net, driver in drivers.networks.items()
+    }
+    drivers = Drivers(networks)
     scores = tuple(
         protocol.score(item, drivers.driver(item.id).evidence, price)
         for item in book.protocols.values()

@@ -13,6 +13,7 @@ from perilscope.book import Book, content_hash, load
 from perilscope.cycle.settings import Settings
 from perilscope.errors import BookError, DataError, Fault, MisuseError
 from perilscope.evidence import prices
+from perilscope.evidence.alerts import Alert, parse_alerts
 from perilscope.evidence.incidents import Incident, Trial, parse_incidents, parse_tests
 from perilscope.evidence.positions import Position, parse_positions
 from perilscope.evidence.prices import History
@@ -45,6 +46,7 @@ class Workspace:
     incidents: tuple[Incident, ...]
     trials: tuple[Trial, ...]
     data: tuple[DataFile, ...]
+    alerts: tuple[Alert, ...] = ()
 
 
 def open_book(path: Path) -> tuple[Book, Path]:
@@ -86,9 +88,14 @@ def open_workspace(path: Path, settings: Settings | None = None) -> Workspace:
         )
     if book.tests:
         trials = _parsed(base / book.tests, book.tests, parse_tests, data, faults) or ()
+    alerts: tuple[Alert, ...] = ()
+    if book.alerts:
+        alerts = _parsed(base / book.alerts, book.alerts, parse_alerts, data, faults) or ()
     if faults:
         raise DataError(faults)
-    return Workspace(book, content_hash(book), history, positions, incidents, trials, tuple(data))
+    return Workspace(
+        book, content_hash(book), history, positions, incidents, trials, tuple(data), alerts
+    )
 
 
 def portfolio(workspace: Workspace) -> dict[str, float]:

@@ -9,13 +9,23 @@ Nodes and states travel under plain numbered names, since not every text is allo
 
 from __future__ import annotations
 
-import itertools
+import importlib.util
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from perilscope.engines.elimination import Network
+import numpy as np
+
+from perilscope.engines.kept import Kept
+from perilscope.engines.network import Network
 from perilscope.errors import AssessmentError, MisuseError
+
+Laws = dict[str, dict[str, float]]
+
+
+def installed() -> bool:
+    """Whether the other library is here."""
+    return importlib.util.find_spec("pyagrum") is not None
 
 
 def _library() -> Any:
@@ -31,45 +41,71 @@ def _library() -> Any:
     return pyagrum
 
 
-def _translated(library: Any, net: Network) -> tuple[Any, dict[str, str]]:
-    """The network as a pyAgrum object, and the label under which each node went."""
-    label = {node.name: f"n{place}" for place, node in enumerate(net.nodes)}
-    bn = library.BayesNet()
-    for node in net.nodes:
-        states = [f"s{place}" for place in range(len(node.states))]
-        bn.add(library.LabelizedVariable(label[node.name], label[node.name], states))
-    for node in net.nodes:
-        for parent in node.parents:
-            bn.addArc(label[parent], label[node.name])
-    for node in net.nodes:
-        cpt = bn.cpt(label[node.name])
-        if not node.parents:
-            cpt.fillWith(node.table.tolist())
-            continue
-        for at in itertools.product(*(range(size) for size in node.table.shape[:-1])):
-            given = {label[parent]: where for parent, where in zip(node.parents, at, strict=True)}
-            cpt[given] = node.table[at].tolist()
-    return bn, label
+class _Compiled:
+    """A network as an object of the library, with its engine; neither leaves this module."""
+
+    def __init__(self, net: Network) -> None:
+        library = _library()
+        self.net, self.library = net, library
+        self.label = {node.name: f"n{place}" for place, node in enumerate(net.nodes)}
+        self.bn = library.BayesNet()
+        for node in net.nodes:
+            states = [f"s{place}" for place in range(len(node.states))]
+            label = self.label[node.name]
+            self.bn.add(library.LabelizedVariable(label, label, states))
+        for node in net.nodes:
+            for parent in node.parents:
+                self.bn.addArc(self.label[parent], self.label[node.name])
+        for node in net.nodes:
+            # the library's first variable is the node itself and changes fastest, then its parents
+            # in the order of the arcs
+            size = len(node.states)
+            rows = np.moveaxis(np.asarray(node.table), -1, 0).reshape(size, *node.table.shape[:-1])
+            order = (*range(len(node.parents), 0, -1), 0)
+            self.bn.cpt(self.label[node.name]).fillWith(rows.transpose(order).ravel().tolist())
+        self.engine = library.LazyPropagation(self.bn)
+
+    def laws(
+        self,
+        hard: Mapping[str, str],
+        likelihood: Mapping[str, Sequence[float]],
+        targets: Sequence[str] | None,
+    ) -> tuple[Laws, float]:
+        """Laws of some nodes, and the probability of what is known."""
+        net, label, engine = self.net, self.label, self.engine
+        seen: dict[str, Any] = {label[n]: net.state(n, state) for n, state in hard.items()}
+        seen |= {label[n]: list(vector) for n, vector in likelihood.items()}
+        engine.setEvidence(seen)
+        names = [node.name for node in net.nodes] if targets is None else list(targets)
+        engine.setTargets({label[name] for name in names})
+        try:
+            engine.makeInference()
+            weight = float(engine.evidenceProbability()) if seen else 1.0
+            # with every parent observed the library answers without noticing the contradiction
+            if not weight > 0.0:
+                raise _impossible(hard)
+            found: Laws = {}
+            for name in names:
+                posterior = engine.posterior(label[name])
+                values = np.array(posterior.toarray(), dtype=np.float64)  # copied while it lives
+                found[name] = dict(zip(net.node(name).states, values.tolist(), strict=True))
+        except self.library.IncompatibleEvidence:
+            raise _impossible(hard) from None
+        return found, weight
 
 
-def _impossible(seen: Mapping[str, str]) -> AssessmentError:
-    told = ", ".join(f"{name}={state}" for name, state in seen.items())
-    return AssessmentError(f"this evidence cannot happen in the network: {told}")
+_COMPILED: Kept[_Compiled] = Kept(8)
 
 
-def marginals(
-    net: Network, evidence: Mapping[str, str] | None = None
-) -> dict[str, dict[str, float]]:
-    """The law of every node given evidence, by pyAgrum's lazy propagation.
+def laws(
+    net: Network,
+    hard: Mapping[str, str] | None = None,
+    likelihood: Mapping[str, Sequence[float]] | None = None,
+    targets: Sequence[str] | None = None,
+) -> tuple[Laws, float]:
+    """Laws of nodes given what is known, and the probability of it, by pyAgrum's propagation.
 
-    Parameters
-    ----------
-    net : Network
-    evidence : mapping of node to state, optional
-
-    Returns
-    -------
-    dict of node -> state -> probability
+    A network that was asked lately is not built again.
 
     Raises
     ------
@@ -78,23 +114,17 @@ def marginals(
     AssessmentError
         If the evidence cannot happen in this network.
     """
-    library = _library()
-    seen = dict(evidence or {})
-    at = {name: net.state(name, state) for name, state in seen.items()}
-    bn, label = _translated(library, net)
-    inference = library.LazyPropagation(bn)
-    inference.setEvidence({label[name]: place for name, place in at.items()})
-    try:
-        inference.makeInference()
-        # with every parent observed the library answers without noticing the contradiction
-        if not inference.evidenceProbability() > 0.0:
-            raise _impossible(seen)
-        return {
-            node.name: {
-                state: float(inference.posterior(label[node.name])[{label[node.name]: place}])
-                for place, state in enumerate(node.states)
-            }
-            for node in net.nodes
-        }
-    except library.IncompatibleEvidence:
-        raise _impossible(seen) from None
+    found = _COMPILED.get(id(net), lambda: _Compiled(net))
+    if found.net is not net:  # another network had this place in memory before
+        found = _Compiled(net)
+    return found.laws(hard or {}, likelihood or {}, targets)
+
+
+def _impossible(seen: Mapping[str, str]) -> AssessmentError:
+    told = ", ".join(f"{name}={state}" for name, state in seen.items())
+    return AssessmentError(f"this evidence cannot happen in the network: {told}")
+
+
+def marginals(net: Network, evidence: Mapping[str, str] | None = None) -> Laws:
+    """The law of every node given evidence; raises as `laws`."""
+    return laws(net, evidence)[0]

@@ -13,165 +13,14 @@ Source: Koller and Friedman, *Probabilistic Graphical Models* (2009), chapter 9.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from perilscope.engines.network import CELLS, Array, Factor, Network, Node
 from perilscope.errors import AssessmentError, MisuseError
 
-Array = NDArray[np.float64]
-
-#: The largest table that is built on the way, in cells (128 MiB).
-CELLS = 1 << 24
-
-
-@dataclass(frozen=True, eq=False)
-class Factor:
-    """A table over named variables, one axis for each name.
-
-    Parameters
-    ----------
-    names : tuple of str
-        The variables, in the order of the axes.
-    table : array
-        Values; as many axes as names.
-    """
-
-    names: tuple[str, ...]
-    table: Array
-
-    def along(self, scope: Sequence[str]) -> Array:
-        """The table with its axes in the order of ``scope``, length 1 where it does not depend."""
-        order = sorted(range(len(self.names)), key=lambda axis: scope.index(self.names[axis]))
-        moved = self.table.transpose(order)
-        own = {self.names[axis]: self.table.shape[axis] for axis in order}
-        return moved.reshape([own.get(name, 1) for name in scope])
-
-
-@dataclass(frozen=True, eq=False)
-class Node:
-    """One variable: its states and its probabilities given its parents.
-
-    Parameters
-    ----------
-    name : str
-    states : tuple of str
-    parents : tuple of str
-        In the order of the leading axes of ``table``.
-    table : array, shape (states of parent 1, ..., states of this node)
-        Conditional probabilities; every row (last axis) sums to 1 within 1e-9.
-
-    Raises
-    ------
-    MisuseError
-        If states repeat or a row is not a law of probability.
-
-    Examples
-    --------
-    >>> Node("rain", ("no", "yes"), (), [0.8, 0.2]).table.tolist()
-    [0.8, 0.2]
-    """
-
-    name: str
-    states: tuple[str, ...]
-    parents: tuple[str, ...]
-    table: Array
-
-    def __post_init__(self) -> None:
-        table = np.array(self.table, dtype=np.float64)
-        if not self.states or len(dict.fromkeys(self.states)) != len(self.states):
-            raise MisuseError(f"node {self.name}: states must be there and differ: {self.states}")
-        if len(dict.fromkeys((*self.parents, self.name))) != len(self.parents) + 1:
-            raise MisuseError(f"node {self.name}: parents repeat or name the node itself")
-        if table.ndim != len(self.parents) + 1 or table.shape[-1] != len(self.states):
-            raise MisuseError(f"node {self.name}: a table of shape {table.shape} does not fit")
-        # written so that NaN is refused too
-        if not (np.all(table >= 0.0) and np.all(np.abs(table.sum(axis=-1) - 1.0) <= 1e-9)):
-            raise MisuseError(f"node {self.name}: a row is negative or does not sum to 1")
-        table.flags.writeable = False
-        object.__setattr__(self, "table", table)
-
-    @property
-    def factor(self) -> Factor:
-        """The conditional table as a factor over parents and node."""
-        return Factor((*self.parents, self.name), self.table)
-
-
-@dataclass(frozen=True, eq=False)
-class Network:
-    """Nodes in the order of declaration; parents may be declared after their children.
-
-    Raises
-    ------
-    MisuseError
-        If a name repeats, a parent is absent, a table has the wrong shape, or there is a cycle.
-
-    Examples
-    --------
-    >>> rain = Node("rain", ("no", "yes"), (), [0.8, 0.2])
-    >>> wet = Node("wet", ("no", "yes"), ("rain",), [[0.9, 0.1], [0.0, 1.0]])
-    >>> net = Network((rain, wet))
-    >>> round(marginal(net, "rain", {"wet": "yes"})["yes"], 6)
-    0.714286
-    """
-
-    nodes: tuple[Node, ...]
-    _by_name: dict[str, Node] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        by_name = {node.name: node for node in self.nodes}
-        if len(by_name) != len(self.nodes):
-            raise MisuseError("two nodes have the same name")
-        object.__setattr__(self, "_by_name", by_name)
-        for node in self.nodes:
-            for parent in node.parents:
-                if parent not in by_name:
-                    raise MisuseError(f"node {node.name}: parent {parent} is not declared")
-            shape = tuple(len(by_name[parent].states) for parent in node.parents)
-            if node.table.shape[:-1] != shape:
-                raise MisuseError(
-                    f"node {node.name}: a table of shape {node.table.shape} does not fit the "
-                    f"states of its parents {shape}"
-                )
-        self._refuse_cycles()
-
-    def _refuse_cycles(self) -> None:
-        waiting = list(self.nodes)
-        placed: dict[str, None] = {}
-        while waiting:
-            ready = [node for node in waiting if all(name in placed for name in node.parents)]
-            if not ready:
-                raise MisuseError("there is a cycle among " + ", ".join(n.name for n in waiting))
-            placed.update((node.name, None) for node in ready)
-            waiting = [node for node in waiting if node.name not in placed]
-
-    def node(self, name: str) -> Node:
-        """The node called ``name``; MisuseError if there is none."""
-        try:
-            return self._by_name[name]
-        except KeyError:
-            known = ", ".join(self._by_name)
-            raise MisuseError(f"there is no node {name}; there are {known}") from None
-
-    def state(self, name: str, state: str) -> int:
-        """The position of ``state`` in node ``name``; MisuseError if there is none."""
-        states = self.node(name).states
-        if state not in states:
-            raise MisuseError(f"node {name} has no state {state}; it has {', '.join(states)}")
-        return states.index(state)
-
-    def above(self, names: Iterable[str]) -> tuple[Node, ...]:
-        """The named nodes and all their ancestors, in the order of declaration."""
-        found: dict[str, None] = {}
-        waiting = list(names)
-        while waiting:
-            name = waiting.pop()
-            if name not in found:
-                found[name] = None
-                waiting.extend(self.node(name).parents)
-        return tuple(node for node in self.nodes if node.name in found)
+__all__ = ["CELLS", "Factor", "Network", "Node", "joint", "marginal", "marginals", "probability_of"]
 
 
 def _observed(factor: Factor, at: Mapping[str, int]) -> Factor:
@@ -242,7 +91,9 @@ def _weights(net: Network, names: Sequence[str], evidence: Mapping[str, str]) ->
     at = {name: net.state(name, state) for name, state in evidence.items()}
     nodes = net.above((*names, *evidence))
     sizes = {node.name: len(node.states) for node in nodes if node.name not in at}
-    factors = [_observed(node.factor, at) for node in nodes]
+    for node in nodes:
+        sizes.update(node.hidden)
+    factors = [_observed(factor, at) for node in nodes for factor in node.factors]
     for name in _order(factors, sizes, names):
         mine = [factor for factor in factors if name in factor.names]
         factors = [factor for factor in factors if name not in factor.names]
@@ -251,6 +102,8 @@ def _weights(net: Network, names: Sequence[str], evidence: Mapping[str, str]) ->
         factors.append(Factor(tuple(other for other in scope if other != name), summed))
     _refuse_large(names, sizes)
     table = _product(factors, tuple(names))
+    if any(node.hidden for node in nodes):  # signs and phases, of which rounding is left
+        table = np.maximum(np.real(table), 0.0)
     return np.broadcast_to(table, [sizes[name] for name in names])
 
 

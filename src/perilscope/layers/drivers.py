@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from perilscope.engines import elimination
+from perilscope.engines import elimination, inference
+from perilscope.engines.findings import Findings
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.layers.horizon import happens_over, powered
 
@@ -127,7 +128,7 @@ class Drivers:
     def marginals(self) -> dict[str, dict[str, dict[str, float]]]:
         """Network -> node -> state -> probability over the network's own period."""
         return {
-            name: elimination.marginals(driver.network, driver.evidence)
+            name: inference.ask(driver.network, Findings(hard=driver.evidence)).marginals
             for name, driver in self.networks.items()
         }
 

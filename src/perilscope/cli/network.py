@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``perilscope network``: questions to one network, of a book or in a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from perilscope.cycle.inquiry import Asked
+    from perilscope.engines.findings import Findings
+
+network = typer.Typer(
+    name="network",
+    help="""Ask a network: of a BOOK, or in a file of another program.
+
+    Files: BIF, XMLBIF, XDSL (GeNIe), NET (Hugin), UAI, .cmpx (agena.ai) and our own .json.
+
+    [bold]perilscope network query asia.bif --evidence xray=yes --target lung[/bold]
+    """,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Source = Annotated[
+    Path,
+    typer.Argument(metavar="FILE|BOOK", help="A network file, or a book.", show_default=False),
+]
+Name = Annotated[
+    str,
+    typer.Option("--network", metavar="NAME", help="Which network of a book.", show_default=False),
+]
+Evidence = Annotated[
+    list[str] | None,
+    typer.Option("--evidence", "-e", metavar="NODE=STATE", help="Seen for certain; repeat it."),
+]
+Likelihood = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NODE=0.1,0.9",
+        help="How probable what was seen is in each state; weighed against what is believed.",
+    ),
+]
+Probability = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NODE=0.2,0.8",
+        help="What the probabilities are once it is taken into account; replaces what is believed.",
+    ),
+]
+Do = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NODE=STATE", help="Set from outside: its causes no longer matter."),
+]
+Json = Annotated[
+    str | None,
+    typer.Option("--json", metavar="FILE|-", help="The answer as JSON; - to standard output."),
+]
+Target = Annotated[
+    str, typer.Option("--target", "-t", metavar="NODE=STATE", help="What the question is about.")
+]
+
+
+def _asked(
+    source: Path,
+    name: str,
+    evidence: list[str] | None,
+    likelihood: list[str] | None,
+    probability: list[str] | None,
+    do: list[str] | None,
+) -> tuple[Asked, Findings]:
+    from perilscope.cycle.inquiry import opened, read_findings
+
+    asked = opened(source, name)
+    findings = read_findings(
+        asked.network,
+        hard=evidence or (),
+        likelihood=likelihood or (),
+        target=probability or (),
+        do=do or (),
+    )
+    return asked, findings
+
+
+def _told(document: dict[str, Any], json: str | None, draw: Any) -> None:
+    from perilscope.cli.show import emit, printer
+
+    emit(json, document)
+    console = printer(json)
+    console.print(draw(document, width=min(max(console.width, 60), 130)))
+
+
+@network.command()
+def show(source: Source, name: Name = "", json: Json = None) -> None:
+    """Show nodes, states, arcs, and the probability of every state."""
+    from perilscope.cycle.inquiry import opened
+    from perilscope.cycle.inquiry import show as look
+    from perilscope.report import networks
+
+    _told(look(opened(source, name)), json, networks.shown)
+
+
+@network.command()
+def query(
+    source: Source,
+    evidence: Evidence = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option("--target", "-t", metavar="NODE", help="Ask for this node; repeat it."),
+    ] = None,
+    likelihood: Likelihood = None,
+    probability: Probability = None,
+    do: Do = None,
+    engine: Annotated[str, typer.Option(metavar="auto|junction tree|pyAgrum")] = "auto",
+    name: Name = "",
+    json: Json = None,
+) -> None:
+    """Probabilities of nodes given what is known, exactly.
+
+    [bold]perilscope network query asia.bif -e asia=yes -e xray=yes -t lung --json -[/bold]
+    """
+    from perilscope.cycle import inquiry
+    from perilscope.report import networks
+
+    asked, findings = _asked(source, name, evidence, likelihood, probability, do)
+    _told(inquiry.query(asked, findings, target or None, engine), json, networks.answered)
+
+
+@network.command()
+def sensitivity(
+    source: Source,
+    target: Target,
+    evidence: Evidence = None,
+    likelihood: Likelihood = None,
+    do: Do = None,
+    top: Annotated[int, typer.Option(help="How many table entries are listed.", min=1)] = 20,
+    name: Name = "",
+    json: Json = None,
+) -> None:
+    """Which table entries a probability answers to most, with its exact function of each."""
+    from perilscope.cycle import inquiry
+    from perilscope.report import networks
+
+    asked, findings = _asked(source, name, evidence, likelihood, None, do)
+    _told(inquiry.sensitivity(asked, target, findings, top), json, networks.swayed)
+
+
+@network.command()
+def explain(
+    source: Source,
+    target: Target,
+    evidence: Evidence = None,
+    likelihood: Likelihood = None,
+    probability: Probability = None,
+    do: Do = None,
+    name: Name = "",
+    json: Json = None,
+) -> None:
+    """How a probability came about: what each finding did, and what is worth finding out next."""
+    from perilscope.cycle import inquiry
+    from perilscope.report import networks
+
+    asked, findings = _asked(source, name, evidence, likelihood, probability, do)
+    _told(inquiry.explain(asked, target, findings), json, networks.explained)
+
+
+@network.command()
+def convert(
+    source: Source,
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="Where to write; its ending says the kind.")
+    ],
+    to: Annotated[
+        str, typer.Option(help="json, bif, xmlbif, xdsl, net, uai or cmpx, whatever the ending.")
+    ] = "",
+    name: Name = "",
+    force: Annotated[bool, typer.Option(help="Write over a file that is there.")] = False,
+) -> None:
+    """Write a network as a file of another program, every number to the last bit."""
+    from perilscope import formats
+    from perilscope.cycle import inquiry
+    from perilscope.errors import MisuseError
+    from perilscope.store.documents import write_text
+
+    asked = inquiry.opened(source, name)
+    kind = to or ("json" if out.suffix.lower() == ".json" else formats.kind_of(out.name, ""))
+    text = inquiry.converted(asked, kind)
+    if out.exists() and not force:
+        raise MisuseError(f"{out} is there already; --force writes over it")
+    write_text(out, text)
+    typer.echo(f"wrote {out} ({formats.KINDS[kind]}): {len(asked.network.nodes)} nodes", err=True)

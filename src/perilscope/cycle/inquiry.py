@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Questions to one network: of a book, or in a file of any format that is read.
+
+Every answer is a document of plain values, as a run is.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from perilscope import formats
+from perilscope.cycle.measures import Document
+from perilscope.cycle.workspace import open_book
+from perilscope.engines import inference, information
+from perilscope.engines.findings import Findings
+from perilscope.engines.network import Network
+from perilscope.engines.one_way import OneWay, one_way
+from perilscope.errors import MisuseError
+from perilscope.layers import drivers
+from perilscope.sources.files import read_bytes
+
+BOOKS = {".yaml", ".yml", ""}
+TELLING = 12
+"""Nodes that are listed as worth knowing."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A network with where it came from, and what its book says was observed."""
+
+    name: str
+    network: Network
+    observed: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    period_years: float | None = None
+    kind: str = "book"
+
+
+def opened(source: Path, name: str = "") -> Asked:
+    """The network of a file, or one of a book's by its name.
+
+    Raises
+    ------
+    MisuseError
+        A book with several networks and none named, or no network of that name.
+    DataError, BookError
+        What is there cannot be read.
+    """
+    if source.suffix.lower() not in BOOKS and not source.is_dir():
+        found = formats.read(read_bytes(source), source.name)
+        return Asked(source.name, found.network, notes=found.notes, kind=found.kind)
+    book, _ = open_book(source)
+    known = drivers.drivers(book).networks
+    if not known:
+        raise MisuseError(f"{source}: this book declares no networks")
+    if not name and len(known) > 1:
+        raise MisuseError(f"{source} has several networks: --network {' | '.join(known)}")
+    chosen = name or next(iter(known))
+    if chosen not in known:
+        raise MisuseError(f"no network is called {chosen!r}{_near(chosen, known)}")
+    driver = known[chosen]
+    return Asked(chosen, driver.network, dict(driver.evidence), period_years=driver.years)
+
+
+def read_findings(
+    net: Network,
+    *,
+    hard: Iterable[str] = (),
+    likelihood: Iterable[str] = (),
+    target: Iterable[str] = (),
+    do: Iterable[str] = (),
+) -> Findings:
+    """Findings as they are written: ``NODE=STATE``, or ``NODE=0.1,0.9`` for the soft kinds.
+
+    Names stand exactly as in the network, so a name may itself hold an equals sign.
+    """
+    return Findings(
+        hard=dict(_state(net, text) for text in hard),
+        likelihood=dict(_vector(net, text) for text in likelihood),
+        target=dict(_vector(net, text) for text in target),
+        do=dict(_state(net, text) for text in do),
+    ).checked(net)
+
+
+def _splits(text: str) -> list[tuple[str, str]]:
+    at = [i for i, letter in enumerate(text) if letter == "="]
+    return [(text[:i].strip(), text[i + 1 :].strip()) for i in at]
+
+
+def _state(net: Network, text: str) -> tuple[str, str]:
+    splits = _splits(text)
+    for name, state in splits:
+        if name in net.sizes and state in net.node(name).states:
+            return name, state
+    if not splits:
+        raise MisuseError(f"{text!r}: write NODE=STATE, with names exactly as in the network")
+    known = [(name, state) for name, state in splits if name in net.sizes]
+    if known:
+        name, state = known[0]
+        states = net.node(name).states
+        raise MisuseError(f"{text!r}: {name} has no state {state!r}; it has {', '.join(states)}")
+    raise MisuseError(
+        f"{text!r}: no node is called {splits[0][0]!r}{_near(splits[0][0], net.sizes)}"
+    )
+
+
+def _vector(net: Network, text: str) -> tuple[str, tuple[float, ...]]:
+    for name, numbers in _splits(text):
+        if name in net.sizes:
+            try:
+                return name, tuple(float(number) for number in numbers.split(","))
+            except ValueError:
+                break
+    states = "one number for each state, in their order"
+    raise MisuseError(f"{text!r}: write NODE=0.1,0.9 with {states}")
+
+
+def target_of(net: Network, text: str) -> tuple[str, str]:
+    """A node and one of its states; the last where only a node is named."""
+    if text in net.sizes:
+        return text, net.node(text).states[-1]
+    return _state(net, text)
+
+
+def query(
+    asked: Asked, findings: Findings, targets: Sequence[str] | None = None, engine: str = "auto"
+) -> Document:
+    """Marginals, and the probability of what is known."""
+    for name in targets or ():
+        if name not in asked.network.sizes:
+            raise MisuseError(f"no node is called {name!r}{_near(name, asked.network.sizes)}")
+    both = _with_observed(asked, findings)
+    answer = inference.ask(asked.network, both, targets, engine=engine)
+    return {
+        "network": asked.name,
+        "findings": both.items(),
+        "marginals": answer.marginals,
+        "probability_of_evidence": None if both.target else answer.probability_of_evidence,
+        "log_probability_of_evidence": None if both.target else answer.log_probability,
+        "algorithm": answer.algorithm,
+        "notes": list(asked.notes),
+    }
+
+
+def show(asked: Asked) -> Document:
+    """What a network consists of, what inference in it costs, and its marginals."""
+    found = inference.cost(asked.network, inference.OTHERS)
+    answer = query(asked, Findings()) if found.total <= inference.TOTAL else None
+    return {
+        "network": asked.name,
+        "kind": asked.kind,
+        "period_years": asked.period_years,
+        "nodes": [
+            {
+                "id": node.name,
+                "states": list(node.states),
+                "parents": list(node.parents),
+                "observed": asked.observed.get(node.name, ""),
+            }
+            for node in asked.network.nodes
+        ],
+        "arcs": sum(len(node.parents) for node in asked.network.nodes),
+        "largest_table": found.largest,
+        "cells": found.total,
+        "width": found.width,
+        "marginals": {} if answer is None else answer["marginals"],
+        "notes": list(asked.notes),
+    }
+
+
+def sensitivity(asked: Asked, target: str, findings: Findings, most: int = 20) -> Document:
+    """The table entries that move a target most when their odds are halved and doubled."""
+    node, state = target_of(asked.network, target)
+    both = _with_observed(asked, findings)
+    lines = one_way(asked.network, node, state, both)
+    told = [line for line in lines if not _told_by_other(asked.network, line)]
+    widest = sorted(told, key=lambda line: -abs(line.swing()[1] - line.swing()[0]))
+    now = inference.ask(asked.network, both, [node]).marginals[node][state]
+    return {
+        "network": asked.name,
+        "target": f"{node}={state}",
+        "findings": both.items(),
+        "probability": now,
+        "entries": len(lines),
+        "functions": [
+            {
+                "entry": str(line),
+                "node": line.node,
+                "state": line.state,
+                "row": dict(line.row),
+                "value": line.value,
+                "a": line.a,
+                "b": line.b,
+                "c": line.c,
+                "d": line.d,
+                "slope": line.slope,
+                "odds_halved": line.swing()[0],
+                "odds_doubled": line.swing()[1],
+            }
+            for line in widest[:most]
+        ],
+    }
+
+
+def _told_by_other(net: Network, line: OneWay) -> bool:
+    """Whether a row has two entries, so that the second says what this one does."""
+    states = net.node(line.node).states
+    return len(states) == 2 and line.state == states[0]
+
+
+def explain(asked: Asked, target: str, findings: Findings) -> Document:
+    """How a belief came about: shares of the findings, conflict, what would tell most."""
+    net = asked.network
+    node, state = target_of(net, target)
+    both = _with_observed(asked, findings)
+    session = inference.Session(net)
+    session.know(Findings(do=both.do))
+    before = session.marginal(node)[state]
+    session.know(both)
+    after = session.marginal(node)[state]
+    best = None if both.target else session.most_probable()
+    several = len(list(both.pieces())) > 1 and not both.target
+    return {
+        "network": asked.name,
+        "target": f"{node}={state}",
+        "before": before,
+        "after": after,
+        "shares": [
+            {"finding": s.finding, "share": s.share, "alone": s.alone, "last": s.last}
+            for s in (information.shares(net, node, state, both) if both.items() else ())
+        ],
+        "conflict_bits": information.conflict(net, both) if several else None,
+        "worth_knowing": [
+            {"node": w.node, "bits": w.information, "low": w.swing[0], "high": w.swing[1]}
+            for w in information.worth_knowing(net, node, both, state=state)[:TELLING]
+        ],
+        "most_probable": None
+        if best is None
+        else {"states": best.states, "probability": best.probability},
+    }
+
+
+def converted(asked: Asked, kind: str) -> str:
+    """The network as text of another kind."""
+    if kind not in formats.KINDS:
+        raise MisuseError(f"no kind of network file is called {kind!r}: {', '.join(formats.KINDS)}")
+    return formats.write(asked.network, kind)
+
+
+def _with_observed(asked: Asked, findings: Findings) -> Findings:
+    """What the book says was observed, and what is asked about; the second wins."""
+    spoken = {*findings.hard, *findings.likelihood, *findings.target, *findings.do}
+    kept = {name: state for name, state in asked.observed.items() if name not in spoken}
+    return Findings({**kept, **findings.hard}, findings.likelihood, findings.target, findings.do)
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    if close:
+        return f"; did you mean {' or '.join(close)}?"
+    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
+    return f"; there are {', '.join(names[:12])}{more}"

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Answers about a network, drawn for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import Group
+from rich.text import Text
+
+from perilscope.cycle.amounts import probability
+from perilscope.report.columns import Column, figures, lay, words, wrapped
+from perilscope.report.names import cleaned
+
+WIDTH = 110
+_BAR = 24
+_MOST_NODES = 60
+
+Shown = Mapping[str, Any]
+
+
+def shown(document: Shown, *, width: int = WIDTH) -> Group:
+    """Draw what a network consists of, and the probability of every state."""
+    run = cleaned(document)
+    period = run["period_years"]
+    head = [
+        f"{len(run['nodes'])} nodes, {run['arcs']} arcs",
+        f"largest table {run['largest_table']:,} joint states",
+        f"probabilities for {period:g} years" if period and period != 1 else "",
+    ]
+    lines = [Text(run["network"], "bold"), Text(" " + "; ".join(filter(None, head)))]
+    given = {node["id"]: node["observed"] for node in run["nodes"]}
+    parents = {node["id"]: node["parents"] for node in run["nodes"]}
+    lines += _laws(run["marginals"], width, given, parents)
+    if not run["marginals"]:
+        lines.append(Text(" too large for every probability at once; ask for some nodes", "yellow"))
+    return Group(*lines, *_notes(run, width))
+
+
+def answered(document: Shown, *, width: int = WIDTH) -> Group:
+    """Draw marginals and the probability of what is known."""
+    run = cleaned(document)
+    lines = [Text(run["network"], "bold")]
+    if run["findings"]:
+        lines += wrapped(f"Given {', '.join(run['findings'])}", width, 6)
+    lines += _laws(run["marginals"], width, {}, {})
+    if run["probability_of_evidence"] is not None and run["findings"]:
+        lines.append(Text(f" probability of what is known: {run['probability_of_evidence']:.6g}"))
+    lines.append(Text(f" {run['algorithm']}", "dim"))
+    return Group(*lines, *_notes(run, width))
+
+
+def swayed(document: Shown, *, width: int = WIDTH) -> Group:
+    """Draw a tornado of the table entries that move a target most."""
+    run = cleaned(document)
+    now = run["probability"]
+    said = f"{run['target']} has probability {probability(now)}"
+    given = f" given {', '.join(run['findings'])}" if run["findings"] else ""
+    lines = [
+        *wrapped(f"{said}{given}.", width, 6),
+        *wrapped(
+            f"The {len(run['functions'])} of {run['entries']} table entries that move it most when "
+            "their odds are halved and doubled, the rest of each row in proportion:",
+            width, 4,
+        ),
+    ]  # fmt: skip
+    swings = [sorted((f["odds_halved"], f["odds_doubled"])) for f in run["functions"]]
+    top = max((high for _, high in swings), default=1.0) or 1.0
+    bottom = min((low for low, _ in swings), default=0.0)
+    columns = (
+        words("entry", 20, 54),
+        figures("is"),
+        figures("from"),
+        words("", 4, _BAR),
+        figures("to"),
+    )
+    rows = [
+        [(f["entry"], ""), (probability(f["value"]), ""), (probability(low), ""),
+         (_bar(low, now, high, bottom, top), ""), (probability(high), "")]
+        for f, (low, high) in zip(run["functions"], swings, strict=True)
+    ]  # fmt: skip
+    return Group(*lines, *lay(columns, rows, width))
+
+
+def _bar(low: float, now: float, high: float, bottom: float, top: float) -> str:
+    wide = max(top - bottom, 1e-300)
+    a, m, b = (round((x - bottom) / wide * (_BAR - 1)) for x in (low, now, high))
+    cells = ["░" if a <= i < m else "█" if m < i <= b else " " for i in range(_BAR)]
+    cells[min(max(m, 0), _BAR - 1)] = "│"
+    return "".join(cells)
+
+
+def explained(document: Shown, *, width: int = WIDTH) -> Group:
+    """Draw how a belief came about."""
+    run = cleaned(document)
+    lines = [
+        Text(run["target"], "bold"),
+        *wrapped(
+            f"Before anything was known {probability(run['before'])}, now "
+            f"{probability(run['after'])}.", width, 3,
+        ),
+    ]  # fmt: skip
+    if run["shares"]:
+        columns = (
+            words("What is known", 20, 54),
+            figures("its share"),
+            figures("alone"),
+            figures("as the last"),
+        )
+        rows = [
+            [(s["finding"], ""), *((_points(s[key]), "") for key in ("share", "alone", "last"))]
+            for s in sorted(run["shares"], key=lambda s: -abs(s["share"]))
+        ]
+        lines += [Text(), *lay(columns, rows, width)]
+    bits = run["conflict_bits"]
+    if bits is not None:
+        tells = "they support each other" if bits <= 0 else "they speak against each other"
+        lines += [
+            Text(),
+            *wrapped(f"Conflict of what is known: {bits:+.2f} bits; {tells}.", width, 3),
+        ]
+    if run["worth_knowing"]:
+        columns = (
+            words("Worth finding out", 20, 54),
+            figures("tells"),
+            figures("then from"),
+            figures("to"),
+        )
+        rows = [
+            [
+                (w["node"], ""),
+                (f"{w['bits']:.3f} bits", ""),
+                (probability(w["low"]), ""),
+                (probability(w["high"]), ""),
+            ]
+            for w in run["worth_knowing"]
+        ]
+        lines += [Text(), *lay(columns, rows, width)]
+    best = run["most_probable"]
+    if best:
+        states = ", ".join(f"{name}={state}" for name, state in best["states"].items())
+        text = f"Most probable of all ({probability(best['probability'])}): {states}"
+        lines += [Text(), *wrapped(text, width, 12)]
+    return Group(*lines)
+
+
+def _points(change: float) -> str:
+    return f"{100 * change:+.2g} points"
+
+
+def _laws(
+    marginals: Mapping[str, Mapping[str, float]],
+    width: int,
+    observed: Mapping[str, str],
+    parents: Mapping[str, Sequence[str]],
+) -> Iterator[Text]:
+    """One line for each node: its states with their probabilities."""
+    columns = [words("node", 12, 34), Column(("",), right=False, least=20, most=width)]
+    if parents:
+        columns.insert(1, words("depends on", 8, 34))
+    rows = []
+    for name, law in list(marginals.items())[:_MOST_NODES]:
+        told = "   ".join(f"{state} {_exactly(p)}" for state, p in law.items())
+        seen = f"   (observed: {observed[name]})" if observed.get(name) else ""
+        row = [(name, ""), (told + seen, "bold" if seen else "")]
+        if parents:
+            row.insert(1, (", ".join(parents.get(name, ())), "dim"))
+        rows.append(row)
+    yield from lay(columns, rows, width)
+    more = len(marginals) - _MOST_NODES
+    if more > 0:
+        yield Text(
+            f" and {more} nodes more; --target NODE asks for one, --json has them all", "dim"
+        )
+
+
+def _exactly(p: float) -> str:
+    return probability(p) if 0.0 < p < 1.0 else f"{p:.0%}".replace("%", " %")
+
+
+def _notes(run: Shown, width: int) -> Iterator[Text]:
+    for note in run["notes"]:
+        yield from wrapped(f"note: {note}", width, 4, style="yellow")

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``perilscope network`` on files and on a book."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from perilscope import formats
+from perilscope.cli import run
+
+BOOK = str(Path(__file__).parents[2] / "examples" / "hedge-fund")
+BIF = """
+network chest {}
+variable "Smoker?" { type discrete [ 3 ] { no, 1/day, many }; }
+variable lung { type discrete [ 2 ] { clear, "Asy/Patch" }; }
+probability ( "Smoker?" ) { table 0.6, 0.3, 0.1; }
+probability ( lung | "Smoker?" ) {
+  (no) 0.98, 0.02;
+  (1/day) 0.9, 0.1;
+  (many) 0.7, 0.3;
+}
+"""
+
+
+@pytest.fixture
+def chest(tmp_path: Path) -> str:
+    path = tmp_path / "chest.bif"
+    path.write_text(BIF, encoding="utf-8")
+    return str(path)
+
+
+def asked(capsys: Any, *words: str) -> dict[str, Any]:
+    assert run(["network", *words, "--json", "-"]) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_a_query_answers_with_every_digit(capsys: Any, chest: str) -> None:
+    found = asked(capsys, "query", chest, "--evidence", "lung=Asy/Patch", "--target", "Smoker?")
+    p = [0.6 * 0.02, 0.3 * 0.1, 0.1 * 0.3]
+    assert found["probability_of_evidence"] == pytest.approx(sum(p), rel=1e-14)
+    assert list(found["marginals"]) == ["Smoker?"]
+    for state, weight in zip(("no", "1/day", "many"), p, strict=True):
+        assert found["marginals"]["Smoker?"][state] == pytest.approx(weight / sum(p), rel=1e-14)
+    assert found["algorithm"] == "junction tree"
+
+
+def test_without_a_target_every_node_is_told(capsys: Any, chest: str) -> None:
+    found = asked(capsys, "query", chest)
+    assert set(found["marginals"]) == {"Smoker?", "lung"}
+    assert found["probability_of_evidence"] == pytest.approx(1.0, rel=1e-14)
+
+
+def test_both_kinds_of_soft_evidence_are_told_apart(capsys: Any, chest: str) -> None:
+    prior = asked(capsys, "query", chest)["marginals"]["lung"]["Asy/Patch"]
+    replaced = asked(capsys, "query", chest, "--probability", "lung=0.2,0.8")
+    assert replaced["marginals"]["lung"]["Asy/Patch"] == pytest.approx(0.8, abs=1e-12)
+    assert replaced["probability_of_evidence"] is None
+    weighed = asked(capsys, "query", chest, "--likelihood", "lung=0.2,0.8")
+    odds = prior / (1 - prior) * 4
+    assert weighed["marginals"]["lung"]["Asy/Patch"] == pytest.approx(odds / (1 + odds), rel=1e-12)
+
+
+def test_sensitivity_gives_the_exact_function(capsys: Any, chest: str) -> None:
+    found = asked(capsys, "sensitivity", chest, "-t", "Smoker?=many", "-e", "lung=Asy/Patch")
+    first = found["functions"][0]
+    at = first["value"]
+    told = (first["a"] * at + first["b"]) / (first["c"] * at + first["d"])
+    assert told == pytest.approx(found["probability"], rel=1e-12)
+    swings = [abs(f["odds_doubled"] - f["odds_halved"]) for f in found["functions"]]
+    assert swings == sorted(swings, reverse=True)
+
+
+def test_explain_shares_add_up(capsys: Any, chest: str) -> None:
+    found = asked(capsys, "explain", chest, "-t", "Smoker?=many", "-e", "lung=Asy/Patch")
+    assert sum(s["share"] for s in found["shares"]) == pytest.approx(
+        found["after"] - found["before"], abs=1e-12
+    )
+    assert found["most_probable"]["states"]["lung"] == "Asy/Patch"
+
+
+def test_a_network_of_a_book_knows_what_the_book_observed(capsys: Any) -> None:
+    assert run(["network", "show", BOOK, "--network", "usdc-peg"]) == 0
+    assert "usdc-peg" in capsys.readouterr().out
+    assert run(["network", "show", BOOK]) == 2
+    assert "has several networks" in capsys.readouterr().err
+    assert run(["network", "show", BOOK, "--network", "usdc"]) == 2
+    assert "did you mean usdc-peg" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["json", "bif", "xmlbif", "xdsl", "net", "cmpx"])
+def test_what_is_converted_is_the_same_to_the_last_bit(
+    capsys: Any, chest: str, tmp_path: Path, kind: str
+) -> None:
+    out = tmp_path / f"other.{kind}"
+    assert run(["network", "convert", chest, str(out)]) == 0
+    one = formats.read(BIF, "chest.bif").network
+    two = formats.read(out.read_bytes(), out.name).network
+    assert [n.name for n in one.nodes] == [n.name for n in two.nodes]
+    assert all((a.table == b.table).all() for a, b in zip(one.nodes, two.nodes, strict=True))
+    assert run(["network", "convert", chest, str(out)]) == 2
+    assert "--force" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["query", "-e", "lung=fine"], "has no state 'fine'; it has clear, Asy/Patch"),
+        (["query", "-e", "lungs=clear"], "did you mean lung?"),
+        (["query", "-e", "lung"], "write NODE=STATE"),
+        (["query", "-t", "lungs"], "did you mean lung?"),
+        (["query", "--likelihood", "lung=0.5"], "1 numbers for 2 states"),
+        (["query", "--likelihood", "lung=high"], "one number for each state"),
+        (["query", "--engine", "magic"], "no engine is called"),
+        (["sensitivity", "-t", "lung=clear", "-e", "lung=clear"], "known for certain"),
+    ],
+)
+def test_what_does_not_fit_is_said(capsys: Any, chest: str, words: list[str], said: str) -> None:
+    assert run(["network", words[0], chest, *words[1:]]) in (1, 2)
+    assert said in capsys.readouterr().err
+
+
+def test_answers_are_drawn_for_people(capsys: Any, chest: str) -> None:
+    for words in (
+        ["show", chest],
+        ["query", chest, "-e", "lung=Asy/Patch"],
+        ["sensitivity", chest, "-t", "lung=Asy/Patch"],
+        ["explain", chest, "-t", "Smoker?", "-e", "lung=clear"],
+    ):
+        assert run(["network", *words]) == 0
+        shown = capsys.readouterr().out
+        assert "Smoker?" in shown
+        assert max(map(len, shown.splitlines())) <= 130
