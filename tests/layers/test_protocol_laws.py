@@ -11,27 +11,34 @@ import numpy as np
 import pytest
 
 from perilscope.engines import elimination
+from perilscope.engines.findings import Findings
+from perilscope.engines.inference import ask
+from perilscope.evidence.base_rates import base_rate
 from perilscope.layers import protocol
+from perilscope.layers import protocol_model as model
 from perilscope.layers.protocol_factors import CAUSES, FACTORS
 
 EXPLOITED = protocol.EXPLOITED
 AXES = [factor.name for factor in FACTORS]
 
 
-@pytest.mark.parametrize("base", [0.001, 0.02, 0.045, 0.09, 0.3])
+@pytest.mark.parametrize("base", [1e-4, 0.001, 0.02, 0.045, 0.09, 0.3])
 def test_knowing_nothing_gives_the_base_rate(base: float) -> None:
     law = elimination.marginal(protocol.network(base), EXPLOITED)
-    assert law["yes"] == pytest.approx(base, abs=1e-12)
-    assert protocol.chance({}, base) == pytest.approx(base, abs=1e-12)
+    assert law["yes"] == pytest.approx(base, rel=1e-10)
+    assert model.calibrated(base).chance({}) == pytest.approx(base, rel=1e-10)
 
 
 def test_causes_have_their_shares_of_the_hazard() -> None:
-    prior = protocol._prior()
-    mean = {c: float((law * prior).sum()) for c, law in protocol._hazards(0.045).items()}
-    whole = sum(mean.values())
+    calibrated = model.calibrated(0.045)
+    hazards = {}
+    for cause in CAUSES:
+        mean = float((calibrated.failure(cause) * model._weights(cause)).sum())
+        hazards[cause] = -math.log1p(-mean)
+    whole = sum(hazards.values())
     for cause, share in CAUSES.items():
-        assert mean[cause] / whole == pytest.approx(share / sum(CAUSES.values()), rel=1e-12)
-    assert float(prior.sum()) == pytest.approx(1.0, abs=1e-14)
+        assert hazards[cause] / whole == pytest.approx(share / sum(CAUSES.values()), rel=1e-12)
+    assert calibrated.scale >= 1.0  # causes come together, so their sum is more than the rate
 
 
 def draw_evidence(rng: random.Random) -> dict[str, str]:
@@ -39,13 +46,17 @@ def draw_evidence(rng: random.Random) -> dict[str, str]:
     return {f.name: rng.choice(f.states) for f in known}
 
 
-def test_elimination_and_enumeration_agree() -> None:
+def test_three_routes_agree() -> None:
+    """The model's own sums, elimination and the junction tree."""
     rng = random.Random(7)
     for _ in range(60):
         evidence = draw_evidence(rng)
         base = rng.choice([0.02, 0.045, 0.09])
-        exact = elimination.marginal(protocol.network(base), EXPLOITED, evidence)["yes"]
-        assert protocol.chance(evidence, base) == pytest.approx(exact, rel=1e-12)
+        net = protocol.network(base)
+        exact = elimination.marginal(net, EXPLOITED, evidence)["yes"]
+        assert model.calibrated(base).chance(evidence) == pytest.approx(exact, rel=1e-11)
+        tree = ask(net, Findings(hard=evidence), [EXPLOITED]).marginals[EXPLOITED]["yes"]
+        assert tree == pytest.approx(exact, rel=1e-11)
 
 
 def test_a_third_engine_agrees() -> None:
@@ -60,81 +71,90 @@ def test_a_third_engine_agrees() -> None:
             assert theirs[node][state] == pytest.approx(p, abs=1e-12)
 
 
-def every_subset() -> np.ndarray:
-    """P(exploited) for every choice of a state *or not known* for every factor.
-
-    One axis for each factor, its states and then "not known"; written anew from the declared
-    shares and multipliers, so that the module's own sums are not used.
-    """
-    alive = np.exp(-sum(protocol._hazards(0.045).values()))  # survival in every joint state
-    for axis, factor in enumerate(FACTORS):
-        if factor.name in ("tvl", "audits"):
-            continue
-        weights = np.array(factor.common)
-        unknown = np.tensordot(alive, weights, axes=(axis, 0))
-        alive = np.concatenate([alive, np.expand_dims(unknown, axis)], axis=axis)
-    tvl = np.array(FACTORS[0].common)
-    both = tvl[:, None] * np.array(FACTORS[1].common)  # (tvl, audits)
-    given_audits = np.einsum("ta...,ta->a...", alive, both / both.sum(axis=0))
-    given_tvl = np.einsum("ta...,ta->t...", alive, both / both.sum(axis=1)[:, None])
-    neither = np.einsum("ta...,ta->...", alive, both)
-    top = np.concatenate([alive, given_tvl[:, None]], axis=1)
-    bottom = np.concatenate([given_audits, neither[None]], axis=0)[None]
-    return 1.0 - np.concatenate([top, bottom], axis=0)
+def test_the_odds_of_a_failure_are_a_product_of_two_numbers_a_factor() -> None:
+    """From the tables of the network: log odds are sums, worst and best as declared."""
+    net = protocol.network()
+    for cause in CAUSES:
+        node = net.node(protocol.failure(cause))
+        odds = np.log(node.table[..., 1] / node.table[..., 0])
+        for axis, name in enumerate(node.parents):
+            factor = next(f for f in FACTORS if f.name == name)
+            ends = np.take(odds, -1, axis=axis) - np.take(odds, 0, axis=axis)
+            worst, best = factor.odds[cause]
+            assert ends == pytest.approx(np.full(ends.shape, math.log(best / worst)), abs=1e-9)
 
 
 def test_a_better_state_never_raises_the_probability_whatever_else_is_known() -> None:
-    chances = every_subset()
-    assert chances.shape == tuple(len(f.states) + 1 for f in FACTORS)
-    assert chances[(-1,) * len(FACTORS)] == pytest.approx(0.045, abs=1e-12)
-    for axis, factor in enumerate(FACTORS):
-        known = np.moveaxis(chances, axis, 0)[: len(factor.states)]
-        rise = np.diff(known, axis=0).max()
-        assert rise <= 1e-15, f"{factor.name}: a better state raises the probability by {rise}"
-
-
-def test_the_table_of_all_subsets_is_what_the_network_says() -> None:
-    chances = every_subset()
-    rng = random.Random(11)
-    for _ in range(25):
+    rng = random.Random(3)
+    calibrated = model.calibrated(0.045)
+    for _ in range(500):
         evidence = draw_evidence(rng)
-        index = tuple(
-            f.states.index(evidence[f.name]) if f.name in evidence else len(f.states)
-            for f in FACTORS
-        )
-        exact = elimination.marginal(protocol.network(), EXPLOITED, evidence)["yes"]
-        assert chances[index] == pytest.approx(exact, rel=1e-11)
+        for factor in rng.sample(FACTORS, 3):
+            known = [calibrated.chance({**evidence, factor.name: s}) for s in factor.states]
+            rise = max(b - a for a, b in itertools.pairwise(known))
+            assert rise <= 1e-15, f"{factor.name}: a better state raises it by {rise}"
 
 
 def test_size_confounds_audits_and_the_network_knows() -> None:
-    large = elimination.marginal(protocol.network(), "tvl", {"audits": "two-or-more"})["large"]
-    assert large > FACTORS[0].common[0]
+    """Raw counts would say that audits hardly help: large protocols are audited and attacked."""
+    net = protocol.network()
+    large = elimination.marginal(net, "tvl", {"audits": "four-or-more"})
+    assert large["very-large"] > 2 * FACTORS[0].common[0]
+    raw = [elimination.marginal(net, EXPLOITED, {"audits": s})["yes"] for s in ("none", "one")]
+    for tvl in FACTORS[0].states:
+        given = [
+            elimination.marginal(net, EXPLOITED, {"audits": s, "tvl": tvl})["yes"]
+            for s in ("none", "one")
+        ]
+        assert given[0] / given[1] > raw[0] / raw[1]
 
 
-def test_causes_split_the_chance_by_which_comes_first() -> None:
-    """Where all factors are known: h_c / sum(h) (1 - exp(-sum h)), by hand."""
-    evidence = {f.name: f.states[0] for f in FACTORS}
-    hazards = {}
-    for cause in CAUSES:
-        p = elimination.marginal(protocol.network(), f"{cause}-failure", evidence)["yes"]
-        hazards[cause] = -math.log1p(-p)
-    total = sum(hazards.values())
-    for cause, found in protocol.first_causes(evidence).items():
-        assert found == pytest.approx(hazards[cause] / total * -math.expm1(-total), rel=1e-12)
-
-
-def test_exploited_is_any_of_the_causes() -> None:
-    table = protocol.network().node(EXPLOITED).table
+def test_exploited_is_any_of_the_causes_and_one_of_them_struck() -> None:
+    net = protocol.network()
+    table, which = net.node(EXPLOITED).table, net.node(protocol.CAUSE).table
     for failed in itertools.product((0, 1), repeat=len(CAUSES)):
         assert table[(*failed, 1)] == float(any(failed))
+        assert which[(*failed, 0)] == float(not any(failed))
+        for cause, struck in zip(failed, which[failed][1:], strict=True):
+            assert struck == (cause / sum(failed) if any(failed) else 0.0)
 
 
 def test_factors_are_described_completely() -> None:
     for factor in FACTORS:
-        assert all(len(m) == len(factor.states) for m in factor.hazard.values()), factor.name
-        assert all(cause in CAUSES for cause in factor.hazard)
+        assert len(factor.along) == len(factor.states)
+        assert (factor.along[0], factor.along[-1]) == (1.0, -1.0)
+        assert list(factor.along) == sorted(factor.along, reverse=True), factor.name
+        assert all(cause in CAUSES for cause in factor.odds)
+        assert all(worst >= 1.0 >= best > 0.0 for worst, best in factor.odds.values())
         for row in factor.common if factor.parent else (factor.common,):
+            assert len(row) == len(factor.states)
             assert math.fsum(row) == pytest.approx(1.0, abs=1e-12)
-        for multipliers in factor.hazard.values():
-            assert list(multipliers) == sorted(multipliers, reverse=True), factor.name
     assert AXES.index("tvl") < AXES.index("audits")
+
+
+# --- the interval
+
+
+def test_every_draw_has_its_own_base_rate_over_all_protocols() -> None:
+    rate = base_rate()
+    drawn = model.drawn(rate).chances({})
+    assert drawn == pytest.approx(model.base_draws(rate), rel=5e-3)
+
+
+def test_the_base_rates_are_spread_as_the_gamma_law_of_their_counts() -> None:
+    rate = base_rate("3 in 120 protocol-years")
+    draws = model.base_draws(rate)
+    assert draws.mean() == pytest.approx(3 / 120, rel=0.01)
+    assert draws.var() == pytest.approx(3 / 120**2, rel=0.05)
+
+
+def test_more_exposure_narrows_the_interval_and_more_facts_do_not() -> None:
+    def width(text: str, evidence: dict[str, str]) -> float:
+        low, high = np.quantile(
+            np.log(model.drawn(base_rate(text)).chances(evidence)), [0.05, 0.95]
+        )
+        return float(high - low)
+
+    assert width("335 in 10993 protocol-years", {}) < 0.5 * width("3 in 100 protocol-years", {})
+    known = {f.name: f.states[-1] for f in FACTORS}
+    assert width("335 in 10993", known) > width("335 in 10993", {})

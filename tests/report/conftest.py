@@ -355,6 +355,51 @@ def protocols() -> list[Document]:
             "probability": chance,
             "low": 0.5 * chance,
             "high": 2 * chance,
+            "rating": "C+" if chance > 0.032 else "B-",
+            "rating_range": ["B", "C"],
+            "base_rate": {
+                "id": "institutional",
+                "what": "Large protocols",
+                "probability": 0.045,
+                "events": 4.5,
+                "protocol_years": 100,
+                "source": "Judgement",
+            },
+            "severity": {
+                "mean": 0.46,
+                "bands": [
+                    {"lost": "up to 10 %", "probability": 0.3},
+                    {"lost": "10 to 50 %", "probability": 0.25},
+                    {"lost": "50 to 90 %", "probability": 0.2},
+                    {"lost": "over 90 %", "probability": 0.25},
+                ],
+            },
+            "position": {
+                "exits": "pro rata",
+                "part_of_locked": 0.02,
+                "share": 0.46,
+                "expected": 0.46e6 * chance,
+                "expected_range": [0.23e6 * chance, 0.92e6 * chance],
+                "var": {"0.95": 0.0, "0.99": 0.5e6},
+                "cvar": {"0.95": 0.2e6, "0.99": 0.8e6},
+                "by_exit": [
+                    {"exits": "first", "share": 0.01},
+                    {"exits": "pro rata", "share": 0.46},
+                    {"exits": "last", "share": 0.9},
+                ],
+            }
+            if name == "protocol-x"
+            else None,
+            "changes": [
+                {"name": "audits", "state": "none", "probability": 1.5 * chance, "known": True},
+                {"name": "oracle", "state": "robust", "probability": 0.8 * chance, "known": False},
+            ],
+            "unread": ["admin: a cousin"] if name == "bridge-z" else [],
+            "relies_on": [
+                {"kind": "oracle", "name": "chainlink", "chance": 0.01, "with": ["protocol-y"]}
+            ]
+            if name == "protocol-x"
+            else [],
             "causes": {"code": 0.62 * chance, "oracle": 0.2 * chance, "keys": 0.18 * chance},
             "factors": [{"name": "live_for", "value": "3 years", "effect": -0.009}],
             "missing": ["oracle", "bounty"] if chance > 0.03 else [],

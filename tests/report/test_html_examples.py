@@ -98,7 +98,7 @@ def test_every_section_is_there(run: Document) -> None:
 
 def test_each_scenario_has_its_tree_with_a_figure_at_every_node(run: Document) -> None:
     page = Page(html.render(run))
-    assert page.tags.count("details") == len(run["scenarios"])
+    assert page.tags.count("details") == len(run["scenarios"]) + len(run["protocols"])
     # hot-key-theft: 1/40 a year x $2.24M; 8 tries for each that works; a third is secondary
     start = page.text.index("Hot key theft hot-key-theft $56k a year")
     story = page.text[start : page.text.index("Protocol exploit protocol-exploit", start)]
@@ -143,7 +143,7 @@ def test_of_hundreds_of_scenarios_those_that_make_a_bad_year_have_a_tree(run: Do
     ]
     text = html.render(run)
     page = Page(text)
-    assert page.tags.count("details") == 40
+    assert page.tags.count("details") == 40 + len(run["protocols"])
     assert "The 40 of 300 scenarios with the largest share of a 1-in-100 year" in page.text
     assert text.index('id="scenario-300"') < text.index('id="scenario-261"')
     assert 'scenario-260"' not in text

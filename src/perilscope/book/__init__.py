@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from .assets import Asset, Duration, Protocol, Venue, Worth
+from .assets import Asset, Venue, Worth
 from .canonical import canonical, content_hash
 from .control import Control, Cost, Cut
 from .counts import Counts
@@ -17,6 +17,7 @@ from .load import from_mapping, load, load_text
 from .measure import MeasureSpec
 from .model import Book
 from .network import NetNode, Network
+from .protocol import Duration, Findings, Protocol
 from .quantity import Quantity
 from .scenario import (
     Flaw,
@@ -46,6 +47,7 @@ __all__ = [
     "Estimate",
     "Expert",
     "Factor",
+    "Findings",
     "Flaw",
     "Forms",
     "Frequency",

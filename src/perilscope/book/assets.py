@@ -1,23 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be lost, and where it lies: assets, venues and DeFi protocols."""
+"""What can be lost, and where it lies: assets and venues."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo, model_validator
 from pydantic_core import CoreSchema, core_schema
 
-from .checked import Checked
 from .estimate import Entry, Estimate, Value
 from .expression import Num
 from .fields import HOLDINGS, Amount, context, refuse
 from .frozen import FrozenDict
-from .names import Count, Ref, YesNo
-from .quantity import PERIODS, Quantity, QuantityError, parse, plain
-from .words import near, shown
+from .names import Ref, YesNo
+from .quantity import Quantity
+from .words import near
 
 Valuation = Annotated[Estimate, Amount("money", "valuation")]
 THROUGH = "through what they protect"
@@ -117,61 +115,4 @@ class Venue(Entry):
     holds: Valuation | None = None
     segregated: Annotated[bool, YesNo()] = False
     withdrawal: str = ""
-    depends_on: tuple[Annotated[str, Ref(*HOLDINGS, "token")], ...] = ()
-
-
-@dataclass(frozen=True)
-class Duration:
-    """A delay in hours."""
-
-    hours: Decimal
-
-
-class Delay(Checked):
-    """Reads a delay: ``48 hours``, or ``none``."""
-
-    def check(self, value: Any) -> Duration:
-        """Return the delay a text states."""
-        if isinstance(value, Duration):
-            return value
-        if value == "none":
-            return Duration(Decimal(0))
-        try:
-            length = plain(parse(value, "years").node) if isinstance(value, str) else None
-        except QuantityError:
-            length = None
-        if length is None:
-            raise refuse(
-                "delay",
-                f"a delay is wanted here, found {shown(value)}",
-                "Like `48 hours` or `none`.",
-            )
-        hours = Decimal(f"{length * PERIODS['hour']:.15g}")
-        return Duration(hours.normalize() + 0)
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        return {"type": "string", "description": "Like `48 hours` or `none`."}
-
-
-ORACLES = ("chainlink", "spot price", "twap", "none")
-
-
-class Protocol(Entry):
-    """A DeFi protocol that is used, with the facts its exploit probability is scored by."""
-
-    deposit: Valuation | None = None
-    earns: Annotated[Quantity, Amount("rate", percent=True)] | None = None
-    chain: str = ""
-    audits: Annotated[int, Count()] | None = None
-    live_for: Annotated[Quantity, Amount("years", "plain")] | None = None
-    admin: str | None = None
-    timelock: Annotated[Duration, Delay()] | None = None
-    tvl: Annotated[Quantity, Amount("money", "valuation")] | None = None
-    oracle: str | None = None
-    upgradeable: Annotated[bool, YesNo()] | None = None
-    lines_of_code: Annotated[int, Count()] | None = None
-    bounty: Annotated[Quantity, Amount("money", "valuation")] | None = None
-    unaudited_change: Annotated[bool, YesNo()] | None = None
     depends_on: tuple[Annotated[str, Ref(*HOLDINGS, "token")], ...] = ()

@@ -16,11 +16,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from .assets import Duration
 from .counts import Counts
 from .estimate import Estimate, From, Leaf
 from .measure import MeasureSpec
 from .model import Book
+from .protocol import Duration, Findings
 from .quantity import Quantity, spell
 
 FORMAT = 1
@@ -64,6 +64,8 @@ def _plain(value: Any) -> Any:
             return value.text
         case Duration(hours):
             return f"{hours:f} hours"
+        case Findings():
+            return str(value)
         case Decimal():
             return f"{value.normalize() + 0:f}"
         case date():

@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated
 
-from .assets import Asset, Protocol, Venue
+from .assets import Asset, Venue
 from .control import Control
 from .cover import Cover
 from .dependence import Copula, Factor, Shock, Unknown
@@ -20,6 +20,7 @@ from .institution import Expert, Institution, MarketSettings, RuledOut, Token
 from .limit import Limit
 from .names import TOKEN_SYMBOL, Day, Keyed, Name
 from .network import ONE_YEAR, Network
+from .protocol import Protocol
 from .quantity import Quantity, years
 from .scenario import Flaw, Scenario, Threat
 from .watch import Watch

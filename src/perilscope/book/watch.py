@@ -11,12 +11,12 @@ from typing import Annotated, Any
 from pydantic import GetJsonSchemaHandler, ValidationInfo, model_validator
 from pydantic_core import CoreSchema
 
-from .assets import Delay, Duration
 from .checked import Checked
 from .estimate import FROM, Entry, Value
 from .fields import Amount, context, refuse
 from .frozen import FrozenDict
 from .names import Day, Keyed
+from .protocol import Delay, Duration
 from .quantity import Quantity
 from .words import listed, near
 

@@ -11,6 +11,7 @@ import typer
 
 from perilscope.cli import elicit
 from perilscope.cli.network import network
+from perilscope.cli.protocol import protocol
 
 if TYPE_CHECKING:
     from perilscope.report.press import Press
@@ -412,3 +413,4 @@ def monitor(
 
 app.add_typer(elicit.app, name="elicit")
 app.add_typer(network, name="network")
+app.add_typer(protocol, name="protocol")

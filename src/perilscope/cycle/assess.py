@@ -19,7 +19,7 @@ from perilscope.cycle.amounts import money
 from perilscope.cycle.dependence import Tied, tie
 from perilscope.cycle.insight import Assessed, Insight, doubtful, insight
 from perilscope.cycle.settings import LEVELS, MARKET_DAYS, MARKET_LEVELS, Settings
-from perilscope.cycle.workspace import Workspace, held_prices, portfolio, with_horizon
+from perilscope.cycle.workspace import Workspace, closes_of, held_prices, portfolio, with_horizon
 from perilscope.engines import quadrature
 from perilscope.engines.backends import installed
 from perilscope.engines.compound import Compound
@@ -29,7 +29,7 @@ from perilscope.engines.simulation import simulate
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.evidence.prices import History
 from perilscope.layers import drivers as driving
-from perilscope.layers import enterprise, market, protocol, watching
+from perilscope.layers import enterprise, market, protocol, protocol_ties, watching
 from perilscope.layers.drivers import Drivers
 from perilscope.layers.enterprise import Joined
 from perilscope.layers.market import MarketResult
@@ -270,9 +270,10 @@ def _drivers(
         else driver
         for net, driver in drivers.networks.items()
     }
-    drivers = Drivers(networks)
+    shared = protocol_ties.ties(book.protocols, book.tokens)
+    drivers = protocol_ties.tied(Drivers(networks), shared)
     scores = tuple(
-        protocol.score(item, drivers.driver(item.id).evidence, price)
+        protocol.score(item, drivers.driver(item.id).evidence, price, drivers.marginals[item.id])
         for item in book.protocols.values()
     )
     return driving.prior(book, extra), drivers, scores
@@ -282,9 +283,9 @@ def _value(
     workspace: Workspace, steps: _Steps
 ) -> tuple[History | None, tuple[Valued, ...], Valuation]:
     """Prices of what is held, positions at those prices, and the valuation of everything else."""
-    book, history = workspace.book, workspace.history
+    book = workspace.book
     quantities = portfolio(workspace)
-    closes = _closes(history, book)
+    closes = closes_of(workspace)
     bare = Valuation(book, closes)
     valued: list[Valued] = []
     for asset, quantity in quantities.items():
@@ -301,19 +302,6 @@ def _value(
     for text in findings:
         steps.note("warning", "prices", text)
     return held, tuple(valued), Valuation(book, closes, value)
-
-
-def _closes(history: History | None, book: Book) -> dict[str, float]:
-    """Last close of every asset on or before the as-of date, where there is one."""
-    found: dict[str, float] = {}
-    if history is None:
-        return found
-    for asset in history.assets:
-        try:
-            found[asset] = history.price(asset, book.as_of)
-        except AssessmentError:
-            continue
-    return found
 
 
 def _inventory(valuation: Valuation, steps: _Steps) -> dict[str, Worth]:

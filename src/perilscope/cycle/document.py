@@ -12,7 +12,7 @@ import numpy as np
 import scipy
 
 import perilscope
-from perilscope.cycle import dependence, factors, networks, rows, sentences
+from perilscope.cycle import dependence, factors, networks, protocols, rows, sentences
 from perilscope.cycle.assess import Law, Result
 from perilscope.cycle.measures import Document, finite, measures
 from perilscope.cycle.settings import LEVELS
@@ -50,7 +50,7 @@ def document(result: Result) -> Document:
         "market": _market(result),
         "networks": networks.networks(result),
         "network_details": networks.network_details(result),
-        "protocols": networks.protocols(result),
+        "protocols": protocols.protocols(result),
         "controls": controls,
         "covers": rows.covers(result),
         "net": rows.net(result),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Networks and protocols as the run document tells of them."""
+"""Networks as the run document tells of them."""
 
 from __future__ import annotations
 
@@ -49,32 +49,3 @@ def network_details(result: Result) -> Document:
             "built_in": net in book.protocols,
         }
     return found
-
-
-def protocols(result: Result) -> list[Document]:
-    """Each protocol's chance of being exploited, by cause, with what is known and missing."""
-    rows = []
-    for score in result.protocols:
-        mine = [k for k, s in result.book.scenarios.items() if s.asset == score.id]
-        worth = result.inventory.get(score.id)
-        rows.append(
-            {
-                "id": score.id,
-                "name": result.book.protocols[score.id].name or "",
-                "deposit": None if worth is None else worth.mean,
-                "probability": score.probability,
-                "low": score.low,
-                "high": score.high,
-                "causes": dict(score.causes),
-                "factors": [
-                    {"name": f.name, "value": f.value, "effect": f.effect} for f in score.factors
-                ],
-                "missing": list(score.missing),
-                "scenarios": mine,
-                "declared_per_year": result.events[mine[0]][0]
-                if mine and mine[0] in result.events
-                else None,
-                "sentence": score.sentence,
-            }
-        )
-    return rows

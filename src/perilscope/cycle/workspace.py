@@ -9,14 +9,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from perilscope.beliefs.law import point
-from perilscope.book import Book, content_hash, load
+from perilscope.book import Book, FrozenDict, Protocol, content_hash, load
 from perilscope.cycle.settings import Settings
-from perilscope.errors import BookError, DataError, Fault, MisuseError
+from perilscope.errors import AssessmentError, BookError, DataError, Fault, MisuseError
 from perilscope.evidence import prices
 from perilscope.evidence.alerts import Alert, parse_alerts
 from perilscope.evidence.incidents import Incident, Trial, parse_incidents, parse_tests
 from perilscope.evidence.positions import Position, parse_positions
 from perilscope.evidence.prices import History
+from perilscope.evidence.scanner import parse_findings
 from perilscope.sources import files
 
 
@@ -91,11 +92,11 @@ def open_workspace(path: Path, settings: Settings | None = None) -> Workspace:
     alerts: tuple[Alert, ...] = ()
     if book.alerts:
         alerts = _parsed(base / book.alerts, book.alerts, parse_alerts, data, faults) or ()
+    stated = content_hash(book)
+    book = _scanned(book, base, data, faults)
     if faults:
         raise DataError(faults)
-    return Workspace(
-        book, content_hash(book), history, positions, incidents, trials, tuple(data), alerts
-    )
+    return Workspace(book, stated, history, positions, incidents, trials, tuple(data), alerts)
 
 
 def portfolio(workspace: Workspace) -> dict[str, float]:
@@ -114,6 +115,20 @@ def portfolio(workspace: Workspace) -> dict[str, float]:
                 units = point(amount.value, price=lambda _token: 1.0)
                 held[token] = held.get(token, 0.0) + units
     return held
+
+
+def closes_of(workspace: Workspace) -> dict[str, float]:
+    """Last close of every asset on or before the as-of date, where there is one."""
+    found: dict[str, float] = {}
+    history = workspace.history
+    if history is None:
+        return found
+    for asset in history.assets:
+        try:
+            found[asset] = history.price(asset, workspace.book.as_of)
+        except AssessmentError:
+            continue
+    return found
 
 
 def held_prices(
@@ -150,6 +165,19 @@ def with_horizon(workspace: Workspace, text: str) -> Workspace:
     if not 0 < years <= 50:
         raise MisuseError(f"--horizon {text!r}: more than zero and at most 50 years are possible")
     return replace(workspace, book=book)
+
+
+def _scanned(book: Book, base: Path, data: list[DataFile], faults: list[Fault]) -> Book:
+    """The book with the findings of scanners in place of the names of their files."""
+    read: dict[str, Protocol] = {}
+    for key, item in book.protocols.items():
+        if item.findings is not None and item.findings.file:
+            name = item.findings.file
+            found = _parsed(base / name, name, parse_findings, data, faults)
+            read[key] = item.model_copy(update={"findings": found})
+    if not read:
+        return book
+    return book.model_copy(update={"protocols": FrozenDict({**book.protocols, **read})})
 
 
 def _prices(

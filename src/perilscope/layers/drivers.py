@@ -68,6 +68,24 @@ class Driver:
 
 
 @dataclass(frozen=True)
+class Group:
+    """Networks joined into one, because they share something.
+
+    Parameters
+    ----------
+    name : str
+    members : tuple of str
+        Ids of the networks.
+    network : Network
+        All their nodes, each called ``id.node``, and what they share.
+    """
+
+    name: str
+    members: tuple[str, ...]
+    network: elimination.Network
+
+
+@dataclass(frozen=True)
 class HorizonLaw:
     """Joint law over a horizon of the worst rung that each node of one network reaches.
 
@@ -111,6 +129,8 @@ class Drivers:
     ----------
     networks : mapping of id to Driver
         In the order of the book; protocols stand under the id of the protocol.
+    groups : tuple of Group
+        Networks that are asked together; all others are independent of each other.
 
     Examples
     --------
@@ -123,14 +143,46 @@ class Drivers:
     """
 
     networks: Mapping[str, Driver]
+    groups: tuple[Group, ...] = ()
+
+    @cached_property
+    def _joined(self) -> dict[str, Driver]:
+        """Each group as one network, knowing what its members know."""
+        found = {}
+        for group in self.groups:
+            seen: dict[str, str] = {}
+            held: list[str] = []
+            for key in group.members:
+                member = self.networks[key]
+                seen |= {f"{key}.{node}": state for node, state in member.evidence.items()}
+                held += [f"{key}.{node}" for node in member.conditions]
+            years = self.networks[group.members[0]].years
+            found[group.name] = Driver(group.network, years, tuple(held), seen)
+        return found
+
+    def place(self, net: str, node: str) -> tuple[str, str]:
+        """The network that is asked for a node, and the node's name in it."""
+        for group in self.groups:
+            if net in group.members:
+                return group.name, f"{net}.{node}"
+        return net, node
 
     @cached_property
     def marginals(self) -> dict[str, dict[str, dict[str, float]]]:
         """Network -> node -> state -> probability over the network's own period."""
-        return {
-            name: inference.ask(driver.network, Findings(hard=driver.evidence)).marginals
-            for name, driver in self.networks.items()
-        }
+        found = {}
+        for name, driver in self.networks.items():
+            group, _ = self.place(name, "")
+            found[name] = (
+                {n.name: self._whole[group][f"{name}.{n.name}"] for n in driver.network.nodes}
+                if group in self._whole
+                else _marginals(driver)
+            )
+        return found
+
+    @cached_property
+    def _whole(self) -> dict[str, dict[str, dict[str, float]]]:
+        return {name: _marginals(driver) for name, driver in self._joined.items()}
 
     @property
     def evidence(self) -> dict[str, str]:
@@ -150,7 +202,7 @@ class Drivers:
             No network has this id.
         """
         try:
-            return self.networks[net]
+            return self.networks[net] if net in self.networks else self._joined[net]
         except KeyError:
             raise AssessmentError(
                 f"no network is called {net!r}{_near(net, self.networks)}"
@@ -165,7 +217,7 @@ class Drivers:
             The network, node or state does not exist.
         """
         self.driver(net)
-        nodes = self.marginals[net]
+        nodes = self.marginals[net] if net in self.networks else self._whole[net]
         if node not in nodes:
             raise AssessmentError(f"network {net} has no node {node!r}{_near(node, nodes)}")
         if state not in nodes[node]:
@@ -270,6 +322,10 @@ class Drivers:
                 notes += [note] if note and note not in notes else []
         nodes = tuple(node for node, _ in ladders)
         return HorizonLaw(nodes, table, f"network {net}: {notes[0]}" if notes else "")
+
+
+def _marginals(driver: Driver) -> dict[str, dict[str, float]]:
+    return inference.ask(driver.network, Findings(hard=driver.evidence)).marginals
 
 
 def prior(book: Book, extra: Mapping[str, Driver] | None = None) -> Drivers:

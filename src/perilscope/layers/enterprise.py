@@ -112,8 +112,9 @@ def _mixtures(
     for key in lines:
         source = operational.trigger(scenarios[key])
         if source is not None:
-            nodes = by_network.setdefault(source.network, {})
-            nodes.setdefault((source.node, source.state), []).append(key)
+            network, node = context.drivers.place(source.network, source.node)
+            nodes = by_network.setdefault(network, {})
+            nodes.setdefault((node, source.state), []).append(key)
     mixtures: list[Mixture] = []
     for network, nodes in by_network.items():
         if sum(map(len, nodes.values())) < 2:

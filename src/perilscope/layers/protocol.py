@@ -1,15 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The chance that a protocol is exploited within a year, from what the book declares about it.
+"""The chance that a protocol is exploited within a year, how much is then lost, and why.
 
-One small network for all protocols: factors (audits, time live, who can change it, ...) multiply
-the hazards of five causes, and ``exploited`` is any of them. The size of the protocol (``tvl``) is
-a parent of both the audits and the hazards: large protocols are audited more *and* attacked more,
-so that raw incident counts give audits the wrong sign. Hazards are scaled together so that a
-protocol of which nothing is known has exactly the base rate. Declared factors are evidence.
-
-Where the numbers come from: the base rate and the shares of causes are counted from public incident
-lists of 2021-2025 (incidents of at least 100 thousand USD over protocol-years); the multipliers and
-the spread of the factors are judgement, of the size of published odds ratios.
+One small network for all protocols: factors (audits, time live, who can change it, ...) bear on
+the chances of five causes (:mod:`perilscope.layers.protocol_model`), ``exploited`` is any of them,
+``cause`` the one that struck, ``loss`` the share of what is locked that is lost. Declared factors
+are evidence. A protocol of which nothing is known has exactly the base rate.
 """
 
 from __future__ import annotations
@@ -21,25 +16,45 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from perilscope.book import Protocol
-from perilscope.engines import elimination
+from perilscope.engines import elimination, inference
+from perilscope.engines.findings import Findings
+from perilscope.evidence.base_rates import BaseRate, base_rate
 from perilscope.layers.drivers import Driver
-from perilscope.layers.protocol_factors import CAUSES, FACTORS, Price, declared
+from perilscope.layers.protocol_factors import BY_NAME, CAUSES, FACTORS, Price, declared
+from perilscope.layers.protocol_loss import BANDS, NONE, Severity, bands, severity
+from perilscope.layers.protocol_model import Calibrated, calibrated, drawn, parents
 
-Floats = NDArray[np.float64]
+EXPLOITED, CAUSE, LOSS = "exploited", "cause", "loss"
+Law = Mapping[str, float]
 
-BASE_RATE = 0.045
-"""Chance per year that a protocol large enough for an institution is exploited."""
-BASE_RANGE = (0.02, 0.09)
-"""Where the base rate lies with 90 %."""
-EXPLOITED = "exploited"
+RATINGS = ("A+", "A", "A-", "B+", "B", "B-", "C+", "C", "C-", "D")
+LEAST = 0.001
+"""Chance per year below which the best rating stands; each next one reaches twice as far."""
+
+
+def rating(probability: float) -> str:
+    """A letter for a chance per year: A+ below 0.1 %, each next one up to twice as much.
+
+    Examples
+    --------
+    >>> rating(0.0009), rating(0.02), rating(0.3)
+    ('A+', 'B-', 'D')
+    """
+    steps = math.floor(math.log2(probability / LEAST)) + 1 if probability > 0.0 else 0
+    return RATINGS[min(max(steps, 0), len(RATINGS) - 1)]
+
+
+def scale() -> tuple[tuple[str, float, float], ...]:
+    """Every rating with the chances per year that it stands for: name, from, below."""
+    edges = [0.0, *(LEAST * 2**k for k in range(len(RATINGS) - 1)), 1.0]
+    return tuple(zip(RATINGS, edges, edges[1:], strict=False))
 
 
 @dataclass(frozen=True)
 class FactorEffect:
-    """What knowing one declared factor does to the probability.
+    """What knowing one factor does to the probability.
 
     Parameters
     ----------
@@ -50,7 +65,7 @@ class FactorEffect:
     state : str
         The state of the network's node that the value means.
     effect : float
-        Probability with all declared factors minus probability without this one.
+        Probability with all that is known minus probability without this one.
     """
 
     name: str
@@ -60,24 +75,47 @@ class FactorEffect:
 
 
 @dataclass(frozen=True)
+class Change:
+    """What the probability would be if one factor were otherwise.
+
+    Parameters
+    ----------
+    name, state : str
+    probability : float
+    known : bool
+        Whether the factor is known today; else it is a thing to find out.
+    """
+
+    name: str
+    state: str
+    probability: float
+    known: bool
+
+
+@dataclass(frozen=True)
 class ProtocolScore:
     """The probability that a protocol is exploited within a year, and why.
 
     Parameters
     ----------
     probability : float
-        Per year, at the base rate of 4.5 %.
+        Per year.
     low, high : float
-        The same network at the two ends of the 90 % range of the base rate. What the multipliers
-        may be wrong by is not in it.
+        90 % interval: over the base rate as its counts leave it open, and over what each factor
+        does, a factor of about two either way.
     causes : mapping
-        The probability split by the cause that strikes first; adds up to ``probability``.
+        The probability split by the cause that struck; adds up to ``probability``.
     factors : tuple of FactorEffect
-        What was declared, strongest effect first.
+        What is known, strongest effect first.
+    changes : tuple of Change
+        What would change it most, strongest first.
     missing : tuple of str
         Fields of the book that would sharpen the figure.
     unread : tuple of str
         What is declared but not understood, and what is.
+    severity : Severity
+        Share of all that is locked that is lost, given an exploit.
+    base : BaseRate
     """
 
     id: str
@@ -87,159 +125,78 @@ class ProtocolScore:
     high: float
     causes: Mapping[str, float]
     factors: tuple[FactorEffect, ...]
+    changes: tuple[Change, ...]
     missing: tuple[str, ...]
     unread: tuple[str, ...]
+    severity: Severity
+    base: BaseRate
     sentence: str
 
-
-@cache
-def _prior() -> Floats:
-    """Joint probability of all factors, one axis each in the order of FACTORS."""
-    law = np.ones((1,) * len(FACTORS))
-    for factor in FACTORS:
-        law = law * _along(
-            (*([factor.parent] if factor.parent else []), factor.name), factor.common
-        )
-    return law
+    @property
+    def rating(self) -> str:
+        """Letter for the probability."""
+        return rating(self.probability)
 
 
 @cache
-def _relative() -> dict[str, Floats]:
-    """Per cause, its hazard relative to the mean over all protocols; axes as in FACTORS."""
-    found = {}
-    for cause in CAUSES:
-        law = np.ones((1,) * len(FACTORS))
-        for factor in FACTORS:
-            if cause in factor.hazard:
-                law = law * _along((factor.name,), factor.hazard[cause])
-        found[cause] = law / float((law * _prior()).sum())
-    return found
-
-
-def _along(names: tuple[str, ...], values: object) -> Floats:
-    """Values laid along the axes of the named factors (which stand in the order of FACTORS)."""
-    shape = [len(f.states) if f.name in names else 1 for f in FACTORS]
-    return np.array(values, dtype=np.float64).reshape(shape)
-
-
-@cache
-def _hazards(base_rate: float) -> dict[str, Floats]:
-    """Hazard of each cause per year for each joint state of the factors.
-
-    Cause c has hazard k s_c H m_c(z), with H = -ln(1 - base rate), s_c its share and m_c(z) its
-    relative hazard; the one scale k solves E[1 - exp(-sum_c)] = base rate (the factors are shared,
-    so that causes come together and k is a little over 1).
-    """
-    whole = -math.log1p(-base_rate)
-    shares = math.fsum(CAUSES.values())
-    one = {c: whole * share / shares * _relative()[c] for c, share in CAUSES.items()}
-    total = _total(one)
-    scale = 1.0
-    for _ in range(60):  # Newton from below on a concave function: never passes the root
-        alive = np.exp(-scale * total)
-        gap = base_rate - float((_prior() * -np.expm1(-scale * total)).sum())
-        step = gap / float((_prior() * alive * total).sum())
-        scale += step
-        if abs(step) <= 1e-15 * scale:
-            break
-    return {cause: scale * law for cause, law in one.items()}
-
-
-def _total(hazards: Mapping[str, Floats]) -> Floats:
-    total = np.zeros((1,) * len(FACTORS))
-    for law in hazards.values():
-        total = total + law
-    return total
-
-
-def _at(law: Floats, evidence: Mapping[str, str]) -> Floats:
-    """The part of an array over all factors that agrees with the evidence."""
-    index = []
-    for axis, factor in enumerate(FACTORS):
-        if factor.name in evidence and law.shape[axis] > 1:
-            place = factor.states.index(evidence[factor.name])
-            index.append(slice(place, place + 1))
-        else:
-            index.append(slice(None))
-    return law[tuple(index)]
-
-
-def first_causes(evidence: Mapping[str, str], base_rate: float = BASE_RATE) -> dict[str, float]:
-    """Probability per year that a cause strikes and is the first to; they add up to an exploit.
-
-    With constant hazards the first of several causes is c with probability h_c / sum(h).
+def network(base: float = 0.0) -> elimination.Network:
+    """The built-in network: factors, a node for each cause, ``exploited``, ``cause``, ``loss``.
 
     Parameters
     ----------
-    evidence : mapping of factor to state
-    base_rate : float
-        Per year, for a protocol of which nothing is known.
+    base : float
+        Per year; the probability of ``exploited`` before any evidence. 0 stands for the usual.
 
     Examples
     --------
-    >>> round(sum(first_causes({}).values()), 12)
-    0.045
+    >>> round(elimination.marginal(network(0.03), "exploited", {})["yes"], 12)
+    0.03
     """
-    prior = _at(_prior(), evidence)
-    prior = prior / float(prior.sum())
-    hazards = {cause: _at(law, evidence) for cause, law in _hazards(base_rate).items()}
-    total = _total(hazards)
-    first = prior * (-np.expm1(-total) / total)
-    return {cause: float((first * law).sum()) for cause, law in hazards.items()}
-
-
-def chance(evidence: Mapping[str, str], base_rate: float = BASE_RATE) -> float:
-    """Probability per year of an exploit given the states of some factors."""
-    return math.fsum(first_causes(evidence, base_rate).values())
-
-
-@cache
-def network(base_rate: float = BASE_RATE) -> elimination.Network:
-    """The built-in network: factors, a node for each cause (``code-failure``, ...), ``exploited``.
-
-    Parameters
-    ----------
-    base_rate : float
-        Per year; the probability of ``exploited`` before any evidence.
-
-    Examples
-    --------
-    >>> round(elimination.marginal(network(), "exploited", {})["yes"], 12)
-    0.045
-    """
+    model = calibrated(base or base_rate().probability)
     nodes = []
     for factor in FACTORS:
         above = (factor.parent,) if factor.parent else ()
         nodes.append(elimination.Node(factor.name, factor.states, above, np.array(factor.common)))
-    for cause, law in _hazards(base_rate).items():
-        parents = tuple(f.name for f in FACTORS if cause in f.hazard)
-        happens = -np.expm1(-law.reshape([len(f.states) for f in FACTORS if f.name in parents]))
+    for cause in CAUSES:
+        happens = model.failure(cause)
         table = np.stack([1.0 - happens, happens], axis=-1)
-        nodes.append(elimination.Node(f"{cause}-failure", ("no", "yes"), parents, table))
+        nodes.append(elimination.Node(failure(cause), ("no", "yes"), parents(cause), table))
     any_of = np.zeros((2,) * len(CAUSES) + (2,))
+    which = np.zeros((2,) * len(CAUSES) + (1 + len(CAUSES),))
     for failed in itertools.product((0, 1), repeat=len(CAUSES)):
         any_of[(*failed, int(any(failed)))] = 1.0
-    causes = tuple(f"{cause}-failure" for cause in CAUSES)
-    nodes.append(elimination.Node(EXPLOITED, ("no", "yes"), causes, any_of))
+        # of several failures within a year each may have been the one that struck
+        which[failed] = [float(not any(failed)), *(f / max(sum(failed), 1) for f in failed)]
+    failures = tuple(failure(cause) for cause in CAUSES)
+    nodes.append(elimination.Node(EXPLOITED, ("no", "yes"), failures, any_of))
+    nodes.append(elimination.Node(CAUSE, (NONE, *CAUSES), failures, which))
+    loss = (NONE, *BANDS)
+    nodes.append(elimination.Node(LOSS, loss, (CAUSE, "pausable", "liquidity"), bands()))
     return elimination.Network(tuple(nodes))
 
 
-def protocol_network(protocol: Protocol) -> elimination.Network:
-    """The network of a protocol. What the protocol declares is evidence: see :func:`driver`."""
-    del protocol  # all protocols share one network
-    return network()
+def failure(cause: str) -> str:
+    """Name of the node of a cause."""
+    return f"{cause}-failure"
+
+
+def rate_of(protocol: Protocol) -> BaseRate:
+    """The base rate that a protocol is scored by: what the book says, else the usual one."""
+    return base_rate(protocol.base_rate)
 
 
 def driver(protocol: Protocol, price: Price | None = None) -> Driver:
     """The network of a protocol with its declared factors as evidence, for ``drivers``."""
-    seen = {told.name: told.state for told in declared(protocol, price) if told.state is not None}
-    return Driver(network(), 1.0, tuple(f.name for f in FACTORS), seen)
+    told = {each.name: each.state for each in declared(protocol, price) if each.state is not None}
+    net = network(rate_of(protocol).probability)
+    return Driver(net, 1.0, tuple(f.name for f in FACTORS), told)
 
 
 def score(
     protocol: Protocol,
     evidence: Mapping[str, str] | None = None,
     price: Price | None = None,
+    laws: Mapping[str, Law] | None = None,
 ) -> ProtocolScore:
     """The probability that a protocol is exploited within a year, and what it rests on.
 
@@ -251,38 +208,42 @@ def score(
         Known besides; wins over what is declared. Nodes that are no factors are passed over.
     price : callable, optional
         Price of a token in the currency, for a ``tvl`` in tokens.
+    laws : mapping of node to law, optional
+        Marginals of the network where more is known than factors; asked for if not given.
 
     Raises
     ------
     MisuseError
         A state that the factor does not have.
+    AssessmentError
+        A base rate that cannot be read.
 
     Examples
     --------
     >>> found = score(Protocol(id="protocol-x", audits=2, oracle="chainlink"))
-    >>> round(found.probability, 4), found.factors[0].name
-    (0.0325, 'audits')
+    >>> round(found.probability, 4), found.rating, found.factors[0].name
+    (0.0335, 'C+', 'audits')
     """
     told = declared(protocol, price)
-    names = [factor.name for factor in FACTORS]
-    more = {name: state for name, state in (evidence or {}).items() if name in names}
+    rate = rate_of(protocol)
+    net = network(rate.probability)
+    more = {name: state for name, state in (evidence or {}).items() if name in BY_NAME}
     seen = {t.name: t.state for t in told if t.state is not None} | more
-    probability = elimination.marginal(network(), EXPLOITED, seen)["yes"]
+    if laws is None:
+        laws = inference.ask(net, Findings(hard=seen), [EXPLOITED, CAUSE, LOSS]).marginals
+    probability = laws[EXPLOITED]["yes"]
+    model = calibrated(rate.probability)
+    plain = model.chance(seen)
     values = {t.name: t.value for t in told if t.state == seen.get(t.name)}
     effects = []
     for name, state in seen.items():
-        without = chance({other: s for other, s in seen.items() if other != name})
-        effects.append(
-            FactorEffect(
-                name, values.get(name, f"{state} (evidence)"), state, probability - without
-            )
-        )
-    effects.sort(key=lambda effect: -abs(effect.effect))
-    readable = [factor.name for factor in FACTORS if factor.read is not None]
-    missing = tuple(name for name in readable if name not in seen)
+        effect = plain - model.chance(_without(seen, name))
+        effects.append(FactorEffect(name, values.get(name, f"{state} (evidence)"), state, effect))
+    effects.sort(key=lambda each: -abs(each.effect))
+    missing = tuple(factor.name for factor in FACTORS if factor.name not in seen)
     title = getattr(protocol, "name", None) or protocol.id
-    low, high = (chance(seen, base) for base in BASE_RANGE)
-    causes = first_causes(seen)
+    low, high = _interval(rate, seen, probability, plain)
+    causes = {cause: laws[CAUSE][cause] for cause in CAUSES}
     return ProtocolScore(
         id=protocol.id,
         name=title,
@@ -291,10 +252,52 @@ def score(
         high=high,
         causes=causes,
         factors=tuple(effects),
+        changes=_changes(model, seen),
         missing=missing,
         unread=tuple(f"{t.name}: {t.value}" for t in told if t.name not in seen),
-        sentence=_sentence(title, probability, (low, high), causes, effects, missing),
+        severity=severity(list(laws[LOSS].values())),
+        base=rate,
+        sentence=_sentence(title, probability, (low, high), causes, effects, missing, rate),
     )
+
+
+def _without(seen: Mapping[str, str], name: str) -> dict[str, str]:
+    return {other: state for other, state in seen.items() if other != name}
+
+
+def _interval(
+    rate: BaseRate, seen: Mapping[str, str], probability: float, plain: float
+) -> tuple[float, float]:
+    """90 % of the draws; what is known beside factors moves both ends by the same odds."""
+    chances = drawn(rate).chances(seen)
+    if probability in (0.0, 1.0):
+        return probability, probability
+    more = math.log(probability / (1.0 - probability) * (1.0 - plain) / plain)
+    ends = np.quantile(np.log(chances / (1.0 - chances)) + more, [0.05, 0.95])
+    low, high = (1.0 / (1.0 + math.exp(-end)) for end in ends.tolist())
+    return min(low, probability), max(high, probability)
+
+
+def _changes(model: Calibrated, seen: Mapping[str, str]) -> tuple[Change, ...]:
+    """For every factor the state that would move it most, the strongest first.
+
+    What does not bear on the chance is left out.
+    """
+    now = model.chance(seen)
+
+    def moved(change: Change) -> float:
+        return abs(math.log(change.probability / now))
+
+    found = []
+    for factor in FACTORS:
+        ends = (factor.states[0], factor.states[-1]) if factor.odds else ()
+        others = [
+            Change(factor.name, end, model.chance({**seen, factor.name: end}), factor.name in seen)
+            for end in ends
+            if end != seen.get(factor.name)
+        ]
+        found += [max(others, key=moved)] if others else []
+    return tuple(sorted(found, key=moved, reverse=True))
 
 
 def _sentence(
@@ -304,12 +307,13 @@ def _sentence(
     causes: Mapping[str, float],
     effects: list[FactorEffect],
     missing: tuple[str, ...],
+    rate: BaseRate,
 ) -> str:
     main = max(causes, key=lambda cause: causes[cause])
     parts = [
         f"{title} has a chance of {_percent(probability)} of being exploited within a year "
-        f"({_percent(interval[0])} to {_percent(interval[1])} over the range of the base rate; "
-        f"{_percent(BASE_RATE)} if nothing were known), most likely through {main} "
+        f"({_percent(interval[0])} to {_percent(interval[1])} with 90 %; "
+        f"{_percent(rate.probability)} if nothing were known), most likely through {main} "
         f"({100 * causes[main] / probability:.0f} % of it)."
     ]
     down = next((e for e in effects if e.effect < 0.0), None)
