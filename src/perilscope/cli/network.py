@@ -168,6 +168,77 @@ def explain(
 
 
 @network.command()
+def learn(
+    source: Source,
+    records: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RECORDS.csv",
+            help="One column a node, one row a record; an empty cell or ? was not seen.",
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="OUT", help="Write the learnt network; its ending says the kind."),
+    ] = None,
+    ess: Annotated[
+        float,
+        typer.Option(metavar="N", help="How many records the tables of before are worth; 0: none."),
+    ] = 10.0,
+    prior: Annotated[
+        str, typer.Option(metavar="table|uniform", help="What a row is before any record.")
+    ] = "table",
+    weight: Annotated[
+        str, typer.Option(metavar="COLUMN", help="How much each record counts, 1 without it.")
+    ] = "",
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NODE", help="Leave the table of this node; repeat it."),
+    ] = None,
+    structure: Annotated[
+        bool,
+        typer.Option("--structure", help="Suggest arcs instead; changes nothing."),
+    ] = False,
+    forbid: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PARENT->CHILD", help="With --structure: never this arc."),
+    ] = None,
+    require: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PARENT->CHILD", help="With --structure: always this arc."),
+    ] = None,
+    name: Name = "",
+    force: Annotated[bool, typer.Option(help="Write over a file that is there.")] = False,
+    json: Json = None,
+) -> None:
+    """Learn the tables of a network from records, missing cells and all.
+
+    [bold]perilscope network learn staff.json days.csv --ess 20 --out learnt.json[/bold]
+    """
+    from perilscope.cycle import inquiry, teaching
+    from perilscope.report import lessons
+
+    asked = inquiry.opened(source, name)
+    if structure:
+        found = teaching.suggested(
+            asked, records, weight=weight, forbidden=forbid or (), required=require or ()
+        )
+        _told(found, json, lessons.suggested)
+        return
+    learnt = teaching.taught(
+        asked,
+        records,
+        ess=ess,
+        prior=prior,
+        weight=weight,
+        keep=keep or (),
+    )
+    _told(learnt.document, json, lessons.learnt)
+    if out is not None:
+        _write(inquiry.Asked(asked.name, learnt.network), out, "", force)
+
+
+@network.command()
 def convert(
     source: Source,
     out: Annotated[
@@ -180,12 +251,17 @@ def convert(
     force: Annotated[bool, typer.Option(help="Write over a file that is there.")] = False,
 ) -> None:
     """Write a network as a file of another program, every number to the last bit."""
+    from perilscope.cycle import inquiry
+
+    _write(inquiry.opened(source, name), out, to, force)
+
+
+def _write(asked: Asked, out: Path, to: str, force: bool) -> None:
     from perilscope import formats
     from perilscope.cycle import inquiry
     from perilscope.errors import MisuseError
     from perilscope.store.documents import write_text
 
-    asked = inquiry.opened(source, name)
     kind = to or ("json" if out.suffix.lower() == ".json" else formats.kind_of(out.name, ""))
     text = inquiry.converted(asked, kind)
     if out.exists() and not force:

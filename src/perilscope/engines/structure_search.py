@@ -243,7 +243,7 @@ def _searched(
         learner.addMandatoryArc(at[parent], at[child])
     for parent, child in banned:
         learner.addForbiddenArc(at[parent], at[child])
-    found = learner.learnBN()
-    arcs = [(found.variable(a).name(), found.variable(b).name()) for a, b in found.arcs()]
+    # the arcs only: tables would need every row to have been seen
+    arcs = [tuple(map(learner.nameFromId, arc)) for arc in learner.learnDAG().arcs()]
     column = {label: k for k, label in enumerate(labels)}
     return sorted((column[a], column[b]) for a, b in arcs)
