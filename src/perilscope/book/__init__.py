@@ -12,6 +12,7 @@ from .dependence import Copula, Factor, Shock, Unknown
 from .estimate import Estimate, From, Leaf, Review
 from .frozen import FrozenDict
 from .institution import Expert, Institution, MarketSettings, RuledOut, Token
+from .interaction import Interaction
 from .limit import Limit
 from .load import from_mapping, load, load_text
 from .measure import MeasureSpec
@@ -54,6 +55,7 @@ __all__ = [
     "From",
     "FrozenDict",
     "Institution",
+    "Interaction",
     "Leaf",
     "Limit",
     "Magnitude",

@@ -19,6 +19,7 @@ from .estimate import Entry
 from .expression import Num
 from .fields import Amount, refuse
 from .frozen import FrozenDict
+from .interaction import Interaction
 from .names import NODE_NAME, STATE_NAME, Keyed, Ref
 from .quantity import Quantity, years
 
@@ -42,7 +43,8 @@ class _RowsField(Checked):
         return {
             "type": ["array", "object"],
             "description": "A row `[0.98, 0.02]` or `{no: 98 %, yes: 2 %}`; "
-            "with parents, a mapping of each parent state to its row.",
+            "with parents, a mapping of each parent state to its row, or a canonical model like "
+            "`{noisy-or: {parent: 30 %}, leak: 1 %}`: also noisy-and, noisy-max, logistic, ranked.",
         }
 
 
@@ -52,6 +54,7 @@ class NetNode(Entry):
     states: tuple[State, ...] = ("no", "yes")
     parents: tuple[str, ...] = ()
     table: Annotated[Rows, _RowsField()]
+    interaction: Interaction | None = None
     means: Literal["within period", "state now"] = "within period"
     observed: str | None = None
     asks: str = ""

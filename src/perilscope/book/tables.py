@@ -11,6 +11,7 @@ from decimal import Decimal
 from itertools import product
 from typing import Any
 
+from .interaction import Reader, is_interaction
 from .quantity import QuantityError, parse, plain
 from .source import Path
 from .words import listed, near, shown
@@ -56,6 +57,11 @@ def lay_out(network: dict[str, Any], path: Path, report: Report) -> dict[str, An
         if not isinstance(node, dict) or "table" not in node:
             continue
         known = all(p in states for p in parents[name]) and states[name]
+        if known and is_interaction(node["table"]):
+            reader = Reader(states[name], parents[name], states, report)
+            found = reader.read(node["table"], (*base, name, "table"))
+            laid[name] = {**node, "table": (), "interaction": found}
+            continue
         above_states = [states[p] for p in parents[name]] if known else []
         rows: Any = ()
         if known and _size(above_states) <= MAX_ROWS:

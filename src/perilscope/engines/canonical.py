@@ -114,7 +114,10 @@ class Canonical:
 
 
 def _laws(name: str, rows: npt.ArrayLike, size: int) -> Array:
-    found = np.array(rows, dtype=np.float64)
+    try:
+        found = np.array(rows, dtype=np.float64)
+    except ValueError:
+        raise MisuseError(f"node {name}: rows of unlike length") from None
     if found.ndim != 2 or found.shape[1] != size:
         raise MisuseError(f"node {name}: every effect is a law over its {size} states")
     if not (np.all(found >= 0.0) and np.all(np.abs(found.sum(axis=1) - 1.0) <= 1e-9)):

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from perilscope.engines.network import CELLS, Network, Node
+from perilscope.engines.network import CELLS, AnyNode, Network, Node
 from perilscope.errors import DataError, Fault
 
 Array = NDArray[np.float64]
@@ -73,6 +73,9 @@ class Declared:
     labels: tuple[str, ...] | None = None
 
 
+Made = Callable[[str, tuple[str, ...], tuple[str, ...], Shape], AnyNode]
+
+
 @dataclass(frozen=True)
 class Tabled:
     """A table as a file declares it.
@@ -88,6 +91,8 @@ class Tabled:
         `RefusedError`. Called once the shape is known to be allowed.
     row_place : function of a row and the count of numbers in a row
         Where that row stands, to be told in a fault.
+    made : function of name, states, parents and their numbers of states, optional
+        Makes the node without a table; raises `RefusedError`. Nothing is asked of ``numbers`` then.
     """
 
     key: str
@@ -95,6 +100,7 @@ class Tabled:
     place: Place
     numbers: Callable[[Shape], Array]
     row_place: Callable[[int, int], Place]
+    made: Made | None = None
 
 
 def number(text: str) -> float | None:
@@ -270,12 +276,21 @@ class Draft:
         names = self._names()
         self.stop()
         self._tell_evened(names)
-        nodes = []
+        nodes: list[AnyNode] = []
         for key, node in self._nodes.items():
-            array = arrays[key]
+            array, table = arrays[key], self._tables[key]
             assert array is not None  # else there was a fault
-            parents = tuple(names[parent] for parent in self._tables[key].parents)
-            nodes.append(Node(names[key], node.labels or node.states, parents, array))
+            parents = tuple(names[parent] for parent in table.parents)
+            states = node.labels or node.states
+            if table.made is None:
+                nodes.append(Node(names[key], states, parents, array))
+                continue
+            sizes = tuple(len(self._nodes[parent].states) for parent in table.parents)
+            try:
+                nodes.append(table.made(names[key], states, parents, sizes))
+            except RefusedError as error:
+                self.refused(error)
+        self.stop()
         return Network(tuple(nodes))
 
     def _names(self) -> Mapping[str, str]:
@@ -298,11 +313,13 @@ class Draft:
             return None
         if unknown:
             return None
-        if len(table.parents) > PARENTS:
+        if len(table.parents) > PARENTS and table.made is None:
             what = f"{len(table.parents):,} parents stand here; at most {PARENTS} are taken"
             self.fault(table.place, table.key, what)
             return None
         shape = tuple(len(self._nodes[key].states) for key in (*table.parents, table.key))
+        if table.made is not None:
+            return np.empty(0)
         cells = math.prod(shape)
         self._cells += cells
         if self._cells > CELLS:

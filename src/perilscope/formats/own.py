@@ -10,8 +10,9 @@
 
 One node a line, in the order of declaration; numbers as Python's ``repr`` writes them, which is
 the shortest text that gives the same float64; everything else ASCII. Equal networks have equal
-texts, so `digest` names a network. Unknown keys are refused, so that a later kind of node is never
-taken for a table.
+texts, so `digest` names a network. A node without a full table has ``model`` in the place of
+``table`` (`perilscope.formats.models`). Unknown keys are refused, so that a later kind of node is
+never taken for a table.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ import hashlib
 import json
 from typing import Any
 
+from perilscope.engines.canonical import Canonical
 from perilscope.engines.network import AnyNode, Network
 from perilscope.formats.draft import Declared, Draft, Place, RefusedError, listed
 from perilscope.formats.json_text import flat, lines_of, parse, want, want_key, want_texts
+from perilscope.formats.models import canonical, spelled
 
 VERSION = 1
-_NODE_KEYS = {"name", "states", "parents", "table"}
+_NODE_KEYS = {"name", "states", "parents", "table", "model"}
 
 
 def read(draft: Draft, text: str) -> None:
@@ -61,6 +64,9 @@ def _node(draft: Draft, value: Any, path: str, places: dict[str, Place]) -> None
     parents = want_texts(want_key(found, "parents", list, path, "a list"), f"{path}.parents")
     place = places.get(name, Place())
     draft.node(Declared(name, states, place))
+    if "model" in found:
+        draft.table(canonical(found, name, parents, place, path))
+        return
     table = want_key(found, "table", list, path, "a list")
     values = flat(table, len(parents) + 1, f"{path}.table")
     draft.table(listed(name, parents, place, values, lambda _at: place))
@@ -74,6 +80,8 @@ def write(net: Network) -> str:
 
 def _spelled(node: AnyNode) -> str:
     said = {"name": node.name, "states": list(node.states), "parents": list(node.parents)}
+    if isinstance(node, Canonical):
+        return json.dumps({**said, "model": spelled(node)})
     return json.dumps({**said, "table": node.table.tolist()})
 
 

@@ -21,7 +21,9 @@ from numpy.typing import NDArray
 
 from perilscope.engines import elimination, inference
 from perilscope.engines.findings import Findings
+from perilscope.engines.network import AnyNode, Node
 from perilscope.errors import AssessmentError, MisuseError
+from perilscope.layers.acting import acting
 from perilscope.layers.horizon import happens_over, powered
 
 if TYPE_CHECKING:
@@ -112,13 +114,25 @@ def network(declared: Declared) -> elimination.Network:
     declared : book network
         Its table rows stand in C order of the parents' states, last parent fastest.
     """
-    nodes = []
     sizes = {name: len(node.states) for name, node in declared.nodes.items()}
-    for name, node in declared.nodes.items():
-        shape = (*(sizes[parent] for parent in node.parents), len(node.states))
-        table = np.array(node.table, dtype=np.float64).reshape(shape)
-        nodes.append(elimination.Node(name, tuple(node.states), tuple(node.parents), table))
-    return elimination.Network(tuple(nodes))
+    made: dict[str, AnyNode] = {}
+
+    def node(name: str) -> AnyNode:
+        """The node, its ancestors first: an overall chance needs their law."""
+        if name not in made:
+            each = declared.nodes[name]
+            above = [node(parent) for parent in each.parents]
+            if each.interaction is None:
+                shape = (*(sizes[parent] for parent in each.parents), len(each.states))
+                table = np.array(each.table, dtype=np.float64).reshape(shape)
+                made[name] = Node(name, tuple(each.states), tuple(each.parents), table)
+            else:
+                made[name] = acting(name, tuple(each.states), each.interaction, above, made)
+        return made[name]
+
+    for name in declared.nodes:
+        node(name)
+    return elimination.Network(tuple(made[name] for name in declared.nodes))
 
 
 @dataclass(frozen=True)
