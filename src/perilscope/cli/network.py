@@ -94,6 +94,47 @@ def _told(document: dict[str, Any], json: str | None, draw: Any) -> None:
 
 
 @network.command()
+def new(
+    template: Annotated[
+        str, typer.Argument(metavar="TEMPLATE", help="Which; without one, all are listed.")
+    ] = "",
+    name: Annotated[
+        str, typer.Option("--id", metavar="ID", help="Id of the network in the book.")
+    ] = "",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", "-s", metavar="KEY=VALUE", help="A setting; repeat it."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write here; else to standard output.")
+    ] = None,
+    force: Annotated[bool, typer.Option(help="Write over a file that is there.")] = False,
+) -> None:
+    """Write a network to start from: de-peg, chain, counterparty, keys, staff.
+
+    [bold]perilscope network new depeg --id usdt-peg --set coin=USDT --set threshold="5 %"[/bold]
+    """
+    from perilscope.cycle.scaffold import TEMPLATES, scaffold
+    from perilscope.errors import MisuseError
+    from perilscope.store.documents import write_text
+
+    if not template:
+        for key, each in TEMPLATES.items():
+            typer.echo(f"{key}: {each.says}")
+            for setting, (usual, says) in each.settings.items():
+                typer.echo(f"    {f'{setting}={usual}':<22} {says}")
+        return
+    text = scaffold(template, name, settings or ())
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    if out.exists() and not force:
+        raise MisuseError(f"{out} is there already; --force writes over it")
+    write_text(out, text)
+    typer.echo(f"wrote {out}; name it under `networks:` of the book", err=True)
+
+
+@network.command()
 def show(source: Source, name: Name = "", json: Json = None) -> None:
     """Show nodes, states, arcs, and the probability of every state."""
     from perilscope.cycle.inquiry import opened
