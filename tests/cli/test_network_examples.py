@@ -135,3 +135,42 @@ def test_answers_are_drawn_for_people(capsys: Any, chest: str) -> None:
         shown = capsys.readouterr().out
         assert "Smoker?" in shown
         assert max(map(len, shown.splitlines())) <= 130
+
+
+def test_tables_that_are_doubted_bound_the_answer(capsys: Any, chest: str) -> None:
+    found = asked(capsys, "bounds", chest, "-t", "lung=Asy/Patch", "--odds", "3", "--node", "lung")
+    p = [0.6, 0.3, 0.1]
+    rows = [0.02, 0.1, 0.3]
+
+    def odds(x: float, factor: float) -> float:
+        return factor * x / (1.0 - x) / (1.0 + factor * x / (1.0 - x))
+
+    for side, factor in (("lower", 1 / 3), ("upper", 3.0)):
+        expected = sum(w * odds(x, factor) for w, x in zip(p, rows, strict=True))
+        assert found[side]["value"] == pytest.approx(expected, rel=1e-12)
+        assert found[side]["kind"] == "exact"
+    assert run(["network", "bounds", chest, "-t", "lung", "--odds", "1"]) == 2
+    assert "a factor above 1" in capsys.readouterr().err
+
+
+def test_what_explains_a_finding_best(capsys: Any, chest: str) -> None:
+    found = asked(capsys, "explain", chest, "-t", "Smoker?", "-e", "lung=Asy/Patch")
+    best = found["most_relevant"][0]
+    assert best["states"] == {"Smoker?": "many"}
+    p, rest = 0.1 * 0.3, 0.6 * 0.02 + 0.3 * 0.1
+    assert best["factor"] == pytest.approx((p / 0.1) / (rest / 0.9), rel=1e-10)
+
+
+def test_sampled_records_are_the_same_again_and_can_be_learnt_from(
+    capsys: Any, chest: str, tmp_path: Path
+) -> None:
+    one, two = tmp_path / "one.csv", tmp_path / "two.csv"
+    for path in (one, two):
+        assert run(["network", "sample", chest, str(path), "--rows", "3000", "--seed", "7"]) == 0
+    assert one.read_bytes() == two.read_bytes()
+    assert run(["network", "sample", chest, str(one)]) == 2
+    capsys.readouterr()
+    found = asked(capsys, "learn", chest, str(one), "--ess", "0")
+    (row,) = [each for each in found["tables"] if each["node"] == "Smoker?"]
+    for p, q in zip((0.6, 0.3, 0.1), row["after"], strict=True):
+        assert abs(p - q) < 4.5 * (p * (1 - p) / 3000) ** 0.5

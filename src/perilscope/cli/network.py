@@ -280,6 +280,58 @@ def learn(
 
 
 @network.command()
+def bounds(
+    source: Source,
+    target: Target,
+    odds: Annotated[
+        float, typer.Option(help="By what factor the odds of an entry may be wrong.")
+    ] = 2.0,
+    node: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NODE", help="Doubt the table of this node only; repeat it."),
+    ] = None,
+    evidence: Evidence = None,
+    likelihood: Likelihood = None,
+    do: Do = None,
+    name: Name = "",
+    json: Json = None,
+) -> None:
+    """Between what a probability lies when tables are doubted, each bound inner, outer or exact."""
+    from perilscope.cycle import inquiry
+    from perilscope.report import networks
+
+    asked, findings = _asked(source, name, evidence, likelihood, None, do)
+    _told(inquiry.bounded(asked, target, findings, odds, node or ()), json, networks.bounded)
+
+
+@network.command()
+def sample(
+    source: Source,
+    out: Annotated[Path, typer.Argument(metavar="OUT.csv", help="Where to write.")],
+    rows: Annotated[int, typer.Option(help="How many.", min=1, max=10_000_000)] = 10_000,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same rows.")] = 1,
+    name: Name = "",
+    force: Annotated[bool, typer.Option(help="Write over a file that is there.")] = False,
+) -> None:
+    """Draw records at random, as a table that `learn` reads."""
+    import csv
+    import io
+
+    from perilscope.cycle import inquiry
+    from perilscope.errors import MisuseError
+    from perilscope.store.documents import write_text
+
+    if out.exists() and not force:
+        raise MisuseError(f"{out} is there already; --force writes over it")
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(
+        inquiry.sampled(inquiry.opened(source, name), rows, seed)
+    )
+    write_text(out, text.getvalue())
+    typer.echo(f"wrote {out}: {rows:,} rows", err=True)
+
+
+@network.command()
 def convert(
     source: Source,
     out: Annotated[

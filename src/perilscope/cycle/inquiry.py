@@ -7,22 +7,27 @@ Every answer is a document of plain values, as a run is.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from perilscope import formats
 from perilscope.cycle.measures import Document
 from perilscope.cycle.workspace import open_book
-from perilscope.engines import inference, information
+from perilscope.engines import ancestral, inference, information
+from perilscope.engines.canonical import tabled
+from perilscope.engines.credal import bounds
 from perilscope.engines.findings import Findings
-from perilscope.engines.network import Network
+from perilscope.engines.network import Array, Network
 from perilscope.engines.one_way import OneWay, one_way
+from perilscope.engines.relevance import most_relevant
 from perilscope.errors import MisuseError
 from perilscope.layers import drivers
 from perilscope.sources.files import read_bytes
 
 BOOKS = {".yaml", ".yml", ""}
+EXPLAINING = 3
+"""Explanations that are listed."""
 TELLING = 12
 """Nodes that are listed as worth knowing."""
 
@@ -237,10 +242,76 @@ def explain(asked: Asked, target: str, findings: Findings) -> Document:
             {"node": w.node, "bits": w.information, "low": w.swing[0], "high": w.swing[1]}
             for w in information.worth_knowing(net, node, both, state=state)[:TELLING]
         ],
+        "most_relevant": [
+            {"states": r.states, "factor": r.factor, "before": r.before, "after": r.after}
+            for r in (most_relevant(net, both)[:EXPLAINING] if _explainable(net, both) else ())
+        ],
         "most_probable": None
         if best is None
         else {"states": best.states, "probability": best.probability},
     }
+
+
+def _explainable(net: Network, findings: Findings) -> bool:
+    """Whether something is known that nodes above it may explain."""
+    seen = [*findings.hard, *findings.likelihood]
+    known = {*findings.hard, *findings.do}
+    return bool(seen) and any(node.name not in known for node in net.above(seen))
+
+
+def bounded(
+    asked: Asked, target: str, findings: Findings, odds: float, nodes: Sequence[str] = ()
+) -> Document:
+    """What a target can be when the odds of every table entry are wrong by up to a factor.
+
+    Parameters
+    ----------
+    odds : float
+        The factor, more than 1.
+    nodes : sequence of str
+        Whose tables are doubted; all by default.
+    """
+    if not 1.0 < odds < 1e6:
+        raise MisuseError(f"--odds {odds:g}: a factor above 1 is wanted")
+    net = tabled(asked.network)
+    node, state = target_of(net, target)
+    for name in nodes:
+        net.node(name)
+    both = _with_observed(asked, findings)
+    wide = {
+        each.name: (_odds(each.table, 1.0 / odds), _odds(each.table, odds))
+        for each in net.nodes
+        if (not nodes or each.name in nodes) and each.name not in both.do
+    }
+    found = bounds(net, wide, node, state, both)
+    return {
+        "network": asked.name,
+        "target": f"{node}={state}",
+        "findings": both.items(),
+        "odds": odds,
+        "nodes": list(wide),
+        "probability": inference.ask(net, both, [node]).marginals[node][state],
+        "lower": {"value": found.lower.value, "kind": found.lower.kind},
+        "upper": {"value": found.upper.value, "kind": found.upper.kind},
+        "outer_lower": {"value": found.outer_lower.value, "kind": found.outer_lower.kind},
+        "outer_upper": {"value": found.outer_upper.value, "kind": found.outer_upper.kind},
+    }
+
+
+def _odds(table: Array, factor: float) -> Array:
+    """Every entry with its odds multiplied; 0 and 1 stay."""
+    changed: Array = table * factor / (1.0 + table * (factor - 1.0))
+    return changed
+
+
+def sampled(asked: Asked, rows: int, seed: int) -> Iterator[list[str]]:
+    """A header of node names, then states drawn at random, a row for each draw."""
+    net = asked.network
+    drawn = ancestral.draw(net, rows, seed)
+    names = [node.name for node in net.nodes]
+    yield names
+    for row in ancestral.to_rows(net, drawn):
+        yield [row[name] for name in names]
 
 
 def converted(asked: Asked, kind: str) -> str:

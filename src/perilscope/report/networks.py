@@ -137,11 +137,61 @@ def explained(document: Shown, *, width: int = WIDTH) -> Group:
             for w in run["worth_knowing"]
         ]
         lines += [Text(), *lay(columns, rows, width)]
+    if run["most_relevant"]:
+        columns = (
+            words("What explains it best", 20, 60),
+            figures("before"),
+            figures("now"),
+            figures("times"),
+        )
+        rows = [
+            [
+                (_states(r["states"]), ""),
+                (probability(r["before"]), "dim"),
+                (probability(r["after"]), ""),
+                (_times(r["factor"]), ""),
+            ]
+            for r in run["most_relevant"]
+        ]
+        lines += [Text(), *lay(columns, rows, width)]
+        text = "times: how many times as probable it makes what is known as its contrary does"
+        lines += wrapped(text, width, 2, style="dim")
     best = run["most_probable"]
     if best:
-        states = ", ".join(f"{name}={state}" for name, state in best["states"].items())
-        text = f"Most probable of all ({probability(best['probability'])}): {states}"
+        told = _states(best["states"])
+        text = f"Most probable of all ({probability(best['probability'])}): {told}"
         lines += [Text(), *wrapped(text, width, 12)]
+    return Group(*lines)
+
+
+def _states(states: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={state}" for name, state in states.items())
+
+
+def _times(factor: float) -> str:
+    return f"{factor:.3g}" if factor < 1e6 else "over a million"
+
+
+def bounded(document: Shown, *, width: int = WIDTH) -> Group:
+    """Draw between what a probability lies when tables are doubted."""
+    run = cleaned(document)
+    given = f" given {', '.join(run['findings'])}" if run["findings"] else ""
+    whose = f"the {len(run['nodes'])} doubted tables" if len(run["nodes"]) > 1 else run["nodes"][0]
+    low, high = run["lower"], run["upper"]
+    text = (
+        f"{run['target']} has probability {probability(run['probability'])}{given}. If the odds of "
+        f"every entry of {whose} are wrong by up to a factor of {run['odds']:g} it lies between "
+        f"{probability(low['value'])} ({low['kind']}) and {probability(high['value'])} "
+        f"({high['kind']})."
+    )
+    lines = wrapped(text, width, 6)
+    if "inner" in (low["kind"], high["kind"]):
+        outer = (
+            "inner: some tables meet it, and others may pass it. For certain it lies between "
+            f"{probability(run['outer_lower']['value'])} and "
+            f"{probability(run['outer_upper']['value'])} (outer)."
+        )
+        lines += wrapped(outer, width, 3, style="dim")
     return Group(*lines)
 
 
