@@ -16,7 +16,6 @@ from itertools import count
 from typing import Any
 
 import floors
-import numpy as np
 from measure import Case
 from peers import ROOT, Worker
 from registers import REG20, believed, events, lines, two_hundred
@@ -60,7 +59,6 @@ PYFAIR = "pyfair"
 PYFAIR_BY_HAND = "pyfair, its scenarios added up by hand"
 NUMPY_NUMBERS = "floor: raw random numbers, NumPy"
 
-NETWORK, NETWORK_AGRUM = "network of 30 nodes, all marginals", "the same by pyAgrum"
 HELP = "perilscope --help"
 RUN_EXACT, RUN_BOTH = "run of the example, exact", "run of the example, both engines"
 
@@ -170,25 +168,6 @@ def commands(out: str) -> list[Case]:
         Case(HELP, command("--help")),
         Case(RUN_EXACT, command(*run, "--engine", "exact")),
         Case(RUN_BOTH, command(*run)),
-    ]
-
-
-def networks() -> list[Case]:
-    """A network with observed consequences, and the same by pyAgrum where it is installed."""
-    try:
-        import pyagrum  # noqa: F401
-    except ImportError:
-        return []
-    from perilscope.engines import agrum, elimination
-
-    nodes = [elimination.Node("n0", ("no", "yes"), (), np.array([0.9, 0.1]))]
-    for i in range(1, 30):
-        table = np.array([[0.95, 0.05], [0.4, 0.6]])
-        nodes.append(elimination.Node(f"n{i}", ("no", "yes"), (f"n{(i - 1) // 2}",), table))
-    network = elimination.Network(tuple(nodes))
-    return [
-        Case(NETWORK, lambda: elimination.marginals(network, {})),
-        Case(NETWORK_AGRUM, lambda: agrum.marginals(network, {})),
     ]
 
 

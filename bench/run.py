@@ -16,6 +16,7 @@ import tempfile
 
 import accuracy
 import cases
+import network_cases
 import page
 import peers
 from measure import interleaved
@@ -52,7 +53,7 @@ def measured(rounds: int, only: str) -> page.Measured:
             *cases.exact(),
             *cases.simulation(),
             *(cases.peers(worker, answers) if worker else ()),
-            *cases.networks(),
+            *network_cases.networks(),
             *cases.commands(out),
         ]
         timings = interleaved([case for case in todo if only in case.name], rounds, say)

@@ -215,10 +215,10 @@ def test_what_needs_the_full_table_refuses_at_once_where_it_is_too_large() -> No
     above = roots((2,) * 25)
     node = noisy_or("y", NO_YES, {p.name: 0.1 for p in above}, 0.01)
     net = Network((*above, Node("z", NO_YES, ("y",), law(2, 2)), node))
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(AssessmentError, match="67,108,864 cells"):
         most_probable(net)
-    assert time.perf_counter() - start < 2.0
+    assert time.process_time() - start < 2.0
     assert Session(net).marginal("z")["yes"] > 0.0
 
 

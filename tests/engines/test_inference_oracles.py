@@ -230,7 +230,7 @@ def test_published_networks_agree_with_the_other_engine(name: str) -> None:
         node = free[int(rng.integers(len(free)))]
         soft = {node.name: rng.uniform(0.1, 1.0, len(node.states)).tolist()} if count else {}
         session.know(Findings(hard=hard, likelihood=soft))
-        theirs, weight = agrum.laws(net, hard, soft)
+        theirs, weight = agrum.laws(net, hard, soft), agrum.weight(net, hard, soft)
         mine = session.marginals()
         worst = max(abs(mine[n][s] - p) for n, law in theirs.items() for s, p in law.items())
         assert worst < 1e-12

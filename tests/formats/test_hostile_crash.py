@@ -24,10 +24,10 @@ BOMB = f'<!DOCTYPE z [<!ENTITY a "ha">{GROWTH}]><BIF><NETWORK>&j;</NETWORK></BIF
 
 def refused(data: str | bytes, name: str, seconds: float = 3.0, mebibytes: float = 0.0) -> str:
     """The message of the refusal, which comes quickly and, where asked, takes little memory."""
-    start = time.perf_counter()
+    start = time.process_time()  # of this process: the machine may be busy
     with pytest.raises(DataError) as caught:
         formats.read(data, name)
-    assert time.perf_counter() - start < seconds
+    assert time.process_time() - start < seconds
     if mebibytes:
         tracemalloc.start()
         try:
@@ -215,7 +215,7 @@ def test_any_broken_file_gives_a_network_or_a_refusal(kind: str, data: st.DataOb
             text = text or bytearray(b" ")
         else:
             text[at:at] = text[at : at + data.draw(st.integers(1, 200))]
-    start = time.perf_counter()
+    start = time.process_time()  # of this process: the machine may be busy
     try:
         found = formats.read(bytes(text), data.draw(st.sampled_from([f"a.{kind}", ""])))
     except PerilscopeError:
@@ -223,7 +223,7 @@ def test_any_broken_file_gives_a_network_or_a_refusal(kind: str, data: st.DataOb
     else:
         for node in found.network.nodes:
             assert abs(node.table.sum(axis=-1) - 1.0).max() <= 1e-9
-    assert time.perf_counter() - start < 2.0
+    assert time.process_time() - start < 2.0
 
 
 @pytest.mark.parametrize("kind", sorted(GOOD))

@@ -146,11 +146,11 @@ def test_files_pyagrum_writes_are_read_as_it_means_them(kind: str, tmp_path: Pat
 
 def test_hailfinder_reads_and_writes_in_a_moment() -> None:
     data = published("hailfinder")
-    start = time.perf_counter()
+    start = time.process_time()
     net = formats.read(data, "hailfinder.bif").network
     for kind in formats.KINDS:
         formats.read(formats.write(net, kind), f"a.{kind}")
-    assert time.perf_counter() - start < 3.0  # 0.2 s where this was written
+    assert time.process_time() - start < 3.0  # 0.2 s where this was written
 
 
 def test_a_thousand_nodes_with_eighty_thousand_numbers_read_in_about_a_second() -> None:
@@ -166,6 +166,6 @@ def test_a_thousand_nodes_with_eighty_thousand_numbers_read_in_about_a_second() 
     assert math.fsum(node.table.size for node in nodes) > 100_000
     for kind in formats.KINDS:
         text = formats.write(net, kind)
-        start = time.perf_counter()
+        start = time.process_time()
         formats.read(text, f"a.{kind}")
-        assert time.perf_counter() - start < 5.0, kind  # 0.1 to 0.8 s where this was written
+        assert time.process_time() - start < 5.0, kind  # 0.1 to 0.8 s where this was written

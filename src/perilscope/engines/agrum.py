@@ -70,28 +70,48 @@ class _Compiled:
         hard: Mapping[str, str],
         likelihood: Mapping[str, Sequence[float]],
         targets: Sequence[str] | None,
-    ) -> tuple[Laws, float]:
-        """Laws of some nodes, and the probability of what is known."""
+    ) -> Laws:
+        """Laws of some nodes."""
         net, label, engine = self.net, self.label, self.engine
-        seen: dict[str, Any] = {label[n]: net.state(n, state) for n, state in hard.items()}
-        seen |= {label[n]: list(vector) for n, vector in likelihood.items()}
-        engine.setEvidence(seen)
+        self._know(hard, likelihood)
         names = [node.name for node in net.nodes] if targets is None else list(targets)
         engine.setTargets({label[name] for name in names})
         try:
             engine.makeInference()
-            weight = float(engine.evidenceProbability()) if seen else 1.0
-            # with every parent observed the library answers without noticing the contradiction
-            if not weight > 0.0:
-                raise _impossible(hard)
             found: Laws = {}
             for name in names:
                 posterior = engine.posterior(label[name])
                 values = np.array(posterior.toarray(), dtype=np.float64)  # copied while it lives
+                if not np.all(np.isfinite(values)):
+                    raise _impossible(hard)
                 found[name] = dict(zip(net.node(name).states, values.tolist(), strict=True))
         except self.library.IncompatibleEvidence:
             raise _impossible(hard) from None
-        return found, weight
+        return found
+
+    def weight(self, hard: Mapping[str, str], likelihood: Mapping[str, Sequence[float]]) -> float:
+        """Probability of what is known; takes the library about as long as the laws."""
+        if not hard and not likelihood:
+            return 1.0
+        self._know(hard, likelihood)
+        try:
+            return float(self.engine.evidenceProbability())
+        except self.library.IncompatibleEvidence:
+            return 0.0
+
+    def _know(self, hard: Mapping[str, str], likelihood: Mapping[str, Sequence[float]]) -> None:
+        """Give the findings; a contradiction that the library would not notice is refused."""
+        net = self.net
+        at = {name: net.state(name, state) for name, state in hard.items()}
+        for name, place in at.items():
+            node = net.node(name)
+            if all(parent in at for parent in node.parents):
+                row = (*(at[parent] for parent in node.parents), place)
+                if not float(node.table[row]) > 0.0:
+                    raise _impossible(hard)
+        seen: dict[str, Any] = {self.label[name]: place for name, place in at.items()}
+        seen |= {self.label[name]: list(vector) for name, vector in likelihood.items()}
+        self.engine.setEvidence(seen)
 
 
 _COMPILED: Kept[_Compiled] = Kept(8)
@@ -102,8 +122,8 @@ def laws(
     hard: Mapping[str, str] | None = None,
     likelihood: Mapping[str, Sequence[float]] | None = None,
     targets: Sequence[str] | None = None,
-) -> tuple[Laws, float]:
-    """Laws of nodes given what is known, and the probability of it, by pyAgrum's propagation.
+) -> Laws:
+    """Laws of nodes given what is known, by pyAgrum's propagation.
 
     A network that was asked lately is not built again.
 
@@ -114,10 +134,23 @@ def laws(
     AssessmentError
         If the evidence cannot happen in this network.
     """
+    return _compiled(net).laws(hard or {}, likelihood or {}, targets)
+
+
+def weight(
+    net: Network,
+    hard: Mapping[str, str] | None = None,
+    likelihood: Mapping[str, Sequence[float]] | None = None,
+) -> float:
+    """Probability of what is known, likelihoods averaged; raises as `laws`."""
+    return _compiled(net).weight(hard or {}, likelihood or {})
+
+
+def _compiled(net: Network) -> _Compiled:
     found = _COMPILED.get(id(net), lambda: _Compiled(net))
     if found.net is not net:  # another network had this place in memory before
         found = _Compiled(net)
-    return found.laws(hard or {}, likelihood or {}, targets)
+    return found
 
 
 def _impossible(seen: Mapping[str, str]) -> AssessmentError:
@@ -127,4 +160,4 @@ def _impossible(seen: Mapping[str, str]) -> AssessmentError:
 
 def marginals(net: Network, evidence: Mapping[str, str] | None = None) -> Laws:
     """The law of every node given evidence; raises as `laws`."""
-    return laws(net, evidence)[0]
+    return laws(net, evidence)

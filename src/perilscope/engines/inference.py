@@ -340,7 +340,9 @@ def _by_other(net: Network, findings: Findings, targets: Sequence[str] | None) -
     findings.checked(net)
     if findings.target:
         raise MisuseError("targets are fitted by the junction tree only")
-    laws, weight = agrum.laws(done(net, findings.do), findings.hard, findings.likelihood, targets)
+    cut = done(net, findings.do)
+    laws = agrum.laws(cut, findings.hard, findings.likelihood, targets)
+    weight = agrum.weight(cut, findings.hard, findings.likelihood)
     told = {n: {s: float(f"{p:.12g}") for s, p in law.items()} for n, law in laws.items()}
     return Answer(told, math.log(weight) if weight > 0.0 else -math.inf, OTHER)
 
