@@ -35,6 +35,8 @@ class Token(Entry):
     issuer: Annotated[str, Ref("venue")] | None = None
     peg: str | None = None
     price: Annotated[Estimate, Amount("money", "valuation")] | None = None
+    # what changes hands in a day over all venues that we use
+    daily_volume: Annotated[Quantity, Amount("money", "plain")] | None = None
 
     @model_validator(mode="before")
     @classmethod

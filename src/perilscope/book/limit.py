@@ -12,7 +12,7 @@ from pydantic_core import CoreSchema, core_schema
 from .estimate import Entry
 from .expression import Num
 from .fields import Amount, context, refuse
-from .measure import SPELLINGS, MeasureSpec, measure
+from .measure import PLAIN, SPELLINGS, MeasureSpec, measure
 from .quantity import Quantity, QuantityError
 from .words import shown
 
@@ -55,8 +55,9 @@ class _AtMost:
 
     def check(self, value: Any, info: ValidationInfo) -> Quantity:
         spec = info.data.get("measure")
-        chance = isinstance(spec, MeasureSpec) and spec.kind == "chance_above"
-        return Amount("probability" if chance else "money", "plain").read(value, info)
+        kind = spec.kind if isinstance(spec, MeasureSpec) else ""
+        dimension = "probability" if kind == "chance_above" else "money"
+        return Amount("number" if kind in PLAIN else dimension, "plain").read(value, info)
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -68,7 +69,8 @@ class _AtMost:
     ) -> dict[str, Any]:
         return {
             "type": ["string", "number"],
-            "description": "Like `5M`, `5 % of net_assets`; a probability for a chance.",
+            "description": "Like `5M`, `5 % of net_assets`; a probability for a chance, "
+            "a number for leverage and for days to liquidate.",
         }
 
 

@@ -19,12 +19,25 @@ Kind = Literal[
     "annual_var",
     "annual_cvar",
     "chance_above",
+    "gross",
+    "net",
+    "leverage",
+    "concentration",
+    "liquidation",
+    "stress",
+    "drawdown",
 ]
 SPELLINGS = (
     "`expected loss per year`, `loss in a 1-in-100 year`, `mean loss beyond a 1-in-100 year`, "
     "`balance at one exchange`, `1-day CVaR 97.5 %`, `10-day VaR 99 %`, `annual VaR 99.5 %`, "
-    "`chance of losing more than 5M in a year`"
+    "`chance of losing more than 5M in a year`, `gross exposure`, `net exposure`, `leverage`, "
+    "`concentration in one asset`, `days to liquidate`, `loss in stress 2022-05-12`, `worst stress "
+    "loss`, `drawdown over 30 days`"
 )
+PLAIN = ("leverage", "liquidation")
+"""Measures that are plain numbers: times the net assets, and days."""
+DESK = ("gross", "net", "concentration", "stress", "drawdown", *PLAIN)
+"""Measures of the trading desk, which positions alone tell."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +57,8 @@ class MeasureSpec:
     text : str
         As written.
     subject : str
-        The kind of venue whose balance is limited; ``venue`` for any.
+        The kind of venue whose balance is limited (``venue`` for any), what is concentrated, or
+        the episode of a stress (empty for the worst).
     """
 
     kind: Kind
@@ -59,6 +73,17 @@ _RARE = re.compile(r"(loss in|mean loss beyond) a 1[- ]in[- ](\d+) year")
 _BALANCE = re.compile(r"balance at one (exchange|custodian|issuer|provider|bank|venue)")
 _MARKET = re.compile(r"(\d+)[- ]day (VaR|CVaR) (.+)")
 _ANNUAL = re.compile(r"annual (VaR|CVaR) (.+)")
+_CONCENTRATION = re.compile(r"concentration in one (asset|venue|strategy|issuer)")
+_STRESS = re.compile(r"loss in stress (\S+)")
+_DRAWDOWN = re.compile(r"drawdown over (\d+) days")
+_WORDS: dict[str, Kind] = {
+    "expected loss per year": "expected_loss",
+    "gross exposure": "gross",
+    "net exposure": "net",
+    "leverage": "leverage",
+    "days to liquidate": "liquidation",
+    "worst stress loss": "stress",
+}
 _CHANCE = re.compile(r"chance of losing more than (.+) in (?:a|one) year")
 
 
@@ -78,8 +103,14 @@ def measure(text: str, currency: str = "USD", tokens: frozenset[str] | None = No
     10
     """
     folded = " ".join(text.split())
-    if folded == "expected loss per year":
-        return MeasureSpec("expected_loss", text=folded)
+    if folded in _WORDS:
+        return MeasureSpec(_WORDS[folded], text=folded)
+    if found := _CONCENTRATION.fullmatch(folded):
+        return MeasureSpec("concentration", text=folded, subject=found[1])
+    if found := _STRESS.fullmatch(folded):
+        return MeasureSpec("stress", text=folded, subject=found[1])
+    if found := _DRAWDOWN.fullmatch(folded):
+        return MeasureSpec("drawdown", days=_days(found[1]), text=folded)
     if found := _RARE.fullmatch(folded):
         level = 1 - 1 / Decimal(found[2]) if int(found[2]) > 1 else None
         if level is None:

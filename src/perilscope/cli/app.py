@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from perilscope.cli import elicit
+from perilscope.cli.market import market
 from perilscope.cli.network import network
 from perilscope.cli.protocol import protocol
 
@@ -412,5 +413,6 @@ def monitor(
 
 
 app.add_typer(elicit.app, name="elicit")
+app.add_typer(market, name="market")
 app.add_typer(network, name="network")
 app.add_typer(protocol, name="protocol")

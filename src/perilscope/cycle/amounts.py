@@ -105,6 +105,25 @@ def probability(value: float | None) -> str:
     )
 
 
+def measured(value: float | None, unit: str, currency: str = "USD") -> str:
+    """Return a figure in the unit of its limit.
+
+    Examples
+    --------
+    >>> measured(0.04, "probability"), measured(1.853, "times"), measured(12.2, "days")
+    ('4 %', '1.85x', '12 days')
+    """
+    if value is None:
+        return ABSENT
+    if unit == "probability":
+        return probability(value)
+    if unit == "times":
+        return f"{value:.3g}x"
+    if unit == "days":
+        return f"{value:.2g} days" if value < 100 else f"{value:,.0f} days"
+    return money(value, currency)
+
+
 def chance(value: float | None) -> str:
     """Return a probability as odds.
 

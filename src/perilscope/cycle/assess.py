@@ -27,9 +27,11 @@ from perilscope.engines.draws import Simulated
 from perilscope.engines.loss import LossLaw
 from perilscope.engines.simulation import simulate
 from perilscope.errors import AssessmentError, MisuseError
+from perilscope.evidence.positions import Position
 from perilscope.evidence.prices import History
 from perilscope.layers import drivers as driving
 from perilscope.layers import enterprise, market, protocol, protocol_ties, watching
+from perilscope.layers.desk import Desk
 from perilscope.layers.drivers import Drivers
 from perilscope.layers.enterprise import Joined
 from perilscope.layers.market import MarketResult
@@ -200,7 +202,8 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         controls = tuple(_controls(book, world, steps))
         covers, net = _covers(book, world, steps)
         year = _year(context, law)
-        standings = tuple(_limits(book, Figures(year, year.mean, figures, valuation), steps))
+        desk = _desk(workspace, held, valuation, drivers)
+        standings = tuple(_limits(book, Figures(year, year.mean, figures, valuation, desk), steps))
         forecasts = tuple(forecast(alone[key], line) for key, line in joined.lines.items())
         for item in due(book, book.as_of):
             steps.note("warning" if item.what == "overdue" else "note", item.where, item.says)
@@ -465,6 +468,26 @@ def _tied(book: Book, laws: dict[str, LossLaw], settings: Settings, steps: _Step
             f"{without}: simulated, and beside the other figures, which are without it",
         )
     return found
+
+
+def _desk(
+    workspace: Workspace, held: History | None, valuation: Valuation, drivers: Drivers
+) -> Desk | None:
+    """The positions as the desk sees them; None without positions."""
+    lots = workspace.positions or tuple(
+        Position(asset, units) for asset, units in portfolio(workspace).items()
+    )
+    prices = {}
+    for asset in dict.fromkeys(lot.asset for lot in lots):
+        try:
+            prices[asset] = valuation.price(asset)
+        except AssessmentError:
+            continue  # said where positions are valued
+    if not prices:
+        return None
+    book = workspace.book
+    worth = valuation.worth("net_assets").mean if book.institution.net_assets else None
+    return Desk(lots, prices, book, held, drivers, worth)
 
 
 def _limits(book: Book, figures: Figures, steps: _Steps) -> Iterator[Standing]:

@@ -10,6 +10,7 @@ from perilscope.beliefs.law import point
 from perilscope.book import Limit
 from perilscope.engines.loss import LossLaw
 from perilscope.errors import AssessmentError
+from perilscope.layers.desk import Desk
 from perilscope.layers.market import MarketResult
 from perilscope.layers.valuation import Valuation
 
@@ -23,7 +24,7 @@ class Standing:
     subject : str
         What the figure belongs to (the venue with the largest balance); empty for the enterprise.
     unit : str
-        ``money`` or ``probability``.
+        ``money``, ``probability``, ``times`` or ``days``.
     used : float
         Value divided by limit.
     """
@@ -50,6 +51,7 @@ class Figures:
     ale: float
     market: MarketResult | None
     valuation: Valuation
+    desk: Desk | None = None
 
 
 def stand(limit: Limit, figures: Figures) -> Standing:
@@ -60,7 +62,7 @@ def stand(limit: Limit, figures: Figures) -> Standing:
     AssessmentError
         The figure that the limit is about does not exist (a market limit without positions).
     """
-    value, subject, unit = _READ[limit.measure.kind](limit, figures)
+    value, subject, unit = _READ.get(limit.measure.kind, _of_desk)(limit, figures)
     allowed = point(
         limit.at_most,
         price=figures.valuation.price,
@@ -136,6 +138,13 @@ def _market(limit: Limit, figures: Figures) -> tuple[float, str, str]:
                               f"not for {days} days at {100 * level:g} %")  # fmt: skip
     figure = by_level[level]
     return (figure.var if limit.measure.kind == "market_var" else figure.cvar), "", "money"
+
+
+def _of_desk(limit: Limit, figures: Figures) -> tuple[float, str, str]:
+    """What positions alone tell: exposures, concentration, stress losses."""
+    if figures.desk is None:
+        raise AssessmentError("there are no positions, or no prices of them")
+    return figures.desk.measure(limit.measure, limit.scope or "")
 
 
 def _level(limit: Limit) -> float:

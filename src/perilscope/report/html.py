@@ -118,6 +118,7 @@ def _environment(strict: bool) -> Environment:
         environment.filters[name] = _defined(function)
     environment.filters |= {
         "one_in": amounts.one_in,
+        "measured": amounts.measured,
         "level": amounts.level,
         "term": words.term,
         "long": _long,

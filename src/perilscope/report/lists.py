@@ -219,11 +219,8 @@ def limits(run: Mapping[str, Any]) -> Listing:
 
 
 def _limit(each: Mapping[str, Any], currency: str) -> Row:
-    spell = amounts.probability if each.get("unit") == "probability" else None
-    now, most = (
-        spell(each[key]) if spell else amounts.money(each[key], currency)
-        for key in ("value", "limit")
-    )
+    unit = each.get("unit", "money")
+    now, most = (amounts.measured(each[key], unit, currency) for key in ("value", "limit"))
     subject = f" ({each['subject']})" if each.get("subject") else ""
     state, style = ("", "")
     if each["breached"]:

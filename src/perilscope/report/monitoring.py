@@ -10,7 +10,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from perilscope.cycle.amounts import money, number, probability
+from perilscope.cycle.amounts import measured, money, number, probability
 from perilscope.report.names import cleaned
 
 
@@ -66,8 +66,8 @@ def _limits(shown: Mapping[str, Any]) -> Iterator[Text]:
     if shown["limits"]:
         yield Text("\nLimits")
     for limit in shown["limits"]:
-        spell = money if limit["unit"] == "money" else lambda value, _currency: probability(value)
-        value, allowed = (spell(limit[k], shown["currency"]) for k in ("value", "limit"))
+        unit, currency = limit["unit"], shown["currency"]
+        value, allowed = (measured(limit[k], unit, currency) for k in ("value", "limit"))
         yield Text(
             f"  {limit['state']:<8} {limit['measure']}: {value} against {allowed}"
             f"   {limit['owner']}",

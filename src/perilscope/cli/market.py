@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``perilscope market``: the desk's limits and sizes, stresses and contributions, of a book."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from perilscope.cycle.settings import Settings
+
+market = typer.Typer(
+    name="market",
+    help="""Market risk of what is held: limits, sizes, trades, stresses.
+
+    [bold]perilscope market morning examples/hedge-fund[/bold]
+    [bold]perilscope market trade BOOK "buy 200 ETH @ meridian"[/bold]
+    """,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Book = Annotated[
+    Path, typer.Argument(metavar="BOOK", help="Folder or file of the book.", show_default=False)
+]
+Prices = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Daily prices, in place of the book's.")
+]
+Positions = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Positions, in place of the book's.")
+]
+Evidence = Annotated[
+    list[str] | None,
+    typer.Option("--evidence", "-e", metavar="NODE=STATE", help="Seen of a network; repeat it."),
+]
+Json = Annotated[
+    str | None,
+    typer.Option("--json", metavar="FILE|-", help="The answer as JSON; - to standard output."),
+]
+
+
+def _settings(prices: Path | None, positions: Path | None, evidence: list[str] | None) -> Settings:
+    from perilscope.cycle.settings import Settings
+
+    return Settings(prices=prices, positions=positions, evidence=tuple(evidence or ()))
+
+
+def _told(document: dict[str, Any], json: str | None, draw: Any) -> None:
+    from perilscope.cli.show import emit, printer
+
+    emit(json, document)
+    console = printer(json)
+    console.print(draw(document, width=min(max(console.width, 60), 130)))
+
+
+@market.command()
+def limits(
+    book: Book,
+    prices: Prices = None,
+    positions: Positions = None,
+    evidence: Evidence = None,
+    json: Json = None,
+) -> None:
+    """Use and headroom of every limit, and what changed overnight."""
+    from perilscope.cycle import desk
+    from perilscope.report import desk as page
+
+    found = desk.limits(desk.opened(book, _settings(prices, positions, evidence)))
+    _told(found, json, page.limits)
+
+
+@market.command()
+def size(
+    book: Book,
+    asset: Annotated[str, typer.Argument(metavar="ASSET", help="What would be traded.")],
+    venue: Annotated[str, typer.Option(help="Where.")] = "",
+    strategy: Annotated[str, typer.Option(help="For which strategy.")] = "",
+    prices: Prices = None,
+    positions: Positions = None,
+    evidence: Evidence = None,
+    json: Json = None,
+) -> None:
+    """The largest buy and sell that keep every limit, and the limit that binds."""
+    from perilscope.cycle import desk
+    from perilscope.report import desk as page
+
+    settings = _settings(prices, positions, evidence)
+    _told(desk.size(book, asset, venue, strategy, settings), json, page.sized)
+
+
+@market.command()
+def trade(
+    book: Book,
+    order: Annotated[
+        str, typer.Argument(metavar="TRADE", help='Like "buy 200 ETH @ meridian for basis".')
+    ],
+    prices: Prices = None,
+    positions: Positions = None,
+    evidence: Evidence = None,
+    json: Json = None,
+) -> int:
+    """Every limit before and after a trade; leaves with 3 when one of them refuses it."""
+    from perilscope.cycle import desk
+    from perilscope.report import desk as page
+
+    found = desk.trade(book, order, _settings(prices, positions, evidence))
+    _told(found, json, page.traded)
+    return 3 if found["refused"] else 0
+
+
+@market.command()
+def morning(
+    book: Book,
+    prices: Prices = None,
+    positions: Positions = None,
+    evidence: Evidence = None,
+    json: Json = None,
+) -> None:
+    """One page: the day's result against VaR, limits, sizes, contributions, stresses, findings."""
+    from perilscope.cycle import desk
+    from perilscope.report import desk as page
+
+    _told(desk.morning(book, _settings(prices, positions, evidence)), json, page.morning)
+
+
+@market.command()
+def stress(
+    book: Book,
+    loss: Annotated[
+        str, typer.Option(metavar="5M", help="What the reverse stress is to cost.")
+    ] = "",
+    prices: Prices = None,
+    positions: Positions = None,
+    json: Json = None,
+) -> None:
+    """Every episode of the past replayed, the worst stretch, and the mildest move that hurts."""
+    from perilscope.cycle import desk
+    from perilscope.report import desk as page
+
+    found = desk.stresses(book, desk.parse_loss(loss), _settings(prices, positions, None))
+    _told(found, json, page.stressed)
+
+
+@market.command()
+def contributions(
+    book: Book,
+    days: Annotated[int, typer.Option(help="Horizon in days.", min=1, max=366)] = 1,
+    level: Annotated[float, typer.Option(help="Confidence level.")] = 0.975,
+    prices: Prices = None,
+    positions: Positions = None,
+    evidence: Evidence = None,
+    json: Json = None,
+) -> None:
+    """What each asset, venue, strategy and issuer adds to CVaR."""
+    from perilscope.cycle import desk
+    from perilscope.report import desk as page
+
+    found = desk.contributions(book, days, level, _settings(prices, positions, evidence))
+    _told(found, json, page.contributed)

@@ -1,0 +1,498 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The desk's morning: limits with headroom, the largest trades, what a trade would do."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from perilscope.beliefs.law import point
+from perilscope.book import Limit
+from perilscope.book.quantity import QuantityError, parse, plain
+from perilscope.cycle.measures import Document
+from perilscope.cycle.settings import Settings
+from perilscope.cycle.workspace import (
+    Workspace,
+    closes_of,
+    held_prices,
+    open_workspace,
+    portfolio,
+)
+from perilscope.errors import AssessmentError, MisuseError
+from perilscope.evidence.positions import Position
+from perilscope.evidence.prices import History
+from perilscope.layers import drivers as driving
+from perilscope.layers import watching
+from perilscope.layers.desk import Desk, desk_limits
+from perilscope.layers.drivers import Drivers
+from perilscope.layers.stress import Stressed, reverse, worst_window
+from perilscope.layers.valuation import Valuation
+
+LEVEL = 0.975
+"""Level of the figures that are shown beside the limits."""
+CLOSE = 1e-4
+"""How near, as a share, the largest trade is found."""
+NOTHING = 1.0
+"""A trade of less than so much money is none."""
+SIZED = 5
+"""Assets whose sizes stand on the morning page."""
+_TRADE = re.compile(
+    r"(buy|sell) ([0-9][0-9,_]*(?:\.[0-9]+)?)(k|M|bn)? ?(\S+?)(?: ?@ ?(\S+))?(?: for (\S+))?",
+    re.IGNORECASE,
+)
+_SCALES = {"": 1.0, "k": 1e3, "m": 1e6, "bn": 1e9}
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A book's desk, and what was noticed in its data."""
+
+    desk: Desk
+    workspace: Workspace
+    valuation: Valuation
+    findings: tuple[str, ...]
+
+
+def opened(path: Path, settings: Settings | None = None, also: Sequence[str] = ()) -> Opened:
+    """The desk of a book: its positions, or without them its own token holdings.
+
+    Raises
+    ------
+    MisuseError
+        Nothing is held.
+    BookError, DataError, AssessmentError
+        As in a run.
+    """
+    settings = settings or Settings()
+    workspace = open_workspace(path, settings)
+    book = workspace.book
+    lots = workspace.positions or tuple(
+        Position(asset, units) for asset, units in portfolio(workspace).items()
+    )
+    if not lots:
+        raise MisuseError(f"{path}: no positions, and no tokens are held: nothing is traded here")
+    valuation = Valuation(book, closes_of(workspace))
+    prices, findings = {}, []
+    for asset in dict.fromkeys([*(lot.asset for lot in lots), *also]):
+        try:
+            prices[asset] = valuation.price(asset)
+        except AssessmentError as error:
+            if asset in also:
+                raise
+            findings.append(str(error))
+    history, noticed = held_prices(workspace, list(prices))
+    worth = None
+    if book.institution.net_assets is not None:
+        worth = valuation.worth("net_assets").mean
+    drivers = _drivers(workspace, settings)
+    desk = Desk(lots, prices, book, history, drivers, worth)
+    return Opened(desk, workspace, valuation, (*findings, *noticed))
+
+
+def _drivers(workspace: Workspace, settings: Settings) -> Drivers:
+    """The book's networks under evidence, watched conditions heard."""
+    book = workspace.book
+    known = driving.drivers(book, driving.parse_evidence(settings.evidence, book))
+    seen = watching.watched(book, workspace.alerts)
+    networks = {
+        net: watching.heard(driver, mine)
+        if (mine := [each for each in seen if each.network == net])
+        else driver
+        for net, driver in known.networks.items()
+    }
+    return Drivers(networks)
+
+
+# --- limits ---------------------------------------------------------------------------------------
+
+
+def _chosen(found: Opened) -> list[Limit]:
+    book = found.workspace.book
+    able = desk_limits([limit.measure.kind for limit in book.limits])
+    return [limit for limit, fits in zip(book.limits, able, strict=True) if fits]
+
+
+def _allowed(found: Opened, limit: Limit) -> float:
+    valuation = found.valuation
+    return point(
+        limit.at_most, price=valuation.price, worth=lambda what: valuation.worth(what).mean
+    )
+
+
+def _standing(found: Opened, limit: Limit, before: Desk | None = None) -> Document:
+    """One limit against today's figure, with headroom and what it was yesterday."""
+    row: Document = {
+        "measure": limit.measure.text,
+        "scope": limit.scope or "",
+        "owner": limit.owner or "",
+        "limit": None,
+        "value": None,
+        "used": None,
+        "headroom": None,
+        "yesterday": None,
+        "subject": "",
+        "unit": "money",
+        "state": "unknown",
+        "why": "",
+    }
+    try:
+        allowed = _allowed(found, limit)
+        value, subject, unit = found.desk.measure(limit.measure, limit.scope or "")
+    except AssessmentError as error:
+        return {**row, "why": str(error)}
+    if before is not None:
+        try:
+            row["yesterday"] = before.measure(limit.measure, limit.scope or "")[0]
+        except AssessmentError:
+            row["yesterday"] = None
+    used = value / allowed if allowed > 0.0 else math.inf
+    warned = used >= point(limit.warn_at)
+    state = "breached" if value > allowed else "warned" if warned else "kept"
+    return {
+        **row,
+        "limit": allowed,
+        "value": value,
+        "used": used if math.isfinite(used) else None,
+        "headroom": allowed - value,
+        "subject": subject,
+        "unit": unit,
+        "state": state,
+    }
+
+
+def _yesterday(desk: Desk) -> Desk | None:
+    """The same lots at the close before the last, with the history that was known then."""
+    history = desk.history
+    if history is None or len(history.days) < 3:
+        return None
+    shorter = _cut(history)
+    prices = {
+        asset: float(shorter.closes[-1, shorter.assets.index(asset)])
+        if asset in shorter.assets
+        else price
+        for asset, price in desk.prices.items()
+    }
+    return Desk(desk.lots, prices, desk.book, shorter, desk.drivers, desk.net_assets)
+
+
+def _cut(history: History) -> History:
+    return replace(history, days=history.days[:-1], closes=history.closes[:-1])
+
+
+def limits(found: Opened) -> Document:
+    """Every limit of the desk: use, headroom, what changed overnight."""
+    before = _yesterday(found.desk)
+    rows = [_standing(found, limit, before) for limit in _chosen(found)]
+    return {**_head(found), "limits": rows, "findings": list(found.findings)}
+
+
+def _head(found: Opened) -> Document:
+    book, desk = found.workspace.book, found.desk
+    values = desk.values()
+    return {
+        "book": book.institution.name,
+        "as_of": book.as_of.isoformat(),
+        "currency": book.currency,
+        "net_assets": desk.net_assets,
+        "gross": math.fsum(abs(value) for value in values.values()),
+        "net": math.fsum(values.values()),
+        "positions": len(desk.lots),
+    }
+
+
+# --- trades ---------------------------------------------------------------------------------------
+
+
+def parse_trade(text: str) -> Position:
+    """A trade as it is said: ``buy 200 ETH @ binance``, ``sell 1.5k SOL @ kestrel for momentum``.
+
+    Examples
+    --------
+    >>> lot = parse_trade("sell 1.5k SOL @ kestrel for momentum")
+    >>> lot.asset, lot.quantity, lot.venue, lot.strategy
+    ('SOL', -1500.0, 'kestrel', 'momentum')
+    """
+    said = _TRADE.fullmatch(" ".join(text.split()))
+    if said is None:
+        raise MisuseError(f"{text!r}: write it like 'buy 200 ETH @ binance'")
+    units = float(re.sub("[,_]", "", said[2])) * _SCALES[(said[3] or "").lower()]
+    sign = 1.0 if said[1].lower() == "buy" else -1.0
+    if not units > 0.0:
+        raise MisuseError(f"{text!r}: more than nothing is bought or sold")
+    return Position(said[4], sign * units, said[5] or "", said[6] or "")
+
+
+def trade(path: Path, text: str, settings: Settings | None = None) -> Document:
+    """Every limit before and after a trade, and whether all of them allow it.
+
+    A limit refuses what breaches it, or makes a breach worse.
+    """
+    lot = parse_trade(text)
+    found = opened(path, settings, [lot.asset])
+    after = replace(found, desk=found.desk.traded(lot))
+    rows = []
+    for limit in _chosen(found):
+        old, new = _standing(found, limit), _standing(after, limit)
+        refused = new["state"] == "breached" and new["value"] > (old["value"] or 0.0) * (1 + 1e-12)
+        rows.append({**new, "before": old["value"], "refused": refused})
+    worth = lot.quantity * found.desk.prices[lot.asset]
+    return {
+        **_head(found),
+        "trade": text,
+        "worth": worth,
+        "limits": rows,
+        "refused": any(row["refused"] for row in rows),
+        "risk": _risks(found.desk, after.desk, lot.asset, worth),
+        "findings": list(found.findings),
+    }
+
+
+def _risks(before: Desk, after: Desk, asset: str, worth: float) -> list[Document]:
+    """CVaR before and after, and its slope in the asset."""
+    rows = []
+    for days in (1, 10):
+        try:
+            (old_var, old), (new_var, new) = before.risk(days, LEVEL), after.risk(days, LEVEL)
+            slope = before.marginal(asset, days, LEVEL)
+        except AssessmentError:
+            continue
+        rows.append(
+            {
+                "days": days,
+                "level": LEVEL,
+                "var": [old_var, new_var],
+                "cvar": [old, new],
+                "marginal": slope * worth,
+                "incremental": new - old,
+            }
+        )
+    return rows
+
+
+def size(path: Path, asset: str, venue: str = "", strategy: str = "",
+         settings: Settings | None = None) -> Document:  # fmt: skip
+    """The largest buy and sell that keep every limit, and the limit that binds."""
+    found = opened(path, settings, [asset])
+    return {**_head(found), **_sized(found, asset, venue, strategy)}
+
+
+def _sized(found: Opened, asset: str, venue: str = "", strategy: str = "") -> Document:
+    price = found.desk.prices[asset]
+    sides = {}
+    for side, sign in (("buy", 1.0), ("sell", -1.0)):
+        units, binding = _largest(found, Position(asset, sign, venue, strategy))
+        if units is not None and units * price < NOTHING:
+            units = 0.0
+        sides[side] = {
+            "units": units,
+            "worth": None if units is None else units * price,
+            "binding": binding,
+        }
+    held = math.fsum(lot.quantity for lot in found.desk.lots if lot.asset == asset)
+    return {"asset": asset, "price": price, "held": held, **sides}
+
+
+def _largest(found: Opened, unit: Position) -> tuple[float | None, str]:
+    """Units up to which no limit is breached anew or worse; None where nothing binds."""
+    price = found.desk.prices[unit.asset]
+    gross = math.fsum(abs(v) for v in found.desk.values().values())
+    most = 100.0 * max(gross, found.desk.net_assets or 0.0) / price
+    least, binding = most, ""
+    for limit in _chosen(found):
+        try:
+            allowed = _allowed(found, limit)
+            now = found.desk.measure(limit.measure, limit.scope or "")[0]
+        except AssessmentError:
+            continue
+        ceiling = max(allowed, now * (1.0 + 1e-12))
+        units = _reach(found.desk, limit, unit, ceiling, least)
+        if units < least:
+            least, binding = units, f"{limit.measure.text} {limit.scope or ''}".strip()
+    return (least, binding) if binding else (None, "")
+
+
+def _reach(desk: Desk, limit: Limit, unit: Position, ceiling: float, most: float) -> float:
+    """Units at which a limit is reached; ``most`` where it is not reached before."""
+
+    def keeps(units: float) -> bool:
+        lot = replace(unit, quantity=unit.quantity * units)
+        return desk.traded(lot).measure(limit.measure, limit.scope or "")[0] <= ceiling
+
+    low, high = 0.0, most
+    step = most * 1e-6
+    while step < most:  # the first that fails, in steps that double: falls may come before rises
+        if not keeps(step):
+            high = step
+            break
+        low, step = step, 2.0 * step
+    else:
+        if keeps(most):
+            return most
+    while high - low > CLOSE * high:
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if keeps(middle) else (low, middle)
+    return low
+
+
+# --- the morning page -----------------------------------------------------------------------------
+
+
+def morning(path: Path, settings: Settings | None = None) -> Document:
+    """One page: limits, sizes, yesterday's VaR against the day's result, data findings."""
+    found = opened(path, settings)
+    desk = found.desk
+    values = desk.values()
+    top = sorted(values, key=lambda asset: -abs(values[asset]))
+    moving = [asset for asset in top if asset not in desk.still() and values[asset]][:SIZED]
+    return {
+        **limits(found),
+        "result": _result(desk),
+        "risk": _figures(desk),
+        "contributions": _shares(desk, values),
+        "stresses": [_told(each) for each in desk.stresses()[:SIZED]],
+        "sizes": [_sized(found, asset) for asset in moving],
+    }
+
+
+def _result(desk: Desk) -> Document | None:
+    """What today's holdings made since the close before, beside the VaR that stood then."""
+    before = _yesterday(desk)
+    if before is None:
+        return None
+    try:
+        var, cvar = before.risk(1, LEVEL)
+    except AssessmentError:
+        return None
+    old = before.values()
+    loss = math.fsum(old[a] - v for a, v in desk.values().items())
+    return {"loss": loss, "var": var, "cvar": cvar, "level": LEVEL, "exceeded": loss > var}
+
+
+def _figures(desk: Desk) -> list[Document]:
+    rows = []
+    for days in (1, 7, 10):
+        try:
+            var, cvar = desk.risk(days, LEVEL)
+        except AssessmentError:
+            continue
+        rows.append({"days": days, "level": LEVEL, "var": var, "cvar": cvar})
+    return rows
+
+
+def _shares(desk: Desk, values: dict[str, float]) -> list[Document]:
+    try:
+        parts = desk.contributions(1, LEVEL)
+    except AssessmentError:
+        return []
+    whole = math.fsum(parts.values())
+    return [
+        {"asset": a, "value": values[a], "cvar": c, "share": c / whole if whole else 0.0}
+        for a, c in sorted(parts.items(), key=lambda pair: -pair[1])
+        if values[a]
+    ]
+
+
+def _told(each: Stressed) -> Document:
+    return {
+        "id": each.id,
+        "name": each.name,
+        "days": each.days,
+        "loss": each.loss,
+        "moved": [
+            {"asset": m.asset, "move": m.move, "loss": m.loss, "how": m.how} for m in each.moved
+        ],
+    }
+
+
+def stresses(path: Path, loss: float | None = None, settings: Settings | None = None) -> Document:
+    """Every episode replayed, the worst stretch of the history, and the mildest shock that hurts.
+
+    Parameters
+    ----------
+    loss : float, optional
+        What the reverse stress is to cost; a tenth of the net assets (or of what is held) without.
+    """
+    found = opened(path, settings)
+    desk = found.desk
+    values = {a: v for a, v in desk.values().items() if v != 0.0}
+    wanted = loss or 0.1 * (desk.net_assets or math.fsum(abs(v) for v in values.values()))
+    scenarios = desk.scenarios(1)
+    places = [desk.assets.index(a) for a in values]
+    backwards = reverse(-scenarios.losses[:, places], values, wanted, scenarios.weights)
+    window = None if desk.history is None else worst_window(desk.history, values, 10)
+    return {
+        **_head(found),
+        "episodes": [_told(each) for each in desk.stresses()],
+        "worst_window": None
+        if window is None
+        else {"first": window[0], "last": window[1], "days": 10, "loss": window[2]},
+        "reverse": None
+        if backwards is None
+        else {
+            "loss": backwards.loss,
+            "distance": backwards.distance,
+            "moves": [
+                {"asset": a, "move": m, "loss": -values[a] * m}
+                for a, m in sorted(backwards.moves.items(), key=lambda p: values[p[0]] * p[1])
+            ],
+        },
+        "findings": list(found.findings),
+    }
+
+
+def parse_loss(text: str) -> float | None:
+    """An amount of money as a book writes it; None for nothing.
+
+    Examples
+    --------
+    >>> parse_loss("5M"), parse_loss("")
+    (5000000.0, None)
+    """
+    if not text:
+        return None
+    try:
+        amount = plain(parse(text, "money").node)
+    except QuantityError as error:
+        raise MisuseError(f"{text!r}: {error.what}. {error.mend}") from None
+    if amount is None or not amount > 0:
+        raise MisuseError(f"{text!r}: an amount above zero is wanted")
+    return float(amount)
+
+
+def contributions(
+    path: Path, days: int = 1, level: float = LEVEL, settings: Settings | None = None
+) -> Document:
+    """What each asset, venue and strategy adds to CVaR; each list adds up to it."""
+    if not 0.5 < level < 1.0:
+        raise MisuseError(f"--level {level:g}: more than 0.5 and less than 1")
+    found = opened(path, settings)
+    desk = found.desk
+    var, cvar = desk.risk(days, level)
+    per_money = {a: desk.marginal(a, days, level) for a in desk.assets}
+    rows: Document = {}
+    for kind in ("asset", "venue", "strategy", "issuer"):
+        parts: dict[str, list[float]] = {}
+        for lot in desk.lots:
+            if lot.asset in desk.prices:
+                token = desk.book.tokens.get(lot.asset)
+                issuer = (token.issuer or "") if token is not None else ""
+                key = issuer if kind == "issuer" else getattr(lot, kind)
+                value = lot.quantity * desk.prices[lot.asset]
+                parts.setdefault(key or "none", []).append(value * per_money[lot.asset])
+        sums = {key: math.fsum(each) for key, each in parts.items()}
+        rows[kind] = [
+            {"name": key, "cvar": c, "share": c / cvar if cvar else 0.0}
+            for key, c in sorted(sums.items(), key=lambda pair: -pair[1])
+        ]
+    return {
+        **_head(found),
+        "days": days,
+        "level": level,
+        "var": var,
+        "cvar": cvar,
+        "contributions": rows,
+        "findings": list(found.findings),
+    }

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What today's holdings would lose in an episode of the past, or under shocks of one's own.
+
+An asset that had no price then moves by its beta to a leading coin times what that coin did. Betas
+are slopes of daily returns over the days both have, drawn towards 1 where few days tell (weight
+n / (n + 250), so that a year of prices counts as much as the belief that it moves like the leader).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perilscope.evidence.episodes import Episode
+from perilscope.evidence.prices import History
+
+LEADER = "BTC"
+SHRINK = 250.0
+"""Days of prices that weigh as much as a beta of 1."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What one holding does under a stress.
+
+    Parameters
+    ----------
+    asset : str
+    move : float
+        Relative change of its price.
+    loss : float
+        Money; negative for a gain.
+    how : str
+        ``observed``, ``1.2 x BTC`` for a proxy, ``as given``, or ``not moved``.
+    """
+
+    asset: str
+    move: float
+    loss: float
+    how: str
+
+
+@dataclass(frozen=True)
+class Stressed:
+    """A stress and what it costs.
+
+    Parameters
+    ----------
+    id, name : str
+    days : int
+    loss : float
+    moved : tuple of Moved
+        The dearest first.
+    """
+
+    id: str
+    name: str
+    days: int
+    loss: float
+    moved: tuple[Moved, ...]
+
+
+def beta(history: History | None, asset: str, leader: str = LEADER) -> float:
+    """Slope of an asset's daily returns on those of a leading coin, drawn towards 1."""
+    if history is None or asset not in history.assets or leader not in history.assets:
+        return 1.0
+    columns = [history.assets.index(asset), history.assets.index(leader)]
+    closes = history.closes[:, columns]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        returns = closes[1:] / closes[:-1] - 1.0
+    returns = returns[np.all(np.isfinite(returns), axis=1)]
+    if len(returns) < 2:
+        return 1.0
+    centred = returns - returns.mean(axis=0)
+    spread = float((centred[:, 1] ** 2).sum())
+    slope = float((centred[:, 0] * centred[:, 1]).sum()) / spread if spread > 0.0 else 1.0
+    weight = len(returns) / (len(returns) + SHRINK)
+    return weight * slope + (1.0 - weight)
+
+
+def replayed(
+    episode: Episode,
+    values: Mapping[str, float],
+    history: History | None = None,
+    still: Sequence[str] = (),
+) -> Stressed:
+    """What holdings would lose if an episode came again.
+
+    Parameters
+    ----------
+    episode : Episode
+    values : mapping of asset to money
+    history : History, optional
+        For the betas of assets that had no price then.
+    still : sequence of str
+        Assets that do not move unless they were observed: coins with a peg, cash.
+    """
+    moved = []
+    for asset, value in values.items():
+        if asset in episode.moves:
+            move, how = episode.moves[asset], "observed"
+        elif asset in still or LEADER not in episode.moves:
+            move, how = 0.0, "not moved"
+        else:
+            slope = beta(history, asset)
+            move, how = max(slope * episode.moves[LEADER], -1.0), f"{slope:.2g} x {LEADER}"
+        moved.append(Moved(asset, move, -value * move, how))
+    return _stressed(episode.id, episode.name, episode.days, moved)
+
+
+def shocked(name: str, shocks: Mapping[str, float], values: Mapping[str, float]) -> Stressed:
+    """What holdings would lose under shocks of one's own; what is not named does not move."""
+    moved = []
+    for asset, value in values.items():
+        move = shocks.get(asset, 0.0)
+        how = "as given" if asset in shocks else "not moved"
+        moved.append(Moved(asset, move, -value * move, how))
+    return _stressed(name, name, 1, moved)
+
+
+def _stressed(key: str, name: str, days: int, moved: Sequence[Moved]) -> Stressed:
+    loss = math.fsum(each.loss for each in moved)
+    return Stressed(key, name, days, loss, tuple(sorted(moved, key=lambda m: -m.loss)))
+
+
+@dataclass(frozen=True)
+class Reverse:
+    """The mildest plausible move of all prices that costs so much.
+
+    Parameters
+    ----------
+    loss : float
+    distance : float
+        Mahalanobis distance: how many standard deviations of the portfolio away it lies.
+    moves : mapping of asset to relative move
+    """
+
+    loss: float
+    distance: float
+    moves: Mapping[str, float]
+
+
+def reverse(
+    moves: Floats, values: Mapping[str, float], loss: float, weights: Floats | None = None
+) -> Reverse | None:
+    """The shock of least Mahalanobis distance that costs a given loss.
+
+    Parameters
+    ----------
+    moves : array, shape (n, assets)
+        Past moves over the horizon, in the order of ``values``.
+    values : mapping of asset to money
+    loss : float
+        Money, positive.
+    weights : array, shape (n,), optional
+        Probability of each past move; equal without.
+
+    Returns
+    -------
+    Reverse, or None where the portfolio does not move.
+
+    Notes
+    -----
+    With covariance S and values w the minimum of x' S^-1 x under -w'x = loss is
+    x = -S w loss / (w' S w), at the distance loss / sqrt(w' S w); S need not be invertible.
+
+    Examples
+    --------
+    >>> found = reverse(np.array([[0.1, 0.0], [-0.1, 0.0]]), {"A": 10.0, "B": 5.0}, 2.0)
+    >>> round(found.distance, 9), {a: round(m, 9) for a, m in found.moves.items()}
+    (2.0, {'A': -0.2, 'B': -0.0})
+    """
+    w = np.array(list(values.values()))
+    mass = np.full(len(moves), 1.0 / len(moves)) if weights is None else weights
+    centred = moves - mass @ moves
+    towards = centred.T @ (mass * (centred @ w))
+    variance = float(w @ towards)
+    if not variance > 0.0:
+        return None
+    shock = -towards * loss / variance
+    return Reverse(loss, loss / math.sqrt(variance), dict(zip(values, shock.tolist(), strict=True)))
+
+
+def worst_window(
+    history: History, values: Mapping[str, float], days: int
+) -> tuple[str, str, float] | None:
+    """First day, last day and loss of the worst stretch of so many days for today's holdings."""
+    known = [a for a in values if a in history.assets]
+    if not known or len(history.days) <= days:
+        return None
+    closes = history.closes[:, [history.assets.index(a) for a in known]]
+    worth = np.array([values[a] for a in known])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        losses = -(closes[days:] / closes[:-days] - 1.0) @ worth
+    losses = np.where(np.isfinite(losses), losses, -np.inf)
+    k = int(np.argmax(losses))
+    return history.days[k].isoformat(), history.days[k + days].isoformat(), float(losses[k])

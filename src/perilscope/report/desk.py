@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The desk's pages, drawn for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import Group
+from rich.text import Text
+
+from perilscope.cycle.amounts import level as level_
+from perilscope.cycle.amounts import measured, money, share
+from perilscope.report.columns import Column, figures, lay, words, wrapped
+from perilscope.report.names import cleaned
+
+WIDTH = 110
+_BAR = 12
+_STYLE = {"breached": "bold red", "warned": "yellow", "kept": "", "unknown": "dim"}
+
+Shown = Mapping[str, Any]
+
+
+def limits(document: Shown, *, width: int = WIDTH) -> Group:
+    """Draw every limit with use, headroom and what changed overnight."""
+    run = cleaned(document)
+    return Group(*_head(run), *_limits(run, width), *_findings(run, width))
+
+
+def morning(document: Shown, *, width: int = WIDTH) -> Group:
+    """Draw the morning page."""
+    run = cleaned(document)
+    lines: list[Text] = [*_head(run), *_day(run, width), Text(), *_limits(run, width), Text()]
+    lines += [*_sizes(run["sizes"], run["currency"], width), Text()]
+    lines += [*_shares(run, width), Text(), *_stresses(run["stresses"], run["currency"], width)]
+    return Group(*lines, *_findings(run, width))
+
+
+def sized(document: Shown, *, width: int = WIDTH) -> Group:
+    """Draw the largest buy and sell of one asset."""
+    run = cleaned(document)
+    return Group(*_head(run), *_sizes([run], run["currency"], width))
+
+
+def traded(document: Shown, *, width: int = WIDTH) -> Group:
+    """Draw every limit before and after a trade."""
+    run = cleaned(document)
+    currency = run["currency"]
+    said = f"{run['trade']}: {money(run['worth'], currency)}. "
+    if run["refused"]:
+        broken = [row["measure"] for row in run["limits"] if row["refused"]]
+        verdict = Text(f"{said}REFUSED by {', '.join(broken)}", "bold red")
+    else:
+        verdict = Text(f"{said}Every limit allows it.", "bold")
+    columns = (
+        words("limit", 18, 46), figures("before"), figures("after"), figures("limit"),
+        figures("used"), words("", 6, 10), words("owner", 6, 18),
+    )  # fmt: skip
+    rows = [
+        [
+            (_named(row), ""),
+            (measured(row["before"], row["unit"], currency), "dim"),
+            (measured(row["value"], row["unit"], currency), ""),
+            (measured(row["limit"], row["unit"], currency), ""),
+            (share(row["used"]), ""),
+            ("refused" if row["refused"] else row["state"], _STYLE[row["state"]]),
+            (row["owner"], ""),
+        ]
+        for row in run["limits"]
+    ]
+    lines = [verdict, *lay(columns, rows, width)]
+    for risk in run["risk"]:
+        old, new = (money(x, currency) for x in risk["cvar"])
+        text = (
+            f"{risk['days']}-day CVaR {level_(str(risk['level']))}: {old} becomes {new}; the trade "
+            f"adds {money(risk['incremental'], currency)} (its slope says "
+            f"{money(risk['marginal'], currency)})."
+        )
+        lines += wrapped(text, width, 3)
+    return Group(*_head(run), *lines, *_findings(run, width))
+
+
+def stressed(document: Shown, *, width: int = WIDTH) -> Group:
+    """Draw every episode replayed, the worst stretch and the reverse stress."""
+    run = cleaned(document)
+    currency = run["currency"]
+    lines = [*_head(run), *_stresses(run["episodes"], currency, width), Text()]
+    window = run["worst_window"]
+    if window:
+        text = (
+            f"Worst {window['days']} days of the price history for today's holdings: "
+            f"{window['first']} to {window['last']}, {money(window['loss'], currency)}."
+        )
+        lines += wrapped(text, width, 3)
+    back = run["reverse"]
+    if back:
+        moves = ", ".join(f"{m['asset']} {_move(m['move'])}" for m in back["moves"][:8])
+        text = (
+            f"The mildest one-day move that costs {money(back['loss'], currency)} lies "
+            f"{back['distance']:.1f} standard deviations of the portfolio away: {moves}."
+        )
+        lines += wrapped(text, width, 5)
+    return Group(*lines, *_findings(run, width))
+
+
+def contributed(document: Shown, *, width: int = WIDTH) -> Group:
+    """Draw what each asset, venue and strategy adds to CVaR."""
+    run = cleaned(document)
+    currency = run["currency"]
+    head = (
+        f"{run['days']}-day CVaR {level_(str(run['level']))} {money(run['cvar'], currency)} "
+        f"(VaR {money(run['var'], currency)}); each list adds up to it."
+    )
+    lines = [*_head(run), *wrapped(head, width, 2)]
+    for kind, rows in run["contributions"].items():
+        if len(rows) > 1:
+            columns = (words(f"by {kind}", 10, 30), figures("adds"), figures("share"), _bars())
+            lines += lay(
+                columns,
+                [
+                    [
+                        (row["name"], ""),
+                        (money(row["cvar"], currency), ""),
+                        (share(row["share"]), ""),
+                        (_filled(row["share"]), "dim"),
+                    ]
+                    for row in rows
+                ],
+                width,
+            )
+    return Group(*lines, *_findings(run, width))
+
+
+def _head(run: Shown) -> Iterator[Text]:
+    text = Text(f"{run['book']}", "bold")
+    currency = run["currency"]
+    text.append(f"   as of {run['as_of']}   {run['positions']} positions", "dim")
+    for what in ("gross", "net"):
+        text.append(f"   {what} {money(run[what], currency)}", "dim")
+    if run["net_assets"]:
+        text.append(f"   net assets {money(run['net_assets'], currency)}", "dim")
+    yield text
+
+
+def _named(row: Shown) -> str:
+    """Measure, scope where it is one, and what the figure belongs to."""
+    kind = str(row["scope"]).partition(" ")[0]
+    scope = f", {row['scope']}" if kind in ("asset", "venue", "strategy") else ""
+    subject = f" ({row['subject']})" if row["subject"] else ""
+    return f"{row['measure']}{scope}{subject}"
+
+
+def _limits(run: Shown, width: int) -> Iterator[Text]:
+    if not run["limits"]:
+        yield from wrapped("The book has no limits that positions can be held against.", width, 2)
+        return
+    currency = run["currency"]
+    columns = (
+        words("limit", 18, 46), figures("now"), figures("overnight"), figures("limit"),
+        figures("headroom"), figures("used"), _bars(), words("owner", 6, 18),
+    )  # fmt: skip
+    rows = []
+    for row in run["limits"]:
+        style = _STYLE[row["state"]]
+        was = row["yesterday"]
+        change = None if was is None or row["value"] is None else row["value"] - was
+        unit = row["unit"]
+        rows.append(
+            [
+                (_named(row), style),
+                (measured(row["value"], unit, currency), style),
+                (_signed(change, unit, currency), "dim"),
+                (measured(row["limit"], unit, currency), ""),
+                (_signed(row["headroom"], unit, currency, plus=False), style),
+                (share(row["used"]), style),
+                (_filled(row["used"]), style),
+                (row["owner"], ""),
+            ]
+        )
+    yield from lay(columns, rows, width)
+    for row in run["limits"]:
+        if row["why"]:
+            yield from wrapped(f"{row['measure']}: {row['why']}", width, 3, style="yellow")
+
+
+def _signed(value: float | None, unit: str, currency: str, *, plus: bool = True) -> str:
+    if value is None:
+        return "–"
+    text = measured(abs(value), unit, currency)
+    return ("-" if value < 0.0 else "+" if plus else "") + text
+
+
+def _bars() -> Column:
+    return Column(("",), right=False, least=4, most=_BAR)
+
+
+def _filled(used: float | None) -> str:
+    return "█" * min(round((used or 0.0) * _BAR), _BAR)
+
+
+def _day(run: Shown, width: int) -> Iterator[Text]:
+    currency, result = run["currency"], run["result"]
+    if result:
+        word = "lost" if result["loss"] > 0.0 else "made"
+        beyond = "beyond" if result["exceeded"] else "within"
+        amount = money(abs(result["loss"]), currency)
+        text = (
+            f"Since the close before, today's holdings {word} {amount}: {beyond} the 1-day VaR "
+            f"{level_(str(result['level']))} of {money(result['var'], currency)} that stood then."
+        )
+        yield from wrapped(text, width, 3, style="bold red" if result["exceeded"] else "")
+    for risk in run["risk"]:
+        text = (
+            f"{risk['days']}-day {level_(str(risk['level']))}: VaR {money(risk['var'], currency)}, "
+            f"CVaR {money(risk['cvar'], currency)}"
+        )
+        yield from wrapped(text, width, 1, style="dim")
+
+
+def _sizes(rows: Sequence[Shown], currency: str, width: int) -> Iterator[Text]:
+    columns = (
+        words("largest trade", 8, 14), figures("held"), figures("buy"), figures("worth"),
+        words("until", 10, 26), figures("sell"), figures("worth"), words("until", 10, 26),
+    )  # fmt: skip
+    lines = []
+    for row in rows:
+        cells = [(row["asset"], ""), (_units(row["held"]), "dim")]
+        for side in ("buy", "sell"):
+            found = row[side]
+            if found["units"] is None:
+                cells += [("any", ""), ("", ""), ("no limit binds", "dim")]
+            else:
+                cells += [
+                    (_units(found["units"]), "bold" if not found["units"] else ""),
+                    (money(found["worth"], currency), ""),
+                    (found["binding"], "dim"),
+                ]
+        lines.append(cells)
+    yield from lay(columns, lines, width)
+
+
+def _units(value: float) -> str:
+    if not value:
+        return "none"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _shares(run: Shown, width: int) -> Iterator[Text]:
+    currency = run["currency"]
+    columns = (
+        words("1-day CVaR by asset", 10, 20), figures("holding"), figures("adds"),
+        figures("share"), _bars(),
+    )  # fmt: skip
+    rows = [
+        [
+            (row["asset"], ""),
+            (money(row["value"], currency), "dim"),
+            (money(row["cvar"], currency), ""),
+            (share(row["share"]), ""),
+            (_filled(row["share"]), "dim"),
+        ]
+        for row in run["contributions"]
+    ]
+    yield from lay(columns, rows, width)
+
+
+def _stresses(rows: Sequence[Shown], currency: str, width: int) -> Iterator[Text]:
+    columns = (
+        words("if it came again", 16, 46), figures("days"), figures("loss"),
+        words("most of it", 16, 60),
+    )  # fmt: skip
+    lines = []
+    for row in rows:
+        most = [m for m in row["moved"] if m["loss"] > 0.0][:3]
+        told = ", ".join(map(_seen, most))
+        lines.append(
+            [
+                (row["name"], ""),
+                (str(row["days"]), "dim"),
+                (money(row["loss"], currency), ""),
+                (told, "dim"),
+            ]
+        )
+    yield from lay(columns, lines, width)
+
+
+def _seen(moved: Shown) -> str:
+    how = "" if moved["how"] == "observed" else f" ({moved['how']})"
+    return f"{moved['asset']} {_move(moved['move'])}{how}"
+
+
+def _move(move: float) -> str:
+    return f"{100.0 * move:+.0f} %"
+
+
+def _findings(run: Shown, width: int) -> Iterator[Text]:
+    for text in run.get("findings", ()):
+        yield from wrapped(f"note: {text}", width, 4, style="yellow")

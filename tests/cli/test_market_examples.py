@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``perilscope market``: limits, sizes, trades and stresses of a small desk, by hand."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from perilscope.cli import run
+from perilscope.cycle.desk import parse_trade
+from perilscope.errors import MisuseError
+
+DAYS = 300
+BOOK = """
+institution: {name: Desk, kind: hedge fund, net_assets: 1M}
+currency: USD
+as_of: 2026-10-27
+tokens:
+  USDC: {kind: stablecoin, peg: USD, issuer: circle}
+  BTC: {kind: coin, daily_volume: 400k}
+  ETH: {kind: coin, daily_volume: 100k}
+venues:
+  alpha: {name: Alpha, kind: exchange}
+  beta: {name: Beta, kind: exchange}
+  circle: {name: Circle, kind: issuer}
+assets:
+  cash: {kind: wallet, worth: 1M, basis: bank, owner: coo}
+scenarios:
+  theft: {story: Stolen., asset: cash, frequency: 1 in 50 years, magnitude: 10k, owner: ciso}
+positions: positions.csv
+prices: prices.csv
+limits:
+  - {measure: gross exposure, at_most: 1.5M, owner: cio}
+  - {measure: net exposure, at_most: 800k, owner: cio}
+  - {measure: leverage, at_most: 2, owner: cio}
+  - {measure: concentration in one asset, at_most: 500k, owner: cro}
+  - {measure: concentration in one strategy, at_most: 900k, owner: cro}
+  - {measure: balance at one exchange, at_most: 700k, owner: coo}
+  - {measure: days to liquidate, at_most: 12, owner: cro}
+  - {measure: 1-day VaR 99 %, at_most: 100k, owner: cro}
+  - {measure: 1-day CVaR 97.5 %, at_most: 30k, scope: strategy core, owner: cro}
+  - {measure: worst stress loss, at_most: 400k, owner: cro}
+  - {measure: loss in stress 2022-11-09, at_most: 400k, owner: cro}
+  - {measure: drawdown over 30 days, at_most: 300k, owner: cro}
+"""
+POSITIONS = """asset,quantity,venue,strategy
+BTC,10,alpha,core
+BTC,-2,beta,basis
+ETH,100,beta,core
+USDC,200000,alpha,cash
+"""
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> str:
+    rng = np.random.default_rng(4)
+    moves = rng.standard_normal((DAYS, 2)) * [0.02, 0.03]
+    btc, eth = 40_000.0 * np.cumprod(1 + moves[:, 0]), 2_000.0 * np.cumprod(1 + moves[:, 1])
+    btc, eth = btc / btc[-1] * 40_000.0, eth / eth[-1] * 2_000.0
+    start = date(2026, 1, 1).toordinal()
+    rows = ["date,BTC,ETH,USDC"]
+    rows += [
+        f"{date.fromordinal(start + k)},{float(btc[k])!r},{float(eth[k])!r},1.0"
+        for k in range(DAYS)
+    ]
+    for name, text in (("book.yaml", BOOK), ("positions.csv", POSITIONS),
+                       ("prices.csv", "\n".join(rows) + "\n")):  # fmt: skip
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    return str(tmp_path / "book.yaml")
+
+
+def asked(capsys: Any, *words: str, code: int = 0) -> dict[str, Any]:
+    assert run(["market", *words, "--json", "-"]) == code
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def closes(book: str) -> np.ndarray[Any, Any]:
+    path = Path(book).parent / "prices.csv"
+    return np.loadtxt(path, delimiter=",", skiprows=1, usecols=(1, 2, 3))
+
+
+def cvar(losses: np.ndarray[Any, Any], level: float) -> float:
+    """Mean of the worst part, the last day in it counted in part."""
+    worst = np.sort(losses)[::-1]
+    count = len(worst) * (1 - level)
+    whole = int(count)
+    return float((worst[:whole].sum() + (count - whole) * worst[whole]) / count)
+
+
+def test_every_limit_by_hand(capsys: Any, book: str) -> None:
+    found = asked(capsys, "limits", book)
+    rows = {row["measure"]: row for row in found["limits"]}
+    value = {measure: row["value"] for measure, row in rows.items()}
+    assert value["gross exposure"] == pytest.approx(400e3 + 80e3 + 200e3 + 200e3)
+    assert value["net exposure"] == pytest.approx(400e3 - 80e3 + 200e3 + 200e3)
+    assert value["leverage"] == pytest.approx(0.88)
+    assert value["concentration in one asset"] == pytest.approx(320e3)
+    assert rows["concentration in one asset"]["subject"] == "BTC"
+    assert value["concentration in one strategy"] == pytest.approx(600e3)
+    assert value["balance at one exchange"] == pytest.approx(600e3)
+    assert rows["balance at one exchange"]["subject"] == "alpha"
+    assert value["days to liquidate"] == pytest.approx(200e3 / (0.1 * 100e3))
+    assert rows["days to liquidate"]["state"] == "breached"
+    moves = closes(book)[1:] / closes(book)[:-1] - 1
+    core = -(moves[:, 0] * 400e3 + moves[:, 1] * 200e3)
+    assert value["1-day CVaR 97.5 %"] == pytest.approx(cvar(core, 0.975), rel=1e-12)
+    whole = -(moves[:, 0] * 320e3 + moves[:, 1] * 200e3)
+    place = int(np.ceil(0.99 * len(whole))) - 1
+    assert value["1-day VaR 99 %"] == pytest.approx(np.sort(whole)[place], rel=1e-12)
+    stress = {row["id"]: row for row in asked(capsys, "stress", book)["episodes"]}
+    ftx = stress["2022-11-09"]
+    by_hand = -sum({"BTC": 320e3, "ETH": 200e3, "USDC": 200e3}[m["asset"]] * m["move"]
+                   for m in ftx["moved"])  # fmt: skip
+    assert value["loss in stress 2022-11-09"] == pytest.approx(by_hand)
+    assert value["worst stress loss"] == pytest.approx(max(r["loss"] for r in stress.values()))
+    last = closes(book)[-31:]
+    path = (last / last[-1]) @ np.array([320e3, 200e3, 200e3])
+    falls = max(path[i] - path[j] for i in range(31) for j in range(i, 31))
+    assert value["drawdown over 30 days"] == pytest.approx(falls)
+    for row in found["limits"]:
+        assert row["headroom"] == pytest.approx(row["limit"] - row["value"])
+        assert row["used"] == pytest.approx(row["value"] / row["limit"])
+
+
+def test_overnight_is_the_same_lots_a_day_before(capsys: Any, book: str) -> None:
+    rows = {row["measure"]: row for row in asked(capsys, "limits", book)["limits"]}
+    btc, eth, _ = closes(book)[-2]
+    assert rows["gross exposure"]["yesterday"] == pytest.approx(12 * btc + 100 * eth + 200e3)
+
+
+def test_the_largest_trade_reaches_its_limit_and_no_more(capsys: Any, book: str) -> None:
+    found = asked(capsys, "size", book, "BTC", "--venue", "beta", "--strategy", "basis")
+    units = found["buy"]["units"]
+    assert found["held"] == pytest.approx(8.0)
+    assert found["buy"]["binding"] == "net exposure"
+    assert units == pytest.approx((800e3 - 720e3) / 40e3, rel=2e-4)
+    under = asked(capsys, "trade", book, f"buy {units * 0.999:.6f} BTC @ beta for basis")
+    assert not under["refused"]
+    over = asked(capsys, "trade", book, f"buy {units * 1.01:.6f} BTC @ beta for basis", code=3)
+    assert [row["measure"] for row in over["limits"] if row["refused"]] == ["net exposure"]
+
+
+def test_a_trade_that_heals_a_breach_is_not_refused(capsys: Any, book: str) -> None:
+    found = asked(capsys, "trade", book, "sell 10 ETH @ beta for core")
+    rows = {row["measure"]: row for row in found["limits"]}
+    assert rows["days to liquidate"]["state"] == "breached"
+    assert rows["days to liquidate"]["value"] < rows["days to liquidate"]["before"]
+    assert found["worth"] == pytest.approx(-20e3)
+    risk = found["risk"][0]
+    # CVaR is convex: the slope says no less than the step gives up
+    assert risk["incremental"] >= risk["marginal"] - 1e-9
+    assert risk["incremental"] == pytest.approx(risk["cvar"][1] - risk["cvar"][0])
+
+
+def test_contributions_add_up_every_way(capsys: Any, book: str) -> None:
+    found = asked(capsys, "contributions", book, "--days", "7", "--level", "0.95")
+    for rows in found["contributions"].values():
+        assert sum(row["cvar"] for row in rows) == pytest.approx(found["cvar"], rel=1e-12)
+    assert {row["name"] for row in found["contributions"]["venue"]} == {"alpha", "beta"}
+    assert "circle" in {row["name"] for row in found["contributions"]["issuer"]}
+
+
+def test_the_morning_page_holds_the_day_s_result(capsys: Any, book: str) -> None:
+    found = asked(capsys, "morning", book)
+    before, now = closes(book)[-2], closes(book)[-1]
+    loss = float((before - now) @ np.array([8.0, 100.0, 200e3]))
+    assert found["result"]["loss"] == pytest.approx(loss)
+    assert found["result"]["exceeded"] == (loss > found["result"]["var"])
+    assert [row["asset"] for row in found["sizes"]] == ["BTC", "ETH"]
+    assert run(["market", "morning", book]) == 0
+    shown = capsys.readouterr().out
+    assert "days to liquidate (ETH)" in shown
+    assert "20 days" in shown
+
+
+def test_a_run_holds_positions_against_the_same_limits(
+    capsys: Any, book: str, tmp_path: Path
+) -> None:
+    assert run(["run", book, "--engine", "exact", "--out", str(tmp_path / "o"), "--json", "-"]) == 0
+    rows = {row["measure"]: row for row in json.loads(capsys.readouterr().out)["limits"]}
+    assert rows["leverage"]["value"] == pytest.approx(0.88)
+    assert rows["leverage"]["unit"] == "times"
+    assert rows["days to liquidate"]["breached"]
+    page = (tmp_path / "o" / "report.html").read_text(encoding="utf-8")
+    assert "0.88x" in page
+    assert "20 days" in page
+
+
+@pytest.mark.parametrize("text", ["200 ETH", "buy ETH", "buy -3 ETH", "buy 0 ETH", "hold 3 ETH"])
+def test_trades_that_cannot_be_read(text: str) -> None:
+    with pytest.raises(MisuseError):
+        parse_trade(text)
+
+
+def test_trades_are_read_as_they_are_said() -> None:
+    lot = parse_trade("BUY 1,500.5 sol @ kestrel")
+    assert (lot.asset, lot.quantity, lot.venue) == ("sol", 1500.5, "kestrel")
+    assert parse_trade("sell 2k ETH").quantity == -2000.0
+
+
+def test_what_has_no_price_is_not_traded(capsys: Any, book: str) -> None:
+    assert run(["market", "size", book, "XYZ"]) != 0
+    assert "no price for XYZ" in capsys.readouterr().err
