@@ -44,6 +44,7 @@ limits:
   - {measure: days to liquidate, at_most: 12, owner: cro}
   - {measure: 1-day VaR 99 %, at_most: 100k, owner: cro}
   - {measure: 1-day CVaR 97.5 %, at_most: 30k, scope: strategy core, owner: cro}
+  - {measure: contribution to 1-day CVaR 97.5 %, at_most: 5k, scope: strategy basis, owner: cro}
   - {measure: worst stress loss, at_most: 400k, owner: cro}
   - {measure: loss in stress 2022-11-09, at_most: 400k, owner: cro}
   - {measure: drawdown over 30 days, at_most: 300k, owner: cro}
@@ -207,3 +208,43 @@ def test_trades_are_read_as_they_are_said() -> None:
 def test_what_has_no_price_is_not_traded(capsys: Any, book: str) -> None:
     assert run(["market", "size", book, "XYZ"]) != 0
     assert "no price for XYZ" in capsys.readouterr().err
+
+
+def test_contributions_of_strategies_are_budgets(capsys: Any, book: str) -> None:
+    rows = {row["measure"]: row for row in asked(capsys, "limits", book)["limits"]}
+    found = asked(capsys, "contributions", book)["contributions"]["strategy"]
+    basis = next(row["cvar"] for row in found if row["name"] == "basis")
+    assert rows["contribution to 1-day CVaR 97.5 %"]["value"] == pytest.approx(basis, rel=1e-12)
+
+
+def test_least_cvar_is_less_than_every_mix(capsys: Any, book: str) -> None:
+    found = asked(capsys, "propose", book, "--level", "0.95")
+    after = {row["asset"]: row["after"] for row in found["trades"]}
+    assert sum(after.values()) == pytest.approx(520e3)
+    assert after["BTC"] <= 500e3 * (1 + 1e-9)  # the limit on one asset
+    moves = closes(book)[1:] / closes(book)[:-1] - 1
+    mixes = [
+        cvar(-(moves[:, 0] * a + moves[:, 1] * (520e3 - a)), 0.95)
+        for a in np.linspace(20e3, 500e3, 481)
+    ]
+    assert found["cvar"][1] <= min(mixes) * (1 + 1e-9)
+    assert found["cvar"][0] == pytest.approx(
+        cvar(-(moves[:, 0] * 320e3 + moves[:, 1] * 200e3), 0.95)
+    )
+
+
+def test_each_asset_bears_the_share_that_is_asked(capsys: Any, book: str) -> None:
+    found = asked(
+        capsys, "propose", book, "--level", "0.95", "--risk", "BTC=75", "--risk", "ETH=25"
+    )
+    shares = {row["asset"]: row["share"] for row in found["trades"]}
+    one = 1 / (299 * 0.05)  # what one day is of the tail
+    assert shares["BTC"] == pytest.approx(0.75, abs=one / 2)
+
+
+@pytest.mark.parametrize(
+    "words", [["--risk", "BTC=1"], ["--risk", "BTC=1", "--risk", "XYZ=1"], ["--level", "2"]]
+)
+def test_proposals_that_make_no_sense(capsys: Any, book: str, words: list[str]) -> None:
+    assert run(["market", "propose", book, *words]) == 2
+    assert capsys.readouterr().err

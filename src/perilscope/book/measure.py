@@ -26,17 +26,18 @@ Kind = Literal[
     "liquidation",
     "stress",
     "drawdown",
+    "contribution",
 ]
 SPELLINGS = (
     "`expected loss per year`, `loss in a 1-in-100 year`, `mean loss beyond a 1-in-100 year`, "
     "`balance at one exchange`, `1-day CVaR 97.5 %`, `10-day VaR 99 %`, `annual VaR 99.5 %`, "
     "`chance of losing more than 5M in a year`, `gross exposure`, `net exposure`, `leverage`, "
     "`concentration in one asset`, `days to liquidate`, `loss in stress 2022-05-12`, `worst stress "
-    "loss`, `drawdown over 30 days`"
+    "loss`, `drawdown over 30 days`, `contribution to 1-day CVaR 97.5 %` (of a scope)"
 )
 PLAIN = ("leverage", "liquidation")
 """Measures that are plain numbers: times the net assets, and days."""
-DESK = ("gross", "net", "concentration", "stress", "drawdown", *PLAIN)
+DESK = ("gross", "net", "concentration", "stress", "drawdown", "contribution", *PLAIN)
 """Measures of the trading desk, which positions alone tell."""
 
 
@@ -75,6 +76,7 @@ _MARKET = re.compile(r"(\d+)[- ]day (VaR|CVaR) (.+)")
 _ANNUAL = re.compile(r"annual (VaR|CVaR) (.+)")
 _CONCENTRATION = re.compile(r"concentration in one (asset|venue|strategy|issuer)")
 _STRESS = re.compile(r"loss in stress (\S+)")
+_CONTRIBUTION = re.compile(r"contribution to (\d+)[- ]day CVaR (.+)")
 _DRAWDOWN = re.compile(r"drawdown over (\d+) days")
 _WORDS: dict[str, Kind] = {
     "expected loss per year": "expected_loss",
@@ -109,6 +111,8 @@ def measure(text: str, currency: str = "USD", tokens: frozenset[str] | None = No
         return MeasureSpec("concentration", text=folded, subject=found[1])
     if found := _STRESS.fullmatch(folded):
         return MeasureSpec("stress", text=folded, subject=found[1])
+    if found := _CONTRIBUTION.fullmatch(folded):
+        return MeasureSpec("contribution", _level(found[2]), _days(found[1]), text=folded)
     if found := _DRAWDOWN.fullmatch(folded):
         return MeasureSpec("drawdown", days=_days(found[1]), text=folded)
     if found := _RARE.fullmatch(folded):

@@ -160,3 +160,33 @@ def contributions(
 
     found = desk.contributions(book, days, level, _settings(prices, positions, evidence))
     _told(found, json, page.contributed)
+
+
+@market.command()
+def propose(
+    book: Book,
+    risk: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ASSET=SHARE|equal", help="Which share of CVaR an asset bears; repeat it."
+        ),
+    ] = None,
+    days: Annotated[int, typer.Option(help="Horizon in days.", min=1, max=366)] = 1,
+    level: Annotated[float, typer.Option(help="Confidence level.")] = 0.975,
+    liquid: Annotated[
+        float, typer.Option(metavar="DAYS", help="Every holding sold within so many days.")
+    ] = 0.0,
+    prices: Prices = None,
+    positions: Positions = None,
+    evidence: Evidence = None,
+    json: Json = None,
+) -> None:
+    """Propose weights of least CVaR, or that bear stated shares of it, with the trades."""
+    from perilscope.cycle import proposal
+    from perilscope.report import desk as page
+
+    settings = _settings(prices, positions, evidence)
+    found = proposal.propose(
+        book, risk=risk or (), days=days, level=level, liquid=liquid, settings=settings
+    )
+    _told(found, json, page.proposed)

@@ -115,7 +115,8 @@ def _chosen(found: Opened) -> list[Limit]:
     return [limit for limit, fits in zip(book.limits, able, strict=True) if fits]
 
 
-def _allowed(found: Opened, limit: Limit) -> float:
+def allowed(found: Opened, limit: Limit) -> float:
+    """What a limit allows, in its unit."""
     valuation = found.valuation
     return point(
         limit.at_most, price=valuation.price, worth=lambda what: valuation.worth(what).mean
@@ -139,7 +140,7 @@ def _standing(found: Opened, limit: Limit, before: Desk | None = None) -> Docume
         "why": "",
     }
     try:
-        allowed = _allowed(found, limit)
+        most = allowed(found, limit)
         value, subject, unit = found.desk.measure(limit.measure, limit.scope or "")
     except AssessmentError as error:
         return {**row, "why": str(error)}
@@ -148,15 +149,15 @@ def _standing(found: Opened, limit: Limit, before: Desk | None = None) -> Docume
             row["yesterday"] = before.measure(limit.measure, limit.scope or "")[0]
         except AssessmentError:
             row["yesterday"] = None
-    used = value / allowed if allowed > 0.0 else math.inf
+    used = value / most if most > 0.0 else math.inf
     warned = used >= point(limit.warn_at)
-    state = "breached" if value > allowed else "warned" if warned else "kept"
+    state = "breached" if value > most else "warned" if warned else "kept"
     return {
         **row,
-        "limit": allowed,
+        "limit": most,
         "value": value,
         "used": used if math.isfinite(used) else None,
-        "headroom": allowed - value,
+        "headroom": most - value,
         "subject": subject,
         "unit": unit,
         "state": state,
@@ -186,10 +187,11 @@ def limits(found: Opened) -> Document:
     """Every limit of the desk: use, headroom, what changed overnight."""
     before = _yesterday(found.desk)
     rows = [_standing(found, limit, before) for limit in _chosen(found)]
-    return {**_head(found), "limits": rows, "findings": list(found.findings)}
+    return {**head(found), "limits": rows, "findings": list(found.findings)}
 
 
-def _head(found: Opened) -> Document:
+def head(found: Opened) -> Document:
+    """What every page of the desk begins with."""
     book, desk = found.workspace.book, found.desk
     values = desk.values()
     return {
@@ -240,7 +242,7 @@ def trade(path: Path, text: str, settings: Settings | None = None) -> Document:
         rows.append({**new, "before": old["value"], "refused": refused})
     worth = lot.quantity * found.desk.prices[lot.asset]
     return {
-        **_head(found),
+        **head(found),
         "trade": text,
         "worth": worth,
         "limits": rows,
@@ -276,7 +278,7 @@ def size(path: Path, asset: str, venue: str = "", strategy: str = "",
          settings: Settings | None = None) -> Document:  # fmt: skip
     """The largest buy and sell that keep every limit, and the limit that binds."""
     found = opened(path, settings, [asset])
-    return {**_head(found), **_sized(found, asset, venue, strategy)}
+    return {**head(found), **_sized(found, asset, venue, strategy)}
 
 
 def _sized(found: Opened, asset: str, venue: str = "", strategy: str = "") -> Document:
@@ -303,11 +305,11 @@ def _largest(found: Opened, unit: Position) -> tuple[float | None, str]:
     least, binding = most, ""
     for limit in _chosen(found):
         try:
-            allowed = _allowed(found, limit)
+            bound = allowed(found, limit)
             now = found.desk.measure(limit.measure, limit.scope or "")[0]
         except AssessmentError:
             continue
-        ceiling = max(allowed, now * (1.0 + 1e-12))
+        ceiling = max(bound, now * (1.0 + 1e-12))
         units = _reach(found.desk, limit, unit, ceiling, least)
         if units < least:
             least, binding = units, f"{limit.measure.text} {limit.scope or ''}".strip()
@@ -424,7 +426,7 @@ def stresses(path: Path, loss: float | None = None, settings: Settings | None = 
     backwards = reverse(-scenarios.losses[:, places], values, wanted, scenarios.weights)
     window = None if desk.history is None else worst_window(desk.history, values, 10)
     return {
-        **_head(found),
+        **head(found),
         "episodes": [_told(each) for each in desk.stresses()],
         "worst_window": None
         if window is None
@@ -488,7 +490,7 @@ def contributions(
             for key, c in sorted(sums.items(), key=lambda pair: -pair[1])
         ]
     return {
-        **_head(found),
+        **head(found),
         "days": days,
         "level": level,
         "var": var,

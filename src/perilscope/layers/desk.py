@@ -264,6 +264,16 @@ def _cvar(desk: Desk, spec: MeasureSpec, scope: str) -> Figure:
     return desk.risk(spec.days or 1, _level(spec), scope)[1], "", "money"
 
 
+def _contribution(desk: Desk, spec: MeasureSpec, scope: str) -> Figure:
+    """What a scope adds to the CVaR of the whole: a budget of risk."""
+    if desk.within(scope) == desk.lots:
+        raise AssessmentError("a contribution is of a scope: `scope: strategy core`")
+    days, level = spec.days or 1, _level(spec)
+    scenarios = desk.scenarios(days)
+    tail = returns.tail_weights(desk.losses(days), level, scenarios.weights)
+    return float(tail @ desk.losses(days, scope)), "", "money"
+
+
 def _level(spec: MeasureSpec) -> float:
     return float(spec.level) if spec.level is not None else 0.99
 
@@ -290,6 +300,7 @@ _READ: Mapping[str, Callable[[Desk, MeasureSpec, str], Figure]] = {
     "liquidation": _liquidation,
     "stress": _stress,
     "drawdown": _drawdown,
+    "contribution": _contribution,
     "market_var": _var,
     "market_cvar": _cvar,
     "balance": _balance,

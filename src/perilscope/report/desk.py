@@ -131,6 +131,33 @@ def contributed(document: Shown, *, width: int = WIDTH) -> Group:
     return Group(*lines, *_findings(run, width))
 
 
+def proposed(document: Shown, *, width: int = WIDTH) -> Group:
+    """Draw proposed weights and the trades that lead there."""
+    run = cleaned(document)
+    currency = run["currency"]
+    old, new = (money(x, currency) for x in run["cvar"])
+    figure = f"{run['days']}-day CVaR {level_(str(run['level']))}"
+    text = f"For {run['asked']}: {figure} {old} becomes {new}."
+    columns = (
+        words("asset", 8, 16), figures("now"), figures("then"), figures("trade"),
+        figures("units"), figures("bears of", "the CVaR"), _bars(),
+    )  # fmt: skip
+    rows = [
+        [
+            (row["asset"], ""),
+            (money(row["before"], currency), "dim"),
+            (money(row["after"], currency), ""),
+            (_signed(row["worth"], "money", currency), ""),
+            (_units(row["units"]), "dim"),
+            (share(row["share"]), ""),
+            (_filled(row["share"]), "dim"),
+        ]
+        for row in run["trades"]
+    ]
+    lines = [*_head(run), *wrapped(text, width, 2), *lay(columns, rows, width)]
+    return Group(*lines, *_findings(run, width))
+
+
 def _head(run: Shown) -> Iterator[Text]:
     text = Text(f"{run['book']}", "bold")
     currency = run["currency"]
