@@ -281,6 +281,19 @@ def market() -> Document:
             {"asset": "ETH", "value": 20e6, "share_of_cvar": 0.41},
             {"asset": "USDC", "value": 11.2e6, "share_of_cvar": -0.03},
         ],
+        "stresses": [
+            {
+                "id": "2020-03-12",
+                "name": "Covid: 12 March 2020",
+                "days": 1,
+                "loss": 19.6e6,
+                "moved": [
+                    {"asset": "BTC", "move": -0.37, "loss": 11.1e6, "how": "observed"},
+                    {"asset": "SOL", "move": -0.45, "loss": 8.5e6, "how": "1.2 x BTC"},
+                    {"asset": "USDC", "move": 0.0, "loss": 0.0, "how": "not moved"},
+                ],
+            }
+        ],
         "depeg": {
             "usdc-peg.depeg": {
                 "probability_period": 0.02,

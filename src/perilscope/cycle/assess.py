@@ -37,6 +37,7 @@ from perilscope.layers.enterprise import Joined
 from perilscope.layers.market import MarketResult
 from perilscope.layers.operational import Context
 from perilscope.layers.protocol import ProtocolScore
+from perilscope.layers.stress import Stressed
 from perilscope.layers.valuation import Valuation, Worth
 from perilscope.layers.watching import Watched
 from perilscope.learning.update import Learned, learn
@@ -105,6 +106,7 @@ class Result:
     law: Law
     tail_shares: Mapping[str, float]
     market: MarketResult | None
+    stresses: tuple[Stressed, ...]
     draws: Simulated | None
     checks: Mapping[str, float]
     controls: tuple[Verdict, ...]
@@ -236,6 +238,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         law=told[0],
         tail_shares=_shares(contributions),
         market=figures,
+        stresses=desk.stresses() if desk is not None else (),
         draws=draws,
         checks=checks,
         controls=controls,

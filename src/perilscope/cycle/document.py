@@ -160,6 +160,19 @@ def _market(result: Result) -> Document:
             {"asset": c.asset, "value": c.value, "share_of_cvar": c.share}
             for c in figures.contributions
         ],
+        "stresses": [
+            {
+                "id": s.id,
+                "name": s.name,
+                "days": s.days,
+                "loss": s.loss,
+                "moved": [
+                    {"asset": m.asset, "move": m.move, "loss": m.loss, "how": m.how}
+                    for m in s.moved
+                ],
+            }
+            for s in result.stresses
+        ],
         "depeg": {
             d.node: {
                 "state": d.state,
