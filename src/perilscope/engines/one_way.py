@@ -98,6 +98,7 @@ def one_way(
 
     Examples
     --------
+    >>> from perilscope.engines.network import Node
     >>> rain = Node("rain", ("no", "yes"), (), np.array([0.8, 0.2]))
     >>> wet = Node("wet", ("no", "yes"), ("rain",), np.array([[0.9, 0.1], [0.2, 0.8]]))
     >>> found = one_way(Network((rain, wet)), "rain", "yes", Findings(hard={"wet": "yes"}))

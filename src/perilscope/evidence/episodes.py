@@ -47,7 +47,7 @@ def episodes() -> tuple[Episode, ...]:
     Examples
     --------
     >>> {e.id: e for e in episodes()}["2020-03-12"].moves["BTC"]
-    -0.37170
+    -0.3717
     """
     text = (files("perilscope.evidence") / "episodes.csv").read_text(encoding="utf-8")
     lines = (line for line in io.StringIO(text) if not line.startswith("#"))
