@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -133,7 +134,7 @@ class Session:
             net = done(self.net, do)
             found = _cliques(net, CELLS)
             if found.cost.stopped or found.cost.total > TOTAL:
-                raise _too_large(found.cost)
+                raise too_large(found.cost)
             sizes = dict(net.sizes)
             factors: list[Factor] = []
             for node in net.nodes:
@@ -243,7 +244,7 @@ class Session:
         first, *rest = names
         cells = math.prod(len(self.net.node(name).states) for name in names)
         if cells > CELLS:
-            raise _too_large(Cost(cells, cells, len(names)))
+            raise too_large(Cost(cells, cells, len(names)))
         known = dict(self._tree.known)
         law = np.zeros([len(self.net.node(name).states) for name in names])
         outer, _ = self._tree.marginal(first)
@@ -266,6 +267,16 @@ class Session:
     def log_probability(self) -> float:
         """Log of the probability of what is known: of hard findings, each likelihood averaged."""
         return self._tree.log_weight() + self._scale
+
+    @property
+    def log_weight(self) -> float:
+        """Log of the sum over all states of the joint law times `vectors`."""
+        return self._tree.log_weight()
+
+    @property
+    def vectors(self) -> Mapping[str, npt.NDArray[Any]]:
+        """What is known, as a vector over the states of each node, targets fitted."""
+        return self._tree.known
 
     def slopes(self, node: AnyNode) -> Array:
         """D log P(what is known) / d entry for a node's table, in the shape of the table."""
@@ -405,7 +416,8 @@ def _impossible(items: Sequence[str]) -> AssessmentError:
     return AssessmentError(f"these cannot happen together in the network: {', '.join(items)}")
 
 
-def _too_large(found: Cost) -> AssessmentError:
+def too_large(found: Cost) -> AssessmentError:
+    """What to say of a tree of cliques beyond what is taken."""
     more = "more than " if found.stopped else ""
     return AssessmentError(
         f"the network is too densely connected: a table of {more}{found.largest:,} joint states of "

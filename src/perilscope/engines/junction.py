@@ -256,14 +256,14 @@ class Junction:
         """Log P(what is known); -inf where it cannot happen."""
         return math.fsum(weights) if -math.inf not in (weights := self._all()) else -math.inf
 
-    def transform(self) -> Table:
-        """The sum of everything over all variables, along the trailing axis."""
+    def transform(self, log_over: float = 0.0) -> Table:
+        """The sum of everything over all variables, along the trailing axis, over exp(log_over)."""
         total: Table = np.ones(1)
         for root in self._roots():
             table, scale = self._belief(root)
-            axes = tuple(range(table.ndim - 1))
-            total = total * table.sum(axis=axes) * math.exp(scale)
-        return total
+            total = total * table.sum(axis=tuple(range(table.ndim - 1)))
+            log_over -= scale
+        return total * math.exp(-log_over)
 
     def slopes(self, names: Scope) -> Table:
         """D log P(what is known) / d entry for the factor over these names, in its shape."""
