@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,7 @@ market = typer.Typer(
     help="""Market risk of what is held: limits, sizes, trades, stresses.
 
     [bold]perilscope market morning examples/hedge-fund[/bold]
+    [bold]perilscope market risk --prices closes.csv --weights BTC=0.6,ETH=0.4[/bold]
     [bold]perilscope market trade BOOK "buy 200 ETH @ meridian"[/bold]
     """,
     no_args_is_help=True,
@@ -54,6 +56,62 @@ def _told(document: dict[str, Any], json: str | None, draw: Any) -> None:
     emit(json, document)
     console = printer(json)
     console.print(draw(document, width=min(max(console.width, 60), 130)))
+
+
+@market.command()
+def risk(
+    book: Annotated[
+        Path | None, typer.Argument(metavar="BOOK", help="A book, or nothing with --weights.")
+    ] = None,
+    prices: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Daily prices; repeat it.")
+    ] = None,
+    weights: Annotated[
+        str, typer.Option(metavar="BTC=0.6,ETH=0.4", help="Shares of the value.")
+    ] = "",
+    first: Annotated[
+        datetime | None,
+        typer.Option("--from", formats=["%Y-%m-%d"], metavar="DATE", help="First day of prices."),
+    ] = None,
+    last: Annotated[
+        datetime | None,
+        typer.Option("--to", formats=["%Y-%m-%d"], metavar="DATE", help="Last day of prices."),
+    ] = None,
+    level: Annotated[float, typer.Option(help="Confidence level, above 0.5.")] = 0.975,
+    horizon: Annotated[int, typer.Option(help="Days; a week is 7.", min=1, max=366)] = 1,
+    method: Annotated[
+        list[str] | None, typer.Option(metavar="NAME|all", help="Which models; repeat it.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Names the random streams.")] = 1,
+    positions: Positions = None,
+    json: Json = None,
+) -> None:
+    """VaR and CVaR by every model, with 90 % intervals, of weights or of a book.
+
+    [bold]perilscope market risk --prices closes.csv --weights BTC=0.6,ETH=0.4[/bold]
+    """
+    from perilscope.cycle import risk as asking
+    from perilscope.errors import MisuseError
+    from perilscope.report import risk as page
+
+    asked = asking.Asked(
+        level=level,
+        horizon=horizon,
+        methods=tuple(method or (asking.ALL,)),
+        first=first.date() if first else None,
+        last=last.date() if last else None,
+        seed=seed,
+    )
+    if book is not None:
+        if weights or len(prices or ()) > 1:
+            raise MisuseError("either a BOOK, or --prices FILE with --weights, not both")
+        given = prices[0] if prices else None
+        found = asking.of_book(book, asked, _settings(given, positions, None))
+    elif prices and weights:
+        found = asking.of_files(prices, asking.parse_weights(weights), asked)
+    else:
+        raise MisuseError("what is held? Give a BOOK, or --prices FILE and --weights BTC=0.6,...")
+    _told(found, json, page.risk)
 
 
 @market.command()

@@ -1,0 +1,367 @@
+# SPDX-License-Identifier: Apache-2.0
+"""VaR and CVaR of weights by every market model, from bare price files or from a book."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perilscope.cycle.desk import opened
+from perilscope.cycle.measures import Document
+from perilscope.cycle.settings import Settings
+from perilscope.engines import models, proxy
+from perilscope.engines.predictive import (
+    CONVENTIONS,
+    FEW,
+    Model,
+    Prediction,
+    Sample,
+    checked_level,
+    predict,
+)
+from perilscope.errors import AssessmentError, DataError, MisuseError
+from perilscope.evidence.prices import History, gate
+from perilscope.sources.files import read_prices
+
+Floats = NDArray[np.float64]
+ALL = "all"
+MOST_FILLED = 1000
+"""Days of a short history that are filled in from a factor at most."""
+FACTOR = "BTC"
+"""What short histories are filled in from, where the files have it."""
+_BARS = 24
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked: level, horizon in days, methods, first and last day of prices, seed."""
+
+    level: float = 0.975
+    horizon: int = 1
+    methods: tuple[str, ...] = (ALL,)
+    first: date | None = None
+    last: date | None = None
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        checked_level(self.level)
+        if self.horizon < 1:
+            raise MisuseError(f"--horizon {self.horizon}: at least one day")
+        if self.first and self.last and self.first >= self.last:
+            raise MisuseError(f"--from {self.first} is not before --to {self.last}")
+
+    @property
+    def chosen(self) -> tuple[Model, ...]:
+        """The models by name; all of them for ``all``."""
+        if ALL in self.methods:
+            return models.MODELS
+        return tuple(models.named(name) for name in dict.fromkeys(self.methods))
+
+
+def parse_weights(text: str) -> dict[str, float]:
+    """Weights as they are said: ``BTC=0.6,ETH=0.4``; negative for what is owed.
+
+    Examples
+    --------
+    >>> parse_weights("BTC=0.6, ETH=-40%")
+    {'BTC': 0.6, 'ETH': -0.4}
+    """
+    found: dict[str, float] = {}
+    for part in text.split(","):
+        name, sign, amount = (piece.strip() for piece in part.partition("="))
+        scale = 0.01 if amount.endswith("%") else 1.0
+        try:
+            value = scale * float(amount.removesuffix("%"))
+        except ValueError:
+            value = math.nan
+        if not name or not sign or not math.isfinite(value):
+            raise MisuseError(f"--weights: {part.strip()!r}: write it like BTC=0.6,ETH=0.4")
+        if name in found:
+            raise MisuseError(f"--weights: {name} stands twice")
+        found[name] = value
+    if not any(found.values()):
+        raise MisuseError("--weights: every weight is zero: nothing is held")
+    return found
+
+
+def of_files(paths: Sequence[Path], weights: Mapping[str, float], asked: Asked) -> Document:
+    """VaR and CVaR of weights, as shares of the value.
+
+    Raises
+    ------
+    MisuseError
+        Weights, level, horizon or a method that mean nothing.
+    DataError
+        A file that is no price history, a held asset that is absent, gaps.
+    AssessmentError
+        The only method asked for cannot be fitted.
+    """
+    history = read_prices(list(paths))
+    found = _risks(history, weights, asked)
+    found["data"] = {"files": [path.name for path in paths], "sha256": history.digest}
+    return found
+
+
+def of_book(path: Path, asked: Asked, settings: Settings | None = None) -> Document:
+    """The same of what a book holds; with the value, so that shares can be read as money."""
+    found = opened(path, settings)
+    desk = found.desk
+    values = {asset: value for asset, value in desk.values().items() if value != 0.0}
+    whole = math.fsum(values.values())
+    if not whole > 0.0:
+        raise AssessmentError("what is held is worth nothing in all: shares of it mean nothing")
+    history = found.workspace.history
+    if history is None:
+        raise AssessmentError("the book names no prices: give `prices:` or --prices FILE")
+    findings = list(found.findings)
+    moving = {a: v / whole for a, v in values.items() if a in history.assets}
+    still = [asset for asset in values if asset not in moving]
+    if not moving:
+        raise AssessmentError("there are no prices of anything that is held")
+    if still:
+        findings.append(f"no price history of {', '.join(still)}: taken not to move")
+    if found.desk.drivers.networks:
+        findings.append(
+            "the moves of the history alone: what the networks say of de-pegs is in the hybrid "
+            "method of `market contributions` and `run`"
+        )
+    as_of = found.workspace.book.as_of
+    asked = replace(asked, last=min(asked.last or as_of, as_of))
+    done = _risks(history, moving, asked)
+    done["findings"] = list(dict.fromkeys([*findings, *done["findings"]]))
+    book = found.workspace.book
+    return {**done, "book": book.institution.name, "currency": book.currency, "value": whole}
+
+
+# --- the sample -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """Returns that all assets have, from the history or filled in, and what was done."""
+
+    sample: Sample
+    first: date
+    last: date
+    assets: tuple[Document, ...]
+    findings: tuple[str, ...]
+
+
+def _risks(history: History, weights: Mapping[str, float], asked: Asked) -> Document:
+    chosen = asked.chosen
+    ready = _prepared(history, weights, asked)
+    sample = ready.sample
+    methods: Document = {}
+    for model in chosen:
+        try:
+            methods[model.name] = _told(model, predict(model, sample), asked.level)
+        except AssessmentError as error:
+            if len(chosen) == 1:
+                raise
+            methods[model.name] = _failed(model, str(error))
+    return {
+        "level": asked.level,
+        "horizon": asked.horizon,
+        "from": ready.first.isoformat(),
+        "to": ready.last.isoformat(),
+        "returns": len(sample.returns),
+        "windows": sample.windows,
+        "effective": sample.effective,
+        "weights": dict(weights),
+        "assets": list(ready.assets),
+        "conventions": dict(CONVENTIONS),
+        "seed": asked.seed,
+        "methods": methods,
+        "picture": _picture(sample.losses),
+        "findings": list(ready.findings),
+    }
+
+
+def _told(model: Model, found: Prediction, level: float) -> Document:
+    var_interval, cvar_interval = found.interval(level)
+    return {
+        "title": model.title,
+        "var": found.var(level),
+        "cvar": found.cvar(level),
+        "interval": {"var": list(var_interval), "cvar": list(cvar_interval)},
+        "parameters": dict(found.parameters),
+        "log_likelihood": found.log_likelihood,
+        "effective": found.effective,
+        "notes": list(found.notes),
+        "conventions": dict(found.conventions),
+        "error": None,
+    }
+
+
+def _failed(model: Model, why: str) -> Document:
+    return {
+        "title": model.title,
+        "var": None,
+        "cvar": None,
+        "interval": None,
+        "parameters": {},
+        "log_likelihood": None,
+        "effective": None,
+        "notes": [],
+        "conventions": dict(CONVENTIONS),
+        "error": why,
+    }
+
+
+def _picture(losses: Floats) -> Document:
+    """Counts of losses between equal steps, for the eye."""
+    counts, edges = np.histogram(losses, bins=_BARS)
+    return {"edges": edges.tolist(), "counts": counts.tolist()}
+
+
+def _prepared(history: History, weights: Mapping[str, float], asked: Asked) -> _Prepared:
+    absent = [asset for asset in weights if asset not in history.assets]
+    if absent:
+        some = ", ".join(sorted(history.assets)[:12])
+        more = ", ..." if len(history.assets) > 12 else ""
+        raise MisuseError(
+            f"{', '.join(absent)}: held, but there are no prices; the files have {some}{more}"
+        )
+    within = _between(_only(history, tuple(weights)), asked.first, asked.last)
+    last = asked.last or within.days[-1]
+    held = list(weights)
+    spans = {asset: _span(within, asset) for asset in held}
+    begun = max(first for first, _ in spans.values())
+    least = min(_span(within, asset)[0] for asset in within.assets if _known(within, asset))
+    findings: list[str] = []
+    late = [asset for asset in held if spans[asset][0] > least]
+    if late and (last - begun).days < FEW:
+        return _filled(within, weights, asked, last, spans)
+    kept, noticed = gate(within, held, last)
+    findings += [text for text in noticed if not text.startswith((FACTOR + " (not", "only"))]
+    if asked.first and kept.days[0] > asked.first:
+        findings.append(f"the days used start on {kept.days[0]}, not on {asked.first} as asked")
+    daily = kept.closes[1:] / kept.closes[:-1] - 1.0
+    sample = Sample(daily, np.array([weights[a] for a in held]), asked.horizon, asked.seed)
+    rows = [_row(asset, weights[asset], *spans[asset], len(daily), len(daily)) for asset in held]
+    return _Prepared(
+        sample, kept.days[0], kept.days[-1], tuple(rows), tuple(dict.fromkeys(findings))
+    )
+
+
+def _row(
+    asset: str, weight: float, first: date, last: date, own: int, effective: float
+) -> Document:
+    return {
+        "asset": asset,
+        "weight": weight,
+        "first": first.isoformat(),
+        "last": last.isoformat(),
+        "own": own,
+        "effective": effective,
+    }
+
+
+def _between(history: History, first: date | None, last: date | None) -> History:
+    """The history from one day to another."""
+    rows = [
+        row
+        for row, day in enumerate(history.days)
+        if (first is None or day >= first) and (last is None or day <= last)
+    ]
+    if not rows:
+        raise MisuseError(
+            f"no prices from {first or 'the first day'} to {last or 'the last'}; the files have "
+            f"{history.days[0]} to {history.days[-1]}"
+        )
+    at = slice(rows[0], rows[-1] + 1)
+    return replace(
+        history,
+        days=history.days[at],
+        closes=history.closes[at].copy(),
+        lines=history.lines[at].copy(),
+        origin=history.origin[at].copy(),
+        defects=tuple(
+            one
+            for one in history.defects
+            if history.days[rows[0]] <= one.day <= history.days[rows[-1]]
+        ),
+    )
+
+
+def _only(history: History, held: tuple[str, ...]) -> History:
+    """The history of what is held, and of the factor that fills short ones in."""
+    assets = (*held, *(a for a in (FACTOR,) if a in history.assets and a not in held))
+    columns = [history.assets.index(asset) for asset in assets]
+    return replace(
+        history,
+        assets=assets,
+        closes=history.closes[:, columns],
+        lines=history.lines[:, columns],
+        origin=history.origin[:, columns],
+        defects=tuple(one for one in history.defects if one.asset in assets),
+    )
+
+
+def _known(history: History, asset: str) -> bool:
+    return bool(np.any(history.present[:, history.assets.index(asset)]))
+
+
+def _span(history: History, asset: str) -> tuple[date, date]:
+    rows = np.flatnonzero(history.present[:, history.assets.index(asset)])
+    if not rows.size:
+        raise MisuseError(
+            f"{asset}: held, but there are no prices from {history.days[0]} to {history.days[-1]}"
+        )
+    return history.days[int(rows[0])], history.days[int(rows[-1])]
+
+
+def _filled(  # one for all assets, because the factor and the days are shared
+    history: History,
+    weights: Mapping[str, float],
+    asked: Asked,
+    last: date,
+    spans: Mapping[str, tuple[date, date]],
+) -> _Prepared:
+    """Short histories filled in from a factor: the longest of what is held, or BTC."""
+    held = list(weights)
+    candidates = [
+        a for a in (FACTOR, *sorted(held, key=lambda a: spans[a][0])) if a in history.assets
+    ]
+    factor = candidates[0]
+    kept, noticed = gate(history, [factor], last)
+    kept = _between(kept, None, min(end for _, end in spans.values()))
+    if len(kept.days) > MOST_FILLED + 1:
+        kept = _between(kept, kept.days[-MOST_FILLED - 1], None)
+    whole = kept.closes[1:, 0] / kept.closes[:-1, 0] - 1.0
+    columns, rows, shares = [], [], []
+    findings = list(noticed)
+    for asset in held:
+        own, more = gate(history, [asset], kept.days[-1])
+        findings += [text for text in more if text not in findings and "others" not in text]
+        moves = own.closes[1:, 0] / own.closes[:-1, 0] - 1.0
+        moves = moves[-len(whole) :]
+        found = proxy.filled(moves, whole, asked.seed, asset)
+        columns.append(found.returns)
+        shares.append(found)
+        rows.append(
+            _row(asset, weights[asset], *spans[asset], len(moves), found.effective)
+            | {"factor": factor if len(moves) < len(whole) else "", "beta": found.beta}
+        )
+        if len(moves) < len(whole):
+            findings.append(
+                f"{asset} has {len(moves)} daily returns of its own; {len(whole) - len(moves)} "
+                f"earlier ones are filled in from {factor} (beta {found.beta:.2f}, R2 "
+                f"{found.explained:.2f}): effective sample size {found.effective:.0f}"
+            )
+    table = np.stack(columns, axis=1)
+    amounts = np.array([weights[a] for a in held])
+    share = proxy.portfolio_share(table, amounts, shares)
+    sample = Sample(table, amounts, asked.horizon, asked.seed, share)
+    return _Prepared(
+        sample, kept.days[0], kept.days[-1], tuple(rows), tuple(dict.fromkeys(findings))
+    )
+
+
+__all__ = ["ALL", "Asked", "DataError", "of_book", "of_files", "parse_weights"]

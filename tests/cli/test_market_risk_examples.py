@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``perilscope market risk``: bare files and books, by hand; what is refused."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from perilscope.cli import run
+
+DAYS = 501
+NAMES = ("BTC", "ETH", "NEW")
+
+
+@pytest.fixture(scope="module")
+def closes() -> np.ndarray[Any, Any]:
+    rng = np.random.default_rng(11)
+    moves = 0.03 * rng.standard_t(4, (DAYS - 1, 1)) @ np.ones((1, 3))
+    moves = np.clip(moves + 0.01 * rng.standard_normal((DAYS - 1, 3)), -0.6, None)
+    return 100.0 * np.cumprod(np.vstack([np.ones(3), 1.0 + moves]), axis=0)
+
+
+@pytest.fixture(scope="module")
+def prices(closes: np.ndarray[Any, Any], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """BTC and ETH over all days, NEW over the last 60."""
+    start = date(2024, 1, 1).toordinal()
+    rows = ["date,asset,close"]
+    for k in range(DAYS):
+        for place, name in enumerate(NAMES):
+            if name != "NEW" or k >= DAYS - 60:
+                rows.append(f"{date.fromordinal(start + k)},{name},{float(closes[k, place])!r}")
+    path = tmp_path_factory.mktemp("risk") / "prices.csv"
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return str(path)
+
+
+def asked(capsys: Any, *words: str, code: int = 0) -> dict[str, Any]:
+    assert run(["market", "risk", *words, "--json", "-"]) == code
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def refused(capsys: Any, *words: str, code: int = 2) -> str:
+    assert run(["market", "risk", *words]) == code
+    told = capsys.readouterr()
+    assert "Traceback" not in told.err + told.out
+    return " ".join(told.err.split())
+
+
+def worst(losses: np.ndarray[Any, Any], level: float) -> tuple[float, float]:
+    """Smallest x with F(x) >= level and the mean of the worst part, counted by hand."""
+    ordered = np.sort(losses)
+    x = min(x for place, x in enumerate(ordered) if (place + 1) / len(ordered) >= level - 1e-12)
+    count = len(ordered) * (1 - level)
+    tail = ordered[::-1]
+    whole = int(count)
+    return float(x), float((tail[:whole].sum() + (count - whole) * tail[whole]) / count)
+
+
+@pytest.mark.parametrize(("horizon", "level"), [(1, 0.975), (7, 0.95), (10, 0.99)])
+def test_historical_normal_and_t_by_hand(
+    capsys: Any, prices: str, closes: np.ndarray[Any, Any], horizon: int, level: float
+) -> None:
+    found = asked(capsys, "--prices", prices, "--weights", "BTC=0.6,ETH=0.4", "--level", str(level),
+                  "--horizon", str(horizon))  # fmt: skip
+    moves = closes[horizon:, :2] / closes[:-horizon, :2] - 1.0
+    losses = -(moves @ [0.6, 0.4])
+    var, cvar = worst(losses, level)
+    methods = found["methods"]
+    assert methods["historical"]["var"] == pytest.approx(var, rel=1e-12)
+    assert methods["historical"]["cvar"] == pytest.approx(cvar, rel=1e-10)
+    z = stats.norm.ppf(level)
+    centre, scale = losses.mean(), losses.std()
+    assert methods["normal"]["var"] == pytest.approx(centre + scale * z, rel=1e-9)
+    assert methods["normal"]["cvar"] == pytest.approx(
+        centre + scale * stats.norm.pdf(z) / (1 - level), rel=1e-9
+    )
+    assert methods["normal"]["log_likelihood"] == pytest.approx(
+        stats.norm(centre, scale).logpdf(losses).sum(), rel=1e-9
+    )
+    df, place, width = stats.t.fit(losses)
+    law = stats.t(df, place, width)
+    assert methods["t"]["log_likelihood"] >= law.logpdf(losses).sum() - 1e-4
+    assert methods["t"]["var"] == pytest.approx(law.ppf(level), rel=2e-3)
+    for name, row in methods.items():
+        if row["error"] is None:
+            for what in ("var", "cvar"):
+                low, high = row["interval"][what]
+                assert low <= row[what] <= high, name
+    assert found["horizon"] == horizon
+    assert found["windows"] == len(losses)
+
+
+def test_the_default_horizon_is_a_day_and_days_are_counted(capsys: Any, prices: str) -> None:
+    found = asked(capsys, "--prices", prices, "--weights", "BTC=1", "--from", "2024-01-11", "--to",
+                  "2024-12-31", "--method", "historical")  # fmt: skip
+    assert found["horizon"] == 1
+    assert found["from"] == "2024-01-11"
+    assert found["to"] == "2024-12-31"
+    assert found["returns"] == 355
+    assert list(found["methods"]) == ["historical"]
+
+
+def test_a_short_history_is_filled_in_and_says_so(capsys: Any, prices: str) -> None:
+    words = ("--prices", prices, "--method", "historical", "--weights")
+    found = asked(capsys, *words, "NEW=1")
+    assert found["returns"] == DAYS - 1
+    assert 59 <= found["effective"] < DAYS - 1
+    assert any("effective sample size" in text for text in found["findings"])
+    assert found["assets"][0]["own"] == 59
+    # as uncertain as its own days and the factor allow: wider than with a whole history
+    whole = asked(capsys, *words, "ETH=1")["methods"]["historical"]
+    row = found["methods"]["historical"]
+    reach = math.log(row["interval"]["cvar"][1] / row["interval"]["cvar"][0])
+    assert reach > math.log(whole["interval"]["cvar"][1] / whole["interval"]["cvar"][0])
+
+
+def test_what_is_refused(capsys: Any, prices: str, tmp_path: Path) -> None:
+    base = ("--prices", prices, "--weights")
+    assert "DOGE" in refused(capsys, *base, "BTC=0.5,DOGE=0.5")
+    assert "every weight is zero" in refused(capsys, *base, "BTC=0,ETH=0")
+    assert "write it like" in refused(capsys, *base, "BTC=lots")
+    assert "stands twice" in refused(capsys, *base, "BTC=0.5,BTC=0.5")
+    for level in ("0.5", "1", "97.5", "0.2", "nan"):
+        assert "level" in refused(capsys, *base, "BTC=1", "--level", level)
+    assert "did you mean historical" in refused(capsys, *base, "BTC=1", "--method", "historic")
+    assert "is not before" in refused(
+        capsys, *base, "BTC=1", "--from", "2024-05-01", "--to", "2024-01-01"
+    )
+    assert "no prices from" in refused(capsys, *base, "BTC=1", "--from", "2030-01-01")
+    assert "what is held" in refused(capsys, "--prices", prices)
+    assert "at least 20" in refused(
+        capsys, *base, "BTC=1", "--to", "2024-01-15", "--method", "historical"
+    )
+    gap = tmp_path / "gap.csv"
+    gap.write_text("date,BTC\n2024-01-01,1\n2024-01-03,1\n", encoding="utf-8")
+    assert "missing" in refused(capsys, "--prices", str(gap), "--weights", "BTC=1", code=1)
+
+
+def test_a_still_price_fails_where_it_must_and_is_told_under_its_name(
+    capsys: Any, tmp_path: Path
+) -> None:
+    start = date(2024, 1, 1).toordinal()
+    rows = ["date,PEG"] + [f"{date.fromordinal(start + k)},1.0" for k in range(300)]
+    path = tmp_path / "still.csv"
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    found = asked(capsys, "--prices", str(path), "--weights", "PEG=1")
+    assert found["methods"]["historical"]["var"] == 0.0
+    assert found["methods"]["normal"]["error"]
+    assert found["methods"]["normal"]["var"] is None
+
+
+def test_thirty_days_answer_with_a_note(capsys: Any, prices: str) -> None:
+    found = asked(capsys, "--prices", prices, "--weights", "BTC=1", "--to", "2024-01-31")
+    row = found["methods"]["historical"]
+    assert any("30 daily returns" in note for note in row["notes"])
+
+
+def test_the_table_is_drawn(capsys: Any, prices: str) -> None:
+    assert run(["market", "risk", "--prices", prices, "--weights", "BTC=0.6,ETH=0.4"]) == 0
+    told = capsys.readouterr().out
+    assert "historical" in told
+    assert "^VaR" in told
+    assert max(len(line) for line in told.splitlines()) <= 130
