@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from perilscope.cli import elicit
+from perilscope.cli.diff import diff
 from perilscope.cli.market import market
 from perilscope.cli.network import network
 from perilscope.cli.protocol import protocol
@@ -192,6 +193,13 @@ def run(
     ] = Path("out"),
     json: JsonPath = None,
     quiet: Quiet = False,
+    keep_inputs: Annotated[
+        bool,
+        typer.Option(
+            "--keep-inputs/--no-inputs",
+            help="Keep book and data beside the run, so that `diff` can say why figures moved.",
+        ),
+    ] = True,
     fail_on_breach: Annotated[
         bool, typer.Option("--fail-on-breach", help="Leave with 3 when a limit is breached.")
     ] = False,
@@ -210,6 +218,7 @@ def run(
             json,
             press,
             quiet=quiet,
+            keep_inputs=keep_inputs,
             fail_on_breach=fail_on_breach,
             seed=seed,
             years=years,
@@ -230,10 +239,12 @@ def _run(
     press: Press,
     *,
     quiet: bool,
+    keep_inputs: bool,
     fail_on_breach: bool,
     **settings: Any,
 ) -> int:
     from perilscope.cli.show import emit, printer, progress, summary
+    from perilscope.cycle.inputs import collect
     from perilscope.cycle.run import quantify, save
     from perilscope.cycle.settings import Settings
 
@@ -241,7 +252,8 @@ def _run(
     with progress(quiet=quiet) as tell:
         document = quantify(book, chosen, tell)
         tell("report", 0, 1)
-        save(document, out, {"report.html": press.page(document)})
+        inputs = collect(book, chosen) if keep_inputs else None
+        save(document, out, {"report.html": press.page(document)}, inputs)
     emit(json, document)
     if not quiet:
         printer(json).print(summary(document, out, str(book), printer(json)))
@@ -412,6 +424,7 @@ def monitor(
     return BREACHED if breached and fail_on_breach else 0
 
 
+app.command()(diff)
 app.add_typer(elicit.app, name="elicit")
 app.add_typer(market, name="market")
 app.add_typer(network, name="network")

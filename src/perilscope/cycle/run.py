@@ -10,10 +10,11 @@ from typing import Any
 from perilscope.book import Book, content_hash
 from perilscope.cycle.assess import Progress, assess
 from perilscope.cycle.document import document
+from perilscope.cycle.inputs import INPUTS_FILE
 from perilscope.cycle.settings import Settings
 from perilscope.cycle.watch import watch
 from perilscope.cycle.workspace import Workspace, open_workspace
-from perilscope.store.documents import RUN_FILE, read_run, to_json, write_text
+from perilscope.store.documents import RUN_FILE, read_run, to_json, write_bytes, write_text
 
 
 def quantify(
@@ -31,10 +32,16 @@ def assess_book(
     return document(assess(workspace, settings, progress))
 
 
-def save(found: dict[str, Any], out: Path, pages: dict[str, str]) -> None:
-    """Write a run's folder: the document first, then pages drawn from it."""
+def save(
+    found: dict[str, Any], out: Path, pages: dict[str, str], inputs: bytes | None = None
+) -> None:
+    """Write a run's folder: the document first, then its inputs and the pages drawn from it."""
     text = to_json(found)
     write_text(out / RUN_FILE, text)
+    if inputs is not None:
+        write_bytes(out / INPUTS_FILE, inputs)
+    else:
+        (out / INPUTS_FILE).unlink(missing_ok=True)  # those of an earlier run are not this one's
     for name, page in pages.items():
         write_text(out / name, page)
 

@@ -37,6 +37,11 @@ def to_json(document: dict[str, Any]) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
+    """Write a text so that a reader sees the old one or the new one; see `write_bytes`."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
     """Write a file so that a reader sees the old one or the new one, never a part.
 
     Raises
@@ -48,8 +53,8 @@ def write_text(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as out:
-                out.write(text)
+            with os.fdopen(handle, "wb") as out:
+                out.write(content)
                 out.flush()
                 os.fsync(out.fileno())
             os.chmod(name, 0o644)
