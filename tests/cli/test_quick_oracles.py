@@ -203,3 +203,56 @@ def test_nothing_assessed_is_no_total_of_zero(capsys: Any, tmp_path: Path) -> No
     said = capsys.readouterr().out
     assert "Nothing could be assessed" in said
     assert "$0" not in said
+
+
+def test_ids_of_other_tools_are_kept(capsys: Any, tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"
+    text = "ID;Frequency;Severity\nS01_x.y;poisson(1);5k\nÜberfall 盗難;Bernoulli(3 %);5k\n;;\n"
+    path.write_text(text, encoding="utf-8")
+    code, found = quick(capsys, path, "--engine", "exact")
+    assert code == 0
+    assert {row["id"]: row["ale"] for row in found["scenarios"]} == pytest.approx(
+        {"S01_x.y": 5000.0, "Überfall 盗難": 150.0}
+    )
+
+
+def test_faults_name_ids_as_they_were_written() -> None:
+    text = "id,frequency,severity\nS.1,poisson(1),5m\n,poisson(1),5k\nx\x07,poisson(1),5k\n"
+    with pytest.raises(BookError) as refused:
+        table.register("r.csv", text.encode(), currency="USD", as_of="2026-01-31")
+    assert [f.line for f in refused.value.faults] == [3, 4]
+    with pytest.raises(BookError) as refused:
+        table.register(
+            "r.csv", "".join(text.splitlines(True)[:2]).encode(), currency="USD", as_of="2026-01-31"
+        )
+    assert [(f.line, f.path) for f in refused.value.faults] == [(2, "S.1.severity")]
+
+
+@pytest.mark.parametrize(
+    ("text", "counts"),
+    [
+        ("negative_binomial(2, 0.5)", "negative-binomial(2)"),
+        ("mixed-poisson(lognormal(mean=1, sd=1), belief(gamma(2, 8)))", "mixed-poisson("),
+        ("poisson(belief(gamma(2, 8)))", "poisson"),
+    ],
+)
+def test_beliefs_and_commas_inside_a_law_of_counts(text: str, counts: str) -> None:
+    found = table.frequency(text)
+    assert found["counts"].startswith(counts)
+    assert found["frequency"] in ("0.5 per year", "belief(gamma(2, 8)) per year")
+
+
+@pytest.mark.parametrize("rate", [1e-9, 1e-6, 1e-5, 1e-4])
+def test_a_very_rare_loss_has_a_law_too(rate: float, capsys: Any) -> None:
+    """With at most one event the chance of more than x is the rate times that of the event."""
+    code, found = quick(
+        capsys, "--frequency", f"{rate!r} per year", "--severity", "uniform(0, 1M)",
+        "--engine", "exact",
+    )  # fmt: skip
+    assert code == 0
+    whole = found["enterprise"]
+    assert whole["var"]["0.999"] == 0.0
+    assert whole["cvar"]["0.999"] == pytest.approx(rate * 5e5 / 0.001, rel=1e-9)
+    for x, p in whole["exceedance"]:
+        known = rate * max(1.0 - x / 1e6, 0.0)
+        assert p == pytest.approx(known, rel=2 * rate + 1e-6, abs=2e-11 + rate * 1e-4)

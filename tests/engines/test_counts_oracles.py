@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -10,6 +12,7 @@ from scipy import stats
 from perilscope.engines.counts import (
     Bernoulli,
     Binomial,
+    CountLaw,
     Hurdle,
     NegativeBinomial,
     Poisson,
@@ -64,3 +67,13 @@ def test_a_poisson_law_is_its_own_hurdle():
         same.pgf(CIRCLE), ZeroModifiedPoisson(0.4, 2.0).pgf(CIRCLE), atol=1e-14
     )
     assert same.mean == pytest.approx(ZeroModifiedPoisson(0.4, 2.0).mean)
+
+
+@pytest.mark.parametrize("law", [Binomial(10**9, 5e-9), NegativeBinomial(1e12, 5.0)])
+def test_very_many_chances_are_a_poisson_law(law: CountLaw) -> None:
+    """To first order in 1 / n: log G = m (z - 1) -+ m² (z - 1)² / 2n (Taylor of the logarithm)."""
+    z = np.exp(1j * np.linspace(-3.1, 3.1, 41)) * 0.999
+    n, sign = (10**9, -1) if isinstance(law, Binomial) else (1e12, 1)
+    known = np.exp(5.0 * (z - 1) + sign * 25.0 * (z - 1) ** 2 / (2 * n))
+    assert np.abs(law.pgf(z) / known - 1).max() < 1e-14
+    assert law.zero == pytest.approx(math.exp(-5.0 + sign * 12.5 / n), rel=1e-14)

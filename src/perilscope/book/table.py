@@ -6,6 +6,9 @@ A frequency is a rate as in a book, or a count law with its yearly mean, a short
 only here: ``poisson(0.08)``, ``bernoulli(0.03)``, ``binomial(12, 0.5)`` (at most so many, mean),
 ``negative-binomial(2, 0.5)`` (size, mean), ``zero-inflated(0.3, 0.5)`` (chance of a barred year,
 mean), ``mixed-poisson(gamma(4, 4), 0.5)`` (law of how years differ, mean).
+
+Cells are parted by commas, semicolons or tabs, and an id may be any short text: tables come from
+spreadsheets and other tools' registers.
 """
 
 from __future__ import annotations
@@ -14,11 +17,14 @@ import csv
 import io
 import re
 from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from perilscope.book.laws import NAMES
 from perilscope.book.load import from_mapping
 from perilscope.book.model import Book
+from perilscope.book.names import ID
 from perilscope.book.quantity import QuantityError
 from perilscope.book.words import near
 from perilscope.errors import BookError, Fault
@@ -27,7 +33,8 @@ COLUMNS = ("id", "name", "layer", "frequency", "severity")
 MOST_ROWS = 20_000
 _TOO_MANY = f"more than {MOST_ROWS:,} rows: to assess them would take longer than anybody waits"
 _FEWER = "Add up rows of one kind, or assess parts of the register by themselves."
-_COUNTED = re.compile(r"([a-z-]+) ?\((.*)\)")
+_COUNTED = re.compile(r"([a-z_-]+) ?\((.*)\)", re.IGNORECASE)
+_PERCENT = re.compile(r"([0-9.]+) ?%")
 _ALONE = {"poisson": "poisson", "bernoulli": "at most one a year"}
 _SIZED = ("binomial", "negative-binomial", "zero-inflated", "mixed-poisson")
 _LIKE = (
@@ -37,6 +44,7 @@ _LIKE = (
 )
 _COLUMN = {"magnitude": "severity", "counts": "frequency"}  # where a field of the book stands
 _BUSINESS = "business"
+_STAND_IN, _DOT, _LONGEST = "row-of-table-", "\0", 100
 
 
 def frequency(text: str) -> dict[str, str]:
@@ -59,18 +67,33 @@ def frequency(text: str) -> dict[str, str]:
     found = _COUNTED.fullmatch(" ".join(text.split()))
     if not found or found[1] in (*NAMES, "belief"):
         return {"frequency": text.strip()}
-    if found[1] not in (*_ALONE, *_SIZED):
-        close = near(found[1], (*_ALONE, *_SIZED))
+    law, inside = found[1].lower().replace("_", "-"), found[2].strip()
+    if law not in (*_ALONE, *_SIZED):
+        close = near(law, (*_ALONE, *_SIZED))
         raise QuantityError(f"no law of counts is called `{found[1]}`", f"{close}{_LIKE}")
-    law, inside = found[1], found[2].strip()
-    before, comma, last = inside.rpartition(",")
-    if bool(comma) == (law in _ALONE):
+    *before, last = _arguments(inside)
+    if not last or len(before) != (law not in _ALONE):
         wanted = "one number, its yearly mean" if law in _ALONE else "its shape and its yearly mean"
         raise QuantityError(f"`{law}` takes {wanted}", _LIKE)
-    mean = re.sub(r"^mean ?= ?", "", last.strip())
-    counts = _ALONE.get(law) or f"{law}({before.strip()})"
+    mean = re.sub(r"^mean ?= ?", "", last)
+    percent = _PERCENT.fullmatch(mean) if law == "bernoulli" else None
+    if percent:  # a rate has none, the chance of one event a year may
+        mean = str(Decimal(percent[1]) / 100)
+    counts = _ALONE.get(law) or f"{law}({before[0]})"
     rate = mean if re.search(r" (per|in) ", mean) else f"{mean} per year"
     return {"frequency": rate, "counts": counts}
+
+
+def _arguments(inside: str) -> list[str]:
+    """What commas part, but not those inside brackets."""
+    found, depth = [""], 0
+    for sign in inside:
+        depth += (sign == "(") - (sign == ")")
+        if sign == "," and depth == 0:
+            found.append("")
+        else:
+            found[-1] += sign
+    return [part.strip() for part in found]
 
 
 def book(rows: Mapping[str, Mapping[str, str]], *, name: str, currency: str, as_of: str) -> Book:
@@ -88,7 +111,9 @@ def book(rows: Mapping[str, Mapping[str, str]], *, name: str, currency: str, as_
     """
     scenarios: dict[str, dict[str, str]] = {}
     faults: list[Fault] = []
-    for key, row in rows.items():
+    known = {key: _known_as(key, i) for i, key in enumerate(rows, 1)}
+    for given, row in rows.items():
+        key = known[given]
         scenario = {"asset": _BUSINESS, "magnitude": row["severity"]}
         try:
             scenario |= frequency(row["frequency"])
@@ -105,13 +130,37 @@ def book(rows: Mapping[str, Mapping[str, str]], *, name: str, currency: str, as_
         "assets": {_BUSINESS: {"kind": "other"}},
         "scenarios": scenarios,
     }
+    written = {key: given for given, key in known.items()}
     try:
         read = from_mapping(tree)
     except BookError as error:
-        raise BookError([*faults, *error.faults]) from error
+        faults = [*faults, *error.faults]
     if faults:
-        raise BookError(faults)
-    return read
+        raise BookError([_renamed(fault, written) for fault in faults])
+    return _as_written(read, written)
+
+
+def _known_as(key: str, place: int) -> str:
+    """An id as a book has it: itself, or one that stands for any other text."""
+    return key if ID.fullmatch(key) and not key.startswith(_STAND_IN) else f"{_STAND_IN}{place}"
+
+
+def _renamed(fault: Fault, written: Mapping[str, str]) -> Fault:
+    """A fault with ids as they were written; the dots of an id are no steps of the path."""
+    steps = fault.path.split(".")
+    if len(steps) > 1 and steps[0] == "scenarios":
+        steps[1] = written.get(steps[1], steps[1]).replace(".", _DOT)
+    return replace(fault, path=".".join(steps))
+
+
+def _as_written(read: Book, written: Mapping[str, str]) -> Book:
+    if all(key == given for key, given in written.items()):
+        return read
+    entries = {
+        written[key]: entry.model_copy(update={"id": written[key]})
+        for key, entry in read.scenarios.items()
+    }
+    return read.model_copy(update={"scenarios": type(read.scenarios)(entries)})
 
 
 def register(file: str, data: bytes, *, currency: str, as_of: str) -> Book:
@@ -131,19 +180,33 @@ def register(file: str, data: bytes, *, currency: str, as_of: str) -> Book:
     """
     try:
         text = data.decode("utf-8-sig")
-        lines = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-        header = [column.strip() for column in lines.fieldnames or ()]
+        lines = csv.DictReader(
+            io.StringIO(text, newline=""), strict=True, delimiter=_delimiter(text)
+        )
+        header = [column.strip().lower() for column in lines.fieldnames or ()]
         lines.fieldnames = header
         _known(file, header)
         if data.count(b"\n") > MOST_ROWS + 1:
             raise BookError([Fault(file, 0, 0, "", _TOO_MANY, _FEWER)])
         rows, places = _rows(file, lines)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise BookError([Fault(file, 0, 0, "", f"this is no CSV in UTF-8: {error}")]) from error
+    except UnicodeDecodeError as error:
+        what = f"this is no text in UTF-8: byte {error.start + 1} is {data[error.start]:#x}"
+        mend = "Save the table as CSV with the encoding UTF-8."
+        raise BookError([Fault(file, 0, 0, "", what, mend)]) from error
+    except csv.Error as error:
+        mend = "A quotation mark may have been left open."
+        what = f"this is no CSV: {error}"
+        raise BookError([Fault(file, 0, 0, "", what, mend)]) from error
     try:
         return book(rows, name=file, currency=currency, as_of=as_of)
     except BookError as error:
         raise BookError(sorted(_placed(fault, file, places) for fault in error.faults)) from error
+
+
+def _delimiter(text: str) -> str:
+    """What parts the columns of the header: a comma, or else a semicolon or a tab."""
+    first = text.partition("\n")[0]
+    return max(",;\t", key=lambda sign: (first.count(sign), sign == ","))
 
 
 def _known(file: str, header: list[str]) -> None:
@@ -160,6 +223,11 @@ def _known(file: str, header: list[str]) -> None:
         Fault(file, 1, 1, "", f"unknown column `{column}`", f"Allowed: {', '.join(COLUMNS)}.")
         for column in header
         if column not in COLUMNS
+    ]
+    faults += [
+        Fault(file, 1, 1, "", f"the column `{column}` stands twice")
+        for column in dict.fromkeys(header)
+        if column in COLUMNS and header.count(column) > 1
     ]
     if faults:
         raise BookError(faults)
@@ -178,7 +246,16 @@ def _rows(
             faults.append(Fault(file, place, 1, "", "this line has another number of cells", mend))
             continue
         cells = {column: cell.strip() for column, cell in row.items()}
+        if not any(cells.values()):
+            continue  # spreadsheets leave such lines at the end
         key = cells.get("id") or _slug(cells.get("name", ""))
+        wrong = _wrong_id(key) or next(
+            (f"the {column} is empty" for column in ("frequency", "severity") if not cells[column]),
+            "",
+        )
+        if wrong:
+            faults.append(Fault(file, place, 1, key[:_LONGEST], wrong))
+            continue
         if key in rows:
             faults.append(
                 Fault(file, place, 1, key, f"the id stands twice, first on line {places[key]}")
@@ -192,15 +269,23 @@ def _rows(
     return rows, places
 
 
+def _wrong_id(key: str) -> str:
+    if not key:
+        return "the row has neither an id nor a name"
+    if len(key) > _LONGEST:
+        return f"the id has more than {_LONGEST} characters"
+    return "" if key.isprintable() else "the id holds signs that cannot be shown"
+
+
 def _slug(name: str) -> str:
     words = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-    return words if words[:1].isalpha() else f"row-{words}".rstrip("-")
+    return words if words[:1].isalpha() else name
 
 
 def _placed(fault: Fault, file: str, places: Mapping[str, int]) -> Fault:
     """A fault of the book as one of the table: its line, and the column's name."""
     steps = fault.path.split(".")
-    key = steps[1] if len(steps) > 1 and steps[0] == "scenarios" else ""
+    key = steps[1].replace(_DOT, ".") if len(steps) > 1 and steps[0] == "scenarios" else ""
     column = _COLUMN.get(steps[2], steps[2]) if len(steps) > 2 else ""
     path = f"{key}.{column}".strip(".") if key else fault.path
     return Fault(file, places.get(key, 0), 1 if key in places else 0, path, fault.what, fault.mend)

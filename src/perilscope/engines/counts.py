@@ -21,6 +21,30 @@ from perilscope.engines.law import Integers, Parameterised, need, plain
 Complexes = NDArray[np.complex128]
 
 
+_EASY = 64
+"""Chances up to which a power is as exact as a logarithm."""
+
+
+def log_beside_one(x: Any) -> Any:
+    """log(1 + x), real or complex, with no digits lost where x is small.
+
+    Multiplied by many chances or a large size, the rounding of 1 + x would show.
+
+    Examples
+    --------
+    >>> complex(log_beside_one(1e-20 + 1e-8j)).real  # of x - x² / 2
+    5.0010000000000004e-17
+    """
+    with np.errstate(divide="ignore"):  # nothing left is minus infinity
+        if not np.iscomplexobj(x):
+            return np.log1p(x)
+        re, im = np.real(x), np.imag(x)
+        found = np.empty(np.shape(x), dtype=np.complex128)
+        found.real = 0.5 * np.log1p(re * (2.0 + re) + im * im)
+        found.imag = np.arctan2(im, 1.0 + re)
+        return found
+
+
 class CountLaw(Parameterised, ABC):
     """The law of the number N of events in a period.
 
@@ -174,11 +198,13 @@ class Binomial(CountLaw):
 
     @property
     def zero(self) -> float:
-        return plain((1 - np.asarray(self.p)) ** self.n)
+        return plain(np.exp(self.n * log_beside_one(-np.asarray(self.p))))
 
     def pgf(self, z: Any) -> Any:
-        one = 1 - self.p + self.p * np.asarray(z)
-        return one if np.ndim(self.n) == 0 and self.n == 1 else one**self.n
+        if np.ndim(self.n) == 0 and self.n <= _EASY:
+            one = 1 - self.p + self.p * np.asarray(z)
+            return one if self.n == 1 else one**self.n
+        return np.exp(self.n * log_beside_one(self.p * (np.asarray(z) - 1)))
 
     def thin(self, q: float) -> Binomial:
         return Binomial(self.n, self.p * share(q))
@@ -238,7 +264,7 @@ class NegativeBinomial(CountLaw):
         return plain(np.exp(-self._clusters))
 
     def pgf(self, z: Any) -> Any:
-        return np.exp(-self.size * np.log1p(self.mean / self.size * (1 - np.asarray(z))))
+        return np.exp(-self.size * log_beside_one(self.mean / self.size * (1 - np.asarray(z))))
 
     def thin(self, q: float) -> NegativeBinomial:
         return NegativeBinomial(self.size, self.mean * share(q))

@@ -23,6 +23,8 @@ Array = npt.NDArray[np.float64]
 
 LEVELS = (0.95, 0.975, 0.99, 0.999)
 _NOISE = 1e-12
+_RAREST = 1e-6
+"""Probability up to which a chart shows a law."""
 _ATOM = 30.0
 _READ = 2e-8
 """What reading a smooth law between the points of its grid leaves, relative."""
@@ -247,7 +249,7 @@ class LossLaw:
             About how many points are wanted. A lattice gives its steps where they are fewer.
         """
         start = [(0.0, self.exceed(0.0))]
-        if start[0][1] <= 0.0:
+        if start[0][1] <= _RAREST:
             return start
         places = self._chart(points)
         rows = [(x, self.exceed(x)) for x in places]
@@ -259,7 +261,7 @@ class LossLaw:
         return kept
 
     def _chart(self, points: int) -> list[float]:
-        top = int(np.searchsorted(self.cumulative, 1.0 - 1e-6))
+        top = int(np.searchsorted(self.cumulative, 1.0 - _RAREST))
         top = min(max(top, 1), self.points - 1)
         if self.grid.lattice:
             steps = np.flatnonzero(self.mass[1 : top + 1] > 1e-12) + 1
@@ -269,7 +271,7 @@ class LossLaw:
         low = max(self.var(self.none + 0.002 * (1.0 - self.none)), self.step * 1e-2)
         # half of the points lie evenly in loss, half in probability, where the tail is looked at
         even = np.geomspace(low, max(top * self.step, 2 * low), points // 2)
-        rare = np.geomspace(1e-6, max(1.0 - self.none, 2e-6), points - points // 2)
+        rare = np.geomspace(_RAREST, max(1.0 - self.none, 2.0 * _RAREST), points - points // 2)
         ranks = np.searchsorted(self.cumulative, 1.0 - rare[(1.0 - rare) > self.none])
         tail = np.minimum(ranks, top) * self.step
         return sorted({float(x) for x in np.concatenate([even, tail]) if x > 0.0})

@@ -23,6 +23,7 @@ USUAL, PLAIN, MOST = 2**12, 2**14, 2**17
 """Points where a law can be extrapolated, where not, and at most."""
 _LOOK = 2**9
 _BEYOND = 2e-5  # probability left beyond the grid, a fiftieth of the rarest level shown
+_OF_RARE = 0.02  # the same, of the probability that there is any loss
 _UNSHARED = 1e-4  # the same for sums before a cap, where only the shares of it depend on it
 _BLUR = 3e-5  # most that events put on points may move a quantile before extrapolation
 _FINE = {USUAL: 200.0, PLAIN: 400.0}  # least number of steps below the smallest quantile shown
@@ -198,6 +199,8 @@ def _blur(
 def _far(look: Look, top: float, beyond: float) -> tuple[LossLaw, float]:
     """A first law, and a point beyond which the sum lies with about the given probability."""
     law = look(Grid(top / _LOOK, _LOOK))
+    # of a loss that is rarer itself most of its law is wanted all the same
+    beyond = max(min(beyond, _OF_RARE * (1.0 - law.none)), 1e-11)
     far = 0
     for _ in range(40):
         far = int(np.searchsorted(law.cumulative, 1.0 - beyond))
