@@ -75,7 +75,7 @@ def test_columns_by_other_names_and_more_of_them(header: str) -> None:
         (b"date,symbol,open\n2025-01-01,A,1\n", 1, "none with the close"),
         (b"date,symbol,ticker,close\n2025-01-01,A,A,1\n", 1, "could all be the asset"),
         (b"date,asset,close,CLOSE\n2025-01-01,A,1,1\n", 1, "could all be the close"),
-        (b"date;asset;close\n2025-01-01;A;1\n", 1, "not separated by commas"),
+        (b"date\tasset\tclose\n2025-01-01\tA\t1\n", 1, "not separated by commas"),
         (b"date,A,A\n2025-01-01,1,1\n", 1, "two columns are called A"),
         (b"date,A,\n2025-01-01,1,1\n", 1, "column 3 has no name"),
         (b"date,asset,close\n01/02/2025,A,1\n", 2, "a date is wanted"),

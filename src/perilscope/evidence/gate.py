@@ -122,16 +122,7 @@ def _ends(spans: dict[str, tuple[date, date]], start: date, end: date) -> list[s
 
 def _restricted(history: History, assets: Sequence[str], start: date, end: date) -> History:
     rows = [row for row, day in enumerate(history.days) if start <= day <= end]
-    at = np.ix_(rows, [history.assets.index(asset) for asset in assets])
-    return replace(
-        history,
-        assets=tuple(assets),
-        days=tuple(history.days[row] for row in rows),
-        closes=history.closes[at],
-        lines=history.lines[at],
-        origin=history.origin[at],
-        defects=(),
-    )
+    return history.of(assets, rows)
 
 
 def gate(

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import numpy as np
@@ -51,6 +51,14 @@ class History:
     files : tuple of str, optional
         Names of the files; ``origin`` (days, assets) counts in them.
     defects : tuple of Defect, optional
+    others : mapping, optional
+        ``open``, ``high``, ``low`` and ``volume`` (money) where the files have them, each an array
+        of shape (days, assets).
+    bars : mapping of asset to (seconds since 1970, closes), optional
+        Prices within the day, where the files have them.
+    partial : mapping of asset to sentence, optional
+        Why the last day of an asset is not whole.
+    quotes : mapping of asset to what its price is quoted in, optional
 
     Examples
     --------
@@ -70,6 +78,10 @@ class History:
     files: tuple[str, ...] = ()
     origin: NDArray[np.int16] = field(default_factory=lambda: np.zeros((0, 0), np.int16))
     defects: tuple[Defect, ...] = ()
+    others: Mapping[str, Array] = field(default_factory=dict)
+    bars: Mapping[str, tuple[NDArray[np.int64], Array]] = field(default_factory=dict)
+    partial: Mapping[str, str] = field(default_factory=dict)
+    quotes: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         shape = (len(self.days), len(self.assets))
@@ -81,6 +93,8 @@ class History:
             object.__setattr__(self, "lines", np.zeros(shape, np.int32))
         if self.origin.shape != shape:
             object.__setattr__(self, "origin", np.zeros(shape, np.int16))
+        if any(array.shape != shape for array in self.others.values()):
+            object.__setattr__(self, "others", {})
         if not self.files:
             object.__setattr__(self, "files", (self.source,))
         for array in (self.closes, self.lines, self.origin):
@@ -90,6 +104,32 @@ class History:
     def present(self) -> NDArray[np.bool_]:
         """Where the files have a row, usable or not; shape (days, assets)."""
         return np.asarray((self.lines > 0) | np.isfinite(self.closes))
+
+    def of(self, assets: Sequence[str], rows: Sequence[int] | None = None) -> History:
+        """Some of the assets, in the order given, and some of the days; without the defects.
+
+        Examples
+        --------
+        >>> days = (date(2026, 1, 1), date(2026, 1, 2))
+        >>> whole = History(("A", "B"), days, np.array([[1.0, 2.0], [3.0, 4.0]]))
+        >>> whole.of(["B"], [1]).closes.tolist()
+        [[4.0]]
+        """
+        kept = range(len(self.days)) if rows is None else rows
+        at = np.ix_(list(kept), [self.assets.index(asset) for asset in assets])
+        return replace(
+            self,
+            assets=tuple(assets),
+            days=tuple(self.days[row] for row in kept),
+            closes=self.closes[at],
+            lines=self.lines[at],
+            origin=self.origin[at],
+            defects=(),
+            others={key: array[at] for key, array in self.others.items()},
+            bars={asset: self.bars[asset] for asset in assets if asset in self.bars},
+            partial={asset: self.partial[asset] for asset in assets if asset in self.partial},
+            quotes={asset: self.quotes[asset] for asset in assets if asset in self.quotes},
+        )
 
     def last(self, token: str, on: date) -> tuple[date, float]:
         """The last usable close on or before a day, and its day.
@@ -144,6 +184,8 @@ def merge(histories: Sequence[History]) -> History:
     lines, origin = np.zeros(closes.shape, np.int32), np.zeros(closes.shape, np.int16)
     present = np.zeros(closes.shape, np.bool_)
     defects: list[Defect] = []
+    others: dict[str, Array] = {}
+    bars: dict[str, tuple[NDArray[np.int64], Array]] = {}
     for one in histories:
         at = np.ix_([row_of[day] for day in one.days], [assets.index(name) for name in one.assets])
         fresh, twice = one.present & ~present[at], one.present & present[at]
@@ -167,6 +209,14 @@ def merge(histories: Sequence[History]) -> History:
         lines[at] = np.where(fresh, one.lines, lines[at])
         origin[at] = np.where(fresh, place, origin[at])
         present[at] |= one.present
+        for key, array in one.others.items():
+            whole = others.setdefault(key, np.full(closes.shape, np.nan))
+            whole[at] = np.where(fresh, array, whole[at])
+        for asset, (seconds, path) in one.bars.items():
+            before = bars.get(asset, (seconds[:0], path[:0]))
+            both = np.concatenate([before[0], seconds])
+            ordered = np.argsort(both, kind="stable")
+            bars[asset] = both[ordered], np.concatenate([before[1], path])[ordered]
     return History(
         tuple(assets),
         tuple(days),
@@ -178,4 +228,19 @@ def merge(histories: Sequence[History]) -> History:
         files,
         origin,
         tuple(defects),
+        others=others,
+        bars=bars,
+        partial=_unfinished(histories),
+        quotes={asset: quote for one in histories for asset, quote in one.quotes.items()},
     )
+
+
+def _unfinished(histories: Sequence[History]) -> dict[str, str]:
+    """Days that are not whole, of the file of each asset that reaches furthest."""
+    last: dict[str, tuple[date, str]] = {}
+    for one in histories:
+        for column, asset in enumerate(one.assets):
+            row = int(np.flatnonzero(one.present[:, column])[-1])
+            told = (one.days[row], one.partial.get(asset, ""))
+            last[asset] = max(last.get(asset, told), told, key=lambda pair: pair[0])
+    return {asset: why for asset, (_, why) in last.items() if why}

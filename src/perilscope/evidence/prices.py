@@ -10,17 +10,21 @@ decides that. A refused price is NaN among the closes, so nothing can count with
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import date
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from perilscope.evidence.calendar import UTC_DAYS, Calendar
+from perilscope.evidence.dialects import Sheet, sheet
 from perilscope.evidence.gate import gate
 from perilscope.evidence.history import Defect, History, merge
-from perilscope.evidence.table import Faults, Table, number, read_table
+from perilscope.evidence.intraday import Taken, bars_of, daily, partial, recut, within_days
+from perilscope.evidence.table import Faults, Table, number
 
 __all__ = ["Defect", "History", "gate", "merge", "parse_prices"]
 
@@ -29,63 +33,83 @@ Rows = Iterator[tuple[int, int, str, str]]  # line, ordinal of the day, asset, p
 #: Days times assets of one history; more is a file that is not a price history.
 CELLS = 20_000_000
 
-_DATE = ("date", "day", "datetime", "timestamp", "time")
-_ASSET = ("asset", "symbol", "ticker", "token")
-_CLOSE = ("close", "price")
-
-
-def _place(table: Table, names: Sequence[str], faults: Faults) -> int | None:
-    """Where the column of this meaning stands; its plain name wins over its synonyms."""
-    places = table.places(names[:1]) or table.places(names)
-    if len(places) > 1:
-        both = " and ".join(table.columns[place] for place in places)
-        faults.add(table.line, f"{both} could all be the {names[0]}", f"name one `{names[0]}`")
-    return places[0] if places else None
-
 
 class _Days:
-    """Dates as ordinals; each spelling is read once, because it stands on many rows."""
+    """Dates as ordinals, with the second of the day; each spelling is read once."""
 
     def __init__(self, faults: Faults) -> None:
         self.known: dict[str, int] = {}
+        self.seconds: dict[str, int] = {}
         self.faults = faults
 
     def __call__(self, text: str, line: int) -> int:
         found = self.known.get(text)
         if found is None:
-            found = self.known[text] = self._read(text.strip())
+            found, second = self._read(text.strip())
+            self.known[text] = found
+            if second:
+                self.seconds[text] = second
         if not found:
             what = f"a date is wanted here, found {text!r}"
             self.faults.add(line, what, "write dates as 2026-11-20")
         return found
 
-    @staticmethod
-    def _read(text: str) -> int:
-        # an hour may follow, as exports write it; the closes are daily all the same
-        if len(text) > 10 and text[10] not in "T ":
-            return 0
+    def _read(self, text: str) -> tuple[int, int]:
         try:
-            return date.fromisoformat(text[:10]).toordinal() if text[4:5] == "-" else 0
-        except ValueError:
-            return 0
+            if text[4:5] == "-" and len(text) == 10:
+                return date.fromisoformat(text).toordinal(), 0
+            if text[4:5] == "-" and text[10:11] in ("T", " "):
+                moment = datetime.fromisoformat(text.removesuffix(" UTC"))
+                if moment.tzinfo is None:
+                    moment = moment.replace(tzinfo=UTC)
+                return UTC_DAYS.second(math.floor(moment.timestamp()))
+            if 9 <= len(text.partition(".")[0]) <= 19 and text.replace(".", "", 1).isdecimal():
+                return UTC_DAYS.second(_epoch(float(text)))
+        except (ValueError, OverflowError):
+            return 0, 0
+        return 0, 0
 
 
-def _long(table: Table, at: tuple[int, int, int], faults: Faults) -> Rows:
+def _epoch(stamp: float) -> int:
+    """Seconds since 1970 of a stamp in seconds, milliseconds, microseconds or nanoseconds."""
+    for most, scale in ((1e11, 1.0), (1e14, 1e3), (1e17, 1e6)):
+        if stamp < most:
+            return math.floor(stamp / scale)
+    return math.floor(stamp / 1e9)
+
+
+def _long(sheet: Sheet, asset: int, close: int, days: _Days, cells: _Cells) -> Rows:
     """Rows of a table with one price on each line."""
-    day_of, (day, asset, close) = _Days(faults), at
-    known = day_of.known
-    for line, cells in table.rows:
-        name = cells[asset].strip()
-        ordinal = known.get(cells[day]) or day_of(cells[day], line)
+    table, day = sheet.table, sheet.day
+    known, seconds = days.known, days.seconds
+    others = [(cells.others.setdefault(key, []), at) for key, at in sheet.others.items()]
+    if sheet.units is not None:
+        others.append((cells.others.setdefault("units", []), sheet.units))
+    moments = cells.second
+    for line, row in table.rows:
+        name = row[asset].strip()
+        text = row[day]
+        ordinal = known.get(text) or days(text, line)
         if not name:
-            faults.add(line, "a price without an asset", "name the asset")
+            days.faults.add(line, "a price without an asset", "name the asset")
         elif ordinal:
-            yield line, ordinal, name, cells[close]
+            if seconds:
+                moments[len(cells.line)] = seconds.get(text, 0)
+            for kept, at in others:
+                kept.append(row[at])
+            yield line, ordinal, name, row[close]
 
 
-def _wide(table: Table, day: int, faults: Faults) -> Rows:
+def _alone(sheet: Sheet) -> Sheet:
+    """A table of one asset with the name of the file in every row."""
+    rows = ((line, [*row, sheet.name]) for line, row in sheet.table.rows)
+    table = Table((*sheet.table.columns, "asset"), sheet.table.line, rows, sheet.table.notes)
+    return replace(sheet, table=table, asset=len(sheet.table.columns))
+
+
+def _wide(sheet: Sheet, days: _Days, cells: _Cells, faults: Faults) -> Rows:
     """Rows of a table with one column for each asset; an empty cell is no price."""
-    day_of = _Days(faults)
+    table, day = sheet.table, sheet.day
     columns = [(at, name) for at, name in enumerate(table.columns) if at != day]
     for at, name in columns:
         if not name:
@@ -94,32 +118,23 @@ def _wide(table: Table, day: int, faults: Faults) -> Rows:
             faults.add(table.line, f"two columns are called {name}", "keep one of them", at + 1)
     if not columns:
         faults.add(table.line, "there are dates but no prices", "the header is date,asset,close")
-    for line, cells in table.rows:
-        ordinal = day_of(cells[day], line)
+    for line, row in table.rows:
+        ordinal = days(row[day], line)
         if ordinal:
             for at, name in columns:
-                text = cells[at]
+                text = row[at]
                 if text and not text.isspace():
+                    if days.seconds:
+                        cells.second[len(cells.line)] = days.seconds.get(row[day], 0)
                     yield line, ordinal, name, text
 
 
-def _rows(table: Table, faults: Faults) -> Rows:
+def _rows(sheet: Sheet, days: _Days, cells: _Cells, faults: Faults) -> Rows:
     """The prices of a table in either of its two forms."""
-    day, asset, close = (_place(table, names, faults) for names in (_DATE, _ASSET, _CLOSE))
-    mend = "the header is date,asset,close[,open,high,low,volume], or date and one column per asset"
-    if day is None:
-        what = f"there is no column date; there are {', '.join(table.columns)}"
-        faults.add(table.line, what, mend)
-    elif asset is None and close is not None:
-        what = f"there is a column {table.columns[close]} but none that names the asset"
-        faults.add(table.line, what, mend)
-    elif asset is not None and close is None:
-        what = f"there is a column {table.columns[asset]} but none with the close"
-        faults.add(table.line, what, mend)
-    faults.refuse()
-    if asset is None or close is None or day is None:
-        return _wide(table, day or 0, faults)
-    return _long(table, (day, asset, close), faults)
+    if sheet.close is None:
+        return _wide(sheet, days, cells, faults)
+    whole = sheet if sheet.asset is not None else _alone(sheet)
+    return _long(whole, whole.asset or 0, sheet.close, days, cells)
 
 
 def _unusable(text: str) -> tuple[str, str]:
@@ -143,12 +158,13 @@ class _Cells:
     close: list[float] = field(default_factory=list)
     line: list[int] = field(default_factory=list)
     odd: dict[int, str] = field(default_factory=dict)
+    second: dict[int, int] = field(default_factory=dict)
+    others: dict[str, list[str]] = field(default_factory=dict)
     assets: dict[str, int] = field(default_factory=dict)
 
 
-def _gather(rows: Rows) -> _Cells:
+def _gather(rows: Rows, cells: _Cells) -> None:
     """All prices of the rows; those that cannot be used become NaN, with their text kept."""
-    cells = _Cells()
     assets, infinity = cells.assets, float("inf")
     days, columns, closes, lines = cells.day, cells.column, cells.close, cells.line
     for line, day, asset, text in rows:
@@ -166,7 +182,6 @@ def _gather(rows: Rows) -> _Cells:
         columns.append(column)
         closes.append(value)
         lines.append(line)
-    return cells
 
 
 def _defects(name: str, cells: _Cells, repeated: NDArray[Any], first: NDArray[Any]) -> list[Defect]:
@@ -191,17 +206,21 @@ def _defects(name: str, cells: _Cells, repeated: NDArray[Any], first: NDArray[An
     ]
 
 
-def parse_prices(name: str, data: bytes) -> History:
-    r"""Read a file of daily prices.
+def parse_prices(name: str, data: bytes, calendar: Calendar = UTC_DAYS) -> History:
+    r"""Read a file of daily prices, or of hourly ones, which become days.
 
     Parameters
     ----------
     name : str
-        Name of the file as the user gave it.
+        Name of the file as the user gave it; it names the asset where the rows do not.
     data : bytes
-        Comma-separated UTF-8 text, either long, ``date,asset,close`` in any order with other
-        columns passed over, or wide, ``date`` and one column for each asset, where an empty cell
-        is no price. Column names in any case. Lines starting with ``#`` are notes.
+        UTF-8 text, either long, ``date,asset,close`` in any order with other columns passed over,
+        or wide, ``date`` and one column for each asset, where an empty cell is no price; or what
+        Binance, CoinMarketCap, CoinGecko, Coin Metrics, Yahoo, CryptoDataDownload, ccxt and
+        freqtrade write (see `dialects`). Column names in any case. Lines starting with ``#`` are
+        notes.
+    calendar : Calendar, optional
+        When a day ends, for prices within the day; daily ones keep the days they are written under.
 
     Returns
     -------
@@ -220,38 +239,58 @@ def parse_prices(name: str, data: bytes) -> History:
     >>> history = parse_prices("p.csv", text)
     >>> history.note, history.closes.tolist(), history.defects[0].what
     ('closes in USD', [[nan], [9.0]], 'the price is zero')
+    >>> bars = b"1577836800000,7195.2,7255,7175.2,7200.9,16792.4,1577923199999,121214452,1,1,1,0"
+    >>> parse_prices("BTCUSDT-1d-2020-01.csv", bars).price("BTC", date(2020, 1, 1))
+    7200.9
     """
     faults = Faults(name)
-    table = read_table(name, data, faults)
-    cells = _gather(_rows(table, faults))
+    said = sheet(name, data, faults)
+    cells = _Cells()
+    _gather(_rows(said, _Days(faults), cells, faults), cells)
     faults.refuse()
     if not cells.line:
-        faults.add(table.line, "there are no prices", "one row for each day and asset")
+        faults.add(said.table.line, "there are no prices", "one row for each day and asset")
         faults.refuse()
-    ordinals, where = np.unique(np.array(cells.day), return_inverse=True)
+    seconds = np.zeros(len(cells.line), np.int64)
+    if cells.second:
+        seconds[list(cells.second)] = list(cells.second.values())
+    days = np.array(cells.day, np.int64)
+    if cells.second and within_days(days, np.array(cells.column), seconds):
+        days, seconds = recut(days, seconds, calendar)
+        cells.day = days.tolist()
+    ordinals, where = np.unique(days, return_inverse=True)
     shape = (ordinals.size, len(cells.assets))
     if shape[0] * shape[1] > CELLS:
         what = f"{shape[0]:,} days of {shape[1]:,} assets are more than a price history holds"
         faults.add(0, what, f"at most {CELLS:,} prices; split the file")
         faults.refuse()
     cell = where.astype(np.int64) * shape[1] + np.array(cells.column)
-    order = np.argsort(cell, kind="stable")
-    starts = np.flatnonzero(np.diff(cell[order], prepend=-1))
-    kept = order[starts]  # of two rows for one day the first
-    group = np.cumsum(np.diff(cell[order], prepend=-1) != 0) - 1
+    moment = cell * 86400 + seconds
+    order = np.argsort(moment, kind="stable")
+    starts = np.flatnonzero(np.diff(moment[order], prepend=-1))
+    distinct = order[starts]  # of two rows for one moment the first
+    group = np.cumsum(np.diff(moment[order], prepend=-1) != 0) - 1
     again = np.setdiff1d(np.arange(order.size), starts)
+    kept = distinct[np.flatnonzero(np.diff(cell[distinct], append=-1))]  # the last of each day
     closes, lines = np.full(shape, np.nan), np.zeros(shape, np.int32)
     closes.reshape(-1)[cell[kept]] = np.array(cells.close)[kept]
     lines.reshape(-1)[cell[kept]] = np.array(cells.line)[kept]
+    assets = tuple(cells.assets)
+    quotes = dict.fromkeys(assets, said.quote) if said.quote else {}
+    taken = Taken(distinct, cell, days, seconds, np.array(cells.column), np.array(cells.close))
     return History(
-        tuple(cells.assets),
+        assets,
         tuple(date.fromordinal(day) for day in ordinals.tolist()),
         closes,
         name,
-        "\n".join(table.notes),
+        "\n".join(said.table.notes),
         hashlib.sha256(data).hexdigest(),
         lines,
         (name,),
         np.zeros(shape, np.int16),
-        tuple(_defects(name, cells, order[again], kept[group[again]])),
+        tuple(_defects(name, cells, order[again], distinct[group[again]])),
+        others=daily(taken, cells.others, shape),
+        bars=bars_of(taken, assets),
+        partial=partial(taken, assets),
+        quotes=quotes,
     )

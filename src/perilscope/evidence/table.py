@@ -92,11 +92,13 @@ def _without_notes(text: str, notes: list[str]) -> Iterator[str]:
             yield line
 
 
-def _rows(text: str, notes: list[str], faults: Faults) -> Iterator[tuple[int, list[str]]]:
+def _rows(
+    text: str, notes: list[str], faults: Faults, mark: str = ","
+) -> Iterator[tuple[int, list[str]]]:
     """The header, then the rows of the same width, with their lines; the others are noted."""
     noted = text.startswith("#") or "\n#" in text or "\r#" in text
     lines = _without_notes(text, notes) if noted else io.StringIO(text, newline="")
-    reader = csv.reader(lines, strict=True)
+    reader = csv.reader(lines, delimiter=mark, strict=True)
     width = -1  # no header yet
     try:
         for cells in reader:
@@ -115,7 +117,7 @@ def _rows(text: str, notes: list[str], faults: Faults) -> Iterator[tuple[int, li
         faults.add(reader.line_num, what, "close every quotation mark on its line")
 
 
-def read_table(name: str, data: bytes, faults: Faults) -> Table:
+def read_table(name: str, data: bytes, faults: Faults, mark: str = ",") -> Table:
     """Read the header of a table, and its rows as they are asked for.
 
     Parameters
@@ -125,6 +127,8 @@ def read_table(name: str, data: bytes, faults: Faults) -> Table:
     data : bytes
     faults : Faults
         Where what is wrong with single rows is noted.
+    mark : str
+        What separates the cells.
 
     Raises
     ------
@@ -132,7 +136,7 @@ def read_table(name: str, data: bytes, faults: Faults) -> Table:
         If it is not UTF-8, not comma-separated, or has no header.
     """
     notes: list[str] = []
-    rows = _rows(decode(name, data), notes, faults)
+    rows = _rows(decode(name, data), notes, faults, mark)
     line, header = next(rows, (0, []))
     if not header:
         faults.add(0, "the file is empty", "give it a header and rows")

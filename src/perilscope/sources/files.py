@@ -20,16 +20,19 @@ from pathlib import Path
 from typing import Any
 
 from perilscope.errors import BookError, DataError, Fault, MisuseError
+from perilscope.evidence.calendar import UTC_DAYS, Calendar
 from perilscope.evidence.positions import Position, parse_positions
 from perilscope.evidence.prices import History, merge, parse_prices
 from perilscope.evidence.table import decode
+from perilscope.sources.archives import arrow_as_csv, unzipped
+from perilscope.sources.limits import DATA_LIMIT, MIB
 
-MIB = 1 << 20
-#: Largest file of a book, and of prices, positions and logs, in bytes.
-BOOK_LIMIT, DATA_LIMIT = 8 * MIB, 256 * MIB
+#: Largest file of a book, in bytes.
+BOOK_LIMIT = 8 * MIB
 
 Reader = Callable[[str], bytes]
-_PRICES = (".csv", ".parquet")
+_ARROW = (".feather", ".arrow")
+_PRICES = (".csv", ".parquet", ".zip", ".json", ".feather", ".arrow")
 
 
 def _refused(name: str, what: str, mend: str = "") -> DataError:
@@ -248,36 +251,52 @@ def _quoted(text: str) -> str:
 
 
 def _table(path: Path) -> tuple[bytes, str]:
-    """A table as comma-separated text, and the digest of the file it came from."""
-    if path.suffix.lower() == ".parquet":
+    """A table as text, and the digest of the file it came from."""
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
         digest = hashlib.sha256(read_bytes(path)).hexdigest()
         return parquet_as_csv(path), digest
     data = read_bytes(path)
-    return data, hashlib.sha256(data).hexdigest()
+    digest = hashlib.sha256(data).hexdigest()
+    if suffix in _ARROW or data[:6] in (b"ARROW1", b"FEA1"):
+        return arrow_as_csv(path.as_posix(), data), digest
+    return data, digest
 
 
-def read_prices(paths: str | Path | Sequence[str | Path]) -> History:
-    """The price history in files, or in the ``*.csv`` and ``*.parquet`` directly in folders.
+def _parts(path: Path) -> list[tuple[str, bytes, str]]:
+    """The tables in a file, one or those of an archive: name, text, digest."""
+    if path.suffix.lower() != ".zip":
+        return [(path.as_posix(), *_table(path))]
+    data = read_bytes(path)
+    digest = hashlib.sha256(data).hexdigest()
+    return [(name, text, digest) for name, text in unzipped(path.as_posix(), data)]
+
+
+def read_prices(paths: str | Path | Sequence[str | Path], calendar: Calendar = UTC_DAYS) -> History:
+    """The price history in files, or in the files of prices directly in folders.
 
     Parameters
     ----------
     paths : path or sequence of paths
-        Files and folders; the files of a folder are taken in the order of their names.
+        Files and folders; the files of a folder are taken in the order of their names. CSV, JSON,
+        zip archives of them, Parquet and Arrow (extras).
+    calendar : Calendar, optional
+        When a day ends, for prices within the day.
 
     Raises
     ------
     DataError
         With every fault of every file; or if a folder holds no prices.
     MisuseError
-        If a file is Parquet and DuckDB is not installed.
+        If what reads a format is not installed.
     """
     faults: list[Fault] = []
     found: list[History] = []
     for path in [paths] if isinstance(paths, str | Path) else paths:
         for file in _price_files(Path(path)):
             try:
-                data, digest = _table(file)
-                found.append(replace(parse_prices(file.as_posix(), data), digest=digest))
+                for name, data, digest in _parts(file):
+                    found.append(replace(parse_prices(name, data, calendar), digest=digest))
             except DataError as error:
                 faults.extend(error.faults)
     if faults:
@@ -291,7 +310,7 @@ def _price_files(path: Path) -> list[Path]:
     entries = [one for one in _entries(path) if not one.name.startswith(".") and not one.is_dir()]
     found = [one for one in entries if one.suffix.lower() in _PRICES]
     if not found:
-        what = "there is no *.csv or *.parquet directly in this folder"
+        what = f"there is no {', '.join('*' + one for one in _PRICES)} directly in this folder"
         raise _refused(path.as_posix(), what, "put daily prices there: date,asset,close")
     return found
 
