@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Prices quoted in a coin, turned into money by the price of that coin: never 1 by assumption."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from perilscope.evidence.history import History
+
+
+def converted(history: History, currency: str = "USD") -> tuple[History, list[str]]:
+    """Prices in money, where the history itself has the price of what they are quoted in.
+
+    Parameters
+    ----------
+    history : History
+    currency : str
+        What prices without a quote are in.
+
+    Returns
+    -------
+    history : History
+        Days on which the quote had no price have none.
+    notes : list of str
+        What was converted, and what was not.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> closes = np.array([[100.0, 0.97]])
+    >>> quotes = {"BTC": "USDT"}
+    >>> history = History(("BTC", "USDT"), (date(2026, 1, 1),), closes, quotes=quotes)
+    >>> converted(history)[0].closes.tolist(), converted(history)[1]
+    ([[97.0, 0.97]], ['BTC: quoted in USDT, turned into USD by the price of USDT'])
+    """
+    quoted: dict[str, list[str]] = {}
+    for asset, quote in history.quotes.items():
+        if quote and quote not in (currency, asset):
+            quoted.setdefault(quote, []).append(asset)
+    if not quoted:
+        return history, []
+    closes, others = history.closes.copy(), {k: a.copy() for k, a in history.others.items()}
+    quotes, notes = dict(history.quotes), []
+    for quote, assets in quoted.items():
+        named = ", ".join(assets[:4]) + (f" and {len(assets) - 4} more" if len(assets) > 4 else "")
+        if quote not in history.assets or history.quotes.get(quote, currency) != currency:
+            notes.append(
+                f"{named}: quoted in {quote}, of which there is no price: figures are in {quote}, "
+                f"not in {currency}"
+            )
+            continue
+        rate = history.closes[:, history.assets.index(quote)]
+        for asset in assets:
+            column = history.assets.index(asset)
+            closes[:, column] *= rate
+            for array in others.values():
+                array[:, column] *= rate
+            quotes[asset] = currency
+        notes.append(f"{named}: quoted in {quote}, turned into {currency} by the price of {quote}")
+    return replace(history, closes=closes, others=others, quotes=quotes, bars={}), notes
