@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from perilscope.api import Chart, Institution, Run, declare, load, quantify
+    from perilscope.api import Chart, Institution, Run, declare, load, quantify, read_prices
     from perilscope.errors import (
         AssessmentError,
         BookError,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "perilscope.api": ("Chart", "Institution", "Run", "declare", "load", "quantify"),
+    "perilscope.api": ("Chart", "Institution", "Run", "declare", "load", "quantify", "read_prices"),
     "perilscope.errors": (
         "AssessmentError",
         "BookError",
@@ -60,6 +60,7 @@ __all__ = [
     "declare",
     "load",
     "quantify",
+    "read_prices",
 ]
 
 

@@ -18,6 +18,10 @@ from perilscope.cycle.settings import Settings
 from perilscope.cycle.workspace import Workspace, open_workspace
 from perilscope.engines.draws import Draws
 from perilscope.errors import MisuseError
+from perilscope.evidence.calendar import Calendar
+from perilscope.evidence.history import History
+from perilscope.sources import files
+from perilscope.sources.frames import frame_prices
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,6 +70,40 @@ def load(
     """
     settings = Settings(prices=_path(prices), positions=_path(positions))
     return Institution(open_workspace(Path(book), settings))
+
+
+def read_prices(data: Any, *, name: str = "", cutoff: int = 0, zone: str = "UTC") -> History:
+    """Daily prices from files, data frames or bars, whoever wrote them.
+
+    Parameters
+    ----------
+    data : path, list of paths, data frame, or bars
+        CSV, JSON, zip, Parquet, Arrow; frames of pandas, polars or Arrow; bars as ccxt gives them.
+    name : str
+        What errors call a frame; names the asset of bars without a symbol.
+    cutoff, zone
+        Hour and zone at which a day of hourly prices ends.
+
+    Raises
+    ------
+    DataError
+        Every fault with its line.
+
+    Examples
+    --------
+    >>> from perilscope import read_prices
+    >>> read_prices({"ETH/USD": [[1577836800000, 129.2, 132.8, 128.7, 130.8, 144770.5]]}).assets
+    ('ETH',)
+    """
+    calendar = Calendar(cutoff=cutoff, zone=zone)
+    paths = [data] if isinstance(data, str | Path) else data
+    if (
+        isinstance(paths, list | tuple)
+        and paths
+        and all(isinstance(one, str | Path) for one in paths)
+    ):
+        return files.read_prices(list(paths), calendar)
+    return frame_prices(data, name, calendar)
 
 
 def declare(book: Mapping[str, Any] | None = None, **scenarios: str) -> Institution:

@@ -207,7 +207,7 @@ def test_faults_of_all_price_files_at_once(tmp_path: Path) -> None:
     with pytest.raises(DataError) as error:
         read_prices(tmp_path)
     assert [(Path(f.file).name, f.line) for f in error.value.faults] == [("1.csv", 2), ("3.csv", 0)]
-    with pytest.raises(DataError, match=r"no \*\.csv or \*\.parquet"):
+    with pytest.raises(DataError, match=r"no \*\.csv, \*\.parquet"):
         read_prices(write(tmp_path / "none" / "a.txt").parent)
 
 

@@ -65,6 +65,8 @@ class MarketSettings(Value):
     # Where none is named: hybrid when a network moves the price of something held, else historical.
     default: Literal["historical", "normal", "student-t", "hybrid", ""] = ""
     stale_after_days: Annotated[int, Count()] = 5
+    # Assets that are used whatever is found in their prices; every page says so.
+    accept: tuple[str, ...] = ()
 
 
 class RuledOut(Value):

@@ -13,6 +13,7 @@ from perilscope.cli import elicit
 from perilscope.cli.diff import diff
 from perilscope.cli.market import market
 from perilscope.cli.network import network
+from perilscope.cli.prices import prices
 from perilscope.cli.protocol import protocol
 
 if TYPE_CHECKING:
@@ -428,4 +429,5 @@ app.command()(diff)
 app.add_typer(elicit.app, name="elicit")
 app.add_typer(market, name="market")
 app.add_typer(network, name="network")
+app.add_typer(prices, name="prices")
 app.add_typer(protocol, name="protocol")

@@ -100,7 +100,8 @@ def _judged(
     notes: list[str],
 ) -> Document:
     """Findings asset by asset, each over its own days, and what passes over common days."""
-    rows, findings = [], []
+    rows: list[Document] = []
+    findings: list[Finding] = []
     for asset in wanted:
         try:
             one = admit(

@@ -13,6 +13,7 @@ from perilscope.book import Book, FrozenDict, Protocol, content_hash, load
 from perilscope.cycle.settings import Settings
 from perilscope.errors import AssessmentError, BookError, DataError, Fault, MisuseError
 from perilscope.evidence import prices
+from perilscope.evidence.admission import screened
 from perilscope.evidence.alerts import Alert, parse_alerts
 from perilscope.evidence.incidents import Incident, Trial, parse_incidents, parse_tests
 from perilscope.evidence.positions import Position, parse_positions
@@ -139,15 +140,18 @@ def held_prices(
     Raises
     ------
     DataError
-        Gaps, repeated days or prices of zero in something that is held.
+        Gaps, repeated days or prices of zero in something that is held and not accepted.
     """
     history = workspace.history
     moving = [] if history is None else [asset for asset in held if asset in history.assets]
     if history is None or not moving:
         return None, ()
     book = workspace.book
+    history, moving, notes = screened(history, moving, book.as_of, book.market.accept)
+    if not moving:
+        return None, tuple(notes)
     kept, findings = prices.gate(history, moving, book.as_of, book.market.stale_after_days)
-    return kept, tuple(findings)
+    return kept, (*notes, *findings)
 
 
 def with_horizon(workspace: Workspace, text: str) -> Workspace:

@@ -8,7 +8,7 @@ it is used as it stands, its missing days carried forward, and every page says s
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -116,6 +116,67 @@ def admit(
     whole = _whole(history, kept, start, end, accepted)
     notes = _notes(history, excluded, accepted, unfinished, whole)
     return Admission(whole, excluded, accepted, findings, tuple(notes))
+
+
+def screened(
+    history: History, held: Sequence[str], as_of: date, accept: Collection[str] = ()
+) -> tuple[History, list[str], list[str]]:
+    """What a book holds without the assets that fail, those it accepts carried over their gaps.
+
+    Faults of the file itself (missing and repeated days, impossible prices) are left to the gate,
+    which refuses them with their places.
+
+    Parameters
+    ----------
+    history : History
+    held : sequence of str
+        Assets of the history.
+    as_of : date
+    accept : collection of str
+
+    Returns
+    -------
+    history : History
+    kept : list of str
+        What of ``held`` the gate is to judge.
+    notes : list of str
+        What was left out or let in, and why.
+    """
+    spans = {a: s for a in held if (s := _span(history, a, None, as_of)) is not None}
+    if not spans:
+        return history, list(held), []
+    start = max(first for first, _ in spans.values())
+    findings = [
+        one
+        for one in inspect(history, assets=list(spans), first=start, last=as_of)
+        if one.weight == FAILS
+    ]
+    whys: dict[str, str] = {}
+    for one in findings:
+        if one.asset in accept or one.kind not in REFUSED:
+            whys.setdefault(one.asset, one.what)
+    accepted = {asset: why for asset, why in whys.items() if asset in accept}
+    excluded = {asset: why for asset, why in whys.items() if asset not in accept}
+    kept = [asset for asset in held if asset not in excluded]
+    notes = [f"{a} is LEFT OUT of the market figures: {why}" for a, why in excluded.items()]
+    notes += [f"{a} is used IN SPITE OF: {why}" for a, why in accepted.items()]
+    return _carried(history, list(accepted)), kept, notes
+
+
+def _carried(history: History, assets: Sequence[str]) -> History:
+    """The prices of some assets carried over their gaps, as if every day had a row."""
+    if not assets:
+        return history
+    closes, lines = history.closes.copy(), history.lines.copy()
+    for asset in assets:
+        column = history.assets.index(asset)
+        have = np.flatnonzero(np.isfinite(closes[:, column]))
+        for row in range(int(have[0]) + 1, len(history.days)):
+            if not np.isfinite(closes[row, column]):
+                closes[row, column] = closes[row - 1, column]
+                lines[row, column] = max(int(lines[row, column]), int(lines[row - 1, column]))
+    defects = tuple(one for one in history.defects if one.asset not in assets)
+    return replace(history, closes=closes, lines=lines, defects=defects)
 
 
 def _span(

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perilscope.evidence.calendar import UTC_DAYS, Calendar
-from perilscope.evidence.dialects import Sheet, sheet
+from perilscope.evidence.dialects import Sheet, pair, sheet
 from perilscope.evidence.gate import gate
 from perilscope.evidence.history import Defect, History, merge
 from perilscope.evidence.intraday import Taken, bars_of, daily, partial, recut, within_days
@@ -88,6 +88,8 @@ def _long(sheet: Sheet, asset: int, close: int, days: _Days, cells: _Cells) -> R
     moments = cells.second
     for line, row in table.rows:
         name = row[asset].strip()
+        if "/" in name:
+            name = cells.pair(name)
         text = row[day]
         ordinal = known.get(text) or days(text, line)
         if not name:
@@ -161,6 +163,13 @@ class _Cells:
     second: dict[int, int] = field(default_factory=dict)
     others: dict[str, list[str]] = field(default_factory=dict)
     assets: dict[str, int] = field(default_factory=dict)
+    pairs: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def pair(self, symbol: str) -> str:
+        """The asset of a symbol like BTC/USDT; what it is quoted in is kept."""
+        if symbol not in self.pairs:
+            self.pairs[symbol] = pair(symbol)
+        return self.pairs[symbol][0] or symbol
 
 
 def _gather(rows: Rows, cells: _Cells) -> None:
@@ -277,6 +286,7 @@ def parse_prices(name: str, data: bytes, calendar: Calendar = UTC_DAYS) -> Histo
     lines.reshape(-1)[cell[kept]] = np.array(cells.line)[kept]
     assets = tuple(cells.assets)
     quotes = dict.fromkeys(assets, said.quote) if said.quote else {}
+    quotes |= {asset: quote for asset, quote in cells.pairs.values() if asset and quote}
     taken = Taken(distinct, cell, days, seconds, np.array(cells.column), np.array(cells.close))
     return History(
         assets,

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from perilscope.evidence.history import History
 
 
@@ -29,6 +27,7 @@ def converted(history: History, currency: str = "USD") -> tuple[History, list[st
     Examples
     --------
     >>> from datetime import date
+    >>> import numpy as np
     >>> closes = np.array([[100.0, 0.97]])
     >>> quotes = {"BTC": "USDT"}
     >>> history = History(("BTC", "USDT"), (date(2026, 1, 1),), closes, quotes=quotes)
