@@ -174,3 +174,68 @@ def test_sampled_records_are_the_same_again_and_can_be_learnt_from(
     (row,) = [each for each in found["tables"] if each["node"] == "Smoker?"]
     for p, q in zip((0.6, 0.3, 0.1), row["after"], strict=True):
         assert abs(p - q) < 4.5 * (p * (1 - p) / 3000) ** 0.5
+
+
+def test_several_values_may_follow_one_option(capsys: Any, chest: str) -> None:
+    apart = asked(capsys, "query", chest, "-e", "lung=clear", "-e", "Smoker?=no", "-t", "lung")
+    assert asked(capsys, "query", chest, "-e", "lung=clear", "Smoker?=no", "-t", "lung") == apart
+    both = asked(capsys, "query", chest, "--target", "lung", "Smoker?", "--evidence", "lung=clear")
+    assert list(both["marginals"]) == ["lung", "Smoker?"]
+
+
+def test_states_stand_in_the_order_of_the_file(capsys: Any, chest: str) -> None:
+    assert list(asked(capsys, "query", chest)["marginals"]["Smoker?"]) == ["no", "1/day", "many"]
+    assert run(["network", "query", chest]) == 0
+    shown = capsys.readouterr().out
+    assert shown.index("no 60") < shown.index("1/day") < shown.index("many")
+
+
+def test_two_findings_of_one_node_are_no_last_word(capsys: Any, chest: str) -> None:
+    assert run(["network", "query", chest, "-e", "lung=clear", "-e", "lung=Asy/Patch"]) == 2
+    assert "lung=clear and lung=Asy/Patch" in capsys.readouterr().err
+    twice = asked(capsys, "query", chest, "-e", "lung=clear", "-e", "lung=clear")
+    assert twice == asked(capsys, "query", chest, "-e", "lung=clear")
+
+
+def test_an_intervention_is_told_apart_from_a_finding(capsys: Any, chest: str) -> None:
+    found = asked(capsys, "query", chest, "--do", "lung=Asy/Patch")
+    assert found["interventions"] == ["lung=Asy/Patch"]
+    assert found["findings"] == []
+    prior = {"no": 0.6, "1/day": 0.3, "many": 0.1}
+    assert found["marginals"]["Smoker?"] == pytest.approx(prior, rel=1e-14)
+    assert found["probability_of_evidence"] == 1.0
+
+
+SURE = """
+network sure {}
+variable cause { type discrete [ 2 ] { " no", yes }; }
+variable sign { type discrete [ 2 ] { off, on }; }
+probability ( cause ) { table 0.9, 0.1; }
+probability ( sign | cause ) { (" no") 1, 0; (yes) 0, 1; }
+"""
+
+
+@pytest.fixture
+def sure(tmp_path: Path) -> str:
+    path = tmp_path / "sure.bif"
+    path.write_text(SURE, encoding="utf-8")
+    return str(path)
+
+
+def test_a_certain_cause_is_explained_without_infinity(capsys: Any, sure: str) -> None:
+    found = asked(capsys, "explain", sure, "-t", "cause", "-e", "sign=on")
+    assert found["most_relevant"][0]["factor"] is None
+    assert found["after"] == 1.0
+    assert run(["network", "explain", sure, "-t", "cause", "-e", "sign=on"]) == 0
+    assert "only so" in capsys.readouterr().out
+
+
+def test_names_with_spaces_around_them_are_found(capsys: Any, sure: str) -> None:
+    assert asked(capsys, "query", sure, "-e", "cause= no")["marginals"]["sign"]["off"] == 1.0
+    assert asked(capsys, "query", sure, "-e", "cause = yes")["marginals"]["sign"]["on"] == 1.0
+
+
+def test_a_target_that_cannot_be_names_what_rules_it_out(capsys: Any, sure: str) -> None:
+    words = ["network", "query", sure, "-e", "cause=yes", "--probability", "sign=0.5,0.5"]
+    assert run(words) == 2
+    assert "sign with target (0.5, 0.5), cause=yes" in capsys.readouterr().err

@@ -17,8 +17,9 @@ from ruamel.yaml import YAML
 
 from perilscope import formats
 from perilscope.engines import agrum, elimination
+from perilscope.engines.capacity import cost
 from perilscope.engines.findings import Findings
-from perilscope.engines.inference import OTHER, TREE, Session, ask, cost, joint, most_probable
+from perilscope.engines.inference import OTHER, TREE, Session, ask, joint, most_probable
 from perilscope.engines.junction import Junction
 from perilscope.engines.network import Network, Node
 from perilscope.errors import AssessmentError, MisuseError
@@ -318,12 +319,12 @@ def test_what_no_engine_can_hold_is_refused_before_anything_is_made() -> None:
 def test_what_is_too_large_for_ours_goes_to_the_other_and_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from perilscope.engines import inference
+    from perilscope.engines import capacity
 
     net = grid(5)
     ours = ask(net)
     assert ours.algorithm == TREE
-    monkeypatch.setattr(inference, "TOTAL", 16)
+    monkeypatch.setattr(capacity, "TOTAL", 16)
     theirs = ask(net, Findings(hard={"4-4": "yes"}))
     monkeypatch.undo()
     assert theirs.algorithm == OTHER

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from perilscope.cli.several import Several
+
 if TYPE_CHECKING:
     from perilscope.cycle.inquiry import Asked
     from perilscope.engines.findings import Findings
@@ -88,7 +90,7 @@ def _asked(
 def _told(document: dict[str, Any], json: str | None, draw: Any) -> None:
     from perilscope.cli.show import emit, printer
 
-    emit(json, document)
+    emit(json, document, ordered=False)
     console = printer(json)
     console.print(draw(document, width=min(max(console.width, 60), 130)))
 
@@ -144,7 +146,7 @@ def show(source: Source, name: Name = "", json: Json = None) -> None:
     _told(look(opened(source, name)), json, networks.shown)
 
 
-@network.command()
+@network.command(cls=Several)
 def query(
     source: Source,
     evidence: Evidence = None,
@@ -170,7 +172,7 @@ def query(
     _told(inquiry.query(asked, findings, target or None, engine), json, networks.answered)
 
 
-@network.command()
+@network.command(cls=Several)
 def sensitivity(
     source: Source,
     target: Target,
@@ -189,7 +191,7 @@ def sensitivity(
     _told(inquiry.sensitivity(asked, target, findings, top), json, networks.swayed)
 
 
-@network.command()
+@network.command(cls=Several)
 def explain(
     source: Source,
     target: Target,
@@ -208,7 +210,7 @@ def explain(
     _told(inquiry.explain(asked, target, findings), json, networks.explained)
 
 
-@network.command()
+@network.command(cls=Several)
 def learn(
     source: Source,
     records: Annotated[
@@ -279,7 +281,7 @@ def learn(
         _write(inquiry.Asked(asked.name, learnt.network), out, "", force)
 
 
-@network.command()
+@network.command(cls=Several)
 def bounds(
     source: Source,
     target: Target,

@@ -19,11 +19,11 @@ from perilscope.store.documents import to_json, write_text
 WIDTH = 110
 
 
-def emit(target: str | None, document: dict[str, Any]) -> None:
+def emit(target: str | None, document: dict[str, Any], *, ordered: bool = True) -> None:
     """Write a document to a file, to standard output (``-``), or nowhere (None)."""
     if target is None:
         return
-    text = to_json(document)
+    text = to_json(document, ordered=ordered)
     if target == "-":
         sys.stdout.write(text)
         sys.stdout.flush()

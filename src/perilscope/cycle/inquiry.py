@@ -7,14 +7,16 @@ Every answer is a document of plain values, as a run is.
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar, cast
 
 from perilscope import formats
 from perilscope.cycle.measures import Document
 from perilscope.cycle.workspace import open_book
-from perilscope.engines import ancestral, inference, information
+from perilscope.engines import ancestral, capacity, inference, information
 from perilscope.engines.canonical import tabled
 from perilscope.engines.credal import bounds
 from perilscope.engines.findings import Findings
@@ -24,6 +26,9 @@ from perilscope.engines.relevance import most_relevant
 from perilscope.errors import MisuseError
 from perilscope.layers import drivers
 from perilscope.sources.files import read_bytes
+
+Value = TypeVar("Value")
+Vector = tuple[float, ...]
 
 BOOKS = {".yaml", ".yml", ""}
 EXPLAINING = 3
@@ -83,16 +88,34 @@ def read_findings(
     Names stand exactly as in the network, so a name may itself hold an equals sign.
     """
     return Findings(
-        hard=dict(_state(net, text) for text in hard),
-        likelihood=dict(_vector(net, text) for text in likelihood),
-        target=dict(_vector(net, text) for text in target),
-        do=dict(_state(net, text) for text in do),
+        hard=_once(_state(net, text) for text in hard),
+        likelihood=_once(_vector(net, text) for text in likelihood),
+        target=_once(_vector(net, text) for text in target),
+        do=_once(_state(net, text) for text in do),
     ).checked(net)
 
 
+def _once(said: Iterable[tuple[str, Value]]) -> dict[str, Value]:
+    """What is said of each node; saying it twice is fine, saying two things is not."""
+    found: dict[str, Value] = {}
+    for name, what in said:
+        if found.setdefault(name, what) != what:
+            raise MisuseError(
+                f"two things are said of {name}, and only one can be so: "
+                f"{name}={_written(found[name])} and {name}={_written(what)}"
+            )
+    return found
+
+
+def _written(what: object) -> str:
+    return what if isinstance(what, str) else ",".join(f"{x:g}" for x in cast("Vector", what))
+
+
 def _splits(text: str) -> list[tuple[str, str]]:
+    """Every way to read NODE=STATE, to the letter before without the spaces around."""
     at = [i for i, letter in enumerate(text) if letter == "="]
-    return [(text[:i].strip(), text[i + 1 :].strip()) for i in at]
+    exact = [(text[:i], text[i + 1 :]) for i in at]
+    return [*exact, *((name.strip(), state.strip()) for name, state in exact)]
 
 
 def _state(net: Network, text: str) -> tuple[str, str]:
@@ -106,6 +129,7 @@ def _state(net: Network, text: str) -> tuple[str, str]:
     if known:
         name, state = known[0]
         states = net.node(name).states
+        state = state.strip()
         raise MisuseError(f"{text!r}: {name} has no state {state!r}; it has {', '.join(states)}")
     raise MisuseError(
         f"{text!r}: no node is called {splits[0][0]!r}{_near(splits[0][0], net.sizes)}"
@@ -142,6 +166,7 @@ def query(
     return {
         "network": asked.name,
         "findings": both.items(),
+        "interventions": [f"{name}={state}" for name, state in both.do.items()],
         "marginals": answer.marginals,
         "probability_of_evidence": None if both.target else answer.probability_of_evidence,
         "log_probability_of_evidence": None if both.target else answer.log_probability,
@@ -152,8 +177,8 @@ def query(
 
 def show(asked: Asked) -> Document:
     """What a network consists of, what inference in it costs, and its marginals."""
-    found = inference.cost(asked.network, inference.OTHERS)
-    answer = query(asked, Findings()) if found.total <= inference.TOTAL else None
+    found = capacity.cost(asked.network, capacity.OTHERS)
+    answer = query(asked, Findings()) if capacity.others_hold(found) else None
     return {
         "network": asked.name,
         "kind": asked.kind,
@@ -243,13 +268,18 @@ def explain(asked: Asked, target: str, findings: Findings) -> Document:
             for w in information.worth_knowing(net, node, both, state=state)[:TELLING]
         ],
         "most_relevant": [
-            {"states": r.states, "factor": r.factor, "before": r.before, "after": r.after}
+            {"states": r.states, "factor": _finite(r.factor), "before": r.before, "after": r.after}
             for r in (most_relevant(net, both)[:EXPLAINING] if _explainable(net, both) else ())
         ],
         "most_probable": None
         if best is None
         else {"states": best.states, "probability": best.probability},
     }
+
+
+def _finite(factor: float) -> float | None:
+    """A factor, or nothing where the contrary cannot be."""
+    return factor if math.isfinite(factor) else None
 
 
 def _explainable(net: Network, findings: Findings) -> bool:

@@ -22,6 +22,9 @@ from perilscope.errors import AssessmentError, MisuseError
 
 Laws = dict[str, dict[str, float]]
 
+GIGABYTES = 4
+"""Memory that the library may take for one network; beyond it gives up by itself."""
+
 
 def installed() -> bool:
     """Whether the other library is here."""
@@ -64,6 +67,7 @@ class _Compiled:
             order = (*range(len(node.parents), 0, -1), 0)
             self.bn.cpt(self.label[node.name]).fillWith(rows.transpose(order).ravel().tolist())
         self.engine = library.LazyPropagation(self.bn)
+        self.engine.setMaxMemory(GIGABYTES)
 
     def laws(
         self,
@@ -87,6 +91,8 @@ class _Compiled:
                 found[name] = dict(zip(net.node(name).states, values.tolist(), strict=True))
         except self.library.IncompatibleEvidence:
             raise _impossible(hard) from None
+        except Exception as error:
+            raise _out_of_memory(error) from None
         return found
 
     def weight(self, hard: Mapping[str, str], likelihood: Mapping[str, Sequence[float]]) -> float:
@@ -98,6 +104,8 @@ class _Compiled:
             return float(self.engine.evidenceProbability())
         except self.library.IncompatibleEvidence:
             return 0.0
+        except Exception as error:
+            raise _out_of_memory(error) from None
 
     def _know(self, hard: Mapping[str, str], likelihood: Mapping[str, Sequence[float]]) -> None:
         """Give the findings; a contradiction that the library would not notice is refused."""
@@ -151,6 +159,16 @@ def _compiled(net: Network) -> _Compiled:
     if found.net is not net:  # another network had this place in memory before
         found = _Compiled(net)
     return found
+
+
+def _out_of_memory(error: Exception) -> Exception:
+    """What to raise for an error of the library: a bare exception is how its memory ends."""
+    if "bad_alloc" not in str(error) and "memory" not in str(error).lower():
+        return error
+    return AssessmentError(
+        f"the network is too densely connected: pyAgrum would need more than {GIGABYTES} GB; ask "
+        "for some nodes only, or give nodes fewer parents or fewer states"
+    )
 
 
 def _impossible(seen: Mapping[str, str]) -> AssessmentError:

@@ -17,11 +17,12 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from perilscope.engines.capacity import fitted
 from perilscope.engines.findings import Findings
-from perilscope.engines.inference import NOTHING, TOTAL, Session, done, too_large
+from perilscope.engines.inference import NOTHING, Session, done
 from perilscope.engines.junction import Junction, Table
-from perilscope.engines.network import CELLS, Factor, Network
-from perilscope.engines.triangulation import Cliques, Scope, cliques
+from perilscope.engines.network import Factor, Network
+from perilscope.engines.triangulation import Cliques, Scope
 from perilscope.errors import MisuseError
 
 Complex = npt.NDArray[np.complex128]
@@ -128,7 +129,9 @@ def transform(
     own = Network(done(net, findings.do).above(list(wanted)))
     session = Session(own)
     session.know(Findings(findings.hard, findings.likelihood, findings.target))
-    found, sizes = _tree(own, scopes)
+    found, sizes = fitted(own, scopes), dict(own.sizes)
+    for node in own.nodes:
+        sizes.update(node.hidden)
     tree = Carrier([f for node in own.nodes for f in node.factors], sizes, found, scopes)
     tree.know(session.vectors)
     points = tables[0].shape[-1]
@@ -154,15 +157,3 @@ def _checked(net: Network, scopes: Sequence[Scope], tables: list[Table]) -> list
                 f"states of each node, {shape}, and a last one for the points are wanted"
             )
     return tables
-
-
-def _tree(net: Network, carried: Sequence[Scope]) -> tuple[Cliques, dict[str, int]]:
-    sizes = dict(net.sizes)
-    scopes: list[Scope] = list(carried)
-    for node in net.nodes:
-        sizes.update(node.hidden)
-        scopes += node.scopes
-    found = cliques(scopes, sizes, CELLS)
-    if found.cost.stopped or found.cost.total > TOTAL:
-        raise too_large(found.cost)
-    return found, sizes

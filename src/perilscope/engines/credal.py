@@ -27,9 +27,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from perilscope.engines.capacity import TOTAL
 from perilscope.engines.credal_rows import Intervals, Task, corners, filled, middle
 from perilscope.engines.findings import Findings
-from perilscope.engines.inference import NOTHING, TOTAL, Session
+from perilscope.engines.inference import NOTHING, Session
 from perilscope.engines.junction import Junction
 from perilscope.engines.network import CELLS, Array, Factor, Network, Node
 from perilscope.engines.streams import stream

@@ -21,8 +21,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from perilscope.engines.capacity import cost
 from perilscope.engines.findings import Findings
-from perilscope.engines.inference import Session, cost
+from perilscope.engines.inference import Session
 from perilscope.engines.network import CELLS, Array, Network, Node
 from perilscope.engines.records import MISSING, Places
 from perilscope.errors import AssessmentError

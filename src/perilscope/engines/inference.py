@@ -18,16 +18,13 @@ import numpy.typing as npt
 
 from perilscope.engines import elimination
 from perilscope.engines.canonical import tabled
+from perilscope.engines.capacity import TooLargeError, fitted, others_hold
 from perilscope.engines.findings import Findings
 from perilscope.engines.junction import Junction
 from perilscope.engines.network import CELLS, AnyNode, Array, Factor, Network, Node
-from perilscope.engines.triangulation import Cliques, Cost, Scope, cliques
+from perilscope.engines.triangulation import Cost
 from perilscope.errors import AssessmentError, MisuseError
 
-TOTAL = 1 << 25
-"""Cells of all cliques together that our own tree takes (256 MiB)."""
-OTHERS = 1 << 28
-"""Cells of the largest clique that the other library is given (2 GiB)."""
 ROUNDS, CLOSE = 10_000, 1e-13
 """Rounds of fitting targets, and how near all of them must be met."""
 
@@ -75,27 +72,6 @@ class Explanation:
     probability: float
 
 
-def cost(net: Network, limit: float = math.inf) -> Cost:
-    """What exact inference in a network would take, found without building a table.
-
-    Parameters
-    ----------
-    net : Network
-    limit : float
-        Cells of a clique beyond which the search is given up.
-    """
-    return _cliques(net, limit).cost
-
-
-def _cliques(net: Network, limit: float) -> Cliques:
-    sizes = dict(net.sizes)
-    scopes: list[Scope] = []
-    for node in net.nodes:
-        sizes.update(node.hidden)
-        scopes += node.scopes
-    return cliques(scopes, sizes, limit)
-
-
 class Session:
     """A network compiled once and asked many times.
 
@@ -132,9 +108,7 @@ class Session:
         key = tuple(sorted(do.items()))
         if key not in self._trees:
             net = done(self.net, do)
-            found = _cliques(net, CELLS)
-            if found.cost.stopped or found.cost.total > TOTAL:
-                raise too_large(found.cost)
+            found = fitted(net)
             sizes = dict(net.sizes)
             factors: list[Factor] = []
             for node in net.nodes:
@@ -161,7 +135,7 @@ class Session:
         if self._tree.log_weight() == -math.inf:
             raise _impossible(self._clashing(findings))
         if findings.target:
-            self._fit(vectors, findings.target)
+            self._fit(findings, vectors)
 
     def _vectors(self, findings: Findings) -> dict[str, npt.ArrayLike]:
         vectors: dict[str, npt.ArrayLike] = {}
@@ -171,13 +145,12 @@ class Session:
             vectors[name] = np.asarray(likelihood, dtype=np.float64) / max(likelihood)
         return vectors
 
-    def _fit(
-        self, vectors: dict[str, npt.ArrayLike], targets: Mapping[str, Sequence[float]]
-    ) -> None:
+    def _fit(self, findings: Findings, vectors: dict[str, npt.ArrayLike]) -> None:
         """Iterative proportional fitting: each target in turn, until all of them hold.
 
         Source: Deming and Stephan (1940); Jeffrey's rule for several nodes at once.
         """
+        targets = findings.target
         factors = {name: np.ones(len(target)) for name, target in targets.items()}
         wanted = {name: np.asarray(target) for name, target in targets.items()}
         far = math.inf
@@ -186,7 +159,7 @@ class Session:
             for name, target in wanted.items():
                 now, _ = self._tree.marginal(name)
                 if np.any((target > 0.0) & (now <= 0.0)):
-                    raise _impossible([f"{name} with target {target.tolist()}"])
+                    raise _impossible(self._against(findings, name, (target > 0.0) & (now <= 0.0)))
                 far = max(far, float(np.abs(now - target).max()))
                 with np.errstate(invalid="ignore", divide="ignore"):
                     factors[name] = factors[name] * np.where(target > 0.0, target / now, 0.0)
@@ -214,6 +187,14 @@ class Session:
                 kept = fewer
         self._tree.know({})
         return [text for text, _ in kept]
+
+    def _against(self, findings: Findings, name: str, out: npt.NDArray[np.bool_]) -> list[str]:
+        """A target, and what else is known that rules one of its states out."""
+        state = self.net.node(name).states[int(np.argmax(out))]
+        others = Findings(findings.hard, findings.likelihood, do=findings.do)
+        seen = self._clashing(others.joined(Findings(hard={name: state})))
+        target = f"{name} with target ({', '.join(f'{p:g}' for p in findings.target[name])})"
+        return [target, *(text for text in seen if text != f"{name}={state}")]
 
     def marginal(self, name: str) -> Law:
         """The law of one node given what is known."""
@@ -244,7 +225,7 @@ class Session:
         first, *rest = names
         cells = math.prod(len(self.net.node(name).states) for name in names)
         if cells > CELLS:
-            raise too_large(Cost(cells, cells, len(names)))
+            raise TooLargeError(Cost(cells, cells, len(names) - 1))
         known = dict(self._tree.known)
         law = np.zeros([len(self.net.node(name).states) for name in names])
         outer, _ = self._tree.marginal(first)
@@ -266,6 +247,8 @@ class Session:
     @property
     def log_probability(self) -> float:
         """Log of the probability of what is known: of hard findings, each likelihood averaged."""
+        if not self._tree.known:
+            return 0.0  # nothing is known, and that is certain to the last bit
         return self._tree.log_weight() + self._scale
 
     @property
@@ -328,21 +311,37 @@ def ask(
         net.node(name)
     if engine != "pyAgrum":
         try:
-            session = Session(net)
-        except AssessmentError:
-            if engine == TREE or not _others_hold(net):
+            return _by_own(net, findings, targets)
+        except TooLargeError as refused:
+            if engine == TREE or not (others_hold(refused.cost) and _others_there()):
                 raise
-        else:
-            session.know(findings)
-            weight = 0.0 if findings.target else session.log_probability
-            return Answer(session.marginals(targets), weight, TREE)
     return _by_other(net, findings, targets)
 
 
-def _others_hold(net: Network) -> bool:
+def _by_own(net: Network, findings: Findings, targets: Sequence[str] | None) -> Answer:
+    try:
+        session = Session(net)
+    except TooLargeError:
+        part = None if targets is None else _behind(net, findings, targets)
+        if part is None or len(part.nodes) == len(net.nodes):
+            raise
+        session = Session(part)
+    session.know(findings)
+    weight = 0.0 if findings.target else session.log_probability
+    return Answer(session.marginals(targets), weight, TREE)
+
+
+def _behind(net: Network, findings: Findings, targets: Sequence[str]) -> Network:
+    """What can matter: the nodes asked for, what is known of, and all that stands above them."""
+    findings.checked(net)
+    spoken = (*findings.hard, *findings.likelihood, *findings.target, *findings.do)
+    return Network(done(net, findings.do).above([*targets, *spoken]))
+
+
+def _others_there() -> bool:
     from perilscope.engines import agrum
 
-    return agrum.installed() and not cost(net, OTHERS).stopped
+    return agrum.installed()
 
 
 def _by_other(net: Network, findings: Findings, targets: Sequence[str] | None) -> Answer:
@@ -414,13 +413,3 @@ def _impossible(items: Sequence[str]) -> AssessmentError:
     if len(items) == 1:
         return AssessmentError(f"this cannot happen in the network: {items[0]}")
     return AssessmentError(f"these cannot happen together in the network: {', '.join(items)}")
-
-
-def too_large(found: Cost) -> AssessmentError:
-    """What to say of a tree of cliques beyond what is taken."""
-    more = "more than " if found.stopped else ""
-    return AssessmentError(
-        f"the network is too densely connected: a table of {more}{found.largest:,} joint states of "
-        f"{found.width + 1} nodes would be needed, and at most {CELLS:,} are taken ({TOTAL:,} in "
-        "all); give nodes fewer parents or fewer states"
-    )

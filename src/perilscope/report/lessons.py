@@ -22,7 +22,7 @@ Shown = Mapping[str, Any]
 
 def learnt(document: Shown, *, width: int = WIDTH) -> Group:
     """Draw the rows of tables that moved most."""
-    run = cleaned(document)
+    run = cleaned(document, ordered=False)
     first, last = run["log_likelihood"]
     how = "counted" if not run["missing"] else f"{run['rounds']} rounds of EM"
     text = (
@@ -71,7 +71,7 @@ def _row(row: Shown) -> list[tuple[str, str]]:
 
 def suggested(document: Shown, *, width: int = WIDTH) -> Group:
     """Draw the arcs that records speak for."""
-    run = cleaned(document)
+    run = cleaned(document, ordered=False)
     text = (
         f"{run['used']:,} complete records ({run['left_out']:,} left out) speak for these arcs "
         f"(score {run['score'].upper()}, {run['gain']:+,.1f} beyond no arc at all). Which way an "

@@ -55,17 +55,19 @@ def visible(text: str) -> str:
     return "".join(shown)
 
 
-def cleaned(value: Any) -> Any:
+def cleaned(value: Any, *, ordered: bool = True) -> Any:
     """Return a copy of a JSON-like value with every text in it, keys too, made visible.
 
-    Keys are sorted, so that a run is drawn the same before it is written and after it is read.
+    Keys are sorted, so that a run is drawn the same before it is written and after it is read;
+    where ``ordered`` is false they stay as they are, since the states of a node have an order.
     """
     if isinstance(value, str):
         return visible(value)
     if isinstance(value, Mapping):
-        return {visible(str(key)): cleaned(value[key]) for key in sorted(value)}
+        keys = sorted(value) if ordered else value
+        return {visible(str(key)): cleaned(value[key], ordered=ordered) for key in keys}
     if isinstance(value, Sequence):
-        return [cleaned(each) for each in value]
+        return [cleaned(each, ordered=ordered) for each in value]
     return value
 
 

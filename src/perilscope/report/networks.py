@@ -22,7 +22,7 @@ Shown = Mapping[str, Any]
 
 def shown(document: Shown, *, width: int = WIDTH) -> Group:
     """Draw what a network consists of, and the probability of every state."""
-    run = cleaned(document)
+    run = cleaned(document, ordered=False)
     period = run["period_years"]
     head = [
         f"{len(run['nodes'])} nodes, {run['arcs']} arcs",
@@ -40,10 +40,12 @@ def shown(document: Shown, *, width: int = WIDTH) -> Group:
 
 def answered(document: Shown, *, width: int = WIDTH) -> Group:
     """Draw marginals and the probability of what is known."""
-    run = cleaned(document)
+    run = cleaned(document, ordered=False)
     lines = [Text(run["network"], "bold")]
     if run["findings"]:
         lines += wrapped(f"Given {', '.join(run['findings'])}", width, 6)
+    if run["interventions"]:
+        lines += wrapped(f"Set from outside: {', '.join(run['interventions'])}", width, 6)
     lines += _laws(run["marginals"], width, {}, {})
     if run["probability_of_evidence"] is not None and run["findings"]:
         lines.append(Text(f" probability of what is known: {run['probability_of_evidence']:.6g}"))
@@ -53,7 +55,7 @@ def answered(document: Shown, *, width: int = WIDTH) -> Group:
 
 def swayed(document: Shown, *, width: int = WIDTH) -> Group:
     """Draw a tornado of the table entries that move a target most."""
-    run = cleaned(document)
+    run = cleaned(document, ordered=False)
     now = run["probability"]
     said = f"{run['target']} has probability {probability(now)}"
     given = f" given {', '.join(run['findings'])}" if run["findings"] else ""
@@ -93,7 +95,7 @@ def _bar(low: float, now: float, high: float, bottom: float, top: float) -> str:
 
 def explained(document: Shown, *, width: int = WIDTH) -> Group:
     """Draw how a belief came about."""
-    run = cleaned(document)
+    run = cleaned(document, ordered=False)
     lines = [
         Text(run["target"], "bold"),
         *wrapped(
@@ -168,13 +170,15 @@ def _states(states: Mapping[str, str]) -> str:
     return ", ".join(f"{name}={state}" for name, state in states.items())
 
 
-def _times(factor: float) -> str:
+def _times(factor: float | None) -> str:
+    if factor is None:
+        return "only so"
     return f"{factor:.3g}" if factor < 1e6 else "over a million"
 
 
 def bounded(document: Shown, *, width: int = WIDTH) -> Group:
     """Draw between what a probability lies when tables are doubted."""
-    run = cleaned(document)
+    run = cleaned(document, ordered=False)
     given = f" given {', '.join(run['findings'])}" if run["findings"] else ""
     whose = f"the {len(run['nodes'])} doubted tables" if len(run["nodes"]) > 1 else run["nodes"][0]
     low, high = run["lower"], run["upper"]

@@ -14,8 +14,11 @@ from perilscope.errors import StoreError
 RUN_FILE = "run.json"
 
 
-def to_json(document: dict[str, Any]) -> str:
+def to_json(document: dict[str, Any], *, ordered: bool = True) -> str:
     r"""The one spelling of a document: sorted keys, shortest numbers, no NaN, newline at the end.
+
+    The shortest number is the one with the fewest digits (17 at most) that reads as the same
+    float64. Where ``ordered`` is false keys stay as they are: states of a node have an order.
 
     Raises
     ------
@@ -29,7 +32,7 @@ def to_json(document: dict[str, Any]) -> str:
     """
     try:
         return (
-            json.dumps(document, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
+            json.dumps(document, sort_keys=ordered, indent=1, ensure_ascii=False, allow_nan=False)
             + "\n"
         )
     except ValueError as error:
