@@ -311,6 +311,11 @@ class Register:
         variance = math.fsum(p * v for p, _, v in terms)
         return mean, math.sqrt(variance + math.fsum(p * (m - mean) ** 2 for p, m, _ in terms))
 
+    @property
+    def components(self) -> tuple[Component, ...]:
+        """Independent components, in the order of their first lines."""
+        return self._components
+
     def component_of(self, key: str) -> Component:
         """Component a line belongs to; raises ``MisuseError`` where there is no such line."""
         if key not in self._place:

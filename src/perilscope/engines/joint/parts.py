@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a joint law is made of: interfaces (joint states of networks), parts of the register.
+
+A part is a component of the register with the interfaces that drive its lines. In a joint state of
+these its lines have events or not (a *pattern*), and prices are moved or not (*rungs*).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from perilscope.engines.compound import Compound
+from perilscope.engines.grid import Grid, Transform
+from perilscope.engines.structure import Component
+from perilscope.engines.transforms import Transforms
+from perilscope.errors import AssessmentError, MisuseError
+
+Array = npt.NDArray[np.float64]
+Rungs = tuple[int, ...]
+Pattern = tuple[tuple[str, bool], ...]
+
+MOST_STATES = 4096
+"""Joint states of the interfaces of one part, which are listed one by one."""
+
+
+@dataclass(frozen=True)
+class Interface:
+    """Joint states of the nodes of one network that drive losses or move prices.
+
+    Parameters
+    ----------
+    name : str
+    weights : array, shape (states,)
+        Their probabilities.
+    hits : tuple of mapping
+        For each state, by line: whether it has events.
+    rungs : tuple of int
+        For each state, which state of prices it makes.
+    moves : bool
+        Whether it makes any; all rungs are 0 where it does not.
+    """
+
+    name: str
+    weights: Array
+    hits: tuple[Mapping[str, bool], ...]
+    rungs: tuple[int, ...]
+    moves: bool = False
+
+    def __post_init__(self) -> None:
+        if not len(self.weights) == len(self.hits) == len(self.rungs):
+            raise MisuseError(f"{self.name}: as many weights as states are wanted")
+        if abs(math.fsum(self.weights.tolist()) - 1.0) > 1e-9 or self.weights.min() < 0.0:
+            raise MisuseError(f"{self.name}: the weights of its states do not add up to 1")
+        if len({frozenset(hits) for hits in self.hits}) > 1:
+            raise MisuseError(f"{self.name}: every state names the same lines")
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The lines it drives."""
+        return tuple(self.hits[0])
+
+
+class Scenarios(Protocol):
+    """Market scenarios: what each holding loses in each, under every state of prices."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The holdings."""
+        ...
+
+    @property
+    def weights(self) -> Array:
+        """Probabilities of the scenarios, the same under every state of prices."""
+        ...
+
+    def parts(self, rungs: Rungs) -> Array:
+        """Loss of each holding in each scenario, shape (scenarios, holdings)."""
+        ...
+
+    def prices(self, rungs: Rungs) -> Mapping[str, Array]:
+        """Price of each token against today's, shape (scenarios,), where a loss is priced by it."""
+        ...
+
+
+@dataclass(frozen=True)
+class State:
+    """A joint state of the interfaces of a part: which of each, and what it makes."""
+
+    at: tuple[int, ...]
+    rungs: Rungs
+    pattern: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """A component of the register, or an interface that moves prices and drives no line.
+
+    Parameters
+    ----------
+    component : Component or None
+        None for an interface that drives no line.
+    interfaces : tuple of int
+        Places of the interfaces that drive it.
+    moving : tuple of int
+        Those of them that move prices.
+    patterns : tuple
+        Which lines have events, each once.
+    states : tuple of State
+    token : str
+        What its losses are counted in; empty for money.
+    """
+
+    component: Component | None
+    interfaces: tuple[int, ...]
+    moving: tuple[int, ...]
+    patterns: tuple[Pattern, ...]
+    states: tuple[State, ...]
+    token: str = ""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Its lines."""
+        return () if self.component is None else self.component.keys
+
+    @property
+    def coupled(self) -> bool:
+        """Whether it depends on the market."""
+        return bool(self.moving) or bool(self.token)
+
+    @cached_property
+    def rungs(self) -> tuple[Rungs, ...]:
+        """States of prices that its interfaces make, each once."""
+        return tuple(dict.fromkeys(state.rungs for state in self.states))
+
+    def chances(self, weights: Sequence[Array]) -> Array:
+        """Probability of each state."""
+        found = np.ones(len(self.states))
+        for place, i in enumerate(self.interfaces):
+            found *= weights[i][[state.at[place] for state in self.states]]
+        return found
+
+    def table(self, weights: Sequence[Array]) -> dict[Rungs, Array]:
+        """Probability of rungs and pattern: for each rungs, one number for each pattern."""
+        found = {rungs: np.zeros(len(self.patterns)) for rungs in self.rungs}
+        for state, chance in zip(self.states, self.chances(weights).tolist(), strict=True):
+            found[state.rungs][state.pattern] += chance
+        return found
+
+    def transforms(self, transforms: Transforms, lines: Mapping[str, Compound]) -> Transform:
+        """Transform of its loss in each pattern, shape (patterns, frequencies)."""
+        if self.component is None:
+            return np.ones((1, transforms.grid.points // 2 + 1), dtype=np.complex128)
+        if not self.interfaces:
+            return transforms.tied(self.component, lines)[None, :]
+        return np.stack([transforms.tied(self._in(p), lines) for p in self.patterns])
+
+    def shares(
+        self, transforms: Transforms, lines: Mapping[str, Compound]
+    ) -> list[Mapping[str, Transform]]:
+        """For each pattern, of each line the transform of E[line; part = s]."""
+        if self.component is None:
+            return [{}]
+        if not self.interfaces:
+            return [transforms.component(self.component, lines, shares=True)[1]]
+        each = (self._in(pattern) for pattern in self.patterns)
+        return [transforms.component(one, lines, shares=True)[1] for one in each]
+
+    def _in(self, pattern: Pattern) -> Component:
+        """The component in one pattern."""
+        if self.component is None:
+            raise MisuseError("an interface that drives no line has no pattern")
+        return replace(self.component, states=((1.0, pattern),))
+
+
+def parted(
+    components: Sequence[Component], interfaces: Sequence[Interface], tokens: Mapping[str, str]
+) -> tuple[Part, ...]:
+    """The parts of a joint law.
+
+    Parameters
+    ----------
+    components : sequence of Component
+        Of the register; lines that one interface drives are in one of them.
+    interfaces : sequence of Interface
+    tokens : mapping of line to token
+        Lines whose losses are counted in tokens.
+
+    Raises
+    ------
+    AssessmentError
+        More joint states than can be listed.
+    """
+    movers = [i for i, each in enumerate(interfaces) if each.moves]
+    found = []
+    used: set[int] = set()
+    for component in components:
+        mine = [i for i, x in enumerate(interfaces) if set(x.keys) & component.driven]
+        used.update(mine)
+        priced = {tokens.get(key, "") for key in component.keys}
+        token = priced.pop() if len(priced) == 1 else ""
+        found.append(_part(component, mine, movers, interfaces, token))
+    found += [_part(None, [i], movers, interfaces, "") for i in movers if i not in used]
+    return tuple(found)
+
+
+def _part(
+    component: Component | None,
+    mine: Sequence[int],
+    movers: Sequence[int],
+    interfaces: Sequence[Interface],
+    token: str,
+) -> Part:
+    count = math.prod(len(interfaces[i].weights) for i in mine)
+    if count > MOST_STATES:
+        names = ", ".join(interfaces[i].name for i in mine)
+        raise AssessmentError(
+            f"{count:,} joint states of {names} drive losses that hang together; at most "
+            f"{MOST_STATES:,} are listed: let fewer nodes drive, or share fewer holdings"
+        )
+    keys = set() if component is None else set(component.driven)
+    moving = tuple(i for i in mine if i in movers)
+    patterns: dict[Pattern, int] = {}
+    states = []
+    for at in itertools.product(*(range(len(interfaces[i].weights)) for i in mine)):
+        pairs = list(zip(mine, at, strict=True))
+        hits = {key: hit for i, k in pairs for key, hit in interfaces[i].hits[k].items()}
+        pattern = tuple(sorted((key, hits[key]) for key in hits if key in keys))
+        rungs = tuple(interfaces[i].rungs[k] for i, k in pairs if i in moving)
+        states.append(State(at, rungs, patterns.setdefault(pattern, len(patterns))))
+    return Part(component, tuple(mine), moving, tuple(patterns), tuple(states), token)
+
+
+def ones(grid: Grid) -> Transform:
+    """Transform of nothing."""
+    return np.ones(grid.points // 2 + 1, dtype=np.complex128)
