@@ -260,7 +260,7 @@ def _peak(profile: _Profile) -> float:
     return float(0.5 * (low + high))
 
 
-def _scores(x: Array, m: float, log_s: float, df: float) -> Array:
+def scores(x: Array, m: float, log_s: float, df: float) -> Array:
     """Derivatives of the log density by location, log scale and df, shape (n, 3)."""
     s = math.exp(log_s)
     z = (x - m) / s
@@ -282,12 +282,12 @@ def _covariance(x: Array, m: float, s: float, df: float, lags: int) -> tuple[flo
     for row, step in enumerate(steps):
         shift = np.zeros(3)
         shift[row] = step
-        more, less = _scores(x, *(at + shift)), _scores(x, *(at - shift))
+        more, less = scores(x, *(at + shift)), scores(x, *(at - shift))
         hessian[row] = (more.mean(axis=0) - less.mean(axis=0)) / (2.0 * step)
     free = [0, 1, 2] if LEAST_DF * 1.001 < df < MOST_DF * 0.999 else [0, 1]
     inner = np.ix_(free, free)
     bread = np.linalg.inv(hessian[inner])
-    meat = _long_run(_scores(x, m, math.log(s), df)[:, free], lags)
+    meat = _long_run(scores(x, m, math.log(s), df)[:, free], lags)
     law = np.einsum("ij,jk,lk->il", bread, meat, bread) / x.size
     if len(free) == 2:
         return float(law[1, 1]), 0.0, 0.0
