@@ -16,6 +16,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from perilscope.engines.moral import Moral, least
+
 Scope = tuple[str, ...]
 
 
@@ -83,19 +85,21 @@ def cliques(scopes: Iterable[Scope], sizes: Mapping[str, int], limit: float = ma
     """
     tables = list(scopes)
     if len(sizes) > _PROVE and limit < math.inf:
-        bound = _least(tables, sizes, limit)
-        if bound.stopped:
-            return Cliques((), (), (), bound)
-    found = _eliminated(tables, sizes, _fill, limit)
+        cells, width = least(tables, sizes, limit)
+        if cells > limit:
+            return Cliques((), (), (), Cost(cells, cells, width, stopped=True))
+    found = _eliminated(tables, sizes, Moral.fill, limit)
     if len(sizes) <= 400 or found.cost.stopped or found.cost.total > _DEAR:
-        found = _cheaper(found, _eliminated(tables, sizes, _weight, limit))
-    if found.cost.stopped or found.cost.total > _DEAR:
-        found = _cheaper(found, _eliminated(tables, sizes, _fill_cells, limit))
+        found = _cheaper(found, _eliminated(tables, sizes, Moral.weight, limit))
+    if found.cost.total > _DEAR and len(sizes) <= _SLOW:
+        found = _cheaper(found, _eliminated(tables, sizes, Moral.fill_cells, limit))
     return found
 
 
 _PROVE = 24
 """Variables below which a search is quick whatever it finds."""
+_SLOW = 1200
+"""Variables above which the third order is not looked for: a refusal should take no second."""
 _DEAR = 1 << 20
 """Cells of all cliques together beyond which a better order is worth looking for."""
 
@@ -105,89 +109,16 @@ def _cheaper(one: Cliques, other: Cliques) -> Cliques:
     return min(one, other, key=lambda found: (found.cost.stopped, found.cost.total))
 
 
-Near = dict[str, set[str]]
-Rule = Callable[[str, Near, Mapping[str, int]], int]
-
-
-def _fill(name: str, near: Near, _sizes: Mapping[str, int]) -> int:
-    """Edges that eliminating a variable would add."""
-    around = near[name]
-    present = sum(len(near[other] & around) for other in around)
-    return (len(around) * (len(around) - 1) - present) // 2
-
-
-def _weight(name: str, near: Near, sizes: Mapping[str, int]) -> int:
-    """Cells of the table that eliminating a variable would make."""
-    return math.prod(sizes[other] for other in near[name]) * sizes[name]
-
-
-def _fill_cells(name: str, near: Near, sizes: Mapping[str, int]) -> int:
-    """Cells of the edges that eliminating a variable would add."""
-    around = near[name]
-    states = sum(sizes[other] for other in around)
-    twice = 0
-    for other in around:
-        present = sum(sizes[third] for third in near[other] & around)
-        twice += sizes[other] * (states - sizes[other] - present)
-    return twice // 2
-
-
-def _moral(tables: Sequence[Scope], sizes: Mapping[str, int]) -> Near:
-    """Which variables stand in a table together."""
-    near: Near = {name: set() for name in sizes}
-    for scope in tables:
-        for name in scope:
-            near[name].update(scope)
-    for name, around in near.items():
-        around.discard(name)
-    return near
-
-
-def _least(tables: Sequence[Scope], sizes: Mapping[str, int], limit: float) -> Cost:
-    """What every order must at least make, found until that is beyond the limit.
-
-    Contracting an edge leaves a graph that is no harder; in any graph the first variable to go
-    has a clique with no fewer cells than the cheapest variable's has.
-    """
-    near, own = _moral(tables, sizes), dict(sizes)
-    place = {name: i for i, name in enumerate(sizes)}
-
-    def cells(name: str) -> int:
-        return own[name] * math.prod(own[other] for other in near[name])
-
-    now = {name: cells(name) for name in sizes}
-    heap = [(score, place[name], name) for name, score in now.items()]
-    heapq.heapify(heap)
-    largest = width = 0
-    while heap:
-        score, _, name = heapq.heappop(heap)
-        if name not in near or now[name] != score:
-            continue  # out of date
-        width = len(near[name]) if score > largest else width
-        largest = max(largest, score)
-        if largest > limit:
-            return Cost(largest, largest, width, stopped=True)
-        around = near.pop(name)
-        for other in around:
-            near[other].discard(name)
-        if around:
-            into = min(around, key=lambda other: (len(near[other] & around), place[other]))
-            own[into] = min(own[into], own[name])
-            for other in around - near[into] - {into}:
-                near[other].add(into)
-                near[into].add(other)
-            for other in around | near[into]:
-                now[other] = cells(other)
-                heapq.heappush(heap, (now[other], place[other], other))
-    return Cost(largest, largest, width)
+Rule = Callable[[Moral, str], int]
 
 
 def _eliminated(
     tables: Sequence[Scope], sizes: Mapping[str, int], rule: Rule, limit: float
 ) -> Cliques:
     place = {name: i for i, name in enumerate(sizes)}
-    near = _moral(tables, sizes)
-    heap = [(rule(name, near, sizes), place[name], name) for name in sizes]
+    graph = Moral(tables, sizes)
+    place = graph.place
+    heap = [(rule(graph, name), place[name], name) for name in sizes]
     heapq.heapify(heap)
     now = {name: score for score, _, name in heap}
     found: list[frozenset[str]] = []
@@ -195,31 +126,21 @@ def _eliminated(
     largest = total = width = 0
     while heap:
         score, _, name = heapq.heappop(heap)
-        if name not in near or now[name] != score:
+        if name not in graph.near or now[name] != score:
             continue  # out of date
-        around = near.pop(name)
-        cells = math.prod(sizes[other] for other in around) * sizes[name]
+        around = frozenset(graph.near[name])
+        cells = graph.weight(name)
         largest, total, width = max(largest, cells), total + cells, max(width, len(around))
         if cells > limit:
             return Cliques((), (), (), Cost(largest, total, width, stopped=True))
         order.append(name)
-        found.append(frozenset((name, *around)))
-        for changed in _joined(name, around, near):
-            now[changed] = rule(changed, near, sizes)
-            heapq.heappush(heap, (now[changed], place[changed], changed))
+        found.append(around | {name})
+        for changed in graph.remove(name):
+            score = rule(graph, changed)
+            if score != now[changed]:
+                now[changed] = score
+                heapq.heappush(heap, (score, place[changed], changed))
     return _tree(found, order, place, sizes)
-
-
-def _joined(name: str, around: set[str], near: Near) -> list[str]:
-    """Join what was around a variable that is gone; the variables whose score may have changed."""
-    changed = set(around)
-    for other in around:
-        near[other].discard(name)
-        new = around - near[other] - {other}
-        if new:
-            near[other] |= new
-            changed |= near[other]
-    return sorted(changed)
 
 
 def _tree(
