@@ -94,16 +94,17 @@ class Grid:
         values: Array = scipy.fft.irfft(transform, self.points) / self.damping()
         return values
 
-    def halved(self, transform: Transform) -> Transform:
-        """Transform of the same law on `coarse`, each odd point split between its neighbours.
+    def halved(self, mass: Array) -> Array:
+        """The same law on `coarse`, each odd point split between its neighbours; of one or many.
 
-        With E and O what even and odd points add, E + O stands in the lower half of the
-        transform and E - O in the upper.
+        Examples
+        --------
+        >>> Grid(1.0, 4).halved(np.array([0.5, 0.25, 0.0, 0.25])).tolist()
+        [0.625, 0.25]
         """
-        half = self.points // 2
-        here, there = transform[: half // 2 + 1], transform[half - half // 2 :][::-1].conj()
-        z: Transform = 0.5 * ((here + there) + _aside(self.points, self.tilt) * (here - there))
-        return z
+        half: Array = mass[..., 0::2] + 0.5 * mass[..., 1::2]
+        half[..., 1:] += 0.5 * mass[..., 1:-1:2]
+        return half
 
     def damping(self) -> Array:
         """What a law is multiplied by before it is transformed."""
@@ -113,14 +114,6 @@ class Grid:
 @functools.lru_cache(maxsize=32)
 def _damping(points: int, tilt: float) -> Array:
     return np.exp(-tilt * np.arange(points) / points)
-
-
-@functools.lru_cache(maxsize=32)
-def _aside(points: int, tilt: float) -> Transform:
-    """Transform of half a point's mass moved to either side."""
-    frequencies = 2j * np.pi * np.arange(points // 4 + 1)
-    moved: Transform = np.cosh((tilt + frequencies) / points)
-    return moved
 
 
 def atoms(law: Distribution) -> tuple[tuple[float, float], ...] | None:
@@ -230,14 +223,14 @@ def spread(level: Array, step: float) -> Array:
 
     Parameters
     ----------
-    level : array of n + 1
+    level : array of n + 1, or of shape (m, n + 1)
         E min(X, k h).
     step : float
         h.
 
     Returns
     -------
-    array of n
+    array of n, or of shape (m, n)
         Probabilities; they add to less than one where X reaches beyond the grid.
 
     Notes
@@ -252,10 +245,14 @@ def spread(level: Array, step: float) -> Array:
     >>> spread(np.minimum(np.arange(5.0), 1.5), 1.0).tolist()
     [0.0, 0.5, 0.5, 0.0]
     """
-    rises = np.diff(level)  # neighbours are close, so this is free of rounding, and so are sums
-    mass = np.empty(rises.size)
-    mass[0] = 1.0 - rises[0] / step
-    mass[1:] = (rises[:-1] - rises[1:]) / step
+    mass = np.empty((*level.shape[:-1], level.shape[-1] - 1))
+    rises = np.empty(mass.shape[-1])
+    for up, out in zip(np.atleast_2d(level), np.atleast_2d(mass), strict=True):
+        # neighbours are close, so this is free of rounding, and so are sums
+        np.subtract(up[1:], up[:-1], out=rises)
+        rises /= step
+        out[0] = 1.0 - rises[0]
+        np.subtract(rises[:-1], rises[1:], out=out[1:])
     return mass
 
 

@@ -42,7 +42,6 @@ class _Facts:
     with a capped holding the last three are not known.
     """
 
-    lines: tuple[Compound, ...]
     mean: float
     variance: float
     none: float
@@ -382,17 +381,17 @@ class Register:
 
     def _facts_of(self, i: int, part: Component) -> _Facts:
         """Facts of the i-th component; those of an untouched one are known from before."""
-        mine = tuple(self.lines[key] for key in part.keys)
         known = self._facts.get(i)
-        if known is None or any(a is not b for a, b in zip(known.lines, mine, strict=True)):
-            known = self._facts[i] = self._found_facts(part, mine)
+        if known is None:
+            known = self._facts[i] = self._found_facts(part)
         return known
 
-    def _found_facts(self, part: Component, mine: tuple[Compound, ...]) -> _Facts:
+    def _found_facts(self, part: Component) -> _Facts:
+        mine = [self.lines[key] for key in part.keys]
         mean, variance = self._component_moments(part)
         none = self._none_of(part, self.fine)
         if any(unit.capped for unit in part.units):
-            return _Facts(mine, mean, variance, none)
+            return _Facts(mean, variance, none)
         excess = math.fsum(
             self._events(key, self.fine.excess, self.grid.range) for key in part.keys
         )
@@ -402,7 +401,7 @@ class Register:
         }
         even = all(coarse.meets(jumps(law)) for law in severities)
         known = all(map(certain, (law for x in mine for law in (*x.beliefs, x.keep, x.scale))))
-        return _Facts(mine, mean, variance, none, excess, even, known)
+        return _Facts(mean, variance, none, excess, even, known)
 
     def _far(self, key: str) -> tuple[float, float]:
         """E X and E X² of a line's events beyond the grid, for a cap that lies beyond it too."""
@@ -522,6 +521,8 @@ class Register:
         other._counted = self._counted
         if structure is self._components:
             other._facts = dict(self._facts)
+            for line in new:
+                other._facts.pop(self._place[line.key], None)
         other._moments = dict(self._moments)
         for key, law in self._own.items():
             if key in lines and lines[key] is self.lines[key] and not self._unit_of(key).capped:

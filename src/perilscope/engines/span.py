@@ -25,7 +25,7 @@ _LOOK = 2**9
 _BEYOND = 2e-5  # probability left beyond the grid, a fiftieth of the rarest level shown
 _OF_RARE = 0.02  # the same, of the probability that there is any loss
 _UNSHARED = 1e-4  # the same for sums before a cap, where only the shares of it depend on it
-_BLUR = 3e-5  # most that events put on points may move a quantile before extrapolation
+_BLUR = 1e-4  # most that events put on points may move a quantile before extrapolation
 _FINE = {USUAL: 200.0, PLAIN: 400.0}  # least number of steps below the smallest quantile shown
 _LEVELS = (0.95, 0.975, 0.99, 0.999)
 

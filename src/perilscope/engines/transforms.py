@@ -26,19 +26,22 @@ Array = npt.NDArray[np.float64]
 Drives = Mapping[str, bool]
 
 _Line = tuple[Compound, bool, Transform]
-_Block = tuple[tuple[Compound, ...], Transform, Transform | None]
+_Block = tuple[tuple[Compound, ...], Transform | None, Transform | None]
 _Tied = tuple[tuple[Compound, ...], Transform]
+_Key = tuple[tuple[Component, ...], tuple[int, ...]]
 
-_Pair = tuple[Transform, Transform]
+_Pair = tuple[Array, Array]
 
 _EVENTS: Kept[_Pair] = Kept(2**27, lambda pair: pair[0].nbytes + pair[1].nbytes)
 """Losses per event of all registers, by law and grid: on the grid and on half its points."""
+_TRANSFORMED: Kept[Transform] = Kept(2**27, lambda found: found.nbytes)
+"""Their transforms, where each is wanted by itself."""
 _EXCESS: Kept[float] = Kept(2**16)
 """Their expected excess over the end of the grid."""
 _LINES = 2**28
 """Most bytes kept of the lines of a register and of those that differ from it in a few."""
-_BLOCK = 8
-_AHEAD = 4
+_BLOCK = 4
+_AHEAD = 8
 _SMALL = 2.0
 _MANY = 2**14
 
@@ -52,19 +55,37 @@ def _events(laws: Sequence[Distribution], grid: Grid, sharp: bool) -> list[_Pair
         if points is None:
             dense.append(law)
         else:
-            z = grid.forward(place(points, grid))
+            mass = place(points, grid)
             above = math.fsum(p * (value - grid.range) for value, p in points if value > grid.range)
-            found[law] = z, grid.halved(z)
+            found[law] = mass, grid.halved(mass)
             _EXCESS.put((law, grid), above)
-    for law, level in zip(dense, limited(dense, grid), strict=True):
-        mass = spread(level, grid.step)
-        z = grid.forward(mass)
-        half = grid.halved(z)
-        if sharp and law.mean <= _SMALL * grid.step:
-            z = grid.forward(sharpened(mass, float(law.second_lev(grid.range)), grid))
-        found[law] = z, half
-        _EXCESS.put((law, grid), max(law.mean - float(level[-1]), 0.0))
+    if not dense:
+        return [found[law] for law in laws]
+    level = limited(dense, grid)
+    masses = spread(level, grid.step)
+    ends = level[:, -1].tolist()
+    for law, mass, end in zip(dense, masses, ends, strict=True):
+        mean, half = law.mean, grid.halved(mass)
+        if sharp and mean <= _SMALL * grid.step:
+            mass = sharpened(mass, float(law.second_lev(grid.range)), grid)
+        found[law] = mass, half
+        _EXCESS.put((law, grid), max(mean - end, 0.0))
     return [found[law] for law in laws]
+
+
+def _block_key(block: Sequence[Component], lines: Mapping[str, Compound]) -> _Key:
+    """What a block is kept by: how its lines are tied, and which objects they are."""
+    ties = tuple([part for part in block if not part.simple])
+    return ties, tuple([id(lines[key]) for part in block for key in part.keys])
+
+
+def _exp(logarithm: Transform) -> Transform:
+    """Its exponential, by parts, for which processors have faster ways than for the whole."""
+    size = np.exp(logarithm.real)
+    total: Transform = np.empty_like(logarithm)
+    np.multiply(size, np.cos(logarithm.imag), out=total.real)
+    np.multiply(size, np.sin(logarithm.imag), out=total.imag)
+    return total
 
 
 def _bytes(found: Sequence[object]) -> int:
@@ -108,11 +129,16 @@ class Transforms:
         self._blocks: Kept[_Block] = like._blocks if like and same else Kept(_LINES, _bytes)
         self._tied: Kept[_Tied] = like._tied if like and same else Kept(_LINES // 4, _bytes)
 
-    def severity(self, law: Distribution) -> Transform:
-        """Transform of a loss per event."""
+    def _mass(self, law: Distribution) -> Array:
+        """A loss per event on the grid."""
         grid, sharp = self._whole, self._sharp
         pair = _EVENTS.get((law, grid, sharp), lambda: _events([law], grid, sharp)[0])
         return pair[1] if self._halved else pair[0]
+
+    def severity(self, law: Distribution) -> Transform:
+        """Transform of a loss per event."""
+        key = law, self._whole, self._sharp, self._halved
+        return _TRANSFORMED.get(key, lambda: self.grid.forward(self._mass(law)))
 
     def excess(self, law: Distribution) -> float:
         """Expected excess of a loss per event over the end of the grid."""
@@ -126,11 +152,9 @@ class Transforms:
         grid, sharp = self._whole, self._sharp
         wanted: dict[Distribution, None] = {}
         for part in structure:
-            line = lines[part.keys[0]]
-            if part.simple and (id(line), False) not in self._lines:
-                for each in self.parts(line, False):
-                    if (each.severity, grid, sharp) not in _EVENTS:
-                        wanted[each.severity] = None
+            for each in self.parts(lines[part.keys[0]], False) if part.simple else ():
+                if (each.severity, grid, sharp) not in _EVENTS:
+                    wanted[each.severity] = None
         if len(wanted) > 1:
             for law, pair in zip(wanted, _events(list(wanted), grid, sharp), strict=True):
                 _EVENTS.put((law, grid, sharp), pair)
@@ -154,14 +178,13 @@ class Transforms:
         return self._lines.get((id(line), driven), lambda: self._transformed(line, driven))
 
     def _transformed(self, line: Compound, driven: bool) -> _Line:
-        mixed = self.parts(line, driven)
-        only = mixed[0].counts[0][1]
-        if len(mixed) == 1 and len(mixed[0].counts) == 1 and isinstance(only, Poisson):
-            logarithm = self.severity(mixed[0].severity) * only.mean
-            logarithm -= only.mean
+        known = None if driven else self._rate(line)
+        if known is not None:
+            logarithm = self.severity(known[1]) * known[0]
+            logarithm -= known[0]
             return line, True, logarithm
         total = np.zeros(self.grid.points // 2 + 1, dtype=np.complex128)
-        for part in mixed:
+        for part in self.parts(line, driven):
             z = self.severity(part.severity)
             for weight, counts in part.counts:
                 total += part.weight * weight * counts.pgf(z)
@@ -173,38 +196,67 @@ class Transforms:
         Added up in blocks, always the same ones in the same order, and blocks are kept: where one
         line is another, one block is computed again, and no bit depends on what was kept.
         """
-        exponent = np.zeros(self.grid.points // 2 + 1, dtype=np.complex128)
+        exponent: Transform | None = None
         product: Transform | None = None
-        for at in range(0, len(structure), _BLOCK):
-            if at % (_AHEAD * _BLOCK) == 0:
-                self._foresee(structure[at : at + _AHEAD * _BLOCK], lines)
-            _, added, times = self._block(structure[at : at + _BLOCK], lines)
-            exponent += added
+        blocks = [structure[at : at + _BLOCK] for at in range(0, len(structure), _BLOCK)]
+        keys = [_block_key(block, lines) for block in blocks]
+        seen = 0
+        for at, (block, key) in enumerate(zip(blocks, keys, strict=True)):
+            if at >= seen and key not in self._blocks:
+                seen = at + _AHEAD
+                ahead = zip(blocks[at:seen], keys[at:seen], strict=True)
+                self._foresee(
+                    [part for b, k in ahead if k not in self._blocks for part in b], lines
+                )
+            _, added, times = self._block(block, key, lines)
+            if added is not None:
+                exponent = added if exponent is None else exponent + added
             if times is not None:
                 product = times if product is None else product * times
-        total: Transform = np.exp(exponent, out=exponent)
+        if exponent is None:
+            return capped.multiplied([], self.grid) if product is None else product
+        total = _exp(exponent)
         return total if product is None else total * product
 
-    def _block(self, block: Sequence[Component], lines: Mapping[str, Compound]) -> _Block:
-        """A few components: the logarithms that were added, and the product of the others."""
-        mine = tuple(lines[key] for part in block for key in part.keys)
-        ties = tuple(part for part in block if not part.simple)
+    def _block(
+        self, block: Sequence[Component], key: _Key, lines: Mapping[str, Compound]
+    ) -> _Block:
+        """A few components: the logarithm of the Poisson ones, and the product of the others."""
 
         def made() -> _Block:
-            added = np.zeros(self.grid.points // 2 + 1, dtype=np.complex128)
-            others: list[Transform] = []
-            for part in block:
-                if part.simple:
-                    _, logarithm, own = self._line(lines[part.keys[0]], False)
-                else:
-                    logarithm, own = False, self.tied(part, lines)
-                if logarithm:
-                    added += own
-                else:
-                    others.append(own)
+            mine = tuple([lines[key] for part in block for key in part.keys])
+            known = [self._rate(lines[part.keys[0]]) if part.simple else None for part in block]
+            others = [
+                self.line(lines[part.keys[0]], False) if part.simple else self.tied(part, lines)
+                for part, rate in zip(block, known, strict=True)
+                if rate is None
+            ]
+            added = self._together([rate for rate in known if rate is not None])
             return mine, added, capped.multiplied(others, self.grid) if others else None
 
-        return self._blocks.get((ties, tuple(map(id, mine))), made)
+        return self._blocks.get(key, made)
+
+    def _rate(self, line: Compound) -> tuple[float, Distribution] | None:
+        """Mean of a line's counts and its loss per event; None where its counts are not Poisson."""
+        mixed = self.parts(line, False)
+        only = mixed[0].counts[0][1]
+        if len(mixed) == 1 and len(mixed[0].counts) == 1 and isinstance(only, Poisson):
+            return only.mean, mixed[0].severity
+        return None
+
+    def _together(self, rates: Sequence[tuple[float, Distribution]]) -> Transform | None:
+        """Logarithm of the transform of Poisson lines together: of all their events one transform.
+
+        The sum of compound Poisson laws is one again, its events a mixture of theirs.
+        """
+        if not rates:
+            return None
+        events, turn = np.zeros(self.grid.points), np.empty(self.grid.points)
+        for mean, law in rates:
+            events += np.multiply(self._mass(law), mean, out=turn)
+        logarithm = self.grid.forward(events)
+        logarithm -= math.fsum(mean for mean, _ in rates)
+        return logarithm
 
     def tied(self, part: Component, lines: Mapping[str, Compound]) -> Transform:
         """Transform of a component, kept: where another line is another it is not wanted anew."""
