@@ -11,6 +11,7 @@ import pytest
 from perilscope import formats
 from perilscope.engines.elimination import marginals
 from perilscope.engines.network import Network
+from perilscope.errors import DataError
 
 # E. Charniak, Bayesian Networks without Tears (1991), figure 2: the family, the dog and the light
 DOG = {
@@ -334,3 +335,47 @@ def test_deterministic_nodes_are_tables_of_nought_and_one() -> None:
     net = formats.read(text, "n.xdsl").network
     assert net.node("both").table.tolist() == [[[1, 0], [0, 1]], [[0, 1], [0, 1]]]
     assert marginals(net)["both"]["yes"] == 0.125
+
+
+def test_three_thirds_of_six_digits_are_within_a_millionth() -> None:
+    """0.333333 three times is 1e-6 off, and doubles say 1.00000000003e-6: as XDSL and XMLBIF
+    writers print it."""
+    found = formats.read("BAYES 1 3 1 1 0 3 0.333333 0.333333 0.333333", "thirds.uai")
+    assert found.network.nodes[0].table.tolist() == pytest.approx([1 / 3] * 3, abs=1e-15)
+    assert "1e-06" in found.notes[0]
+    with pytest.raises(DataError, match="sums to 0.9999989"):
+        formats.read("BAYES 1 3 1 1 0 3 0.333333 0.333333 0.3333329", "thirds.uai")
+
+
+BACKWARDS = """BAYES
+3
+2 3 2
+3
+1 0
+2 0 1
+3 1 0 2
+
+2
+0.3 0.7
+6
+0.2 0.5 0.3 0.25 0.5 0.25
+12
+0.1 0.2 0.3 0.4 0.5 0.6 0.9 0.8 0.7 0.6 0.5 0.4
+"""
+
+
+def test_uai_as_pgmpy_writes_it_is_read_backwards_and_says_so() -> None:
+    """The layout of pgmpy 1.1.2: scopes and tables with the first variable fastest."""
+    found = formats.read(BACKWARDS, "pgmpy.uai")
+    last = found.network.node("2")
+    assert last.parents == ("1", "0")
+    assert last.table[..., 0].T.tolist() == [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]]
+    assert found.network.node("1").table[:, 1].tolist() == [0.3, 0.5]
+    assert "as pgmpy writes it" in found.notes[0]
+
+
+def test_uai_in_the_order_of_the_format_is_never_turned() -> None:
+    """Where both orders give laws the format's holds."""
+    found = formats.read("BAYES 2 2 2 2 1 0 2 0 1 2 0.5 0.5 4 0.3 0.7 0.7 0.3", "both.uai")
+    assert found.network.node("1").table.tolist() == [[0.3, 0.7], [0.7, 0.3]]
+    assert not found.notes

@@ -29,6 +29,8 @@ NODES, STATES, FAULTS = 20_000, 1_000_000, 50
 PARENTS = 63
 #: How far a row may sum from 1.
 TOLERANCE = 1e-6
+#: The same of sums of doubles: three times 0.333333 is 1e-6 off, and a double says a little more.
+WITHIN = TOLERANCE * (1.0 + 1e-6)
 #: What rounding alone does to a row: so many units in the last place of 1 for each number.
 _ULP = 2.0**-52
 
@@ -342,7 +344,7 @@ class Draft:
         with np.errstate(invalid="ignore", over="ignore"):
             sums = rows.sum(axis=1)
             off = np.abs(sums - 1.0)
-            bad = ~(off <= TOLERANCE) | ~np.all(rows >= 0.0, axis=1)
+            bad = ~(off <= WITHIN) | ~np.all(rows >= 0.0, axis=1)
         for row in np.flatnonzero(bad).tolist():
             self._refuse_row(table, row, rows[row], shape)
         loose = np.flatnonzero((off > (shape[-1] + 2) * _ULP) & ~bad).tolist()

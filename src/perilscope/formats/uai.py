@@ -8,19 +8,35 @@ the tables, where a reader that counts its numbers has stopped.
 
 pyAgrum writes and reads UAI with the first parent fastest, against the format. Nothing in a file
 tells its order, so files are read as the format says; where comments stand behind scopes, as
-pyAgrum puts them, a note says so.
+pyAgrum puts them, a note says so. pgmpy writes the first variable fastest, the whole table
+backwards: rows read as the format says then do not sum to 1, and where all of them do backwards
+they are read so, with a note.
 
 Source: *UAI 2010 Approximate Inference Challenge, file formats*.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from bisect import bisect_right
 
+import numpy as np
+
 from perilscope.engines.network import Network
 from perilscope.formats import labels
-from perilscope.formats.draft import Declared, Draft, Place, RefusedError, listed, number, shown
+from perilscope.formats.draft import (
+    PARENTS,
+    WITHIN,
+    Array,
+    Declared,
+    Draft,
+    Place,
+    RefusedError,
+    listed,
+    number,
+    shown,
+)
 from perilscope.formats.scan import places
 
 _REMARK = re.compile(rf"#\s*({labels.NAME}|{labels.STATES})\s+([0-9]{{1,9}})\s+([^\n]*)")
@@ -84,15 +100,17 @@ def read(draft: Draft, text: str) -> None:
     draft.stop()
     count, at = words.count("the number of tables", 20_000)
     scopes = [_scope(words, size) for _ in range(count)]
-    for scope, place in scopes:
-        wanted, at = words.count("the number of entries", 1 << 24)
-        values, starts = [], []
-        for _ in range(wanted):
-            value, start = words.number("a probability")
-            values.append(value)
-            starts.append(start)
-        places_of = _Places(words, starts)
-        draft.table(listed(scope[-1], scope[:-1], place, values, places_of))
+    tables = [_table(words) for _ in scopes]
+    if turned := _backwards(
+        draft, [scope for scope, _ in scopes], [values for values, _ in tables]
+    ):
+        tables = [(values, starts) for values, (_, starts) in zip(turned, tables, strict=True)]
+        draft.notes.append(
+            "the first variable of each scope was read as the fastest, as pgmpy writes it, against "
+            "the format: read as the format says, rows would not sum to 1"
+        )
+    for (scope, place), (values, starts) in zip(scopes, tables, strict=True):
+        draft.table(listed(scope[-1], scope[:-1], place, values, _Places(words, starts)))
     if re.search(r"^[ \t]*[0-9][0-9 \t]*#", text, re.MULTILINE) and any(
         len(scope) > 2 for scope, _ in scopes
     ):
@@ -101,6 +119,36 @@ def read(draft: Draft, text: str) -> None:
             "the first parent fastest, against the format; the numbers were read as the format "
             "says, the last one fastest"
         )
+
+
+def _table(words: _Words) -> tuple[list[float], list[int]]:
+    """The numbers of one table, and where they stand."""
+    wanted, _ = words.count("the number of entries", 1 << 24)
+    found = [words.number("a probability") for _ in range(wanted)]
+    return [value for value, _ in found], [start for _, start in found]
+
+
+def _backwards(
+    draft: Draft, scopes: list[tuple[str, ...]], tables: list[list[float]]
+) -> list[list[float]] | None:
+    """All tables turned round; None where the format's order holds or this one does not."""
+    turned, wrong = [], False
+    for scope, values in zip(scopes, tables, strict=True):
+        sizes = [len(draft.states(key) or ()) for key in scope]
+        if len(sizes) > PARENTS or math.prod(sizes) != len(values) or not values:
+            return None
+        given = np.array(values)
+        other = given.reshape(sizes[::-1]).transpose().reshape(-1)
+        if not _laws(other, sizes[-1]):
+            return None
+        wrong = wrong or not _laws(given, sizes[-1])
+        turned.append(other.tolist())
+    return turned if wrong else None
+
+
+def _laws(values: Array, states: int) -> bool:
+    with np.errstate(invalid="ignore", over="ignore"):
+        return bool(np.all(np.abs(values.reshape(-1, states).sum(axis=1) - 1.0) <= WITHIN))
 
 
 class _Places:

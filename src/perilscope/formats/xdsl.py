@@ -26,6 +26,7 @@ import numpy as np
 from perilscope.engines.network import AnyNode, Network
 from perilscope.formats import labels, markup
 from perilscope.formats.draft import (
+    WITHIN,
     Array,
     Declared,
     Draft,
@@ -165,7 +166,7 @@ def _noisy_max(
     def numbers(shape: Shape) -> Array:
         columns = (sum(shape[:-1]) + 1, shape[-1])
         causes = counted(values, columns, source.place, key).reshape(columns)
-        if not (np.all(causes >= 0.0) and np.all(np.abs(causes.sum(axis=1) - 1.0) <= 1e-6)):
+        if not (np.all(causes >= 0.0) and np.all(np.abs(causes.sum(axis=1) - 1.0) <= WITHIN)):
             raise RefusedError(source.place, key, "a column of parameters is no law")
         causes = causes / causes.sum(axis=1, keepdims=True)
         order = _orders(said, shape[:-1], source.place, key)
