@@ -343,7 +343,7 @@ def test_three_thirds_of_six_digits_are_within_a_millionth() -> None:
     found = formats.read("BAYES 1 3 1 1 0 3 0.333333 0.333333 0.333333", "thirds.uai")
     assert found.network.nodes[0].table.tolist() == pytest.approx([1 / 3] * 3, abs=1e-15)
     assert "1e-06" in found.notes[0]
-    with pytest.raises(DataError, match="sums to 0.9999989"):
+    with pytest.raises(DataError, match=r"sums to 0\.9999989"):
         formats.read("BAYES 1 3 1 1 0 3 0.333333 0.333333 0.3333329", "thirds.uai")
 
 
@@ -370,7 +370,7 @@ def test_uai_as_pgmpy_writes_it_is_read_backwards_and_says_so() -> None:
     last = found.network.node("2")
     assert last.parents == ("1", "0")
     assert last.table[..., 0].T.tolist() == [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]]
-    assert found.network.node("1").table[:, 1].tolist() == [0.3, 0.5]
+    assert found.network.node("1").table[:, 1].tolist() == [0.3, 0.25]
     assert "as pgmpy writes it" in found.notes[0]
 
 
