@@ -13,6 +13,7 @@ from datetime import date
 from pathlib import Path
 
 import cases as c
+import chain_cases as s
 import network_cases as n
 from accuracy import Accuracy
 from measure import Timing
@@ -68,6 +69,8 @@ NETWORKS = {
     n.PROTOCOL_TREE: "<= 2 ms",
 }
 """Cases of networks and what they were built to stay under."""
+CHAINS = {s.SMALL: "<= 100 ms", s.LARGE: "<= 1.5 s", s.RUIN: ""}
+"""Cases of horizons in slices and what they were built to stay under."""
 OTHERS = (c.HELP, c.RUN_EXACT, c.RUN_BOTH)
 
 RATIOS = (
@@ -233,6 +236,7 @@ def tables(found: Measured) -> str:
         ("How exact", errors(found.accuracy)),
         ("Simulation", rates(t)),
         ("Networks", times(t, NETWORKS)),
+        ("Slices", times(t, CHAINS)),
         ("Commands", times(t, dict.fromkeys(OTHERS, ""))),
     )
     notes = "".join(f"\n- {note}" for note in found.notes)
@@ -289,6 +293,9 @@ are 64-bit random numbers and nothing else, one for each event.""",
 The networks are random but the same each time; the known ones are asia, child, alarm, insurance and
 hailfinder. pyAgrum answers 25 parents of a noisy-MAX by full tables, which takes more than half a
 minute, and is left out there. pgmpy is not among the peers.""",
+    "Slices": """\
+Two threads, compiled; the law of a year with any state after any other. Without Numba the small one takes
+about three times as long and the large one about ten.""",
     "Commands": """\
 Commands are whole processes: the interpreter starts, the libraries are imported, files are read and
 written.""",

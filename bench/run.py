@@ -16,6 +16,7 @@ import tempfile
 
 import accuracy
 import cases
+import chain_cases
 import network_cases
 import page
 import peers
@@ -54,6 +55,7 @@ def measured(rounds: int, only: str) -> page.Measured:
             *cases.simulation(),
             *(cases.peers(worker, answers) if worker else ()),
             *network_cases.networks(),
+            *chain_cases.chains(),
             *cases.commands(out),
         ]
         timings = interleaved([case for case in todo if only in case.name], rounds, say)
