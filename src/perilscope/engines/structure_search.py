@@ -128,7 +128,12 @@ def suggest_structure(
 
 
 def family_score(
-    places: Places, weights: Array, parents: Sequence[int], states: int, score: str
+    places: Places,
+    weights: Array,
+    parents: Sequence[int],
+    states: int,
+    score: str,
+    ess: float = ESS,
 ) -> float:
     """Score of one table, in natural logarithms.
 
@@ -143,6 +148,8 @@ def family_score(
         Number of states of the node.
     score : str
         ``bic`` or ``bdeu``.
+    ess : float
+        Records that the uniform prior of ``bdeu`` is worth.
 
     Examples
     --------
@@ -158,7 +165,7 @@ def family_score(
     if score == "bic":
         fit = xlogy(counts, counts).sum() - xlogy(rows, rows).sum()
         return float(fit - 0.5 * np.log(weights.sum()) * len(rows) * (states - 1))
-    row, cell = ESS / len(rows), ESS / counts.size
+    row, cell = ess / len(rows), ess / counts.size
     fit = (gammaln(row) - gammaln(row + rows)).sum()
     return float(fit + (gammaln(cell + counts) - gammaln(cell)).sum())
 
