@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Basel's trading-book rules (FRTB): liquidity horizons, stress scaling, P&L attribution."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from scipy import stats
+
+from perilscope.engines.backtests.result import Array, Result, aligned
+from perilscope.errors import AssessmentError, MisuseError
+
+BASE_HORIZON = 10.0
+HORIZONS = (10.0, 20.0, 40.0, 60.0, 120.0)
+LEVEL = 0.975
+SPEARMAN = (0.80, 0.70)
+"""Green at or above the first (strictly above in the standard's table), red below the second."""
+DISTANCE = (0.09, 0.12)
+DESK_EXCEPTIONS = {0.99: 12, 0.975: 30}
+"""Exceptions in 250 days above which a desk loses its model (MAR32.18)."""
+
+
+def liquidity_horizon_cvar(partial: Mapping[float, float], base: float = BASE_HORIZON) -> float:
+    """CVaR over the liquidity horizons of risk factors.
+
+    Parameters
+    ----------
+    partial : mapping of days to money
+        CVaR over the base horizon when only factors with at least this liquidity horizon move; the
+        shortest horizon, the base, is that of all of them.
+    base : float
+        Days of the base horizon.
+
+    Returns
+    -------
+    float
+        ``sqrt(sum((CVaR_j sqrt((LH_j - LH_{j-1}) / base))^2))``; here, and only here, the standard
+        scales by the square root of time.
+
+    Raises
+    ------
+    MisuseError
+        Where the base horizon is missing, or a figure is negative or not finite.
+
+    Source: Basel framework, MAR33.4 and MAR33.5.
+
+    Examples
+    --------
+    >>> parts = {10: 100.0, 20: 80.0, 40: 60.0, 60: 40.0, 120: 20.0}
+    >>> round(liquidity_horizon_cvar(parts), 9)
+    170.880074906
+    """
+    if not partial or not math.isclose(min(partial), base):
+        raise MisuseError(f"the first liquidity horizon is {base:g} days, of all risk factors")
+    if not all(math.isfinite(value) and value >= 0.0 for value in partial.values()):
+        raise MisuseError("CVaR by liquidity horizon is a finite amount, zero or more")
+    total, before = 0.0, 0.0
+    for horizon in sorted(partial):
+        total += partial[horizon] ** 2 * (horizon - before) / base
+        before = horizon
+    return math.sqrt(total)
+
+
+def stressed_cvar(stressed_reduced: float, current_full: float, current_reduced: float) -> float:
+    """CVaR of the stress period for all factors, from a reduced set that was there then.
+
+    ``ES_RS * max(ES_FC / ES_RC, 1)``; the reduced set must explain three quarters of today's CVaR.
+
+    Source: Basel framework, MAR33.6 and MAR33.7.
+
+    Examples
+    --------
+    >>> stressed_cvar(200.0, 110.0, 100.0)
+    220.00000000000003
+    """
+    if min(stressed_reduced, current_full, current_reduced) <= 0.0:
+        raise MisuseError("CVaR of all three sets is above zero")
+    if current_reduced < 0.75 * current_full:
+        raise AssessmentError("the reduced factors explain less than 75 % of today's CVaR")
+    return stressed_reduced * max(current_full / current_reduced, 1.0)
+
+
+def _zone(value: float, green: float, red: float, high_is_good: bool) -> str:
+    good, bad = (value > green, value < red) if high_is_good else (value < green, value > red)
+    return "green" if good else "red" if bad else "amber"
+
+
+def spearman(hypothetical: Array, theoretical: Array) -> Result:
+    """P&L attribution by rank correlation: green above 0.80, red below 0.70.
+
+    Parameters
+    ----------
+    hypothetical : array, shape (n,)
+        P&L of yesterday's portfolio by the front office's prices.
+    theoretical : array, shape (n,)
+        The same by the risk model's prices.
+
+    Source: Basel framework, MAR32.33 to MAR32.44. The p-value is that of no correlation.
+
+    Examples
+    --------
+    >>> spearman(np.arange(20.0), np.arange(20.0) ** 3).parameters["zone"]
+    'green'
+    """
+    hypothetical, theoretical = aligned(hypothetical, theoretical)
+    if hypothetical.size < 10 or np.ptp(hypothetical) == 0.0 or np.ptp(theoretical) == 0.0:
+        raise AssessmentError("ten days are needed at least, and P&L that varies")
+    found = stats.spearmanr(hypothetical, theoretical)
+    value = float(found.statistic)
+    return Result(
+        value,
+        float(found.pvalue),
+        {"zone": _zone(value, *SPEARMAN, True), "days": hypothetical.size},
+    )
+
+
+def kolmogorov_smirnov(hypothetical: Array, theoretical: Array) -> Result:
+    """P&L attribution by the distance of the two laws: green below 0.09, red above 0.12.
+
+    Source: Basel framework, MAR32.33 to MAR32.44. The p-value takes days as independent.
+
+    Examples
+    --------
+    >>> kolmogorov_smirnov(np.arange(20.0), np.arange(20.0) + 5.0).parameters["zone"]
+    'red'
+    """
+    hypothetical, theoretical = aligned(hypothetical, theoretical)
+    if hypothetical.size < 10:
+        raise AssessmentError("ten days are needed at least")
+    found = stats.ks_2samp(hypothetical, theoretical, method="asymp")
+    value = float(found.statistic)
+    return Result(
+        value,
+        float(found.pvalue),
+        {"zone": _zone(value, *DISTANCE, False), "days": hypothetical.size},
+    )
+
+
+def attribution(hypothetical: Array, theoretical: Array) -> str:
+    """The desk's zone: green if both are, red if either is, else amber.
+
+    Examples
+    --------
+    >>> attribution(np.arange(30.0), np.arange(30.0) + 0.5)
+    'green'
+    """
+    zones = {
+        str(test(hypothetical, theoretical).parameters["zone"])
+        for test in (spearman, kolmogorov_smirnov)
+    }
+    return "red" if "red" in zones else "green" if zones == {"green"} else "amber"
