@@ -18,6 +18,7 @@ market = typer.Typer(
 
     [bold]perilscope market morning examples/hedge-fund[/bold]
     [bold]perilscope market risk --prices closes.csv --weights BTC=0.6,ETH=0.4[/bold]
+    [bold]perilscope market backtest --file forecasts.csv --level 0.975[/bold]
     [bold]perilscope market trade BOOK "buy 200 ETH @ meridian"[/bold]
     """,
     no_args_is_help=True,
@@ -112,6 +113,46 @@ def risk(
     else:
         raise MisuseError("what is held? Give a BOOK, or --prices FILE and --weights BTC=0.6,...")
     _told(found, json, page.risk)
+
+
+@market.command()
+def backtest(
+    file: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="CSV", help="Forecasts: date,loss,var[,cvar,mean,sd,pit]; repeat to compare."
+        ),
+    ] = None,
+    level: Annotated[float, typer.Option(help="Level of VaR and CVaR, above 0.5.")] = 0.975,
+    seed: Annotated[int, typer.Option(help="Names the random streams of p-values.")] = 1,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE.svg", help="Chart of losses against VaR.")
+    ] = None,
+    json: Json = None,
+) -> None:
+    """Every test of anybody's forecasts of VaR and CVaR; losses are positive.
+
+    [bold]perilscope market backtest --file forecasts.csv --level 0.975[/bold]
+    [bold]perilscope market backtest --file ours.csv --file theirs.csv[/bold]
+    """
+    from perilscope.cycle import backtest as asking
+    from perilscope.report import backtest as page
+
+    found = asking.of_files(file or [], level, seed)
+    if out is not None:
+        _drawn(page.chart(found), out)
+    _told(found, json, page.backtest)
+
+
+def _drawn(spec: dict[str, Any] | None, out: Path) -> None:
+    """Write a chart."""
+    from perilscope.errors import MisuseError
+    from perilscope.report.charts import svg
+    from perilscope.store.documents import write_text
+
+    if spec is None:
+        raise MisuseError("there is no chart of so many days, or of several forecasts at once")
+    write_text(out, svg(spec))
 
 
 @market.command()

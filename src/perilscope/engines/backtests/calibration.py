@@ -49,7 +49,8 @@ def _weights(
     if sd is None:
         return np.stack([unit, zero]), np.stack([zero, unit])
     if not one_sided:
-        return (np.stack([(cvar - var) / (1.0 - level), unit]) / sd,)
+        # so that only exceptions count: their sum is 1{L > VaR}(CVaR - L) / (sd (1 - level))
+        return (np.stack([(var - cvar) / (1.0 - level), unit]) / sd,)
     return (
         np.stack([unit, zero]),
         np.stack([np.abs(var), zero]),
@@ -156,7 +157,7 @@ def nolde_ziegel(
         parameters |= {
             "p_value_simulated": simulated[0],
             "p_value_simulated_error": simulated[1],
-            "paths": paths,
+            "paths": len(first),
             "drawn_from": law.kind,
         }
     return Result(statistic, p_value, parameters)
@@ -171,6 +172,7 @@ def _simulated(
     exceptions. Series without exceptions are left out, as the test is of those with some.
     """
     sample, p, days = drawn(law, seed, paths), 1.0 - law.level, var.size
+    paths = sample.paths
     calm = np.stack([np.full(days, p), cvar - var])
     over = (sample.loss - var[sample.day]) / p
     hit = np.stack([np.full(over.size, p - 1.0), (cvar - var)[sample.day] - over])

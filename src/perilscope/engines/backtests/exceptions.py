@@ -35,15 +35,15 @@ def _counted(count: int, days: int, level: float) -> tuple[int, int, float]:
     return int(count), int(days), 1.0 - level
 
 
-def zone(below: float) -> str:
-    """The colour of a chance of as many exceptions or fewer.
+def zone(below: float, seen: float = 1.0) -> str:
+    """The colour of a chance of as much or less; nothing at all is green in the shortest series.
 
     Examples
     --------
     >>> zone(0.9588)
     'yellow'
     """
-    return "green" if below < YELLOW else "yellow" if below < RED else "red"
+    return "green" if below < YELLOW or seen == 0.0 else "yellow" if below < RED else "red"
 
 
 def multiplier(count: int, days: int, level: float, base: float = 3.0) -> float:
@@ -72,7 +72,7 @@ def multiplier(count: int, days: int, level: float, base: float = 3.0) -> float:
     (3.4, 1.76, 4.0)
     """
     count, days, p = _counted(count, days, level)
-    colour = zone(float(special.bdtr(count, days, p)))
+    colour = zone(float(special.bdtr(count, days, p)), count)
     if colour == "green":
         return base
     if colour == "red":
@@ -106,7 +106,7 @@ def traffic_light(count: int, days: int, level: float) -> Result:
         float(count),
         above,
         {
-            "zone": zone(below),
+            "zone": zone(below, count),
             "days": days,
             "expected": days * p,
             "cumulative_probability": below,

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from perilscope.engines.backtests.null import affordable, places
 from perilscope.engines.backtests.result import Array, aligned, checked_level
 from perilscope.engines.parametric import student_measures
 from perilscope.engines.streams import stream
@@ -25,8 +26,6 @@ Kind = Literal["normal", "student", "exponential"]
 CLOSE = 2e-3
 """So near, in standard deviations, VaR and CVaR must lie to those of a law that is to be theirs."""
 _DFS = 1.0 / np.linspace(1.0 / 2.05, 1.0 / 400.0, 4000)
-_CELLS = 4_000_000
-_NORMAL_DF = 1e9
 
 
 @dataclass(frozen=True)
@@ -173,6 +172,8 @@ class Drawn:
 def drawn(law: ForecastLaw, seed: int, paths: int) -> Drawn:
     """Series of losses as the forecasts have them; only those above VaR are kept.
 
+    Of very long series fewer than ``paths`` are drawn.
+
     Examples
     --------
     >>> law = forecast_law(0.975, np.ones(250), 2.0 * np.ones(250))
@@ -181,14 +182,8 @@ def drawn(law: ForecastLaw, seed: int, paths: int) -> Drawn:
     True
     """
     days, p = law.centre.size, 1.0 - law.level
+    paths = affordable(paths, days * p)
     rng = stream(seed, "backtests", f"tail {days} {p!r}")
-    rows, columns, start = [], [], 0
-    while start < paths:
-        block = min(max(_CELLS // days, 1), paths - start)
-        row, day = np.nonzero(rng.random((block, days), dtype=np.float32) < p)
-        rows.append(row + start)
-        columns.append(day)
-        start += block
-    row, day = np.concatenate(rows), np.concatenate(columns)
+    row, day = places(rng, paths, days, p)
     share = 1.0 - rng.random(row.size)  # never zero
     return Drawn(days, paths, row, day, law.beyond(day, share))

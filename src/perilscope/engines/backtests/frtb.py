@@ -7,7 +7,6 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
-from scipy import stats
 
 from perilscope.engines.backtests.result import Array, Result, aligned
 from perilscope.errors import AssessmentError, MisuseError
@@ -107,6 +106,8 @@ def spearman(hypothetical: Array, theoretical: Array) -> Result:
     hypothetical, theoretical = aligned(hypothetical, theoretical)
     if hypothetical.size < 10 or np.ptp(hypothetical) == 0.0 or np.ptp(theoretical) == 0.0:
         raise AssessmentError("ten days are needed at least, and P&L that varies")
+    from scipy import stats  # slow to load, and seldom wanted
+
     found = stats.spearmanr(hypothetical, theoretical)
     value = float(found.statistic)
     return Result(
@@ -129,6 +130,8 @@ def kolmogorov_smirnov(hypothetical: Array, theoretical: Array) -> Result:
     hypothetical, theoretical = aligned(hypothetical, theoretical)
     if hypothetical.size < 10:
         raise AssessmentError("ten days are needed at least")
+    from scipy import stats  # slow to load, and seldom wanted
+
     found = stats.ks_2samp(hypothetical, theoretical, method="asymp")
     value = float(found.statistic)
     return Result(

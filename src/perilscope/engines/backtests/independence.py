@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perilscope.engines.backtests.exceptions import _pof, geometric_ratio
+from perilscope.engines.backtests.null import affordable, places
 from perilscope.engines.backtests.result import (
     Array,
     Hits,
@@ -27,10 +28,9 @@ from perilscope.engines.backtests.result import (
 from perilscope.engines.streams import stream
 from perilscope.errors import AssessmentError
 
-PATHS = 9999
+PATHS, PATHS_DURATIONS = 9999, 1999
 LEAST_B, MOST_B = 1e-3, 10.0
 """Shapes of a Weibull law that are looked for."""
-_CELLS = 4_000_000  # days times paths drawn at a time
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,8 @@ def simulated(
 ) -> Array:
     """A ratio of ``paths`` series of independent exceptions with chance ``p``; shape (paths,)."""
     rng = stream(seed, "backtests", f"exceptions {days} {p!r}")
-    block = max(_CELLS // days, 1)
-    found = []
-    for start in range(0, paths, block):
-        many = min(block, paths - start)
-        found.append(ratio(Hit.of(rng.random((many, days), dtype=np.float32) < p)))
-    return np.concatenate(found)
+    row, day = places(rng, paths, days, p)
+    return ratio(Hit(days, paths, row, day))
 
 
 def _told(
@@ -95,6 +91,7 @@ def _told(
 ) -> Result:
     """The ratio of the series with both of its p-values."""
     observed = one(breached)
+    paths = affordable(paths, observed.days * (1.0 - level))
     statistic = float(ratio(observed)[0])
     drawn = simulated(ratio, observed.days, 1.0 - level, seed, paths)
     p, error = at_least(drawn, statistic)
@@ -302,7 +299,9 @@ def _weibull(hit: Hit) -> tuple[Array, Array, Array]:
     return ratio, np.where(known, b, np.nan), np.where(known, scale, np.nan)
 
 
-def weibull_duration(breached: Hits, level: float, seed: int = 1, paths: int = PATHS) -> Result:
+def weibull_duration(
+    breached: Hits, level: float, seed: int = 1, paths: int = PATHS_DURATIONS
+) -> Result:
     """Christoffersen and Pelletier's duration test: is the Weibull shape 1 (no memory)?
 
     Likelihood ratio, chi-squared with one degree of freedom. The time before the first exception

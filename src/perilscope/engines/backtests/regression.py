@@ -8,6 +8,7 @@ import numpy as np
 from perilscope.engines.backtests.result import (
     Array,
     Result,
+    Value,
     aligned,
     at_least,
     checked_level,
@@ -20,6 +21,8 @@ from perilscope.errors import AssessmentError
 LAGS = 4
 PATHS = 1999
 _CELLS = 2_000_000
+MOST_DAYS = 20_000
+"""Longer series have no simulated p-value: they do not need one."""
 _RANK = 1e-9  # singular values below so much of the largest are none
 
 
@@ -87,6 +90,14 @@ def dq(
     flags = hits(loss, var)
     inside, rank = _explained(np.asarray(flags[None, :] - p, dtype=np.float64), var, lags)
     statistic, freedom = float(inside[0]) / (p * (1.0 - p)), int(rank[0])
+    parameters: dict[str, Value] = {
+        "lags": lags,
+        "instruments": f"constant, {lags} lagged exceptions, VaR",
+        "exceptions": int(flags.sum()),
+        "degrees_of_freedom": freedom,
+    }
+    if loss.size > MOST_DAYS:
+        return Result(statistic, chi2_tail(statistic, freedom), parameters)
     rng = stream(seed, "backtests", f"dq {loss.size} {p!r}")
     block = max(_CELLS // (loss.size * (lags + 2)), 1)
     tails = []
@@ -98,10 +109,7 @@ def dq(
         statistic,
         chi2_tail(statistic, freedom),
         {
-            "lags": lags,
-            "instruments": f"constant, {lags} lagged exceptions, VaR",
-            "exceptions": int(flags.sum()),
-            "degrees_of_freedom": freedom,
+            **parameters,
             "p_value_simulated": simulated,
             "p_value_simulated_error": error,
             "paths": paths,

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from scipy import special
 
 from perilscope.engines.backtests.result import Array, Result, aligned, checked_level
 from perilscope.errors import AssessmentError, MisuseError
@@ -19,6 +20,7 @@ MOST = 0.5
 """Largest share of the wealth that is staked on a day (the authors' choice)."""
 ALARMS = (2.0, 5.0, 10.0, 20.0)
 METHODS = ("grem", "gree", "grel")
+MOST_DAYS = 10_000
 
 
 def e_values_var(loss: Array, var: Array, level: float) -> Array:
@@ -173,9 +175,11 @@ def e_process(
         return wealth(values, other), other
     first, second = wealth(values, own), wealth(values, other)
     half = np.logaddexp(first, second) - np.log(2.0)
-    before = np.concatenate([[[0.0], [0.0]], np.stack([first, second])[:, :-1]], axis=1)
-    held = np.exp(before - np.logaddexp(before[0], before[1]))
-    return half, held[0] * own + held[1] * other
+    # the shares of both in the wealth of the day before; infinite both are held alike
+    ahead = np.nan_to_num(np.concatenate([[0.0], first[:-1]]), posinf=1e300, neginf=-1e300)
+    behind = np.nan_to_num(np.concatenate([[0.0], second[:-1]]), posinf=1e300, neginf=-1e300)
+    held = special.expit(ahead - behind)
+    return half, held * own + (1.0 - held) * other
 
 
 def _var_stakes(loss: Array, var: Array, level: float) -> Array:
@@ -222,6 +226,8 @@ def e_backtest(
     >>> e_backtest(loss, np.full(40, 2.0), np.full(40, 2.5), 0.975).p_value < 1e-6
     True
     """
+    if len(loss) > MOST_DAYS:
+        raise AssessmentError(f"more than {MOST_DAYS:,} days: stakes are not sought on so many")
     found = e_process(loss, var, cvar, level, method)[0]
     most = float(max(found.max(), 0.0))
     reached = {

@@ -13,6 +13,7 @@ import numpy as np
 from scipy import integrate, special
 
 from perilscope.engines.backtests.forecast_law import ForecastLaw, drawn
+from perilscope.engines.backtests.null import affordable
 from perilscope.engines.backtests.result import (
     Array,
     Result,
@@ -33,9 +34,7 @@ def _positive(cvar: Array) -> None:
         raise AssessmentError("CVaR is not above zero on every day, and losses are divided by it")
 
 
-def _told(
-    statistic: float, simulated: Array, law: ForecastLaw, paths: int, **more: Value
-) -> Result:
+def _told(statistic: float, simulated: Array, law: ForecastLaw, **more: Value) -> Result:
     p, error = at_least(-simulated, -statistic)
     return Result(
         statistic,
@@ -43,7 +42,7 @@ def _told(
         {
             **more,
             "p_value_error": error,
-            "paths": paths,
+            "paths": int(simulated.size),
             "drawn_from": law.kind,
             "degrees_of_freedom_of_law": law.shape,
         },
@@ -80,9 +79,9 @@ def acerbi_szekely_z1(
     statistic = 1.0 - float((loss / cvar)[breached].sum()) / count
     sample = drawn(law, seed, paths)
     many, total = sample.sums(), sample.sums(sample.loss / cvar[sample.day])
-    simulated = np.full(paths, np.nan)
+    simulated = np.full(sample.paths, np.nan)
     np.divide(total, many, out=simulated, where=many > 0.0)
-    return _told(statistic, 1.0 - simulated, law, paths, exceptions=count)
+    return _told(statistic, 1.0 - simulated, law, exceptions=count)
 
 
 def acerbi_szekely_z2(
@@ -109,7 +108,7 @@ def acerbi_szekely_z2(
     statistic = 1.0 - float((loss / cvar)[breached].sum()) / expected
     sample = drawn(law, seed, paths)
     simulated = 1.0 - sample.sums(sample.loss / cvar[sample.day]) / expected
-    return _told(statistic, simulated, law, paths, exceptions=int(breached.sum()))
+    return _told(statistic, simulated, law, exceptions=int(breached.sum()))
 
 
 def _quantile(df: float | None, u: Array | float) -> Array:
@@ -185,12 +184,13 @@ def acerbi_szekely_z3(loss: Array, law: ForecastLaw, seed: int = 1, paths: int =
     top = np.minimum(np.sort(u)[-largest:], 1.0 - 1e-16)
     statistic = float(z3(float(_quantile(df, top).mean())))
     rng = stream(seed, "backtests", f"z3 {days} {law.level!r}")
+    paths = affordable(paths, float(largest))
     gaps = rng.standard_exponential((paths, largest + 1))
     gaps[:, -1] = rng.standard_gamma(days - largest + 0.0, paths) + gaps[:, -1]
     # the largest of n uniforms from partial sums of exponentials (Renyi): no sorting
     beyond = np.cumsum(gaps[:, :largest], axis=1) / gaps.sum(axis=1)[:, None]
     simulated = z3(-_quantile(df, beyond).mean(axis=1))
-    return _told(statistic, simulated, law, paths, largest=largest)
+    return _told(statistic, simulated, law, largest=largest)
 
 
 # --- McNeil and Frey ------------------------------------------------------------------------------
@@ -242,6 +242,7 @@ def mcneil_frey(
     rng = stream(seed, "backtests", f"residuals {count}")
     centred = residual - mean
     # chunks keep long series within memory
+    bootstraps = affordable(bootstraps, float(count))
     block = max(4_000_000 // count, 1)
     found = []
     for start in range(0, bootstraps, block):

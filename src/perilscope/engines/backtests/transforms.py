@@ -16,6 +16,7 @@ from perilscope.engines.backtests.exceptions import zone
 from perilscope.engines.backtests.result import (
     Array,
     Result,
+    Value,
     aligned,
     at_least,
     checked_level,
@@ -27,6 +28,8 @@ from perilscope.errors import AssessmentError
 
 PATHS = 9999
 LAGS = (1, 5)
+MOST_DAYS = 20_000
+"""Longer series have no simulated p-value of dependence: they do not need one."""
 LEAST_U = 1e-15
 """A PIT nearer to 0 or 1 is moved here, so that its normal score is finite."""
 _LARGE = 30  # uniforms of which the sum counts as normal (the gap is far below 1e-4)
@@ -243,6 +246,9 @@ def du_escanciano_conditional(
         )
     p = 1.0 - level
     statistic = float(_box_pierce(depth[None, :], p, lags)[0])
+    parameters: dict[str, Value] = {"lags": lags, "degrees_of_freedom": lags}
+    if depth.size > MOST_DAYS:
+        return Result(statistic, chi2_tail(statistic, lags), parameters)
     rng = stream(seed, "backtests", f"depth {depth.size} {p!r}")
     block = max(4_000_000 // depth.size, 1)
     drawn = []
@@ -254,8 +260,7 @@ def du_escanciano_conditional(
         statistic,
         chi2_tail(statistic, lags),
         {
-            "lags": lags,
-            "degrees_of_freedom": lags,
+            **parameters,
             "p_value_simulated": simulated,
             "p_value_simulated_error": error,
             "paths": paths,
@@ -328,7 +333,7 @@ def costanzino_curran(u: Array, level: float) -> Result:
         total,
         above,
         {
-            "zone": zone(below),
+            "zone": zone(below, total),
             "expected": days * p / 2.0,
             "cumulative_probability": below,
             "p_value_normal": float(special.ndtr(-z)),
@@ -337,14 +342,21 @@ def costanzino_curran(u: Array, level: float) -> Result:
 
 
 def uniformity(u: Array) -> Result:
-    """Kolmogorov and Smirnov's distance of the PIT from the uniform law, exact p-value.
+    """Kolmogorov and Smirnov's distance of the PIT from the uniform law.
+
+    The p-value is Stephens's (JRSS B 32 (1970)), within 0.005 of the exact one.
 
     Examples
     --------
     >>> round(uniformity((np.arange(10) + 0.5) / 10).statistic, 6)
     0.05
     """
-    from scipy import stats
-
-    found = stats.kstest(_unit(u), "uniform")
-    return Result(float(found.statistic), float(found.pvalue), {"days": int(u.size)})
+    ordered, days = np.sort(_unit(u)), u.size
+    places = np.arange(days + 1.0) / days
+    distance = float(max((places[1:] - ordered).max(), (ordered - places[:-1]).max()))
+    root = math.sqrt(days)
+    return Result(
+        distance,
+        float(special.kolmogorov((root + 0.12 + 0.11 / root) * distance)),
+        {"days": days},
+    )
