@@ -245,12 +245,10 @@ def test_tests_of_the_law_hold_their_size() -> None:
 
 def test_uniformity_against_scipy() -> None:
     for seed in range(12):
-        u = np.random.default_rng(seed).random(80) ** 1.15
+        u = np.random.default_rng(seed).random(80 + 300 * (seed % 2)) ** (1 + 0.1 * (seed % 4))
         found, want = transforms.uniformity(u), stats.kstest(u, "uniform")
         assert found.statistic == pytest.approx(want.statistic)
-        assert found.p_value == pytest.approx(want.pvalue, abs=5e-3)
-        if want.pvalue < 0.2:
-            assert found.p_value == pytest.approx(want.pvalue, rel=0.02)
+        assert found.p_value == pytest.approx(want.pvalue, rel=1e-3, abs=1e-9)
 
 
 def test_depths_by_hand() -> None:
@@ -309,7 +307,7 @@ def test_nolde_ziegel_by_loops(seed: int) -> None:
         hit = 1.0 if x > v else 0.0
         first, second = P - hit, e - v - hit * (x - v) / P
         simple.append([first, second])
-        # as published: V2 = r1 - r2 - 1{x > r1}(r1 - x) / (1 - nu), h = ((r2 - r1)/(1 - nu), 1) / sd
+        # as published: V2 = r1 - r2 - 1{x > r1}(r1 - x) / (1 - nu)
         second_published = v - e - hit * (v - x) / P
         general.append([((e - v) / P * first + second_published) / s])
         four.append([first, abs(v) * first, second, second / s])
@@ -402,7 +400,7 @@ def test_joint_regression_is_no_worse_than_a_general_search() -> None:
     best = height(ours)
     for start in (ours, np.array([0, 0.8, 0, 1.0]), np.array([-0.2, 0.7, -0.1, 0.9])):
         found = optimize.minimize(height, start, method="Nelder-Mead",
-                                  options={"maxiter": 6000, "maxfev": 6000, "xatol": 1e-8})  # fmt: skip
+                                  options={"maxiter": 6000, "maxfev": 6000})  # fmt: skip
         assert best <= found.fun + 2e-5
 
 
