@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``perilscope market backtest --file``: every statistic of a file, by its name."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from perilscope.cli import run
+
+Z, TAIL = 1.959963984540054, 2.3378027922014133
+NAMES = [
+    "traffic-light", "binomial", "kupiec-pof", "kupiec-tuff", "christoffersen-independence",
+    "christoffersen-conditional-coverage", "time-between-failures",
+    "time-between-failures-independence", "weibull-duration", "dq", "berkowitz", "berkowitz-tail",
+    "pit-uniformity", "z1", "z2", "z3", "mcneil-frey", "mcneil-frey-standardised", "esr-strict",
+    "esr-auxiliary", "esr-intercept", "du-escanciano-unconditional", "du-escanciano-conditional",
+    "costanzino-curran", "nolde-ziegel-simple", "nolde-ziegel-simple-one-sided",
+    "nolde-ziegel-general", "nolde-ziegel-general-one-sided", "e-backtest", "e-backtest-var",
+    "quantile-score", "fz0", "fzg", "pla-spearman", "pla-kolmogorov-smirnov",
+]  # fmt: skip
+
+
+def table(path: Path, columns: dict[str, np.ndarray], start: date = date(2025, 1, 1)) -> str:
+    names = list(columns)
+    rows = zip(*(columns[name] for name in names), strict=True)
+    lines = [",".join(["date", *names])]
+    for k, row in enumerate(rows):
+        cells = [repr(float(cell)) for cell in row]
+        lines.append(",".join([(start + timedelta(k)).isoformat(), *cells]))
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return str(path)
+
+
+def forecasts(seed: int = 1, n: int = 500, wider: float = 1.0) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    sd = 0.02 * np.exp(0.3 * np.sin(np.arange(n) / 25))
+    return {
+        "loss": wider * sd * rng.standard_normal(n), "var": Z * sd, "cvar": TAIL * sd,
+        "mean": 0.0 * sd, "sd": sd,
+    }  # fmt: skip
+
+
+def asked(capsys: Any, *words: str, code: int = 0) -> Any:
+    assert run(["market", "backtest", *words, "--json", "-"]) == code
+    return json.loads(capsys.readouterr().out) if code == 0 else capsys.readouterr().err
+
+
+def test_every_statistic_has_its_name(capsys: Any, tmp_path: Path) -> None:
+    columns = forecasts()
+    columns |= {"hypothetical": -columns["loss"], "theoretical": -1.01 * columns["loss"]}
+    found = asked(capsys, "--file", table(tmp_path / "f.csv", columns))
+    assert sorted(found["tests"]) == sorted(NAMES)
+    for name, row in found["tests"].items():
+        assert row["applicable"], (name, row["reason"])
+        assert math.isfinite(row["statistic"]), name
+        score = name in ("quantile-score", "fz0", "fzg")
+        assert row["p_value"] is None if score else 0.0 <= row["p_value"] <= 1.0, name
+    assert found["law"] == "normal laws with the stated mean and sd"
+    loss, var, cvar = columns["loss"], columns["var"], columns["cvar"]
+    count = int((loss > var).sum())
+    assert found["exceptions"] == count
+    want = stats.binomtest(count, 500, 0.025).pvalue
+    assert found["tests"]["binomial"]["p_value"] == pytest.approx(want)
+    fz0 = np.maximum(loss - var, 0) / (0.025 * cvar) + var / cvar + np.log(cvar) - 1
+    assert found["tests"]["fz0"]["statistic"] == pytest.approx(fz0.mean())
+    z2 = 1 - (loss / cvar)[loss > var].sum() / (500 * 0.025)
+    assert found["tests"]["z2"]["statistic"] == pytest.approx(z2)
+    assert found["tests"]["weibull-duration"]["parameters"]["b"] > 0
+
+
+def test_what_lacks_a_column_is_told_and_not_invented(capsys: Any, tmp_path: Path) -> None:
+    columns = forecasts()
+    bare = {name: columns[name] for name in ("loss", "var")}
+    found = asked(capsys, "--file", table(tmp_path / "f.csv", bare))["tests"]
+    assert sorted(found) == sorted(NAMES)
+    assert found["z1"] == {
+        "statistic": None, "p_value": None, "parameters": {}, "applicable": False,
+        "reason": "there is no column cvar", "title": "Acerbi-Szekely Z1", "family": "CVaR",
+    }  # fmt: skip
+    assert found["berkowitz"]["reason"] == "there is no column mean"
+    able = {name for name, row in found.items() if row["applicable"]}
+    assert able == {*NAMES[:10], "e-backtest-var", "quantile-score"}
+
+
+def test_the_tail_is_taken_from_cvar_where_no_law_is_stated(capsys: Any, tmp_path: Path) -> None:
+    columns = forecasts()
+    some = {name: columns[name] for name in ("loss", "var", "cvar")}
+    found = asked(capsys, "--file", table(tmp_path / "f.csv", some))["tests"]
+    assert found["z2"]["parameters"]["drawn_from"] == "exponential"
+    assert found["z3"]["reason"] == "there is no column mean"
+
+
+def test_a_pit_of_their_own(capsys: Any, tmp_path: Path) -> None:
+    columns = forecasts()
+    u = stats.norm.cdf(columns["loss"] / columns["sd"])
+    stated = {name: columns[name] for name in ("loss", "var", "cvar")} | {"pit": u}
+    one = asked(capsys, "--file", table(tmp_path / "f.csv", columns))["tests"]
+    two = asked(capsys, "--file", table(tmp_path / "g.csv", stated))["tests"]
+    for name in ("berkowitz", "du-escanciano-unconditional", "costanzino-curran"):
+        assert one[name]["statistic"] == pytest.approx(two[name]["statistic"], rel=1e-9)
+
+
+@pytest.mark.parametrize("where", ["none", "one", "all"])
+def test_none_one_and_all_exceptions(capsys: Any, tmp_path: Path, where: str) -> None:
+    columns = forecasts(n=250)
+    loss = np.full(250, -1.0) + 0.001 * np.arange(250)
+    if where == "one":
+        loss[100] = 1.0
+    if where == "all":
+        loss = loss + 3.0
+    found = asked(capsys, "--file", table(tmp_path / "f.csv", columns | {"loss": loss}))
+    for name, row in found["tests"].items():
+        if row["applicable"]:
+            assert math.isfinite(row["statistic"]), name
+            assert row["p_value"] is None or 0.0 <= row["p_value"] <= 1.0, name
+        else:
+            assert row["reason"], name
+    absent = {name for name, row in found["tests"].items() if not row["applicable"]}
+    if where == "none":
+        assert "z1" in absent
+        assert "z2" not in absent
+        assert found["tests"]["traffic-light"]["parameters"]["zone"] == "green"
+        assert found["tests"]["kupiec-pof"]["statistic"] == pytest.approx(-500 * math.log(0.975))
+    if where == "all":
+        assert found["tests"]["traffic-light"]["parameters"]["zone"] == "red"
+        assert found["tests"]["z2"]["p_value"] < 0.001
+
+
+def test_several_files_are_ranked(capsys: Any, tmp_path: Path) -> None:
+    good = forecasts(n=400)
+    flat = good | {"var": np.full(400, 0.08), "cvar": np.full(400, 0.1)}
+    ours, theirs = table(tmp_path / "ours.csv", good), table(tmp_path / "theirs.csv", flat)
+    found = asked(capsys, "--file", theirs, "--file", ours)
+    ranking = found["comparison"]["ranking"]
+    assert [row["name"] for row in ranking] == [ours, theirs]
+    assert ranking[1]["diebold_mariano"]["statistic"] > 2
+    assert found["comparison"]["model_confidence_set"]["parameters"]["members"] == [ours]
+    assert set(found["forecasts"]) == {ours, theirs}
+    curves = found["comparison"]["murphy"]
+    assert len(curves["var"][ours]) == len(curves["thresholds"])
+
+
+def test_what_cannot_be_asked(capsys: Any, tmp_path: Path) -> None:
+    path = table(tmp_path / "f.csv", forecasts(n=30))
+    for level in ("0.5", "1", "97.5", "nan"):
+        assert "level" in asked(capsys, "--file", path, "--level", level, code=2)
+    assert "no such file" in asked(capsys, "--file", str(tmp_path / "no.csv"), code=1)
+    assert "given twice" in asked(capsys, "--file", path, "--file", path, code=2)
+    other = table(tmp_path / "g.csv", forecasts(seed=2, n=30))
+    assert "different losses" in asked(capsys, "--file", path, "--file", other, code=2)
+    late = table(tmp_path / "h.csv", forecasts(n=30), date(2030, 1, 1))
+    assert "no day in common" in asked(capsys, "--file", path, "--file", late, code=2)
+    assert "--file" in asked(capsys, code=2)
+
+
+def test_one_row_and_a_file_too_short_for_most(capsys: Any, tmp_path: Path) -> None:
+    found = asked(capsys, "--file", table(tmp_path / "f.csv", forecasts(n=1)))
+    assert found["tests"]["kupiec-pof"]["applicable"]
+    assert not found["tests"]["dq"]["applicable"]
+    assert any("so few tell little" in text for text in found["findings"])
+
+
+def test_the_same_bits_again_and_a_chart(capsys: Any, tmp_path: Path) -> None:
+    path = table(tmp_path / "f.csv", forecasts(n=300))
+    chart = tmp_path / "f.svg"
+    one = asked(capsys, "--file", path, "--out", str(chart))
+    assert one == asked(capsys, "--file", path)
+    assert chart.read_text(encoding="utf-8").startswith("<svg")
+    assert run(["market", "backtest", "--file", path]) == 0
+    shown = capsys.readouterr().out
+    assert "kupiec-pof" in shown
+    assert all(len(line) <= 110 for line in shown.splitlines())
