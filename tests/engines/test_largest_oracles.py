@@ -178,3 +178,20 @@ def test_no_level_outside_and_no_end_of_the_world() -> None:
 def test_nothing_can_happen() -> None:
     law = largest(Register([fixed("a", Poisson(0.0), Exponential(1.0))]))
     assert (law.none, law.var(0.999), law.curve()) == (1.0, 0.0, [(0.0, 0.0)])
+
+
+def test_many_lines_of_a_family_are_asked_at_once() -> None:
+    rng = random.Random(7)
+    rows = [(rng.uniform(0.01, 2.0), rng.uniform(8, 12), rng.uniform(0.5, 2)) for _ in range(40)]
+    lines = [
+        fixed(f"{i}", Poisson(rate), Lognormal(mu, sigma))
+        for i, (rate, mu, sigma) in enumerate(rows)
+    ]
+    law = largest(Register([*lines, fixed("b", Bernoulli(0.1), Pareto(2.0, 1e4))]))
+    for x in (1e3, 1e5, 1e7):
+        number = math.fsum(
+            rate * 0.5 * math.erfc((math.log(x) - mu) / sigma / math.sqrt(2))
+            for rate, mu, sigma in rows
+        )
+        below = math.exp(-number) * (1 - 0.1 * min(1.0, (1e4 / x) ** 2))
+        assert 1 - law.exceed(x) == pytest.approx(below, rel=1e-12)

@@ -209,3 +209,13 @@ def test_memory_does_not_grow_with_the_horizons():
     # 21 losses of 8 million horizons would be 1,400 MB; the tail of the total is at most 16 MB
     assert int(some) * unit < 150e6
     assert int(more) * unit < 60e6
+
+
+def test_many_lines_are_counted_and_not_kept(monkeypatch):
+    from perilscope.engines import simulation
+
+    monkeypatch.setattr(simulation, "MOST_HELD", 1000)
+    many = [line(f"line {i}", Poisson(0.1), Uniform(1.0, 2.0)) for i in range(10)]
+    assert isinstance(simulate(many, draws=100, seed=1), Draws)
+    assert isinstance(simulate(many, draws=101, seed=1), Tally)
+    assert isinstance(simulate(many, draws=1000, seed=1, keep_lines=False), Draws)

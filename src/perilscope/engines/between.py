@@ -44,6 +44,25 @@ class Between:
         k = math.floor(place)
         return self._cell(k).at(place - k) if k + 1 < self._means.size else float(self._means[-1])
 
+    def all_at(self, places: Array) -> Array:
+        """The same as `at` for many places that lie close together."""
+        cells = np.floor(places).astype(np.int64)
+        low, high = int(cells.min()), int(cells.max())
+        if low < 2 or high + 3 >= self._means.size:
+            return np.array([self.at(place) for place in places.tolist()])
+        means = self._means[low - 2 : high + 4]
+        masses = np.diff(means)
+        three = masses[:-2], masses[1:-1], masses[2:]
+        least, most = np.minimum.reduce(three), np.maximum.reduce(three)
+        even = (least > _NOISE) & (most <= _EVEN * least)
+        two = means[1:-2] + means[2:-1]
+        ends = np.where(even, (7.0 * two - (means[:-3] + means[3:])) / 12.0, 0.5 * two)
+        i, t = cells - low, places - cells
+        first, last, mean = ends[i], ends[i + 1], means[i + 2]
+        curved = first + t * (last - first + (6.0 * mean - 3.0 * (first + last)) * (1.0 - t))
+        near, far = first + 2.0 * t * (mean - first), mean + (2.0 * t - 1.0) * (last - mean)
+        return np.where(even[i] & even[i + 1], curved, np.where(t < 0.5, near, far))
+
     def below(self, place: float) -> float:
         """Integral of the distribution function over the cell of a place, up to it, in steps."""
         k = math.floor(place)

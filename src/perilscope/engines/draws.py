@@ -192,16 +192,25 @@ class Draws(Simulated):
     @cached_property
     def sd(self) -> float:
         """Standard deviation of the loss; zero for a single draw."""
-        return float(self.total.std(ddof=1)) if self.count > 1 else 0.0
+        if self.count < 2:
+            return 0.0
+        squares = plain(np.square(self._some - self.mean).sum()) + self._idle * self.mean**2
+        return math.sqrt(squares / (self.count - 1))
 
     @property
     def none(self) -> float:
         """Share of horizons without loss."""
-        return float(np.count_nonzero(self.total == 0)) / self.count
+        return self._idle / self.count
 
     def line(self, key: str) -> Draws:
         """The draws of one line."""
-        return Draws(self.lines[key], seed=self.seed, backend=self.backend)
+        if key not in self._known:
+            self._known[key] = Draws(self.lines[key], seed=self.seed, backend=self.backend)
+        return self._known[key]
+
+    @cached_property
+    def _known(self) -> dict[str, Draws]:
+        return {}
 
     def part(self, name: str) -> Draws:
         """The draws of a part: some lines together."""
@@ -224,15 +233,27 @@ class Draws(Simulated):
 
     def exceed_counts(self, x: Numbers) -> Integers:
         """Number of horizons with a loss above x, any shape."""
-        return np.asarray(self.count - np.searchsorted(self._sorted, x, side="right"))
+        x = np.asarray(x)
+        above = len(self._some) - np.searchsorted(self._some, x, side="right")
+        return np.asarray(np.where(x < 0, self.count, above))
 
     @cached_property
-    def _sorted(self) -> Floats:
-        return np.sort(self.total)
+    def _some(self) -> Floats:
+        """The losses above zero, ascending: of most lines few horizons have any."""
+        return np.sort(self.total[self.total > 0])
+
+    @property
+    def _idle(self) -> int:
+        """Horizons without loss."""
+        return self.count - len(self._some)
 
     def _ranked(self, ranks: Integers) -> Floats:
-        return np.asarray(self._sorted[ranks])
+        places = np.asarray(ranks) - self._idle
+        if not len(self._some):
+            return np.zeros(places.shape)
+        return np.asarray(np.where(places < 0, 0.0, self._some[np.maximum(places, 0)]))
 
     def _above(self, rank: int, v: float) -> tuple[float, float]:
-        excess = self._sorted[rank:] - v
+        # where the loss of a rank is zero, what is above it is above zero
+        excess = self._some[max(rank - self._idle, 0) :] - v
         return plain(excess.sum()), plain(np.square(excess).sum())

@@ -17,10 +17,11 @@ import numpy.typing as npt
 
 from perilscope.engines import quadrature
 from perilscope.engines.compound import Compound
-from perilscope.engines.counts import Binomial, CountLaw
+from perilscope.engines.counts import Binomial, CountLaw, Poisson
 from perilscope.engines.distributions import Distribution
 from perilscope.engines.expansion import Part, known, parts
 from perilscope.engines.grid import atoms
+from perilscope.engines.limited import families, joined
 from perilscope.engines.structure import Component, components
 from perilscope.errors import AssessmentError, MisuseError
 
@@ -33,6 +34,8 @@ Case = tuple[float, Lines]
 
 _NOISE = 1e-12
 _FARTHEST = 1e300
+_AT_ONCE = 2**18
+"""Values that a family of laws is asked for at once, at most."""
 
 
 def largest(register: Register) -> LargestLaw:
@@ -126,10 +129,29 @@ class LargestLaw:
         """P(largest <= x), any shape."""
         at = np.asarray(x, dtype=np.float64)
         below = np.ones_like(at)
-        for part, cases in zip(self.components, self.cases, strict=True):
+        for laws, rates in self._together:
+            below = below * _none_above(laws, rates, at)
+        for part, cases in self._apart:
             given = [weight * self._component(part, lines, at) for weight, lines in cases]
             below = below * sum(given[1:], start=given[0])
         return np.asarray(np.where(at >= 0.0, np.minimum(below, 1.0), 0.0))
+
+    @cached_property
+    def _apart(self) -> list[tuple[Component, tuple[Case, ...]]]:
+        """Components that are asked one by one."""
+        every = zip(self.components, self.cases, strict=True)
+        return [(part, cases) for part, cases in every if _plain(part, cases) is None]
+
+    @cached_property
+    def _together(self) -> list[tuple[list[Distribution], Array]]:
+        """Lines by themselves with Poisson counts, by family: their laws and rates."""
+        every = zip(self.components, self.cases, strict=True)
+        found = [known for part, cases in every if (known := _plain(part, cases)) is not None]
+        laws = [law for law, _ in found]
+        return [
+            ([laws[i] for i in places], np.array([found[i][1] for i in places]))
+            for places in families(laws)
+        ]
 
     def _component(self, part: Component, lines: Lines, x: Array) -> Array:
         line = {key: _below(lines[key], unit.cap, x) for unit in part.units for key in unit.keys}
@@ -227,6 +249,30 @@ class LargestLaw:
                         return None
                     found.update(min(value, unit.cap) for value, _ in values)
         return sorted(x for x in found if x > 0.0)
+
+
+def _plain(part: Component, cases: Sequence[Case]) -> tuple[Distribution, float] | None:
+    """Loss per event and rate of a component that is one line with Poisson counts, no beliefs."""
+    if not part.simple or len(cases) > 1:
+        return None
+    mixed = cases[0][1][part.keys[0]]
+    counts = mixed[0].counts[0][1]
+    if len(mixed) > 1 or len(mixed[0].counts) > 1 or not isinstance(counts, Poisson):
+        return None
+    return mixed[0].severity, counts.mean
+
+
+def _none_above(laws: Sequence[Distribution], rates: Array, x: Array) -> Array:
+    """P(no event of these lines costs more than x): exp of minus the expected number that do."""
+    flat = x.ravel()
+    some = max(_AT_ONCE // max(flat.size, 1), 1)
+    number = np.zeros_like(flat)
+    for at in range(0, len(laws), some):
+        mine = laws[at : at + some]
+        law = joined(mine, [flat.size] * len(mine))
+        under = np.asarray(law.cdf(np.tile(flat, len(mine)))).reshape(len(mine), flat.size)
+        number += np.einsum("i,ij->j", rates[at : at + some], 1.0 - under)
+    return np.exp(-number).reshape(x.shape)
 
 
 def _below(parts: Sequence[Part], cap: float, x: Array) -> Array:

@@ -240,6 +240,18 @@ class LossLaw:
                 under = below + min(at + 0.5 - k, 1.0) * even + (atom if at >= here else 0.0)
         return min(max(1.0 - under, 0.0), max(1.0 - self.none, 0.0))
 
+    def _all_exceed(self, x: Array) -> Array:
+        """The same as `exceed` for losses that lie close together."""
+        at = x / self.step
+        low, high = math.floor(at[0] + 0.5), math.floor(at[-1] + 0.5)
+        if not self.grid.lattice and low >= 1 and high < self.points - 1:
+            mass = self.mass[low - 1 : high + 2]
+            beside = np.maximum(np.maximum(mass[:-2], mass[2:]), 0.0)
+            if not np.any(mass[1:-1] > _ATOM * beside):
+                over = np.maximum(1.0 - self._between.all_at(at), 0.0)
+                return np.minimum(over, max(1.0 - self.none, 0.0))
+        return np.array([self.exceed(loss) for loss in x.tolist()])
+
     def curve(self, points: int = 150) -> list[tuple[float, float]]:
         """Exceedance for a chart: (loss, P(L > loss)), the first at zero.
 
@@ -361,5 +373,5 @@ Others = Callable[[LossLaw, float], Sequence[Pair]]
 def _largest_gap(one: LossLaw, two: LossLaw, v: float) -> float:
     """Largest difference of two distribution functions within a few steps of a point."""
     reach = 4.0 * max(one.step, two.step)
-    near = np.linspace(max(v - reach, one.step * 1e-6), v + reach, 17).tolist()
-    return max(abs(one.exceed(x) - two.exceed(x)) for x in near)
+    near = np.linspace(max(v - reach, one.step * 1e-6), v + reach, 17)
+    return float(np.abs(one._all_exceed(near) - two._all_exceed(near)).max())

@@ -35,6 +35,8 @@ from perilscope.errors import MisuseError
 
 MOST_KEPT = 1 << 22
 """Horizons that are kept one by one; of more there is a tally."""
+MOST_HELD = 1 << 26
+"""The same for losses of all lines together, half a gigabyte of them."""
 _NO_PARTS: Mapping[str, Sequence[str]] = MappingProxyType({})
 _Found = TypeVar("_Found")
 _Told = Callable[[int], None]
@@ -92,7 +94,7 @@ def simulate(
         with beliefs are drawn: a comparison of one with the other then has the same events.
     tally : bool, optional
         Whether losses are counted by size, in bounded memory, and not kept one by one; by default
-        beyond 4 million horizons.
+        beyond 4 million horizons, or half a gigabyte of losses of lines.
     cache : callable, optional
         Gives the folder that keeps the machine code of the compiled backend from run to run.
 
@@ -130,7 +132,8 @@ def simulate(
     by = chosen(backend, events, cache)
     run = _Run(lines, mixtures, caps, plains, by, draws, seed)
     told = progress if progress is not None else _silent
-    if draws > MOST_KEPT if tally is None else tally:
+    held = draws * (len(lines) if keep_lines else 1)
+    if draws > MOST_KEPT or held > MOST_HELD if tally is None else tally:
         return _tallied(run, parts, keep_lines, workers, told)
     return _kept(run, parts, keep_lines, workers, told)
 
