@@ -110,7 +110,7 @@ def fit_pareto(excesses: Array) -> ParetoFit:
         return -size * math.log(xi / t) - (1.0 + 1.0 / xi) * float(np.log1p(t * unit).sum())
 
     least = -(1.0 - 1e-6) * mean / top
-    grid = np.concatenate([np.linspace(least, -1e-4, 24), np.geomspace(1e-4, 50.0, 40)])
+    grid = np.concatenate([np.linspace(least, -1e-4, 24), np.geomspace(1e-4, 1e9, 80)])
     heights = [height(t) for t in grid.tolist()]
     best = int(np.argmax(heights))
     low, high = grid[max(best - 1, 0)], grid[min(best + 1, grid.size - 1)]
