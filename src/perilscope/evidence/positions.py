@@ -4,15 +4,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from perilscope.evidence import terms as termed
 from perilscope.evidence.table import Faults, Table, number, read_table
+from perilscope.evidence.terms import PLAIN, SPOT, Terms
 
 _COLUMNS = {
     "asset": ("asset", "symbol", "token", "ticker"),
     "quantity": ("quantity", "qty", "amount", "units"),
     "venue": ("venue", "exchange", "custodian"),
     "strategy": ("strategy",),
+    "chain": ("chain", "network"),
+    "counterparty": ("counterparty",),
+    "instrument": ("instrument", "product"),
+    **termed.COLUMNS,
 }
 
 
@@ -30,6 +36,13 @@ class Position:
         Empty where the export does not say.
     line : int
         Line in the file.
+    chain, counterparty : str
+        Empty where the export does not say.
+    instrument : str
+        What is held: ``spot``, ``perpetual``, ``future``, ``call``, ``put``, ``pool``, ``staked``,
+        ``loan``, ``deposit``, ``fund`` or ``cash``.
+    terms : Terms
+        What is agreed beside asset and quantity.
     """
 
     asset: str
@@ -37,6 +50,10 @@ class Position:
     venue: str = ""
     strategy: str = ""
     line: int = 0
+    chain: str = field(default="", repr=False)
+    counterparty: str = field(default="", repr=False)
+    instrument: str = field(default=SPOT, repr=False)
+    terms: Terms = field(default=PLAIN, repr=False)
 
 
 def _places(table: Table, faults: Faults) -> dict[str, int]:
@@ -64,7 +81,8 @@ def parse_positions(name: str, data: bytes) -> tuple[Position, ...]:
         Name of the file as the user gave it.
     data : bytes
         Comma-separated UTF-8 text with a header ``asset,quantity[,venue,strategy]`` in any order
-        and case; other columns are passed over, lines starting with ``#`` are notes.
+        and case; more columns say what instrument a row is and on what terms (see `terms`), others
+        are passed over, lines starting with ``#`` are notes.
 
     Returns
     -------
@@ -90,18 +108,37 @@ def parse_positions(name: str, data: bytes) -> tuple[Position, ...]:
     found = []
     line = 0
     for line, cells in table.rows:
-        text = {column: cells[place].strip() for column, place in at.items()}
-        quantity = number(text["quantity"])
-        if not text["asset"]:
-            faults.add(line, "a position without an asset", "name the asset in the first column")
-        if quantity is None or not math.isfinite(quantity):
-            what = f"a quantity is wanted here, found {text['quantity']!r}"
-            faults.add(line, what, "write a number like 1200.5, without thousands commas")
-        elif text["asset"]:
-            venue, strategy = text.get("venue", ""), text.get("strategy", "")
-            found.append(Position(text["asset"], quantity, venue, strategy, line))
+        position = _position(line, {c: cells[place].strip() for c, place in at.items()}, faults)
+        if position is not None:
+            found.append(position)
     faults.refuse()
     if not line:
         faults.add(table.line, "there are no positions", "one row for each: asset,quantity")
         faults.refuse()
     return tuple(found)
+
+
+def _position(line: int, text: dict[str, str], faults: Faults) -> Position | None:
+    """One row as a position; None where it cannot be read, which the faults say."""
+    told = termed.Told(lambda what, mend: faults.add(line, what, mend))
+    kind = termed.instrument(text.get("instrument", ""), told)
+    terms = PLAIN
+    if kind != SPOT or text.get("instrument"):
+        terms = termed.terms(kind, {c: text[c] for c in termed.COLUMNS if c in text}, told)
+    said = text["quantity"]
+    if not said and kind == "pool" and terms.liquidity is not None:
+        said = "0"  # a share of a pool is told by its liquidity alone
+    quantity = number(said)
+    if not text["asset"]:
+        told("a position without an asset", "name the asset in the first column")
+    if quantity is None or not math.isfinite(quantity):
+        what = f"a quantity is wanted here, found {text['quantity']!r}"
+        told(what, "write a number like 1200.5, without thousands commas")
+    elif kind in ("loan", "pool") and quantity < 0.0:
+        told(f"a {kind} of a negative quantity", "write what is held as a positive number")
+    if not told.clean:
+        return None
+    return Position(
+        text["asset"], quantity or 0.0, text.get("venue", ""), text.get("strategy", ""), line,
+        text.get("chain", ""), text.get("counterparty", ""), kind, terms,
+    )  # fmt: skip
