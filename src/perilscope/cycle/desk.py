@@ -25,7 +25,7 @@ from perilscope.errors import AssessmentError, MisuseError
 from perilscope.evidence.positions import Position
 from perilscope.evidence.prices import History
 from perilscope.layers import drivers as driving
-from perilscope.layers import watching
+from perilscope.layers import revaluation, watching
 from perilscope.layers.desk import Desk, desk_limits
 from perilscope.layers.drivers import Drivers
 from perilscope.layers.stress import Stressed, reverse, worst_window
@@ -37,6 +37,8 @@ CLOSE = 1e-4
 """How near, as a share, the largest trade is found."""
 NOTHING = 1.0
 """A trade of less than so much money is none."""
+KINDS = ("asset", "venue", "strategy", "issuer", "chain", "counterparty", "instrument")
+"""What contributions are added up by."""
 SIZED = 5
 """Assets whose sizes stand on the morning page."""
 _TRADE = re.compile(
@@ -76,7 +78,8 @@ def opened(path: Path, settings: Settings | None = None, also: Sequence[str] = (
         raise MisuseError(f"{path}: no positions, and no tokens are held: nothing is traded here")
     valuation = Valuation(book, closes_of(workspace))
     prices, findings = {}, []
-    for asset in dict.fromkeys([*(lot.asset for lot in lots), *also]):
+    needed = [asset for lot in lots for asset in revaluation.factors(lot, book.currency)]
+    for asset in dict.fromkeys([*needed, *also]):
         try:
             prices[asset] = valuation.price(asset)
         except AssessmentError as error:
@@ -89,6 +92,8 @@ def opened(path: Path, settings: Settings | None = None, also: Sequence[str] = (
         worth = valuation.worth("net_assets").mean
     drivers = _drivers(workspace, settings)
     desk = Desk(lots, prices, book, history, drivers, worth)
+    revaluation.refuse_absurd(desk.priced(), desk.marks, worth)
+    noticed = (*noticed, *revaluation.notes(desk.priced(), desk.marks))
     return Opened(desk, workspace, valuation, (*findings, *noticed))
 
 
@@ -201,6 +206,7 @@ def head(found: Opened) -> Document:
         "net_assets": desk.net_assets,
         "gross": math.fsum(abs(value) for value in values.values()),
         "net": math.fsum(values.values()),
+        "worth": desk.worth(),
         "positions": len(desk.lots),
     }
 
@@ -368,8 +374,7 @@ def _result(desk: Desk) -> Document | None:
         var, cvar = before.risk(1, LEVEL)
     except AssessmentError:
         return None
-    old = before.values()
-    loss = math.fsum(old[a] - v for a, v in desk.values().items())
+    loss = before.worth() - desk.worth()
     return {"loss": loss, "var": var, "cvar": cvar, "level": LEVEL, "exceeded": loss > var}
 
 
@@ -473,17 +478,15 @@ def contributions(
     found = opened(path, settings)
     desk = found.desk
     var, cvar = desk.risk(days, level)
-    per_money = {a: desk.marginal(a, days, level) for a in desk.assets}
+    by_lot = desk.by_lot(days, level)
     rows: Document = {}
-    for kind in ("asset", "venue", "strategy", "issuer"):
+    for kind in KINDS:
         parts: dict[str, list[float]] = {}
-        for lot in desk.lots:
-            if lot.asset in desk.prices:
-                token = desk.book.tokens.get(lot.asset)
-                issuer = (token.issuer or "") if token is not None else ""
-                key = issuer if kind == "issuer" else getattr(lot, kind)
-                value = lot.quantity * desk.prices[lot.asset]
-                parts.setdefault(key or "none", []).append(value * per_money[lot.asset])
+        for lot, part in by_lot:
+            token = desk.book.tokens.get(lot.asset)
+            issuer = (token.issuer or "") if token is not None else ""
+            key = issuer if kind == "issuer" else getattr(lot, kind)
+            parts.setdefault(key or "none", []).append(part)
         sums = {key: math.fsum(each) for key, each in parts.items()}
         rows[kind] = [
             {"name": key, "cvar": c, "share": c / cvar if cvar else 0.0}

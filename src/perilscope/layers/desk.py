@@ -12,6 +12,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +22,14 @@ from perilscope.beliefs.law import point
 from perilscope.book import Book, MeasureSpec
 from perilscope.engines import returns
 from perilscope.errors import AssessmentError
-from perilscope.evidence.episodes import episodes
+from perilscope.evidence.episodes import Episode, episodes
 from perilscope.evidence.positions import Position
 from perilscope.evidence.prices import History
-from perilscope.layers import stress
+from perilscope.layers import revaluation, stress
 from perilscope.layers.drivers import Drivers
-from perilscope.layers.shocks import scenario_sets, shocks_of
+from perilscope.layers.revaluation import Marks, Paths, plain, shifted
+from perilscope.layers.scenarios import Scenarios, scenarios
+from perilscope.layers.shocks import shocks_of
 
 Floats = NDArray[np.float64]
 Figure = tuple[float, str, str]
@@ -33,21 +37,7 @@ Figure = tuple[float, str, str]
 
 PARTICIPATION = 0.1
 """Share of a day's volume that can be sold without moving the price much."""
-SCOPES = ("asset", "venue", "strategy")
-
-
-@dataclass(frozen=True)
-class Scenarios:
-    """Losses per unit of money held, and the probability of each scenario.
-
-    Parameters
-    ----------
-    losses : array, shape (n, assets)
-    weights : array, shape (n,)
-    """
-
-    losses: Floats
-    weights: Floats
+SCOPES = ("asset", "venue", "strategy", "chain", "counterparty", "instrument")
 
 
 @dataclass(frozen=True)
@@ -71,7 +61,7 @@ class Desk:
     history: History | None
     drivers: Drivers
     net_assets: float | None = None
-    _kept: dict[int, Scenarios] = field(default_factory=dict, repr=False, compare=False)
+    _kept: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def assets(self) -> tuple[str, ...]:
@@ -93,13 +83,44 @@ class Desk:
             return tuple(lot for lot in self.lots if getattr(lot, kind) == name)
         return self.lots
 
-    def values(self, scope: str = "") -> dict[str, float]:
-        """Money in each asset; 0 for what is not held."""
-        found = dict.fromkeys(self.prices, 0.0)
-        for lot in self.within(scope):
-            if lot.asset in found:
-                found[lot.asset] += lot.quantity * self.prices[lot.asset]
+    @cached_property
+    def marks(self) -> Marks:
+        """Prices of today, and the volatilities of options that do not state theirs."""
+        odd = [lot.asset for lot in self.lots if lot.instrument in ("call", "put")]
+        vols = revaluation.realised(self.history, list(dict.fromkeys(odd)))
+        return Marks(self.prices, self.book.as_of, vols, self.book.currency)
+
+    def priced(self, scope: str = "") -> tuple[Position, ...]:
+        """The lots of a scope whose prices are known."""
+        known = {*self.prices, self.book.currency}
+        return tuple(
+            lot
+            for lot in self.within(scope)
+            if known.issuperset(revaluation.factors(lot, self.book.currency))
+        )
+
+    def exposures(self, lot: Position) -> dict[str, float]:
+        """Money that a lot gains for a relative move of 1 of each price."""
+        if plain(lot):
+            return {lot.asset: lot.quantity * self.marks.price(lot.asset)}
+        key = ("exposures", lot, *(self.prices.get(a) for a in (lot.asset, lot.terms.quote)))
+        if key not in self._kept:
+            self._kept[key] = revaluation.exposures(lot, self.marks)
+        found: dict[str, float] = self._kept[key]
         return found
+
+    def values(self, scope: str = "") -> dict[str, float]:
+        """Money exposed to each asset; 0 for what is not held."""
+        found = dict.fromkeys(self.prices, 0.0)
+        for lot in self.priced(scope):
+            for asset, money in self.exposures(lot).items():
+                if asset in found:
+                    found[asset] += money
+        return found
+
+    def worth(self, scope: str = "") -> float:
+        """What a scope's positions are worth, money."""
+        return math.fsum(revaluation.worth(lot, self.marks) for lot in self.priced(scope))
 
     def traded(self, lot: Position) -> Desk:
         """The desk after a trade."""
@@ -108,43 +129,83 @@ class Desk:
     def scenarios(self, days: int) -> Scenarios:
         """Every past move over so many days in every state of the networks."""
         if days not in self._kept:
-            self._kept[days] = self._scenarios(days)
-        return self._kept[days]
+            if self.history is None:
+                raise AssessmentError("there are no prices of anything that is held")
+            self._kept[days] = scenarios(
+                self.history, self.assets, self.values(), self.drivers, shocks_of(self.book), days
+            )
+        found: Scenarios = self._kept[days]
+        return found
 
-    def _scenarios(self, days: int) -> Scenarios:
-        known = [a for a in self.assets if self.history and a in self.history.assets]
-        if self.history is None or not known:
-            raise AssessmentError("there are no prices of anything that is held")
-        columns = [self.history.assets.index(a) for a in known]
-        moves = np.zeros((len(self.history.days) - days, len(self.assets)))
-        observed = returns.overlapping(self.history.closes[:, columns], days)
-        moves[:, [self.assets.index(a) for a in known]] = observed
-        sets = scenario_sets(self.drivers, shocks_of(self.book), self.values(), days)
-        losses = np.concatenate([-((1.0 + moves) * s.factors - 1.0) for s in sets])
-        weights = np.concatenate([np.full(len(moves), s.probability / len(moves)) for s in sets])
-        return Scenarios(losses, weights)
+    def lot_losses(self, lot: Position, days: int) -> Floats:
+        """Loss of one lot in every scenario, money."""
+        scenarios = self.scenarios(days)
+        if plain(lot):
+            value = lot.quantity * self.marks.price(lot.asset)
+            if lot.asset not in self.assets:
+                return np.zeros(len(scenarios.weights))
+            return np.asarray(scenarios.losses[:, self.assets.index(lot.asset)] * value)
+        key = (days, lot)
+        if key not in self._kept:
+            self._kept[key] = revaluation.losses(lot, self.marks, scenarios.paths)
+        found: Floats = self._kept[key]
+        return found
 
     def losses(self, days: int, scope: str = "") -> Floats:
         """Loss of what a scope holds in every scenario, money."""
-        found: Floats = self.scenarios(days).losses @ np.array(list(self.values(scope).values()))
+        lots = self.priced(scope)
+        units = dict.fromkeys(self.assets, 0.0)
+        for lot in lots:
+            if plain(lot) and lot.asset in units:
+                units[lot.asset] += lot.quantity * self.prices[lot.asset]
+        found: Floats = self.scenarios(days).losses @ np.array(list(units.values()))
+        for lot in lots:
+            if not plain(lot):
+                found = found + self.lot_losses(lot, days)
         return found
 
     def risk(self, days: int, level: float, scope: str = "") -> tuple[float, float]:
         """VaR and CVaR over so many days, money."""
         return returns.historical(self.losses(days, scope), level, self.scenarios(days).weights)
 
+    def by_lot(self, days: int, level: float) -> list[tuple[Position, float]]:
+        """What each lot adds to CVaR (Euler; adds up), money."""
+        tail = returns.tail_weights(self.losses(days), level, self.scenarios(days).weights)
+        if not any(not plain(lot) for lot in self.lots):
+            slope = tail @ self.scenarios(days).losses
+            at = {asset: k for k, asset in enumerate(self.assets)}
+            return [
+                (x, float(slope[at[x.asset]]) * x.quantity * self.prices[x.asset])
+                for x in self.priced()
+                if x.asset in at
+            ]
+        return [(lot, float(tail @ self.lot_losses(lot, days))) for lot in self.priced()]
+
     def contributions(self, days: int, level: float) -> dict[str, float]:
         """What each asset adds to CVaR (Euler; adds up), money."""
-        worth = np.array(list(self.values().values()))
-        scenarios = self.scenarios(days)
-        parts = returns.contributions(scenarios.losses * worth, level, scenarios.weights)
-        return dict(zip(self.assets, parts.tolist(), strict=True))
+        found = dict.fromkeys(self.assets, 0.0)
+        for lot, part in self.by_lot(days, level):
+            found[lot.asset] = found.get(lot.asset, 0.0) + part
+        return found
 
     def marginal(self, asset: str, days: int, level: float) -> float:
         """Slope of CVaR in the money held of an asset."""
         scenarios = self.scenarios(days)
         tail = returns.tail_weights(self.losses(days), level, scenarios.weights)
         return float(tail @ scenarios.losses[:, self.assets.index(asset)])
+
+    def shifted(self, paths: Paths, scope: str = "") -> dict[str, Floats]:
+        """Loss in each asset when prices move along paths, every position revalued; money."""
+        found: dict[str, Floats] = {}
+        for lot in self.priced(scope):
+            lost = revaluation.losses(lot, self.marks, paths)
+            found[lot.asset] = found[lot.asset] + lost if lot.asset in found else lost
+        return found
+
+    def under(self, moves: Mapping[str, float], scope: str = "", days: int = 0) -> dict[str, float]:
+        """Loss in each asset under one move of every price, money."""
+        lost = self.shifted(shifted(moves, days), scope)
+        return {asset: float(each[0]) for asset, each in lost.items()}
 
     def still(self) -> list[str]:
         """Assets that keep a peg: they move in a stress only where it was observed."""
@@ -157,9 +218,23 @@ class Desk:
 
     def stresses(self, scope: str = "") -> tuple[stress.Stressed, ...]:
         """Every episode of the past replayed on what a scope holds, the dearest first."""
-        held = {a: v for a, v in self.values(scope).items() if v != 0.0}
-        found = [stress.replayed(e, held, self.history, self.still()) for e in episodes()]
+        found = [self.replayed(episode, scope) for episode in episodes()]
         return tuple(sorted(found, key=lambda each: -each.loss))
+
+    def replayed(self, episode: Episode, scope: str = "") -> stress.Stressed:
+        """One episode replayed on what a scope holds."""
+        held = {a: v for a, v in self.values(scope).items() if v != 0.0}
+        lots = self.priced(scope)
+        if all(plain(lot) for lot in lots):
+            return stress.replayed(episode, held, self.history, self.still())
+        for lot in lots:
+            held.setdefault(lot.asset, 0.0)
+        days = episode.days
+
+        def lost(moves: Mapping[str, float]) -> Mapping[str, float]:
+            return self.under(moves, scope, days)
+
+        return stress.replayed(episode, held, self.history, self.still(), lost)
 
     def measure(self, spec: MeasureSpec, scope: str = "") -> Figure:
         """The figure that a limit of the desk is held against.
@@ -177,8 +252,13 @@ def _gross(desk: Desk, _spec: MeasureSpec, scope: str) -> Figure:
 
 
 def _whole(desk: Desk, scope: str) -> float:
-    lots = desk.within(scope)
-    return math.fsum(abs(lot.quantity) * desk.prices.get(lot.asset, 0.0) for lot in lots)
+    """Exposures of every lot without regard to side, stable coins that only price others apart."""
+    return math.fsum(
+        abs(money)
+        for lot in desk.priced(scope)
+        for asset, money in desk.exposures(lot).items()
+        if asset == lot.asset or lot.instrument == "pool"
+    )
 
 
 def _net(desk: Desk, _spec: MeasureSpec, scope: str) -> Figure:
@@ -193,11 +273,15 @@ def _leverage(desk: Desk, _spec: MeasureSpec, scope: str) -> Figure:
 
 def _concentration(desk: Desk, spec: MeasureSpec, scope: str) -> Figure:
     parts: dict[str, float] = {}
-    for lot in desk.within(scope):
-        key = _issuer(desk.book, lot.asset) if spec.subject == "issuer" else ""
-        key = key or getattr(lot, spec.subject, "")
-        if key:
-            parts[key] = parts.get(key, 0.0) + lot.quantity * desk.prices.get(lot.asset, 0.0)
+    owed = spec.subject in ("venue", "issuer", "counterparty")  # what is lost if they fail
+    for lot in desk.priced(scope):
+        money = {lot.asset: revaluation.worth(lot, desk.marks)} if owed else desk.exposures(lot)
+        for asset, part in money.items():
+            key = asset if spec.subject == "asset" else getattr(lot, spec.subject, "")
+            if spec.subject == "issuer":
+                key = _issuer(desk.book, asset)
+            if key:
+                parts[key] = parts.get(key, 0.0) + part
     if not parts:
         raise AssessmentError(f"no position names its {spec.subject}")
     name = max(parts, key=lambda each: abs(parts[each]))
@@ -248,10 +332,11 @@ def _drawdown(desk: Desk, spec: MeasureSpec, scope: str) -> Figure:
     history = desk.history
     if history is None or len(history.days) <= days:
         raise AssessmentError(f"a drawdown over {days} days needs as many days of prices")
-    worth = desk.values(scope)
-    known = [a for a in worth if a in history.assets]
+    known = [a for a in desk.assets if a in history.assets]
     closes = history.closes[-days - 1 :, [history.assets.index(a) for a in known]]
-    path = (closes / closes[-1]) @ np.array([worth[a] for a in known])
+    ends = closes / closes[-1]
+    lost = desk.shifted(Paths(tuple(known), ends, ends, ends, 0.0), scope)
+    path = -np.sum(list(lost.values()), axis=0) if lost else np.zeros(1)
     falls = np.maximum.accumulate(path) - path
     return float(falls.max(initial=0.0)), "", "money"
 
@@ -281,11 +366,14 @@ def _level(spec: MeasureSpec) -> float:
 def _balance(desk: Desk, spec: MeasureSpec, scope: str) -> Figure:
     """Largest balance at one venue of a kind, by the positions."""
     parts: dict[str, float] = {}
-    for lot in desk.within(scope):
+
+    def worth(lot: Position) -> float:
+        return revaluation.worth(lot, desk.marks)
+
+    for lot in desk.priced(scope):
         venue = desk.book.venues.get(lot.venue)
         if venue is not None and spec.subject in ("venue", venue.kind):
-            value = lot.quantity * desk.prices.get(lot.asset, 0.0)
-            parts[lot.venue] = parts.get(lot.venue, 0.0) + value
+            parts[lot.venue] = parts.get(lot.venue, 0.0) + worth(lot)
     if not parts:
         raise AssessmentError(f"no position lies at a {spec.subject} that the book declares")
     name = max(parts, key=lambda each: parts[each])

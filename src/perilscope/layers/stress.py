@@ -9,7 +9,7 @@ n / (n + 250), so that a year of prices counts as much as the belief that it mov
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,6 +89,7 @@ def replayed(
     values: Mapping[str, float],
     history: History | None = None,
     still: Sequence[str] = (),
+    lost: Callable[[Mapping[str, float]], Mapping[str, float]] | None = None,
 ) -> Stressed:
     """What holdings would lose if an episode came again.
 
@@ -100,9 +101,12 @@ def replayed(
         For the betas of assets that had no price then.
     still : sequence of str
         Assets that do not move unless they were observed: coins with a peg, cash.
+    lost : callable, optional
+        Loss in each asset under the moves of all; value times move without.
     """
-    moved = []
-    for asset, value in values.items():
+    moves: dict[str, float] = {}
+    hows: dict[str, str] = {}
+    for asset in values:
         if asset in episode.moves:
             move, how = episode.moves[asset], "observed"
         elif asset in still or LEADER not in episode.moves:
@@ -110,17 +114,25 @@ def replayed(
         else:
             slope = beta(history, asset)
             move, how = max(slope * episode.moves[LEADER], -1.0), f"{slope:.2g} x {LEADER}"
-        moved.append(Moved(asset, move, -value * move, how))
+        moves[asset], hows[asset] = move, how
+    losses = {a: -values[a] * move for a, move in moves.items()} if lost is None else lost(moves)
+    moved = [Moved(a, move, losses.get(a, 0.0), hows[a]) for a, move in moves.items()]
     return _stressed(episode.id, episode.name, episode.days, moved)
 
 
-def shocked(name: str, shocks: Mapping[str, float], values: Mapping[str, float]) -> Stressed:
+def shocked(
+    name: str,
+    shocks: Mapping[str, float],
+    values: Mapping[str, float],
+    lost: Callable[[Mapping[str, float]], Mapping[str, float]] | None = None,
+) -> Stressed:
     """What holdings would lose under shocks of one's own; what is not named does not move."""
-    moved = []
-    for asset, value in values.items():
-        move = shocks.get(asset, 0.0)
-        how = "as given" if asset in shocks else "not moved"
-        moved.append(Moved(asset, move, -value * move, how))
+    moves = {asset: shocks.get(asset, 0.0) for asset in values}
+    losses = {a: -values[a] * move for a, move in moves.items()} if lost is None else lost(moves)
+    moved = [
+        Moved(a, move, losses.get(a, 0.0), "as given" if a in shocks else "not moved")
+        for a, move in moves.items()
+    ]
     return _stressed(name, name, 1, moved)
 
 
