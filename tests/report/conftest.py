@@ -305,7 +305,9 @@ def market() -> Document:
                 "level": "0.99",
             }
         },
-        "valued": [{"asset": "BTC", "quantity": 300.0, "price": 100e3, "value": 30e6}],
+        "valued": [
+            {"asset": "BTC", "instrument": "spot", "quantity": 300.0, "price": 100e3, "value": 30e6}
+        ],
     }
 
 

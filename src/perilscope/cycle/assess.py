@@ -18,8 +18,9 @@ from perilscope.book import Book, Cover, Scenario
 from perilscope.cycle.amounts import money
 from perilscope.cycle.dependence import Tied, tie
 from perilscope.cycle.insight import Assessed, Insight, doubtful, insight
-from perilscope.cycle.settings import LEVELS, MARKET_DAYS, MARKET_LEVELS, Settings
-from perilscope.cycle.workspace import Workspace, closes_of, held_prices, portfolio, with_horizon
+from perilscope.cycle.settings import LEVELS, Settings
+from perilscope.cycle.trading import Valued, desk_of, market_figures, value
+from perilscope.cycle.workspace import Workspace, with_horizon
 from perilscope.engines import quadrature
 from perilscope.engines.backends import installed
 from perilscope.engines.compound import Compound
@@ -27,11 +28,13 @@ from perilscope.engines.draws import Simulated
 from perilscope.engines.loss import LossLaw
 from perilscope.engines.simulation import simulate
 from perilscope.errors import AssessmentError, MisuseError
-from perilscope.evidence.positions import Position
-from perilscope.evidence.prices import History
 from perilscope.layers import drivers as driving
-from perilscope.layers import enterprise, market, protocol, protocol_ties, watching
-from perilscope.layers.desk import Desk
+from perilscope.layers import (
+    enterprise,
+    protocol,
+    protocol_ties,
+    watching,
+)
 from perilscope.layers.drivers import Drivers
 from perilscope.layers.enterprise import Joined
 from perilscope.layers.market import MarketResult
@@ -74,16 +77,6 @@ class Finding:
     where: str
     what: str
     mend: str = ""
-
-
-@dataclass(frozen=True)
-class Valued:
-    """One position at today's price."""
-
-    asset: str
-    quantity: float
-    price: float
-    value: float
 
 
 @dataclass(frozen=True)
@@ -172,7 +165,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
             f"{MOST_SCENARIOS:,} are assessed at once: add up scenarios of one kind, or "
             "assess parts of the register by themselves"
         )
-    held, valued, valuation = _value(workspace, steps)
+    held, valued, valuation = value(workspace, steps.note)
     seen = watching.watched(book, workspace.alerts)
     for each in seen:
         steps.note("note", f"watches.{each.id}", each.sentence)
@@ -199,12 +192,12 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         law = register.law()
         contributions = register.contributions(0.99)
         layers = _layers(joined, law, book)
-        figures = _market(workspace, settings, drivers, held, valued, steps)
+        figures = market_figures(workspace, settings, drivers, held, valued, steps.note)
         world = World(context, joined, register, law, settings.seed, settings.years)
         controls = tuple(_controls(book, world, steps))
         covers, net = _covers(book, world, steps)
         year = _year(context, law)
-        desk = _desk(workspace, held, valuation, drivers)
+        desk = desk_of(workspace, held, valuation, drivers)
         standings = tuple(_limits(book, Figures(year, year.mean, figures, valuation, desk), steps))
         forecasts = tuple(forecast(alone[key], line) for key, line in joined.lines.items())
         for item in due(book, book.as_of):
@@ -283,31 +276,6 @@ def _drivers(
         for item in book.protocols.values()
     )
     return driving.prior(book, extra), drivers, scores
-
-
-def _value(
-    workspace: Workspace, steps: _Steps
-) -> tuple[History | None, tuple[Valued, ...], Valuation]:
-    """Prices of what is held, positions at those prices, and the valuation of everything else."""
-    book = workspace.book
-    quantities = portfolio(workspace)
-    closes = closes_of(workspace)
-    bare = Valuation(book, closes)
-    valued: list[Valued] = []
-    for asset, quantity in quantities.items():
-        try:
-            price = bare.price(asset)
-        except AssessmentError as error:
-            steps.note(
-                "warning", f"positions.{asset}", str(error), "left out of the market figures"
-            )
-            continue
-        valued.append(Valued(asset, quantity, price, quantity * price))
-    value = math.fsum(v.value for v in valued) if valued else None
-    held, findings = held_prices(workspace, [v.asset for v in valued])
-    for text in findings:
-        steps.note("warning", "prices", text)
-    return held, tuple(valued), Valuation(book, closes, value)
 
 
 def _inventory(valuation: Valuation, steps: _Steps) -> dict[str, Worth]:
@@ -396,36 +364,6 @@ def _gap(law: LossLaw, drawn: Simulated) -> float:
     return max(gaps, key=abs, default=0.0)
 
 
-def _market(
-    workspace: Workspace,
-    settings: Settings,
-    drivers: Drivers,
-    held: History | None,
-    valued: tuple[Valued, ...],
-    steps: _Steps,
-) -> MarketResult | None:
-    book = workspace.book
-    if held is None or len(held.days) < 30:
-        if valued:
-            steps.note(
-                "warning", "market", "no market figures: fewer than 30 days of common history"
-            )
-        return None
-    figures = market.market(
-        {v.asset: v.value for v in valued},
-        held,
-        drivers,
-        book,
-        days=MARKET_DAYS,
-        levels=MARKET_LEVELS,
-        drift=0.0 if book.market.drift is None else point(book.market.drift),
-        seed=settings.seed,
-    )
-    for text in figures.findings:
-        steps.note("warning", "market", text)
-    return figures
-
-
 def _controls(book: Book, world: World, steps: _Steps) -> Iterator[Verdict]:
     rate = point(book.discount_rate)
     for i, control in enumerate(book.controls.values(), start=1):
@@ -471,26 +409,6 @@ def _tied(book: Book, laws: dict[str, LossLaw], settings: Settings, steps: _Step
             f"{without}: simulated, and beside the other figures, which are without it",
         )
     return found
-
-
-def _desk(
-    workspace: Workspace, held: History | None, valuation: Valuation, drivers: Drivers
-) -> Desk | None:
-    """The positions as the desk sees them; None without positions."""
-    lots = workspace.positions or tuple(
-        Position(asset, units) for asset, units in portfolio(workspace).items()
-    )
-    prices = {}
-    for asset in dict.fromkeys(lot.asset for lot in lots):
-        try:
-            prices[asset] = valuation.price(asset)
-        except AssessmentError:
-            continue  # said where positions are valued
-    if not prices:
-        return None
-    book = workspace.book
-    worth = valuation.worth("net_assets").mean if book.institution.net_assets else None
-    return Desk(lots, prices, book, held, drivers, worth)
 
 
 def _limits(book: Book, figures: Figures, steps: _Steps) -> Iterator[Standing]:

@@ -379,13 +379,24 @@ def _result(desk: Desk) -> Document | None:
 
 
 def _figures(desk: Desk) -> list[Document]:
+    """VaR and CVaR, each with its 90 % interval."""
     rows = []
     for days in (1, 7, 10):
         try:
             var, cvar = desk.risk(days, LEVEL)
+            of_var, of_cvar = desk.reach(days, LEVEL)
         except AssessmentError:
             continue
-        rows.append({"days": days, "level": LEVEL, "var": var, "cvar": cvar})
+        rows.append(
+            {
+                "days": days,
+                "level": LEVEL,
+                "var": var,
+                "cvar": cvar,
+                "var_interval": list(of_var),
+                "cvar_interval": list(of_cvar),
+            }
+        )
     return rows
 
 

@@ -186,7 +186,13 @@ def _market(result: Result) -> Document:
             for d in figures.shocked
         },
         "valued": [
-            {"asset": v.asset, "quantity": v.quantity, "price": v.price, "value": v.value}
+            {
+                "asset": v.asset,
+                "instrument": v.instrument,
+                "quantity": v.quantity,
+                "price": v.price,
+                "value": v.value,
+            }
             for v in result.valued
         ],
     }

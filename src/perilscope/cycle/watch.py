@@ -77,7 +77,10 @@ def _exceptions(
     written = since["forecast"].get("market")
     if workspace.history is None or not written:
         return None
-    quantities = {v["asset"]: v["quantity"] for v in market.get("valued", ())}
+    valued = market.get("valued", ())
+    if any(v.get("instrument", "spot") != "spot" for v in valued):
+        return None  # the day's result of instruments stands on the desk's morning page
+    quantities = {v["asset"]: v["quantity"] for v in valued}
     found = exceptions(quantities, workspace.history, start, on, written["level"], written["var"])
     return None if found is None else dict(vars(found))
 

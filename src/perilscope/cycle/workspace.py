@@ -19,6 +19,7 @@ from perilscope.evidence.incidents import Incident, Trial, parse_incidents, pars
 from perilscope.evidence.positions import Position, parse_positions
 from perilscope.evidence.prices import History
 from perilscope.evidence.scanner import parse_findings
+from perilscope.layers.revaluation import plain
 from perilscope.sources import files
 
 
@@ -103,12 +104,14 @@ def open_workspace(path: Path, settings: Settings | None = None) -> Workspace:
 def portfolio(workspace: Workspace) -> dict[str, float]:
     """Units held by token: the positions, or without them our own token holdings.
 
-    Never both, because the same coin would count twice; clients' holdings are left out.
+    Never both, because the same coin would count twice; clients' holdings are left out. Of the
+    positions those that are units of an asset; `instruments` has the others.
     """
     held: dict[str, float] = {}
     for position in workspace.positions:
-        held[position.asset] = held.get(position.asset, 0.0) + position.quantity
-    if held:
+        if plain(position):
+            held[position.asset] = held.get(position.asset, 0.0) + position.quantity
+    if workspace.positions:
         return held
     for asset in workspace.book.assets.values():
         if asset.belongs_to != "clients":
@@ -116,6 +119,11 @@ def portfolio(workspace: Workspace) -> dict[str, float]:
                 units = point(amount.value, price=lambda _token: 1.0)
                 held[token] = held.get(token, 0.0) + units
     return held
+
+
+def instruments(workspace: Workspace) -> tuple[Position, ...]:
+    """The positions that are more than units of an asset."""
+    return tuple(position for position in workspace.positions if not plain(position))
 
 
 def closes_of(workspace: Workspace) -> dict[str, float]:

@@ -37,6 +37,8 @@ Figure = tuple[float, str, str]
 
 PARTICIPATION = 0.1
 """Share of a day's volume that can be sold without moving the price much."""
+STRETCH = 1.5
+"""How much larger moves are taken for the upper ends of intervals where options are sold."""
 SCOPES = ("asset", "venue", "strategy", "chain", "counterparty", "instrument")
 
 
@@ -167,6 +169,24 @@ class Desk:
     def risk(self, days: int, level: float, scope: str = "") -> tuple[float, float]:
         """VaR and CVaR over so many days, money."""
         return returns.historical(self.losses(days, scope), level, self.scenarios(days).weights)
+
+    def reach(self, days: int, level: float) -> tuple[tuple[float, float], tuple[float, float]]:
+        """90 % intervals of VaR and CVaR, money; wider where options are sold.
+
+        Resampling a history knows nothing of moves beyond it, to which short options lose most. So
+        their upper ends reach to the figures under moves half as large again.
+        """
+        scenarios, losses = self.scenarios(days), self.losses(days)
+        of_var, of_cvar = scenarios.reach(losses, level)
+        var, cvar = returns.historical(losses, level, scenarios.weights)
+        most = (var, cvar)
+        if any(x.instrument in ("call", "put") and x.quantity < 0.0 for x in self.priced()):
+            far = np.sum(list(self.shifted(scenarios.stretched(STRETCH)).values()), axis=0)
+            most = returns.historical(far, level, scenarios.weights)
+        return (
+            (min(of_var[0], var), max(of_var[1], var, most[0])),
+            (min(of_cvar[0], cvar), max(of_cvar[1], cvar, most[1])),
+        )
 
     def by_lot(self, days: int, level: float) -> list[tuple[Position, float]]:
         """What each lot adds to CVaR (Euler; adds up), money."""

@@ -17,6 +17,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +26,14 @@ from perilscope.book import Book
 from perilscope.engines import returns
 from perilscope.engines.parametric import NormalFit, StudentFit
 from perilscope.errors import AssessmentError
+from perilscope.evidence.positions import Position
 from perilscope.evidence.prices import History
+from perilscope.layers import revaluation
 from perilscope.layers.drivers import Drivers
+from perilscope.layers.revaluation import Marks, Paths
+from perilscope.layers.scenarios import extremes
 from perilscope.layers.shocks import (
     DAYS_A_YEAR,
-    ScenarioSet,
     Shocks,
     ladder,
     mixture_intervals,
@@ -135,7 +139,47 @@ class _Task:
     levels: tuple[float, ...]
     drift: float
     seed: int
+    odd: tuple[Position, ...] = ()
+    marks: Marks = field(default_factory=lambda: Marks({}))
     findings: list[str] = field(default_factory=list)
+
+    @cached_property
+    def exposed(self) -> dict[str, float]:
+        """Money exposed to each asset, instruments by their delta."""
+        found = dict(zip(self.assets, self.values.tolist(), strict=True))
+        for lot in self.odd:
+            for asset, money in revaluation.exposures(lot, self.marks).items():
+                if asset in found:
+                    found[asset] += money
+        return found
+
+    @cached_property
+    def worth(self) -> float:
+        """What everything is worth today."""
+        odd = (revaluation.worth(lot, self.marks) for lot in self.odd)
+        return math.fsum([*self.values.tolist(), *odd])
+
+    def parts(self, moves: Floats, factors: Floats, days: int) -> Floats:
+        """Loss in each asset in each scenario, shape (n, k), every instrument revalued in full."""
+        end = (1.0 + moves) * factors
+        found = np.asarray(-self.values * (end - 1.0))
+        if self.odd:
+            low, high = self._ways(days)
+            low, high = low * np.minimum(factors, 1.0), high * np.maximum(factors, 1.0)
+            paths = Paths(self.assets, end, low, high, days)
+            for lot in self.odd:
+                column = self.assets.index(lot.asset)
+                found[:, column] += revaluation.losses(lot, self.marks, paths)
+        return found
+
+    def _ways(self, days: int) -> tuple[Floats, Floats]:
+        """Extremes on the way to every move; ones for what has no history."""
+        known = [a for a in self.assets if a in self.history.assets]
+        at = [self.assets.index(a) for a in known]
+        columns = [self.history.assets.index(a) for a in known]
+        low, high = (np.ones((len(self.history.days) - days, len(self.assets))) for _ in range(2))
+        low[:, at], high[:, at] = extremes(self.history, columns, days)
+        return low, high
 
     def moves(self, days: int) -> Floats:
         """Simple returns over ``days`` days of every holding; 0 for one without a history."""
@@ -166,6 +210,8 @@ def market(
     levels: Sequence[float] = (0.95, 0.975, 0.99),
     drift: float = 0.0,
     seed: int = 1,
+    odd: Sequence[Position] = (),
+    marks: Marks | None = None,
 ) -> MarketResult:
     """VaR and CVaR of what is held today, by all methods, horizons and levels.
 
@@ -186,6 +232,11 @@ def market(
         Expected gain per year as a share of the value.
     seed : int
         Names the random streams of the intervals.
+    odd : sequence of Position, optional
+        Instruments that are more than units of an asset, revalued in full; the assets they depend
+        on stand in ``values``, at 0 where nothing else of them is held.
+    marks : Marks, optional
+        What they are valued with.
 
     Raises
     ------
@@ -203,6 +254,8 @@ def market(
         levels=levels,
         drift=drift,
         seed=seed,
+        odd=tuple(odd),
+        marks=marks or Marks({}),
     )
     still = [a for a in assets if a not in history.assets]
     if len(still) == len(assets):
@@ -230,7 +283,7 @@ def market(
     return MarketResult(
         methods=known,
         default_method=default,
-        value=math.fsum(task.values.tolist()),
+        value=task.worth,
         contributions=_contributions(task, default, used[0], level),
         contributions_days=used[0],
         contributions_level=level,
@@ -254,8 +307,7 @@ def _moved(task: _Task) -> bool:
         for token, change in tokens.items()
         if change != 0.0
     }
-    pairs = zip(task.assets, task.values.tolist(), strict=True)
-    return any(value != 0.0 and asset in moved for asset, value in pairs)
+    return any(value != 0.0 and asset in moved for asset, value in task.exposed.items())
 
 
 def _drift_note(drift: float) -> str:
@@ -266,7 +318,11 @@ def _drift_note(drift: float) -> str:
 def _figures(task: _Task, days: int) -> dict[str, dict[float, Figure]]:
     """All methods at one horizon; one that cannot be computed is left out and named."""
     moves = task.moves(days)
-    losses = returns.pnl(moves, task.values)
+    losses = (
+        task.parts(moves, np.ones(len(task.assets)), days).sum(axis=1)
+        if task.odd
+        else returns.pnl(moves, task.values)
+    )
     methods: dict[str, Callable[[], dict[float, Figure]]] = {
         "historical": lambda: _historical(task, losses, days),
         "normal": lambda: _fitted(task, returns.fit_normal(losses, _block(losses, days)), days),
@@ -298,7 +354,7 @@ def _historical(task: _Task, losses: Floats, days: int) -> dict[float, Figure]:
 
 
 def _fitted(task: _Task, fit: NormalFit | StudentFit, days: int) -> dict[float, Figure]:
-    gain = task.growth(days) * math.fsum(task.values.tolist())
+    gain = task.growth(days) * math.fsum(task.exposed.values())
     found = {}
     for level in task.levels:
         var, cvar = fit.intervals(level, gain)
@@ -310,14 +366,14 @@ def _fitted(task: _Task, fit: NormalFit | StudentFit, days: int) -> dict[float, 
 
 
 def _hybrid(task: _Task, moves: Floats, days: int) -> dict[float, Figure]:
-    values = dict(zip(task.assets, task.values.tolist(), strict=True))
+    values = task.exposed
     for net, nodes in task.shocks.items():
         for node, states in nodes.items():
             for token in dict.fromkeys(token for tokens in states.values() for token in tokens):
                 if token not in values:
                     task.note(f"{net}.{node} moves {token}, of which nothing is held")
     sets = scenario_sets(task.drivers, task.shocks, values, days, task.note)
-    pairs = [(s.probability, s.parts(moves, task.values).sum(axis=1)) for s in sets]
+    pairs = [(s.probability, task.parts(moves, s.factors, days).sum(axis=1)) for s in sets]
     block = _block(pairs[0][1], days)
     reach = mixture_intervals(pairs, task.levels, block, task.seed, f"hybrid {days}")
     found = {}
@@ -328,12 +384,12 @@ def _hybrid(task: _Task, moves: Floats, days: int) -> dict[float, Figure]:
 
 def _shocked(task: _Task, days: int, level: float) -> tuple[Shocked, ...]:
     """What every node that moves prices adds to CVaR at one horizon and level."""
-    values = dict(zip(task.assets, task.values.tolist(), strict=True))
+    values = task.exposed
     moves = task.moves(days)
 
     def cvar(shocks: Shocks) -> float:
         sets = scenario_sets(task.drivers, shocks, values, days)
-        pairs = [(s.probability, s.parts(moves, task.values).sum(axis=1)) for s in sets]
+        pairs = [(s.probability, task.parts(moves, s.factors, days).sum(axis=1)) for s in sets]
         return returns.reweighted(pairs, level)[1]
 
     try:
@@ -373,11 +429,11 @@ def _shocked(task: _Task, days: int, level: float) -> tuple[Shocked, ...]:
 def _contributions(task: _Task, method: str, days: int, level: float) -> tuple[Contribution, ...]:
     """Euler allocation of CVaR to the holdings under one method; adds up to CVaR."""
     moves = task.moves(days)
-    plain = ScenarioSet(1.0, np.ones(len(task.assets))).parts(moves, task.values)
+    plain = task.parts(moves, np.ones(len(task.assets)), days)
     if method == "hybrid":
-        values = dict(zip(task.assets, task.values.tolist(), strict=True))
+        values = task.exposed
         sets = scenario_sets(task.drivers, task.shocks, values, days)
-        parts = np.concatenate([s.parts(moves, task.values) for s in sets])
+        parts = np.concatenate([task.parts(moves, s.factors, days) for s in sets])
         weights = np.concatenate([np.full(len(moves), s.probability / len(moves)) for s in sets])
         shares = returns.contributions(parts, level, weights)
     elif method == "historical":
@@ -388,7 +444,7 @@ def _contributions(task: _Task, method: str, days: int, level: float) -> tuple[C
     return tuple(
         Contribution(asset, value, cvar, cvar / total if total else 0.0)
         for asset, value, cvar in zip(
-            task.assets, task.values.tolist(), shares.tolist(), strict=True
+            task.assets, task.exposed.values(), shares.tolist(), strict=True
         )
     )
 
@@ -401,7 +457,7 @@ def _elliptic(task: _Task, parts: Floats, method: str, days: int, level: float) 
     covariance = (centred[:, None] * (parts - parts.mean(axis=0))).mean(axis=0)
     spread = float((centred * centred).mean())
     reach = fit.measures(level, 0.0)[1]
-    gain = task.growth(days) * task.values
+    gain = task.growth(days) * np.array(list(task.exposed.values()))
     return np.asarray((covariance * (reach / spread) if spread else 0.0 * covariance) - gain)
 
 

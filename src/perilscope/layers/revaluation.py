@@ -371,8 +371,8 @@ def notes(lots: Sequence[Position], marks: Marks) -> list[str]:
     short = [x for x in lots if x.instrument in ("call", "put") and x.quantity < 0.0]
     if short:
         found.append(
-            "short options lose without bound beyond the moves of the history: see the stresses "
-            "and the upper ends of the intervals"
+            "short options lose without bound beyond the moves of the history: the upper ends of "
+            "the intervals are of moves half as large again"
         )
     if any(x.instrument == "loan" for x in lots):
         found.append("loans are liquidated at health 1, half of the debt at a time, without jumps")

@@ -48,6 +48,12 @@ class Scenarios:
         """Loss per unit of money held of each asset, shape (n, assets)."""
         return 1.0 - self.paths.end
 
+    def stretched(self, times: float) -> Paths:
+        """The same paths with moves so many times as large; no price falls below nothing."""
+        p = self.paths
+        end, low, high = (np.maximum(1.0 + times * (x - 1.0), 0.0) for x in (p.end, p.low, p.high))
+        return Paths(p.assets, end, low, high, p.days)
+
     def reach(self, losses: Floats, level: float, seed: int = 1) -> tuple[Interval, Interval]:
         """90 % intervals of VaR and CVaR: windows are resampled in blocks, the same in all states.
 
@@ -95,7 +101,7 @@ def scenarios(
     columns = [history.assets.index(asset) for asset in known]
     closes = history.closes[:, columns]
     ends[:, at] = 1.0 + returns.overlapping(closes, days)
-    lows[:, at], highs[:, at] = _extremes(history, columns, days)
+    lows[:, at], highs[:, at] = extremes(history, columns, days)
     sets = scenario_sets(drivers, shocks, values, days)
     end, low, high = [], [], []
     for each in sets:
@@ -110,7 +116,7 @@ def scenarios(
     return Scenarios(paths, weights, chances)
 
 
-def _extremes(history: History, columns: Sequence[int], days: int) -> tuple[Floats, Floats]:
+def extremes(history: History, columns: Sequence[int], days: int) -> tuple[Floats, Floats]:
     """Lowest and highest price on the way, over the close it starts from."""
     closes = history.closes[:, columns]
     found = []

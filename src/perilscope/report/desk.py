@@ -238,10 +238,16 @@ def _day(run: Shown, width: int) -> Iterator[Text]:
         yield from wrapped(text, width, 3, style="bold red" if result["exceeded"] else "")
     for risk in run["risk"]:
         text = (
-            f"{risk['days']}-day {level_(str(risk['level']))}: VaR {money(risk['var'], currency)}, "
-            f"CVaR {money(risk['cvar'], currency)}"
+            f"{risk['days']}-day {level_(str(risk['level']))}: VaR "
+            f"{_between(risk, 'var', currency)}, CVaR {_between(risk, 'cvar', currency)}"
         )
         yield from wrapped(text, width, 1, style="dim")
+
+
+def _between(risk: Shown, key: str, currency: str) -> str:
+    """A figure with its 90 % interval."""
+    low, high = (money(x, currency) for x in risk[f"{key}_interval"])
+    return f"{money(risk[key], currency)} ({low} to {high})"
 
 
 def _sizes(rows: Sequence[Shown], currency: str, width: int) -> Iterator[Text]:

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is traded in a run: positions at today's prices, market figures, the desk."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from perilscope.beliefs.law import point
+from perilscope.book import Book
+from perilscope.cycle.settings import MARKET_DAYS, MARKET_LEVELS, Settings
+from perilscope.cycle.workspace import (
+    Workspace,
+    closes_of,
+    held_prices,
+    instruments,
+    portfolio,
+)
+from perilscope.errors import AssessmentError
+from perilscope.evidence.positions import Position
+from perilscope.evidence.prices import History
+from perilscope.layers import market, revaluation
+from perilscope.layers.desk import Desk
+from perilscope.layers.drivers import Drivers
+from perilscope.layers.market import MarketResult
+from perilscope.layers.revaluation import Marks, factors, realised, refuse_absurd
+from perilscope.layers.valuation import Valuation
+
+Note = Callable[..., None]
+"""Takes the weight of a remark, where it belongs, what it says, and how to mend it."""
+
+
+@dataclass(frozen=True)
+class Valued:
+    """One position at today's price."""
+
+    asset: str
+    quantity: float
+    price: float
+    value: float
+    instrument: str = "spot"
+
+
+def value(workspace: Workspace, note: Note) -> tuple[History | None, tuple[Valued, ...], Valuation]:
+    """Prices of what is held, positions at those prices, and the valuation of everything else."""
+    book = workspace.book
+    quantities = portfolio(workspace)
+    closes = closes_of(workspace)
+    bare = Valuation(book, closes)
+    valued: list[Valued] = []
+    for asset, quantity in quantities.items():
+        try:
+            price = bare.price(asset)
+        except AssessmentError as error:
+            note("warning", f"positions.{asset}", str(error), "left out of the market figures")
+            continue
+        valued.append(Valued(asset, quantity, price, quantity * price))
+    valued += _instruments(workspace, bare, note)
+    value = math.fsum(v.value for v in valued) if valued else None
+    needed = [v.asset for v in valued]
+    needed += [a for lot in instruments(workspace) for a in factors(lot, book.currency)]
+    held, findings = held_prices(workspace, list(dict.fromkeys(needed)))
+    for text in findings:
+        note("warning", "prices", text)
+    return held, tuple(valued), Valuation(book, closes, value)
+
+
+def _instruments(workspace: Workspace, valuation: Valuation, note: Note) -> Iterator[Valued]:
+    """Instruments at today's prices; one that cannot be valued is named and left out."""
+    lots = instruments(workspace)
+    if not lots:
+        return
+    marks = _marks(workspace, valuation)
+    refuse_absurd(lots, marks, _net_assets(workspace.book, valuation))
+    for text in revaluation.notes(lots, marks):
+        note("note", "positions", text)
+    for lot in lots:
+        try:
+            worth = revaluation.worth(lot, marks)
+        except AssessmentError as error:
+            note("warning", f"positions.{lot.asset}", str(error), "left out of the market figures")
+            continue
+        yield Valued(lot.asset, lot.quantity, marks.price(lot.asset), worth, lot.instrument)
+
+
+def _marks(workspace: Workspace, valuation: Valuation) -> Marks:
+    """Prices of what instruments depend on, and volatilities for those that state none."""
+    book, lots = workspace.book, instruments(workspace)
+    found = {}
+    for asset in dict.fromkeys(a for lot in lots for a in factors(lot, book.currency)):
+        try:
+            found[asset] = valuation.price(asset)
+        except AssessmentError:
+            continue  # said where the instrument is valued
+    return Marks(found, book.as_of, realised(workspace.history, list(found)), book.currency)
+
+
+def _net_assets(book: Book, valuation: Valuation) -> float | None:
+    return valuation.worth("net_assets").mean if book.institution.net_assets else None
+
+
+def market_figures(
+    workspace: Workspace,
+    settings: Settings,
+    drivers: Drivers,
+    held: History | None,
+    valued: tuple[Valued, ...],
+    note: Note,
+) -> MarketResult | None:
+    """VaR and CVaR of what is held by every method; None where the history is too short."""
+    book = workspace.book
+    if held is None or len(held.days) < 30:
+        if valued:
+            note("warning", "market", "no market figures: fewer than 30 days of common history")
+        return None
+    values = {v.asset: v.value for v in valued if v.instrument == "spot"}
+    bare = Valuation(book, closes_of(workspace))
+    marks = _marks(workspace, bare)
+    priced = {(v.asset, v.instrument) for v in valued}
+    odd = [x for x in instruments(workspace) if (x.asset, x.instrument) in priced]
+    odd = [x for x in odd if {*marks.prices, book.currency}.issuperset(factors(x, book.currency))]
+    for lot in odd:
+        for asset in factors(lot, book.currency):
+            values.setdefault(asset, 0.0)
+    figures = market.market(
+        values,
+        held,
+        drivers,
+        book,
+        days=MARKET_DAYS,
+        levels=MARKET_LEVELS,
+        drift=0.0 if book.market.drift is None else point(book.market.drift),
+        seed=settings.seed,
+        odd=odd,
+        marks=marks,
+    )
+    for text in figures.findings:
+        note("warning", "market", text)
+    return figures
+
+
+def desk_of(
+    workspace: Workspace, held: History | None, valuation: Valuation, drivers: Drivers
+) -> Desk | None:
+    """The positions as the desk sees them; None without positions."""
+    lots = workspace.positions or tuple(
+        Position(asset, units) for asset, units in portfolio(workspace).items()
+    )
+    prices = {}
+    currency = workspace.book.currency
+    for asset in dict.fromkeys(a for lot in lots for a in factors(lot, currency)):
+        try:
+            prices[asset] = valuation.price(asset)
+        except AssessmentError:
+            continue  # said where positions are valued
+    if not prices:
+        return None
+    book = workspace.book
+    return Desk(lots, prices, book, held, drivers, _net_assets(book, valuation))

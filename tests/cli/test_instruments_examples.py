@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A desk with every instrument: figures found a second time, scenario by scenario, with scalars."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from perilscope.cli import run
+
+DAYS = 400
+AS_OF = date(2026, 10, 27)
+BOOK = """
+institution: {name: Desk, kind: hedge fund, net_assets: 5M}
+currency: USD
+as_of: 2026-10-27
+tokens: {USDC: {kind: stablecoin, peg: USD}, BTC: {kind: coin, daily_volume: 20bn},
+         ETH: {kind: coin, daily_volume: 10bn}}
+venues: {alpha: {name: Alpha, kind: exchange}, beta: {name: Beta, kind: exchange}}
+assets: {cash: {kind: wallet, worth: 1M, basis: bank, owner: coo}}
+scenarios: {theft: {story: S., asset: cash, frequency: 1 in 50 years, magnitude: 10k, owner: ciso}}
+positions: positions.csv
+prices: prices.csv
+limits:
+  - {measure: gross exposure, at_most: 50M, owner: cio}
+  - {measure: 1-day CVaR 97.5 %, at_most: 2M, owner: cro}
+  - {measure: contribution to 1-day CVaR 97.5 %, at_most: 2M, scope: venue alpha, owner: cro}
+  - {measure: worst stress loss, at_most: 4M, owner: cro}
+  - {measure: drawdown over 30 days, at_most: 4M, owner: cro}
+"""
+HEADER = (
+    "asset,quantity,venue,strategy,chain,counterparty,instrument,quote,entry,margin,settled,strike,"
+    "expiry,vol,lower,upper,liquidity,debt,threshold,discount,exit_days,funding\n"
+)
+
+
+def row(**cells: Any) -> str:
+    return ",".join(str(cells.get(name, "")) for name in HEADER.strip().split(",")) + "\n"
+
+
+def lot_of(**cells: Any) -> dict[str, Any]:
+    return cells
+
+
+LOTS = [
+    lot_of(asset="BTC", quantity=20, venue="alpha", strategy="core", chain="bitcoin"),
+    lot_of(asset="BTC", quantity=-15, venue="beta", instrument="perpetual", entry=41000,
+         funding="0.0003", counterparty="x"),
+    lot_of(asset="ETH", quantity=50, venue="alpha", instrument="perp", entry=2000, margin=8000),
+    lot_of(asset="BTC", quantity=100000, venue="beta", instrument="perpetual", entry=39000,
+         margin=0.5, settled="inverse"),
+    lot_of(asset="ETH", quantity=-100, venue="beta", instrument="call", strike=2200,
+         expiry="2026-11-26", vol=0.8),
+    lot_of(asset="BTC", quantity=5, venue="beta", instrument="put", strike=38000,
+         expiry="2026-12-25", vol="60 %"),
+    lot_of(asset="ETH", quantity=80, chain="ethereum", instrument="pool", quote="USDC",
+         lower=1500, upper=2600),
+    lot_of(asset="ETH", quantity=40, chain="ethereum", instrument="pool", quote="USDC"),
+    lot_of(asset="ETH", quantity=60, chain="ethereum", instrument="staked", discount="0.5 %",
+         exit_days=5),
+    lot_of(asset="BTC", quantity=4, chain="ethereum", instrument="loan", quote="USDC", debt=125000,
+         threshold=0.8),
+    lot_of(asset="USDC", quantity=500000, instrument="deposit", chain="ethereum"),
+    lot_of(asset="USD", quantity=100000, instrument="cash", venue="alpha"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def prices() -> np.ndarray[Any, Any]:
+    rng = np.random.default_rng(4)
+    moves = rng.standard_t(4, (DAYS, 3)) * [0.03, 0.04, 0.0005]
+    levels = np.cumprod(1 + moves, axis=0)
+    return np.asarray(levels / levels[-1] * [40_000.0, 2_000.0, 1.0])
+
+
+@pytest.fixture
+def book(tmp_path: Path, prices: np.ndarray[Any, Any]) -> str:
+    start = AS_OF.toordinal() - DAYS + 1
+    rows = ["date,BTC,ETH,USDC"]
+    rows += [
+        f"{date.fromordinal(start + k)}," + ",".join(repr(float(p)) for p in prices[k])
+        for k in range(DAYS)
+    ]
+    (tmp_path / "book.yaml").write_text(BOOK)
+    (tmp_path / "prices.csv").write_text("\n".join(rows) + "\n")
+    (tmp_path / "positions.csv").write_text(HEADER + "".join(row(**lot) for lot in LOTS))
+    return str(tmp_path / "book.yaml")
+
+
+def asked(capsys: Any, *words: str, code: int = 0) -> dict[str, Any]:
+    assert run(["market", *words, "--json", "-"]) == code
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def black(s: float, k: float, v: float, t: float, call: bool) -> float:
+    if t <= 0.0:
+        return max(s - k if call else k - s, 0.0)
+    d1 = math.log(s / k) / (v * math.sqrt(t)) + 0.5 * v * math.sqrt(t)
+    d2 = d1 - v * math.sqrt(t)
+    if call:
+        return float(s * norm.cdf(d1) - k * norm.cdf(d2))
+    return float(k * norm.cdf(-d2) - s * norm.cdf(-d1))
+
+
+def range_worth(liquidity: float, p: float, low: float, high: float) -> float:
+    root, a, b = math.sqrt(min(max(p, low), high)), math.sqrt(low), math.sqrt(high)
+    return liquidity * ((1 / root - 1 / b) * p + root - a)
+
+
+def whole(b: float, e: float, u: float, days: float, low: dict[str, float]) -> dict[str, float]:
+    """Every lot by the plain formulas; prices of BTC, ETH, USDC, the lowest on the way."""
+    vb, ve = (math.exp(abs(math.log(x / y))) for x, y in ((b, 40_000), (e, 2_000)))
+    eth_perp = 0.0 if low["ETH"] <= (50 * 2000 - 8000) / (50 * 0.995) else 8000 + 50 * (e - 2000)
+    trigger = 100000 * 1.005 / (0.5 + 100000 / 39000)
+    coin = 0.0 if low["BTC"] <= trigger else 0.5 + 100000 * (1 / 39000 - 1 / b)
+    narrow = 80 / (1 / math.sqrt(2000) - 1 / math.sqrt(2600))
+    debt, coins, at = 125000.0, 4.0, low["BTC"] / u
+    while debt / (0.8 * coins) >= at:
+        price = debt / (0.8 * coins)
+        coins, debt = coins - 0.5 * debt * 1.05 / price, 0.5 * debt
+    discount = 0.0 if days >= 5 else 0.005 + 0.1 * max(1 - e / 2000, 0.0)
+    return {
+        "spot": 20 * b,
+        "short": -15 * (b - 41000) + 15 * 40000 * 0.0003 * days,
+        "eth perp": max(eth_perp, 0.0),
+        "coin": max(coin, 0.0) * b,
+        "call": -100 * black(e, 2200, 0.8 * ve, (30 - days) / 365, True),
+        "put": 5 * black(b, 38000, 0.6 * vb, (59 - days) / 365, False),
+        "range": range_worth(narrow, e / u, 1500, 2600) * u,
+        "pool": 2 * 40 * math.sqrt(2000 * e / u) * u,
+        "staked": 60 * e * (1 - discount),
+        "loan": max(coins * b / u - debt, 0.0) * u,
+        "usdc": 500000 * u,
+        "cash": 100000.0,
+    }
+
+
+def brute(prices: np.ndarray[Any, Any], days: int) -> list[dict[str, float]]:
+    now = whole(40_000, 2_000, 1.0, 0, {"BTC": 40_000, "ETH": 2_000})
+    found = []
+    for k in range(len(prices) - days):
+        path = prices[k + 1 : k + days + 1] / prices[k] * [40_000, 2_000, 1.0]
+        b, e, u = path[-1].tolist()
+        low = {"BTC": float(path[:, 0].min()), "ETH": float(path[:, 1].min())}
+        then = whole(b, e, u, days, low)
+        found.append({lot: now[lot] - then[lot] for lot in now})
+    return found
+
+
+def tail(losses: np.ndarray[Any, Any], level: float) -> float:
+    worst = np.sort(losses)[::-1]
+    count = len(worst) * (1 - level)
+    n = int(count)
+    return float((worst[:n].sum() + (count - n) * worst[n]) / count)
+
+
+@pytest.mark.parametrize("days", [1, 10])
+def test_cvar_is_that_of_every_lot_revalued(
+    capsys: Any, book: str, prices: np.ndarray[Any, Any], days: int
+) -> None:
+    found = asked(capsys, "contributions", book, "--days", str(days), "--level", "0.975")
+    losses = np.array([sum(each.values()) for each in brute(prices, days)])
+    assert found["cvar"] == pytest.approx(tail(losses, 0.975), rel=1e-9)
+    for kind, rows in found["contributions"].items():
+        assert math.fsum(r["cvar"] for r in rows) == pytest.approx(found["cvar"], rel=1e-9), kind
+    names = {row["name"] for row in found["contributions"]["instrument"]}
+    assert names == {"spot", "perpetual", "call", "put", "pool", "staked", "loan", "deposit",
+                     "cash"}  # fmt: skip
+    assert {"ethereum", "bitcoin"} < {row["name"] for row in found["contributions"]["chain"]}
+
+
+def test_a_run_says_the_same_as_the_desk(capsys: Any, book: str, prices: Any) -> None:
+    assert run(["run", book, "--json", "-", "--years", "1000"]) in (0, 3)
+    market = json.loads(capsys.readouterr().out)["market"]
+    now = whole(40_000, 2_000, 1.0, 0, {"BTC": 40_000, "ETH": 2_000})
+    assert market["value"] == pytest.approx(math.fsum(now.values()), rel=1e-9)
+    for days in (1, 10):
+        losses = np.array([sum(each.values()) for each in brute(prices, days)])
+        figure = market["methods"]["historical"][str(days)]["0.975"]
+        assert figure["cvar"] == pytest.approx(tail(losses, 0.975), rel=1e-9)
+        assert figure["cvar_interval"][0] < figure["cvar"] < figure["cvar_interval"][1]
+
+
+def test_the_morning_page_of_instruments(capsys: Any, book: str) -> None:
+    found = asked(capsys, "morning", book)
+    now = whole(40_000, 2_000, 1.0, 0, {"BTC": 40_000, "ETH": 2_000})
+    assert found["worth"] == pytest.approx(math.fsum(now.values()), rel=1e-9)
+    assert all(row["state"] == "kept" for row in found["limits"])
+    assert any("half of the debt" in text for text in found["findings"])
+    assert any("without bound" in text for text in found["findings"])
+    stressed = {row["id"]: row for row in found["stresses"]}
+    assert stressed
+
+
+def test_an_episode_is_a_full_revaluation(capsys: Any, book: str) -> None:
+    found = asked(capsys, "stress", book)
+    crash = next(each for each in found["episodes"] if each["id"] == "2020-03-12")
+    moves = {m["asset"]: m["move"] for m in crash["moved"]}
+    b, e, u = (40_000 * (1 + moves["BTC"]), 2_000 * (1 + moves["ETH"]), 1 + moves["USDC"])
+    now = whole(40_000, 2_000, 1.0, 0, {"BTC": 40_000, "ETH": 2_000})
+    then = whole(b, e, u, crash["days"], {"BTC": b, "ETH": e})
+    assert crash["loss"] == pytest.approx(math.fsum(now[x] - then[x] for x in now), rel=1e-9)
+    assert moves["BTC"] == pytest.approx(-0.372, abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("lot", "told"),
+    [
+        (lot_of(instrument="swaption"), "there is no instrument"),
+        (lot_of(instrument="call", strike=5), "a call needs expiry"),
+        (lot_of(instrument="call", strike=-5, expiry="2026-12-01"), "strike is above zero"),
+        (lot_of(instrument="put", strike=5, expiry="soon"), "a date is wanted as expiry"),
+        (lot_of(instrument="pool"), "a pool needs quote"),
+        (lot_of(instrument="pool", quote="USDC", lower=9, upper=5), "is not below upper"),
+        (lot_of(instrument="loan", quote="USDC", debt=5), "a loan needs threshold"),
+        (lot_of(instrument="loan", quote="USDC", debt=5, threshold=1.5), "a share from 0 to 1"),
+        (lot_of(instrument="perpetual", settled="gold"), "settled is linear or inverse"),
+        (lot_of(instrument="perpetual", entry="high"), "a number is wanted as entry"),
+        (lot_of(instrument="perpetual", margin=-1), "margin is not below zero"),
+    ],
+)
+def test_terms_that_are_refused(capsys: Any, book: str, lot: Any, told: str) -> None:
+    text = HEADER + row(asset="BTC", quantity=1, **lot)
+    (Path(book).parent / "positions.csv").write_text(text)
+    assert run(["market", "limits", book]) == 1
+    error = capsys.readouterr().err
+    assert told in error
+    assert "positions.csv:2" in error
+
+
+def test_what_cannot_be_valued_is_said(capsys: Any, book: str) -> None:
+    path = Path(book).parent / "positions.csv"
+    path.write_text(HEADER + row(asset="BTC", quantity=1, instrument="call", strike=5,
+                                 expiry="2026-10-01"))  # fmt: skip
+    assert run(["market", "limits", book]) != 0
+    assert "expired on 2026-10-01" in capsys.readouterr().err
+    path.write_text(HEADER + row(asset="ETH", quantity=1, instrument="pool", quote="USDC",
+                                 lower=100, upper=500))  # fmt: skip
+    assert run(["market", "limits", book]) != 0
+    assert "give its liquidity" in capsys.readouterr().err
+
+
+def test_a_short_option_of_absurd_size(capsys: Any, book: str) -> None:
+    path = Path(book).parent / "positions.csv"
+    short = lot_of(asset="BTC", instrument="call", strike=50000, expiry="2026-12-25", vol=0.6)
+    path.write_text(HEADER + row(asset="BTC", quantity=1) + row(quantity=-1e9, **short))
+    assert run(["market", "morning", book]) != 0
+    assert "no figure would mean anything" in capsys.readouterr().err
+    path.write_text(HEADER + row(asset="BTC", quantity=1) + row(quantity=-5000, **short))
+    found = asked(capsys, "morning", book)
+    assert any("without bound" in text for text in found["findings"])
+    risk = found["risk"][0]
+    assert risk["cvar_interval"][1] > 1.2 * risk["cvar"]
