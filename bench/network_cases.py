@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from measure import Case
-from peers import ROOT
+from peers import ROOT, Worker
 
 from perilscope import formats
 from perilscope.engines import agrum, ancestral
@@ -33,15 +33,31 @@ WHAT_IF_30 = "network of 30 nodes, one target, one finding changed"
 ALL_30_AGRUM = "the same marginals by pyAgrum"
 WHAT_IF_1000 = "network of 1,000 nodes, one target, one finding changed"
 WHAT_IF_1000_AGRUM = "the same target by pyAgrum"
+WHAT_IF_1000_ADAPTER = "the same target through the adapter"
 NOISY_MAX = "noisy-MAX of 25 parents, built and asked for all marginals"
 ONE_WAY = "one target against every table entry of the 30 nodes"
-ADAPTER, RAW = "known networks through the adapter, all marginals", "known networks, raw pyAgrum"
 SAMPLED, SAMPLED_AGRUM = "100,000 records of the 30 nodes", "the same records by pyAgrum"
 LEARNT = "tables from 5,000 records of 8 nodes, 20 % missing"
 PROTOCOL = "a protocol's chance, factors known"
 PROTOCOL_TREE = "a protocol's chance by its network"
 RECORDS = 100_000
-KNOWN = ("asia", "child", "alarm", "insurance", "hailfinder")
+KNOWN = (
+    "asia",
+    "cancer",
+    "earthquake",
+    "survey",
+    "sachs",
+    "child",
+    "alarm",
+    "insurance",
+    "hailfinder",
+)
+OURS, ADAPTER, RAW, PGMPY = "perilscope", "through the adapter", "raw pyAgrum", "pgmpy"
+
+
+def known_by(network: str, engine: str) -> str:
+    """Name of the case of a published network."""
+    return f"{network}, all marginals, {engine}"
 
 
 def drawn(n: int, window: int, seed: int, parents: int = 3) -> Network:
@@ -59,8 +75,8 @@ def drawn(n: int, window: int, seed: int, parents: int = 3) -> Network:
     return Network(tuple(nodes))
 
 
-def networks() -> list[Case]:
-    """Every case of networks; those of pyAgrum where it is installed."""
+def networks(worker: Worker | None = None) -> list[Case]:
+    """Every case of networks; those of pyAgrum and pgmpy where they are installed."""
     small, large = drawn(30, 30, 1), drawn(1000, 4, 2, 2)
     own = [
         *_asked(small, large),
@@ -70,9 +86,11 @@ def networks() -> list[Case]:
         Case(LEARNT, _learnt()),
         *_protocol(),
     ]
-    if importlib.util.find_spec("pyagrum") is None:
-        return own
-    return [*own, *_by_agrum(small, large)]
+    agrum_is_here = importlib.util.find_spec("pyagrum") is not None
+    own += _by_agrum(small, large) if agrum_is_here else []
+    for name, net in _known().items():
+        own += _published(name, net, worker, both=agrum_is_here)
+    return own
 
 
 def _asked(small: Network, large: Network) -> list[Case]:
@@ -187,55 +205,64 @@ def _by_agrum(small: Network, large: Network) -> list[Case]:
         generator.drawSamples(RECORDS)
         return generator
 
-    known = _known()
-    through = [Case(ADAPTER, _adapter(known)), Case(RAW, _raw_all(known))] if known else []
+    def through() -> object:
+        return agrum.laws(large, {"n480": f"s{next(turn) % 2}"}, targets=["n500"])
+
     return [
         Case(ALL_30_AGRUM, marginals),
         Case(WHAT_IF_1000_AGRUM, far),
+        Case(WHAT_IF_1000_ADAPTER, through),
         Case(SAMPLED_AGRUM, sampled),
-        *through,
     ]
 
 
-def _known() -> list[Network]:
-    """Networks of the reference data, under names that both sides can hold."""
+def _known() -> dict[str, Network]:
+    """Networks of the reference data that are there."""
     folder = ROOT.parent / "shared" / "data" / "networks"
-    found = []
+    found = {}
     for name in KNOWN:
         path = folder / f"{name}.bif"
         if path.is_file():
-            found.append(formats.read(path.read_bytes(), path.name).network)
+            found[name] = formats.read(path.read_bytes(), path.name).network
     return found
 
 
-def _adapter(known: list[Network]) -> Callable[[], object]:
-    turn = count()
+def _published(name: str, net: Network, worker: Worker | None, *, both: bool) -> list[Case]:
+    """All marginals of one network by every engine; one leaf is seen, in turn in each state."""
+    leaf = [node for node in net.ordered if not net.children[node.name]][-1]
+    turn, session = count(), Session(net)
 
-    def call() -> object:
-        k = next(turn)
-        return [agrum.laws(net, {node.name: node.states[k % 2]}) for net, node in _seen(known)]
+    def ours() -> object:
+        session.know(Findings(hard={leaf.name: leaf.states[next(turn) % 2]}))
+        return session.marginals()
 
-    return call
+    found = [Case(known_by(name, OURS), ours)]
+    if both:
+        _, engine = _raw(net)
 
-
-def _raw_all(known: list[Network]) -> Callable[[], object]:
-    turn = count()
-    made = {id(net): _raw(net)[1] for net in known}
-
-    def call() -> object:
-        k = next(turn)
-        found = []
-        for net, node in _seen(known):
-            engine = made[id(net)]
-            engine.setEvidence({node.name: k % 2})
+        def raw() -> object:
+            engine.setEvidence({leaf.name: next(turn) % 2})
             engine.makeInference()
-            found.append({name: engine.posterior(name).tolist() for name in net.sizes})
-        return found
+            return {each: engine.posterior(each).tolist() for each in net.sizes}
 
-    return call
+        def adapter() -> object:
+            return agrum.laws(net, {leaf.name: leaf.states[next(turn) % 2]})
 
+        found += [Case(known_by(name, ADAPTER), adapter), Case(known_by(name, RAW), raw)]
+    if worker is not None:
+        nodes = [
+            {
+                "name": node.name,
+                "states": len(node.states),
+                "parents": list(node.parents),
+                "table": np.asarray(node.table).tolist(),
+            }
+            for node in net.nodes
+        ]
 
-def _seen(known: list[Network]) -> list[tuple[Network, AnyNode]]:
-    """The last leaf of each network: a finding that can always be."""
-    leaves = [[n for n in net.ordered if not net.children[n.name]] for net in known]
-    return [(net, leaf[-1]) for net, leaf in zip(known, leaves, strict=True)]
+        def theirs() -> object:
+            seen = {leaf.name: next(turn) % 2}
+            return worker.ask("pgmpy", name=name, nodes=nodes, seen=seen)["seconds"]
+
+        found.append(Case(known_by(name, PGMPY), theirs, timed=True))
+    return found

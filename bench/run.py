@@ -54,7 +54,7 @@ def measured(rounds: int, only: str) -> page.Measured:
             *cases.exact(),
             *cases.simulation(),
             *(cases.peers(worker, answers) if worker else ()),
-            *network_cases.networks(),
+            *network_cases.networks(worker),
             *chain_cases.chains(),
             *cases.commands(out),
         ]

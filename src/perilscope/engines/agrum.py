@@ -10,6 +10,7 @@ Nodes and states travel under plain numbered names, since not every text is allo
 from __future__ import annotations
 
 import importlib.util
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -68,6 +69,7 @@ class _Compiled:
             self.bn.cpt(self.label[node.name]).fillWith(rows.transpose(order).ravel().tolist())
         self.engine = library.LazyPropagation(self.bn)
         self.engine.setMaxMemory(GIGABYTES)
+        self._wanted: set[str] = set()
 
     def laws(
         self,
@@ -79,16 +81,18 @@ class _Compiled:
         net, label, engine = self.net, self.label, self.engine
         self._know(hard, likelihood)
         names = [node.name for node in net.nodes] if targets is None else list(targets)
-        engine.setTargets({label[name] for name in names})
+        wanted = {label[name] for name in names}
+        if wanted != self._wanted:  # the library forgets what it knows when it is told again
+            engine.setTargets(wanted)
+            self._wanted = wanted
         try:
             engine.makeInference()
             found: Laws = {}
             for name in names:
-                posterior = engine.posterior(label[name])
-                values = np.array(posterior.toarray(), dtype=np.float64)  # copied while it lives
-                if not np.all(np.isfinite(values)):
+                values = engine.posterior(label[name]).tolist()  # copied while it lives
+                if not math.isfinite(math.fsum(values)):
                     raise _impossible(hard)
-                found[name] = dict(zip(net.node(name).states, values.tolist(), strict=True))
+                found[name] = dict(zip(net.node(name).states, values, strict=True))
         except self.library.IncompatibleEvidence:
             raise _impossible(hard) from None
         except Exception as error:
@@ -122,7 +126,7 @@ class _Compiled:
         self.engine.setEvidence(seen)
 
 
-_COMPILED: Kept[_Compiled] = Kept(8)
+_COMPILED: Kept[_Compiled] = Kept(32)
 
 
 def laws(

@@ -26,6 +26,9 @@ from perilscope.engines.triangulation import Cliques, Scope, cliques
 
 Table = npt.NDArray[Any]
 
+_SMALL = 1 << 14
+"""Cells of a table that is cheaper to keep than to make again for each node of its clique."""
+
 
 class Junction:
     """A tree of cliques with the tables of a network in it, and what is known of its variables.
@@ -59,8 +62,10 @@ class Junction:
         self._tables = self._filled(own)
         self._known: dict[str, Table] = {}
         self._messages: dict[tuple[int, int], tuple[Table, float]] = {}
+        self._beliefs: dict[int, tuple[Table, float]] = {}
         self._plans = {edge: self._plan(*edge) for edge in self._directed()}
         self._tops = self._found_roots()
+        self._roots = [i for i, up in enumerate(self.cliques.parents) if up < 0]
         self._weights: dict[int, float] = {}
 
     # --- the tree, fixed when it is made
@@ -142,7 +147,8 @@ class Junction:
         return self._known
 
     def _forget(self, start: int) -> None:
-        """Let go of the messages that lead away from a clique."""
+        """Let go of the messages that lead away from a clique, and of all that rests on them."""
+        self._beliefs.clear()
         waiting = [(start, -1)]
         while waiting:
             here, came = waiting.pop()
@@ -204,15 +210,23 @@ class Junction:
         return table, scale
 
     def _belief(self, i: int) -> tuple[Table, float]:
+        """A clique's table with every message to it; small ones are kept for its other nodes."""
+        if i in self._beliefs:
+            return self._beliefs[i]
         for other in self._near[i]:
             if (other, i) not in self._messages:
                 self._message(other, i)
-        return self._gathered(i)
+        found = self._gathered(i)
+        if found[0].size <= _SMALL:
+            self._beliefs[i] = found
+        return found
 
     # --- answers
 
     def clique(self, names: Sequence[str]) -> int | None:
         """A clique that holds some variables, the smallest; None where there is none."""
+        if len(names) == 1:
+            return self._home.get(names[0])
         wanted = set(names)
         fits = [i for i, scope in enumerate(self.cliques.scopes) if wanted <= set(scope)]
         return min(fits, key=lambda i: (self._tables[i].size, i), default=None)
@@ -247,7 +261,7 @@ class Junction:
         vector = np.maximum(np.real(table[..., 0]), 0.0)
         total = float(vector.sum())
         own = self._tops[self._home[name]]
-        rest = math.fsum(self._weight(root) for root in self._roots() if root != own)
+        rest = math.fsum(self._weight(root) for root in self._roots if root != own)
         if not total > 0.0 or rest == -math.inf:
             return np.zeros_like(vector), -math.inf
         return vector / total, scale + math.log(total) + rest
@@ -259,7 +273,7 @@ class Junction:
     def transform(self, log_over: float = 0.0) -> Table:
         """The sum of everything over all variables, along the trailing axis, over exp(log_over)."""
         total: Table = np.ones(1)
-        for root in self._roots():
+        for root in self._roots:
             table, scale = self._belief(root)
             total = total * table.sum(axis=tuple(range(table.ndim - 1)))
             log_over -= scale
@@ -279,10 +293,7 @@ class Junction:
         return found * math.exp(scale - weight)
 
     def _all(self) -> list[float]:
-        return [self._weight(root) for root in self._roots()]
-
-    def _roots(self) -> list[int]:
-        return [i for i, up in enumerate(self.cliques.parents) if up < 0]
+        return [self._weight(root) for root in self._roots]
 
     def _found_roots(self) -> list[int]:
         """The root that each clique hangs on."""

@@ -96,7 +96,7 @@ def cliques(scopes: Iterable[Scope], sizes: Mapping[str, int], limit: float = ma
     return found
 
 
-_PROVE = 24
+_PROVE = 200
 """Variables below which a search is quick whatever it finds."""
 _SLOW = 1200
 """Variables above which the third order is not looked for: a refusal should take no second."""
