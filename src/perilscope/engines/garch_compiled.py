@@ -1,0 +1,413 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Likelihoods of GARCH and their derivatives, compiled: the twin of `garch_plain`.
+
+Only what fits many series imports this module, because Numba takes its time to load. The functions
+that Numba sees call nothing outside this file, so an edit here is an edit that its cache knows of.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+import numba.core.config
+import numpy as np
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+NAME = "numba"
+_LANES = 8
+
+
+def _compiled(function: _Function) -> _Function:
+    # sums may be fused, which the plain twin does not do: they agree to rounding, not to the bit
+    settings: Any = numba.core.config
+    keep = bool(settings.CACHE_DIR)
+    fast = {"contract", "reassoc", "arcp", "nsz"}
+    return cast(
+        _Function,
+        numba.njit(nogil=True, cache=keep, error_model="numpy", fastmath=fast)(function),
+    )
+
+
+@_compiled
+def garch(
+    series: Any,
+    row: Any,
+    start: Any,
+    size: int,
+    given: Any,
+    before: Any,
+    student: bool,
+    skew: bool,
+    value: Any,
+    slope: Any,
+    bend: Any,
+) -> None:
+    """As `garch_plain.garch`."""
+    for lane in range(row.size):
+        mu, om = given[lane, 0], given[lane, 1]
+        ap, am, b, eta = given[lane, 2], given[lane, 3], given[lane, 4], given[lane, 5]
+        bc, bc1, bc2 = before[lane, 0], before[lane, 1], before[lane, 2]
+        A = w = A1 = w1 = A2 = w2 = 0.0
+        if student:
+            A = 0.5 + 0.5 / eta
+            A1 = -0.5 / eta**2
+            A2 = 1.0 / eta**3
+            w = eta / (1.0 - 2.0 * eta)
+            w1 = 1.0 / (1.0 - 2.0 * eta) ** 2
+            w2 = 4.0 / (1.0 - 2.0 * eta) ** 3
+        r = w1 / w if student else 0.0
+        abar = 0.5 * (ap + am)
+        h = om + (abar + b) * bc
+        half = 0.5 if skew else 1.0  # without skew the third slot moves both halves
+        hm, ho, hp, hn, hb = (abar + b) * bc1, 1.0, half * bc, half * bc, bc
+        hmm, hmp, hmn, hmb = (abar + b) * bc2, half * bc1, half * bc1, bc1
+        hob = hpb = hnb = hbb = 0.0
+        f = fq = 0.0
+        ph = pq = 1.0
+        gm = go = gp = gn = gb = ge = 0.0
+        Hmm = Hmo = Hmp = Hmn = Hmb = Hoo = Hop = Hon = Hob = 0.0
+        Hpp = Hpn = Hpb = Hnn = Hnb = Hbb = 0.0
+        Hme = Hoe = Hpe = Hne = Hbe = Hee = 0.0
+        first = start[lane]
+        for t in range(size):
+            e = series[row[lane], first + t] - mu
+            e2 = e * e
+            ih = 1.0 / h
+            z2 = e2 * ih
+            ph *= h
+            if student:
+                y = w * z2
+                iq = 1.0 / (1.0 + y)
+                pq *= 1.0 + y
+                k = y * iq
+                fh = (0.5 - A * k) * ih
+                fhh = (A * k * iq - 0.5 + A * k) * ih * ih
+                c = 2.0 * A * w * ih * iq
+                fe = c * e
+                fee = c * (1.0 - 2.0 * k)
+                fhe = -c * e * ih * iq
+                fhn = -(A1 * k + A * r * k * iq) * ih
+                fen = 2.0 * e * ih * iq * (A1 * w + A * w1 * (1.0 - k))
+                ge += A * r * k
+                Hee += (2.0 * A1 * r + A * w2 / w) * k - A * r * r * k * k
+                Hme += fhn * hm - fen
+                Hoe += fhn * ho
+                Hpe += fhn * hp
+                Hbe += fhn * hb
+                if skew:
+                    Hne += fhn * hn
+            else:
+                f += z2
+                fh = 0.5 * ih * (1.0 - z2)
+                fhh = 0.5 * ih * ih * (2.0 * z2 - 1.0)
+                fe = e * ih
+                fee = ih
+                fhe = -fe * ih
+            if t & 15 == 15:
+                f += math.log(ph)
+                ph = 1.0
+                if student:
+                    fq += math.log(pq)
+                    pq = 1.0
+            gm += fh * hm - fe
+            go += fh * ho
+            gp += fh * hp
+            gb += fh * hb
+            um = fhh * hm - fhe
+            uo, up, ub = fhh * ho, fhh * hp, fhh * hb
+            Hmm += um * hm - fhe * hm + fee + fh * hmm
+            Hmo += um * ho
+            Hmp += um * hp + fh * hmp
+            Hmb += um * hb + fh * hmb
+            Hoo += uo * ho
+            Hop += uo * hp
+            Hob += uo * hb + fh * hob
+            Hpp += up * hp
+            Hpb += up * hb + fh * hpb
+            Hbb += ub * hb + fh * hbb
+            if skew:
+                gn += fh * hn
+                Hmn += um * hn + fh * hmn
+                Hon += uo * hn
+                Hpn += up * hn
+                Hnn += fhh * hn * hn
+                Hnb += ub * hn + fh * hnb
+            # the next day, second derivatives first: they need the first ones of today
+            hbb = 2.0 * hb + b * hbb
+            hob = ho + b * hob
+            hpb = hp + b * hpb
+            hmb = hm + b * hmb
+            hb = h + b * hb
+            ho = 1.0 + b * ho
+            if skew:
+                hnb = hn + b * hnb
+                down = 1.0 if e < 0.0 else 0.0
+                a = am if e < 0.0 else ap
+                hmp = -2.0 * e * (1.0 - down) + b * hmp
+                hmn = -2.0 * e * down + b * hmn
+                hp = e2 * (1.0 - down) + b * hp
+                hn = e2 * down + b * hn
+            else:
+                a = abar
+                hmp = -2.0 * e + b * hmp
+                hp = e2 + b * hp
+            hmm = 2.0 * a + b * hmm
+            hm = -2.0 * a * e + b * hm
+            h = om + a * e2 + b * h
+        f += math.log(ph)
+        fq += math.log(pq)
+        value[lane] = 0.5 * f + A * fq
+        if student:
+            ge += A1 * fq
+            Hee += A2 * fq
+        _filled(slope[lane], gm, go, gp, gn, gb, ge)
+        _filled(bend[lane, 0], Hmm, Hmo, Hmp, Hmn, Hmb, Hme)
+        _filled(bend[lane, 1], Hmo, Hoo, Hop, Hon, Hob, Hoe)
+        _filled(bend[lane, 2], Hmp, Hop, Hpp, Hpn, Hpb, Hpe)
+        _filled(bend[lane, 3], Hmn, Hon, Hpn, Hnn, Hnb, Hne)
+        _filled(bend[lane, 4], Hmb, Hob, Hpb, Hnb, Hbb, Hbe)
+        _filled(bend[lane, 5], Hme, Hoe, Hpe, Hne, Hbe, Hee)
+
+
+@_compiled
+def _filled(out: Any, m: Any, o: Any, p: Any, n: Any, b: Any, e: Any) -> None:
+    out[0], out[1], out[2], out[3], out[4], out[5] = m, o, p, n, b, e
+
+
+@_compiled
+def garch_values(
+    series: Any,
+    row: Any,
+    start: Any,
+    size: int,
+    given: Any,
+    before: Any,
+    student: bool,
+    value: Any,
+) -> None:
+    """As `garch_plain.garch_values`."""
+    h, ph, pq = np.empty(_LANES), np.empty(_LANES), np.empty(_LANES)
+    f, fq, part = np.empty(_LANES), np.empty(_LANES), np.empty((6, _LANES))
+    mu, om, ap, am, b, w = part[0], part[1], part[2], part[3], part[4], part[5]
+    for lane in range(row.size):
+        x = series[row[lane], start[lane] : start[lane] + size]
+        bc = before[lane]
+        for begin in range(0, given.shape[1], _LANES):
+            for j in range(_LANES):  # the last handful is filled up with its last
+                k = min(begin + j, given.shape[1] - 1)
+                for i in range(6):
+                    part[i, j] = given[lane, k, i]
+                w[j] = w[j] / (1.0 - 2.0 * w[j])
+                h[j] = om[j] + (0.5 * (ap[j] + am[j]) + b[j]) * bc
+                ph[j] = pq[j] = 1.0
+                f[j] = fq[j] = 0.0
+            for t in range(size):
+                y = x[t]
+                if student:
+                    for j in range(_LANES):
+                        e = y - mu[j]
+                        e2 = e * e
+                        ph[j] *= h[j]
+                        pq[j] *= 1.0 + w[j] * e2 / h[j]
+                        h[j] = om[j] + (am[j] if e < 0.0 else ap[j]) * e2 + b[j] * h[j]
+                else:
+                    for j in range(_LANES):
+                        e = y - mu[j]
+                        e2 = e * e
+                        ph[j] *= h[j]
+                        f[j] += e2 / h[j]
+                        h[j] = om[j] + (am[j] if e < 0.0 else ap[j]) * e2 + b[j] * h[j]
+                if t & 15 == 15:
+                    for j in range(_LANES):
+                        f[j] += math.log(ph[j])
+                        ph[j] = 1.0
+                        if student:
+                            fq[j] += math.log(pq[j])
+                            pq[j] = 1.0
+            for j in range(min(_LANES, given.shape[1] - begin)):
+                value[lane, begin + j] = 0.5 * (f[j] + math.log(ph[j]))
+                if student:
+                    A = 0.5 + 0.5 / given[lane, begin + j, 5]
+                    value[lane, begin + j] += A * (fq[j] + math.log(pq[j]))
+
+
+@_compiled
+def egarch(
+    series: Any,
+    row: Any,
+    start: Any,
+    size: int,
+    given: Any,
+    before: Any,
+    student: bool,
+    value: Any,
+    slope: Any,
+    bend: Any,
+) -> None:
+    """As `garch_plain.egarch`."""
+    c = math.sqrt(2.0 / math.pi)
+    zi, li, d = np.empty(5), np.empty(5), np.empty(5)
+    lij, zij = np.empty((5, 5)), np.empty((5, 5))
+    for lane in range(row.size):
+        mu, om = given[lane, 0], given[lane, 1]
+        a, g, b, eta = given[lane, 2], given[lane, 3], given[lane, 4], given[lane, 5]
+        low, high = before[lane, 1], before[lane, 2]
+        A = w = A1 = w1 = A2 = w2 = 0.0
+        if student:
+            A = 0.5 + 0.5 / eta
+            A1 = -0.5 / eta**2
+            A2 = 1.0 / eta**3
+            w = eta / (1.0 - 2.0 * eta)
+            w1 = 1.0 / (1.0 - 2.0 * eta) ** 2
+            w2 = 4.0 / (1.0 - 2.0 * eta) ** 3
+        r = w1 / w if student else 0.0
+        slope[lane, :] = 0.0
+        bend[lane, :, :] = 0.0
+        G, H = slope[lane], bend[lane]
+        L = om + b * before[lane, 0]
+        li[:] = 0.0
+        li[1] = 1.0
+        li[4] = before[lane, 0]
+        lij[:, :] = 0.0
+        f = fq = 0.0
+        pq = 1.0
+        for t in range(size):
+            if L < low or L > high:  # held, and then nothing moves it
+                L = min(max(L, low), high)
+                li[:] = 0.0
+                lij[:, :] = 0.0
+            s = math.exp(-0.5 * L)
+            z = (series[row[lane], start[lane] + t] - mu) * s
+            sign = 1.0 if z > 0.0 else -1.0
+            f += 0.5 * L
+            for i in range(5):
+                zi[i] = -0.5 * z * li[i]
+            zi[0] -= s
+            if student:
+                y = w * z * z
+                iq = 1.0 / (1.0 + y)
+                pq *= 1.0 + y
+                k = y * iq
+                fz = 2.0 * A * w * z * iq
+                fzz = 2.0 * A * w * iq * (1.0 - 2.0 * k)
+                fzn = 2.0 * z * iq * (A1 * w + A * w1 * (1.0 - k))
+                G[5] += A * r * k
+                H[5, 5] += (2.0 * A1 * r + A * w2 / w) * k - A * r * r * k * k
+                for i in range(5):
+                    H[i, 5] += fzn * zi[i]
+                if t & 15 == 15:
+                    fq += math.log(pq)
+                    pq = 1.0
+            else:
+                f += 0.5 * z * z
+                fz, fzz = z, 1.0
+            for i in range(5):
+                G[i] += 0.5 * li[i] + fz * zi[i]
+                for j in range(i, 5):
+                    v = 0.25 * z * li[i] * li[j] - 0.5 * z * lij[i, j]
+                    if i == 0:
+                        v += 0.5 * s * li[j]
+                    if j == 0:
+                        v += 0.5 * s * li[i]
+                    zij[i, j] = v
+                    H[i, j] += 0.5 * lij[i, j] + fz * v + fzz * zi[i] * zi[j]
+            tilt = a * sign + g
+            for i in range(5):
+                for j in range(i, 5):
+                    v = tilt * zij[i, j] + b * lij[i, j]
+                    if i == 2:
+                        v += sign * zi[j]
+                    elif i == 3:
+                        v += zi[j]
+                    elif i == 4:
+                        v += li[j]
+                    if j == 2:
+                        v += sign * zi[i]
+                    elif j == 3:
+                        v += zi[i]
+                    elif j == 4:
+                        v += li[i]
+                    lij[i, j] = v
+            d[0], d[1], d[2], d[3], d[4] = 0.0, 1.0, abs(z) - c, z, L
+            for i in range(5):
+                li[i] = d[i] + tilt * zi[i] + b * li[i]
+            L = om + a * (abs(z) - c) + g * z + b * L
+        fq += math.log(pq)
+        value[lane] = f + A * fq
+        if student:
+            G[5] += A1 * fq
+            H[5, 5] += A2 * fq
+        for i in range(6):
+            for j in range(i):
+                H[i, j] = H[j, i]
+
+
+@_compiled
+def egarch_values(
+    series: Any,
+    row: Any,
+    start: Any,
+    size: int,
+    given: Any,
+    before: Any,
+    student: bool,
+    value: Any,
+) -> None:
+    """As `garch_plain.egarch_values`."""
+    c = math.sqrt(2.0 / math.pi)
+    for lane in range(row.size):
+        for j in range(given.shape[1]):
+            p = given[lane, j]
+            A = 0.5 + 0.5 / p[5]
+            w = p[5] / (1.0 - 2.0 * p[5])
+            L = p[1] + p[4] * before[lane, 0]
+            f = fq = 0.0
+            pq = 1.0
+            for t in range(size):
+                L = min(max(L, before[lane, 1]), before[lane, 2])
+                z = (series[row[lane], start[lane] + t] - p[0]) * math.exp(-0.5 * L)
+                f += 0.5 * L
+                if student:
+                    pq *= 1.0 + w * z * z
+                    if t & 15 == 15:
+                        fq += math.log(pq)
+                        pq = 1.0
+                else:
+                    f += 0.5 * z * z
+                L = p[1] + p[2] * (abs(z) - c) + p[3] * z + p[4] * L
+            value[lane, j] = f + (A * (fq + math.log(pq)) if student else 0.0)
+
+
+@_compiled
+def garch_path(
+    series: Any, row: Any, start: Any, size: int, given: Any, before: Any, out: Any
+) -> None:
+    """As `garch_plain.garch_path`."""
+    for lane in range(row.size):
+        mu, om, ap, am, b = given[lane, :5]
+        h = om + (0.5 * (ap + am) + b) * before[lane]
+        for t in range(size):
+            out[lane, t] = h
+            e = series[row[lane], start[lane] + t] - mu
+            h = om + (am if e < 0.0 else ap) * e * e + b * h
+        out[lane, size] = h
+
+
+@_compiled
+def egarch_path(
+    series: Any, row: Any, start: Any, size: int, given: Any, before: Any, out: Any
+) -> None:
+    """As `garch_plain.egarch_path`."""
+    c = math.sqrt(2.0 / math.pi)
+    for lane in range(row.size):
+        mu, om, a, g, b = given[lane, :5]
+        L = om + b * before[lane, 0]
+        for t in range(size + 1):
+            L = min(max(L, before[lane, 1]), before[lane, 2])
+            out[lane, t] = math.exp(L)
+            if t < size:
+                z = (series[row[lane], start[lane] + t] - mu) * math.exp(-0.5 * L)
+                L = om + a * (abs(z) - c) + g * z + b * L

@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The search for the best parameters of many windows at once.
+
+A trust-region Newton method in a box with exact second derivatives (More and Sorensen, SIAM J. Sci.
+Stat. Comput. 4 (1983)). All windows take their steps side by side, so that the arithmetic of the
+search is NumPy's, and only the likelihoods are worth a compiler.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perilscope.engines.garch_forms import Array, Form, Windows
+
+ROUNDS = 80
+_TOLERANCE = 1e-10  # promised gain of the log-likelihood at which a search may end
+_ROUNDING = 1e-13  # of a log-likelihood, relative
+_LEAST_RADIUS = 1e-9
+_HALVINGS = 30
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Where searches ended.
+
+    Parameters
+    ----------
+    x : array, shape (K, size)
+        Variables.
+    value : array, shape (K,)
+        Minus the log-likelihood there.
+    settled : boolean array, shape (K,)
+        Whether no step promised more.
+    """
+
+    x: Array
+    value: Array
+    settled: NDArray[np.bool_]
+
+
+@dataclass(eq=False)
+class _State:
+    """Searches under way: each has a place, what it knows there, and how far it trusts that."""
+
+    x: Array
+    value: Array
+    slope: Array
+    bend: Array
+    low: Array
+    high: Array
+    radius: Array
+    at: NDArray[np.int64]
+
+    def keep(self, which: NDArray[np.bool_]) -> _State:
+        return _State(*(each[which] for each in vars(self).values()))
+
+
+def evaluate(kernel: Any, form: Form, windows: Windows, x: Array) -> tuple[Array, Array, Array]:
+    """Minus the log-likelihood, its gradient and its Hessian by the variables.
+
+    Parameters
+    ----------
+    kernel : module
+        `garch_plain` or `garch_compiled`.
+    form : Form
+    windows : Windows, K of them
+    x : array, shape (K, size)
+
+    Returns
+    -------
+    arrays, shapes (K,), (K, size), (K, size, size)
+    """
+    mean, variance, _ = windows.moments
+    natural = form.natural(x, mean, variance)
+    count = len(x)
+    value, slope, bend = np.empty(count), np.empty((count, 6)), np.empty((count, 6, 6))
+    where = windows.series, windows.row, windows.start, windows.size
+    before = form.before(windows, natural[:, 0])
+    if form.kind == "egarch":
+        kernel.egarch(*where, natural, before, form.student, value, slope, bend)
+    else:
+        kernel.garch(*where, natural, before, form.student, form.skew, value, slope, bend)
+    grad, hess = form.pulled(x, natural, variance, slope, bend)
+    fixed, once, twice = form.constant(natural[:, 5], windows.size)
+    value += fixed
+    if form.student:
+        grad[:, -1] += once
+        hess[:, -1, -1] += twice
+    return value, grad, hess
+
+
+def values(kernel: Any, form: Form, windows: Windows, x: Array) -> Array:
+    """Minus the log-likelihoods of several candidates for each window.
+
+    Parameters
+    ----------
+    x : array, shape (K, S, size)
+
+    Returns
+    -------
+    array, shape (K, S)
+    """
+    mean, variance, _ = windows.moments
+    natural = form.natural(x, mean[:, None], variance[:, None])
+    out = np.empty(x.shape[:2])
+    where = windows.series, windows.row, windows.start, windows.size
+    before = form.before(windows, mean)
+    if form.kind == "egarch":
+        kernel.egarch_values(*where, natural, before, form.student, out)
+    else:
+        kernel.garch_values(*where, natural, before[:, 0].copy(), form.student, out)
+    return np.asarray(out + form.constant(natural[..., 5], windows.size)[0])
+
+
+def descend(
+    kernel: Any,
+    form: Form,
+    windows: Windows,
+    x: Array,
+    held: NDArray[np.bool_] | None = None,
+    rounds: int = ROUNDS,
+) -> Found:
+    """Walk down from given variables, each window from its own.
+
+    Parameters
+    ----------
+    kernel, form, windows
+        As for `evaluate`.
+    x : array, shape (K, size)
+    held : boolean array, shape (K, size), optional
+        Variables that stay where they are.
+    rounds : int
+        Most steps of a search.
+    """
+    low, high = form.box(windows)
+    x = np.clip(x, low, high)
+    if held is not None:
+        low, high = np.where(held, x, low), np.where(held, x, high)
+    state = _State(
+        x, *evaluate(kernel, form, windows, x), low, high, np.ones(len(x)), np.arange(len(x))
+    )
+    found = Found(x.copy(), state.value.copy(), np.zeros(len(x), dtype=bool))
+    for _ in range(rounds):
+        done = _advance(kernel, form, windows, state)
+        if done.any():
+            at = state.at[done]
+            found.x[at], found.value[at], found.settled[at] = state.x[done], state.value[done], True
+            if done.all():
+                return found
+            state, windows = state.keep(~done), windows.take(~done)
+    found.x[state.at], found.value[state.at] = state.x, state.value
+    return found
+
+
+def _advance(kernel: Any, form: Form, windows: Windows, s: _State) -> NDArray[np.bool_]:
+    """One step of every search; which of them have ended."""
+    scale = form.reach
+    step, gain = boxed_step(
+        s.x / scale,
+        s.slope * scale,
+        s.bend * scale[:, None] * scale,
+        s.low / scale,
+        s.high / scale,
+        s.radius,
+    )
+    norm = np.sqrt((step**2).sum(axis=1))
+    tried = np.clip(s.x + step * scale, s.low, s.high)
+    value, slope, bend = evaluate(kernel, form, windows, tried)
+    noise = _ROUNDING * (np.abs(s.value) + 1.0)
+    small = gain < 1e3 * noise  # rounding drowns what such a step can show
+    with np.errstate(invalid="ignore"):
+        good = s.value - value > np.where(small, -noise, 1e-4 * gain)
+        ratio = np.where(good, (s.value - value) / np.maximum(gain, 1e-300), 0.0)
+    bold = (ratio > 0.75) & (norm > 0.9 * s.radius)
+    s.radius = np.where(ratio < 0.25, 0.25 * norm, np.where(bold, 2.0 * s.radius, s.radius))
+    s.radius = np.where(small & good, np.maximum(s.radius, 1e-3), s.radius)
+    s.x = np.where(good[:, None], tried, s.x)
+    s.value = np.where(good, value, s.value)
+    s.slope = np.where(good[:, None], slope, s.slope)
+    s.bend = np.where(good[:, None, None], bend, s.bend)
+    little = (good & (gain < _TOLERANCE)) | (gain < 1e-3 * noise)
+    return np.asarray(little | (s.radius < _LEAST_RADIUS))
+
+
+def boxed_step(
+    x: Array, slope: Array, bend: Array, low: Array, high: Array, radius: Array
+) -> tuple[Array, Array]:
+    """The step that a quadratic promises most of, within a radius and a box, and that promise.
+
+    Variables at a bound whose gradient points out stay. One that a step would carry over its bound
+    goes up to it, and the rest are solved for again.
+
+    Parameters
+    ----------
+    x, slope, low, high : arrays, shape (K, size)
+    bend : array, shape (K, size, size)
+        Symmetric, definite or not.
+    radius : array, shape (K,)
+
+    Returns
+    -------
+    step, promise : arrays, shapes (K, size), (K,)
+
+    Examples
+    --------
+    >>> one = np.ones((1, 1))
+    >>> step, promise = boxed_step(0 * one, -one, np.ones((1, 1, 1)), -one, 0.5 * one, one[0])
+    >>> step.tolist(), promise.tolist()
+    ([[0.5]], [0.375])
+    """
+    step = np.zeros_like(x)
+    free = ~_pressed(x, slope, low, high)
+    todo = np.arange(len(x))
+    for _ in range(x.shape[1]):
+        f, h = free[todo], bend[todo]
+        # what is fixed has its step already, and the others feel it
+        push = slope[todo] + (h @ np.where(f, 0.0, step[todo])[:, :, None])[:, :, 0]
+        part = _within(_reduced(h, f), np.where(f, push, 0.0), radius[todo])
+        ends = np.clip(x[todo] + part, low[todo], high[todo]) - x[todo]
+        step[todo] = np.where(f, ends, step[todo])
+        over = f & (ends != part) & ((x[todo] + part > high[todo]) | (x[todo] + part < low[todo]))
+        if not over.any():
+            break
+        free[todo] &= ~over
+        todo = todo[over.any(axis=1)]
+    gain = _promise(slope, bend, step)
+    bad = ~(gain > 0.0)  # a bound may spoil a promise: then straight down
+    if bad.any():
+        step[bad] = _straight(x[bad], slope[bad], bend[bad], low[bad], high[bad], radius[bad])
+        gain[bad] = np.maximum(_promise(slope[bad], bend[bad], step[bad]), 0.0)
+    return step, gain
+
+
+def _pressed(x: Array, slope: Array, low: Array, high: Array) -> NDArray[np.bool_]:
+    """Variables at a bound that would only go further out."""
+    return ((x <= low) & (slope > 0.0)) | ((x >= high) & (slope < 0.0))
+
+
+def _promise(slope: Array, bend: Array, step: Array) -> Array:
+    """What a quadratic falls by along a step."""
+    bent = (bend @ step[:, :, None])[:, :, 0]
+    return np.asarray(-((slope + 0.5 * bent) * step).sum(axis=1))
+
+
+def _reduced(bend: Array, free: NDArray[np.bool_]) -> Array:
+    """The Hessian of what is free; ones on the diagonal for the rest."""
+    if free.all():
+        return bend
+    sub = np.where(free[:, :, None] & free[:, None, :], bend, 0.0)
+    places = np.arange(bend.shape[1])
+    sub[:, places, places] += ~free
+    return sub
+
+
+def _straight(x: Array, slope: Array, bend: Array, low: Array, high: Array, radius: Array) -> Array:
+    """The best step against the gradient."""
+    down = np.where(_pressed(x, slope, low, high), 0.0, slope)
+    length = np.sqrt((down**2).sum(axis=1)) + 1e-300
+    curve = ((bend @ down[:, :, None])[:, :, 0] * down).sum(axis=1)
+    far = np.where(curve > 0.0, length**2 / np.where(curve > 0.0, curve, 1.0), np.inf)
+    far = np.minimum(far, radius / length)
+    return np.asarray(np.clip(x - far[:, None] * down, low, high) - x)
+
+
+def _within(bend: Array, slope: Array, radius: Array) -> Array:
+    """Minimiser of a quadratic within a radius."""
+    roots, basis = np.linalg.eigh(bend)
+    turned = (basis.transpose(0, 2, 1) @ slope[:, :, None])[:, :, 0]
+    least = roots[:, 0]
+    floor = 1e-10 * np.maximum(np.abs(roots).max(axis=1), 1e-300)
+    shift = np.maximum(0.0, floor - least)
+    y = -turned / (roots + shift[:, None])
+    far = (y**2).sum(axis=1) > radius**2
+    if far.any():
+        roots, turned, radius = roots[far], turned[far], radius[far]
+        less = shift[far]
+        more = np.sqrt((turned**2).sum(axis=1)) / radius + floor[far] + less
+        for turn in range(_HALVINGS):  # first of the order of magnitude, then of the shift itself
+            middle = np.sqrt(np.maximum(less, 1e-8 * more) * more)
+            middle = middle if turn < _HALVINGS // 3 else 0.5 * (less + more)
+            long = ((turned / (roots + middle[:, None])) ** 2).sum(axis=1) > radius**2
+            less, more = np.where(long, middle, less), np.where(long, more, middle)
+        y[far] = -turned / (roots + more[:, None])
+    return np.asarray((basis @ y[:, :, None])[:, :, 0])
