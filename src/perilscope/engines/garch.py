@@ -62,7 +62,7 @@ class Fit:
     @property
     def returns(self) -> Array:
         """What was fitted, 100 x log returns."""
-        return self.windows.series[0]
+        return np.asarray(self.windows.series[0])
 
     @property
     def mu(self) -> float:
@@ -81,7 +81,7 @@ class Fit:
 
     @cached_property
     def residuals(self) -> Array:
-        """z of each day, shape (n,)."""
+        """Z of each day, shape (n,)."""
         return np.asarray((self.returns - self.mu) / np.sqrt(self.variances[:-1]))
 
     @cached_property

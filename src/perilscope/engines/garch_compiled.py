@@ -275,7 +275,7 @@ def egarch(
         f = fq = 0.0
         pq = 1.0
         for t in range(size):
-            if L < low or L > high:  # held, and then nothing moves it
+            if low > L or high < L:  # held, and then nothing moves it
                 L = min(max(L, low), high)
                 li[:] = 0.0
                 lij[:, :] = 0.0

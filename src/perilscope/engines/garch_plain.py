@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Likelihoods of the GARCH family and their exact derivatives, by NumPy: the twin of `garch_compiled`.
+"""Likelihoods of GARCH models and exact derivatives, by NumPy: the twin of `garch_compiled`.
 
 Both add up minus the logarithm of the density of each day, without its constants, and its first and
 second derivatives by six natural parameters: mu, omega, alpha of gains, alpha of losses, beta and
@@ -249,10 +249,10 @@ def egarch(
     G, H = np.zeros((6, count)), np.zeros((6, 6, count))
     f, logs = np.zeros(count), np.zeros(count)
     if student:
-        A, A1, A2, w, w1, w2 = tail_terms(eta)  # type: ignore[arg-type]
+        A, A1, A2, w, w1, w2 = tail_terms(eta)
         r = w1 / w
     for t in range(size):
-        held = (L < low) | (L > high)
+        held = (low > L) | (high < L)
         if held.any():
             L = np.clip(L, low, high)
             li[:, held], lij[:, :, held] = 0.0, 0.0

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where searches begin, so that none of the many local optima of a GARCH likelihood is missed.
 
-The likelihood of a few hundred days often has several maxima: one of high and one of low persistence,
-one at alpha = 0, one at alpha + beta = 1, one for each way to explain the largest moves. So a grid
-that includes those edges is scanned, and a search begins from the best point of each part of it.
+The likelihood of a few hundred days often has several maxima: one of high and one of low
+persistence, one at alpha = 0, one at alpha + beta = 1, one for each way to explain the largest
+moves. So a grid that includes those edges is scanned, and a search begins from the best point of
+each part of it.
 """
 
 from __future__ import annotations
