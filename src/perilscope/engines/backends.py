@@ -99,13 +99,18 @@ def installed() -> bool:
     return importlib.util.find_spec("numba") is not None
 
 
-def _compiled(cache: Cache | None) -> Backend:
+def keep(cache: Cache | None) -> None:
+    """Have machine code kept in a folder; read when functions are made, at their import."""
     from numba.core import config
 
     folder = cache() if cache is not None else None
-    if folder is not None:  # read when the functions are made, at the import below
+    if folder is not None:
         settings: Any = config
         settings.CACHE_DIR = folder
+
+
+def _compiled(cache: Cache | None) -> Backend:
+    keep(cache)
     from perilscope.engines import compiled
 
     return compiled

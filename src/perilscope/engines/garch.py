@@ -13,8 +13,10 @@ Econometrics 31 (1986); Glosten, Jagannathan and Runkle, J. Finance 48 (1993); N
 
 from __future__ import annotations
 
+import importlib
 import math
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import ModuleType
@@ -32,6 +34,7 @@ LEAST = 50
 PRESAMPLES = ("backcast", "sample")
 _NEAR = 1e-7  # this close to a bound a variable is at it
 _STEP = 1e-5
+_STRETCH = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,22 +134,49 @@ class Fit:
         """
         x, (low, high) = self._x, self.form.box(self.windows)
         free = np.flatnonzero((x > low[0] + _NEAR) & (x < high[0] - _NEAR))
-        _, _, bend = evaluate(garch_plain, self.form, self.windows, x[None])
+        bend = self._bend()
         steps = _STEP * self.form.reach
         scores = self.slopes(self.densities)[:, free]
-        inverse = np.linalg.pinv(bend[0][np.ix_(free, free)] * np.outer(steps[free], steps[free]))
+        inverse = np.linalg.pinv(bend[np.ix_(free, free)] * np.outer(steps[free], steps[free]))
         found = np.zeros((self.returns.size, x.size))
         scaled = scores * steps[free]
         found[:, free] = self.returns.size * (scaled - scaled.mean(axis=0)) @ inverse * steps[free]
         return found
 
-    def slopes(self, figure: object) -> Array:
-        """Derivatives of a function of natural parameters (K, 6) by the variables, last axis."""
-        assert callable(figure)
+    def _bend(self) -> Array:
+        """Second derivatives of minus the log-likelihood by the variables, shape (size, size)."""
+        x = self._x
+        if self.form.kind != "egarch":
+            return evaluate(garch_plain, self.form, self.windows, x[None])[2][0]
+        # slopes jump where the mean meets a return: what counts is how they change over a stretch
+        wide = np.diag(_STRETCH * self.form.reach)
+        low, high = self.form.box(self.windows)
+        both = np.clip(np.concatenate([x + wide, x - wide]), low[0], high[0])
+        many = self.windows.take(np.zeros(len(both), dtype=np.int64))
+        slope = evaluate(garch_plain, self.form, many, both)[1]
+        found = (slope[: x.size] - slope[x.size :]) / np.diag(both[: x.size] - both[x.size :])[
+            :, None
+        ]
+        return np.asarray(0.5 * (found + found.T))
+
+    def slopes(self, figure: Callable[[Array], Array], steps: Array | None = None) -> Array:
+        """Derivatives of figures by the variables of the search.
+
+        Parameters
+        ----------
+        figure : callable
+            Natural parameters (K, 6) -> figures (K, ...).
+        steps : array, shape (size,), optional
+            How far to look to both sides.
+
+        Returns
+        -------
+        array, shape (..., size)
+        """
         x, size = self._x, self._x.size
         low, high = self.form.box(self.windows)
-        steps = np.diag(_STEP * self.form.reach)
-        both = np.clip(np.concatenate([x + steps, x - steps]), low[0], high[0])
+        wide = np.diag(_STEP * self.form.reach if steps is None else steps)
+        both = np.clip(np.concatenate([x + wide, x - wide]), low[0], high[0])
         mean, variance, _ = self.windows.moments
         value = np.asarray(figure(self.form.natural(both, mean[0], variance[0])))
         width = np.maximum(np.diag(both[:size] - both[size:]), 1e-300)
@@ -201,8 +231,11 @@ def paths(form: Form, windows: Windows, natural: Array) -> Array:
     return out
 
 
-def kernel(backend: str = "numpy") -> ModuleType:
-    """Where likelihoods are computed: ``"numpy"``, ``"numba"``, or ``"auto"`` for the faster one.
+def kernel(backend: str = "auto") -> ModuleType:
+    """Where likelihoods are computed.
+
+    ``"numpy"``, ``"numba"``, or ``"auto"``: Numba where `prepare` was called or it was asked for
+    before, because to load it takes longer than a few fits by NumPy. Results agree to 1e-9.
 
     Raises
     ------
@@ -216,13 +249,30 @@ def kernel(backend: str = "numpy") -> ModuleType:
     """
     if backend not in backends.NAMES:
         raise MisuseError(f"no backend {backend!r}; there are {', '.join(backends.NAMES)}")
-    if backend == "numpy" or (backend == "auto" and not backends.installed()):
+    name = "perilscope.engines.garch_compiled"
+    if backend == "numpy" or (backend == "auto" and name not in sys.modules):
         return garch_plain
     if not backends.installed():
-        raise MisuseError("the backend 'numba' wants the package numba: pip install numba")
-    from perilscope.engines import garch_compiled
+        raise MisuseError(
+            "the backend 'numba' wants the package numba: pip install 'perilscope[fast]', "
+            "or take the backend 'numpy'"
+        )
+    return importlib.import_module(name)
 
-    return garch_compiled
+
+def prepare(cache: backends.Cache | None = None) -> bool:
+    """Load the compiled likelihoods, for whoever will fit many windows; False without Numba.
+
+    Parameters
+    ----------
+    cache : callable, optional
+        Gives the folder in which machine code is kept, or None; see `backends.backend`.
+    """
+    if not backends.installed():
+        return False
+    backends.keep(cache)
+    kernel("numba")
+    return True
 
 
 def checked(returns: Array) -> Array:
@@ -254,7 +304,7 @@ def fit(
     kind: str = "garch",
     student: bool = False,
     presample: str = "backcast",
-    backend: str = "numpy",
+    backend: str = "auto",
 ) -> Fit:
     """Fit a volatility model by maximum likelihood.
 

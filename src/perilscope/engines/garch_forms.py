@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The volatility models as numbers that a search can move within a box.
 
-A search wants variables that are bounded one by one; GARCH has a polytope (alpha, beta >= 0, their
-sum at most 1). So it is searched in the persistence p = alpha + beta and the share s = alpha / p, both
-in [0, 1], the logarithm of omega, the mean in standard deviations, and, where the model has them,
-the part q of alpha that falls to gains, and 1 / nu.
+A search wants variables that are bounded one by one, but the parameters of GARCH lie in a polytope
+(alpha, beta >= 0, their sum at most 1). So it is searched in the persistence p = alpha + beta and
+the share s = alpha / p, both in [0, 1], the logarithm of omega, the mean in standard deviations,
+and, where the model has them, the part q of alpha that falls to gains, and 1 / nu.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Likelihoods of GARCH models and exact derivatives, by NumPy: the twin of `garch_compiled`.
 
-Both add up minus the logarithm of the density of each day, without its constants, and its first and
-second derivatives by six natural parameters: mu, omega, alpha of gains, alpha of losses, beta and
-1 / nu (EGARCH: mu, omega, alpha, gamma, beta, 1 / nu). Every derivative of a GARCH variance obeys the
-same linear recursion with another input, y(t) = input(t) + beta y(t-1) (Fiorentini, Calzolari and
-Panattoni, J. Applied Econometrics 11 (1996)), so here a digital filter runs them.
+Both add up minus the logarithm of the density of each day, without its constants, and its first
+and second derivatives by six natural parameters: mu, omega, alpha of gains, alpha of losses, beta
+and 1 / nu (EGARCH: mu, omega, alpha, gamma, beta, 1 / nu). Every derivative of a GARCH variance
+obeys the same linear recursion with another input, y(t) = input(t) + beta y(t-1) (Fiorentini,
+Calzolari and Panattoni, J. Applied Econometrics 11 (1996)), so here a digital filter runs them.
 """
 
 from __future__ import annotations
@@ -230,8 +230,8 @@ def egarch(
 ) -> None:
     """Minus the log-likelihood of EGARCH with gradient and Hessian.
 
-    log h(t) = omega + alpha (|z(t-1)| - E|z|) + gamma z(t-1) + beta log h(t-1), E|z| that of a normal
-    law whatever the innovations (Nelson, Econometrica 59 (1991); the constant as in arch).
+    log h(t) = omega + alpha (|z(t-1)| - E|z|) + gamma z(t-1) + beta log h(t-1), E|z| that of a
+    normal law whatever the innovations (Nelson, Econometrica 59 (1991); the constant as in arch).
 
     Parameters
     ----------

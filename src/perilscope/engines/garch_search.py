@@ -20,6 +20,7 @@ ROUNDS = 80
 _TOLERANCE = 1e-10  # promised gain of the log-likelihood at which a search may end
 _ROUNDING = 1e-13  # of a log-likelihood, relative
 _LEAST_RADIUS = 1e-9
+_AT_KINK = 1e-5  # of EGARCH: the mean is best where it meets a return, and slopes jump there
 _HALVINGS = 30
 
 
@@ -183,7 +184,7 @@ def _advance(kernel: Any, form: Form, windows: Windows, s: _State) -> NDArray[np
     s.slope = np.where(good[:, None], slope, s.slope)
     s.bend = np.where(good[:, None, None], bend, s.bend)
     little = (good & (gain < _TOLERANCE)) | (gain < 1e-3 * noise)
-    return np.asarray(little | (s.radius < _LEAST_RADIUS))
+    return np.asarray(little | (s.radius < (_AT_KINK if form.kind == "egarch" else _LEAST_RADIUS)))
 
 
 def boxed_step(

@@ -96,7 +96,13 @@ def best(kernel: Any, form: Form, windows: Windows, many: int = STARTS) -> Found
         found = descend(kernel, form, part.take(lane), x)
         value = found.value.reshape(count, each)
         pick = np.arange(count) * each + np.argmin(value, axis=1)
-        done.append(Found(found.x[pick], found.value[pick], found.settled[pick]))
+        found = Found(found.x[pick], found.value[pick], found.settled[pick])
+        if form.kind == "egarch":  # a kink may have stopped the search: first beside it, then anew
+            held = np.zeros(found.x.shape, dtype=bool)
+            held[:, 0] = True
+            found = descend(kernel, form, part, found.x, held)
+            found = descend(kernel, form, part, found.x)
+        done.append(found)
     return Found(
         *(np.concatenate([getattr(d, k) for d in done]) for k in ("x", "value", "settled"))
     )

@@ -5,11 +5,16 @@ from __future__ import annotations
 
 import difflib
 
-from perilscope.engines import extremes, simple_models
+from perilscope.engines import extremes, filtered_models, simple_models, volatility_models
 from perilscope.engines.predictive import Model
 from perilscope.errors import MisuseError
 
-MODELS: tuple[Model, ...] = (*simple_models.MODELS, *extremes.MODELS)
+MODELS: tuple[Model, ...] = (
+    *simple_models.MODELS,
+    *volatility_models.MODELS,
+    *filtered_models.MODELS,
+    *extremes.MODELS,
+)
 """In the order in which they are shown."""
 
 

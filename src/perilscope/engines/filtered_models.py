@@ -1,0 +1,372 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Market models on history that was cleansed of its volatility: what is left is drawn again.
+
+`fhs` (Barone-Adesi, Giannopoulos and Vosper, J. Futures Markets 19 (1999)) and `conditional-evt`
+(McNeil and Frey, J. Empirical Finance 7 (2000)) divide by the volatility of a GARCH model fitted by
+normal quasi-likelihood, `volatility-weighted` (Hull and White, J. Risk 1 (1998)) by an EWMA.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from perilscope.engines import garch
+from perilscope.engines.garch import Fit
+from perilscope.engines.garch_forms import Form
+from perilscope.engines.influence import around
+from perilscope.engines.log_laws import PeaksLaw, lost
+from perilscope.engines.paretofit import Peaks, fit_peaks
+from perilscope.engines.predictive import (
+    Array,
+    EmpiricalLaw,
+    Interval,
+    Intervals,
+    Law,
+    Model,
+    Prediction,
+    Sample,
+)
+from perilscope.engines.returns import historical, tail_weights
+from perilscope.engines.streams import stream
+from perilscope.engines.tail_intervals import observed
+from perilscope.engines.volatility_models import (
+    FITTED,
+    LAMBDA,
+    PATHS,
+    ewma_variances,
+    fitted,
+    notes_of,
+    simulated_error,
+    walk,
+)
+from perilscope.errors import AssessmentError
+
+TAIL = 0.1
+"""Share of the residuals that a Pareto tail is fitted to."""
+_Z90 = 1.6448536269514722
+
+
+@dataclass(frozen=True, eq=False)
+class _Filter:
+    """Location and scale of tomorrow, and how each day moved them.
+
+    When parameters move, residuals of the past move too. All that a figure of tomorrow feels is
+    the location and the scale with the average move of the residuals taken out.
+    """
+
+    fit: Fit
+
+    @cached_property
+    def influences(self) -> Array:
+        """Of each day on (location, scale), shape (n, 2)."""
+        fit = self.fit
+        h = fit.variances
+        inverse = float((1.0 / np.sqrt(h[:-1])).mean())
+
+        def figures(natural: Array) -> Array:
+            moved = fit.paths(natural)
+            drift = 0.5 * np.log(moved[:, :-1] / h[:-1]).mean(axis=1)
+            scale = np.sqrt(moved[:, -1]) * np.exp(-drift)
+            location = natural[:, 0] - fit.sigma * inverse * (natural[:, 0] - fit.mu)
+            return np.column_stack([location, scale])
+
+        return np.asarray(fit.influences @ fit.slopes(figures).T)
+
+
+def fhs(sample: Sample) -> Prediction:
+    """Filtered historical simulation; the residuals of one day stay together across assets."""
+    held = np.flatnonzero(sample.weights)
+    weights = sample.weights[held]
+    logs = 100.0 * np.log1p(sample.returns[:, held])
+    fits = [fitted(np.ascontiguousarray(column)) for column in logs.T]
+    z = np.column_stack([fit.residuals for fit in fits])
+    if sample.horizon == 1:
+        moves = np.array([fit.mu for fit in fits]) + z * np.array([fit.sigma for fit in fits])
+        law: Law = EmpiricalLaw(lost(moves) @ weights)
+        interval = _by_residuals(sample, fits, weights, moves)
+    else:
+        losses = _walked(sample, fits, weights, z)
+        law = EmpiricalLaw(losses)
+        day = np.array([fit.mu for fit in fits]) + z * np.array([fit.sigma for fit in fits])
+        interval = _stretched(_by_residuals(sample, fits, weights, day), day, weights, losses)
+    return Prediction(
+        law,
+        interval,
+        _named(fits),
+        math.fsum(fit.log_likelihood for fit in fits),
+        notes=tuple(dict.fromkeys(note for fit in fits for note in notes_of(fit))),
+        conventions={
+            **FITTED,
+            "returns": "100 x log returns of each asset held",
+            "residuals": "as they are, those of one day together",
+            "log_likelihood": "sum over the assets held",
+        },
+    )
+
+
+def _named(fits: Sequence[Fit]) -> dict[str, float]:
+    """Parameters; with several assets numbered in the order of the weights."""
+    if len(fits) == 1:
+        return {**fits[0].parameters, "sigma": fits[0].sigma}
+    return {
+        f"{name}.{number}": value
+        for number, fit in enumerate(fits, start=1)
+        for name, value in (*fit.parameters.items(), ("sigma", fit.sigma))
+    }
+
+
+def _walked(sample: Sample, fits: Sequence[Fit], weights: Array, z: Array) -> Array:
+    """Losses at the end of paths of days drawn from the past."""
+    rng = stream(sample.seed, "market", "paths of fhs")
+    days = rng.integers(0, len(z), size=(sample.horizon, PATHS))
+    total = np.zeros(PATHS)
+    for fit, weight, column in zip(fits, weights.tolist(), z.T, strict=True):
+        total += weight * lost(walk(fit.form, fit.natural, float(fit.variances[-1]), column[days]))
+    return total
+
+
+def _by_residuals(
+    sample: Sample, fits: Sequence[Fit], weights: Array, moves: Array
+) -> Callable[[float], Intervals]:
+    """The doubt of residuals that were drawn by chance, and of the filter before them."""
+    losses = lost(moves) @ weights
+    slope = -np.exp(moves / 100.0) / 100.0 * weights  # of a loss by the location of an asset
+
+    def interval(level: float) -> Intervals:
+        plain = observed(losses, level, sample.seed, 0, sample.share)
+        var, cvar = historical(losses, level)
+        tail = tail_weights(losses, level)
+        near = _near(losses, var)
+        beyond = np.maximum(losses - var, 0.0) / (1.0 - level)
+        own_cvar = beyond - beyond.mean()
+        own_var = ((losses > var) - (losses > var).mean()) * _sparsity(losses, level)
+        found = []
+        for mass, own, value, ends in (
+            (near, own_var, var, plain[0]),
+            (tail, own_cvar, cvar, plain[1]),
+        ):
+            more = np.zeros(losses.size)
+            for j, fit in enumerate(fits):
+                pull = mass * slope[:, j]
+                by = np.array([pull.sum(), (pull * fit.residuals).sum()])
+                more += _Filter(fit).influences @ by
+            extra = float((more * more).mean() + 2.0 * (more * own).mean())
+            found.append(_wider(value, ends, max(extra, 0.0) / (losses.size * sample.share)))
+        return found[0], found[1]
+
+    return interval
+
+
+def _near(losses: Array, value: float) -> Array:
+    """Weights of the scenarios about a value."""
+    width = max(5, losses.size // 40)
+    chosen = np.argsort(np.abs(losses - value), kind="stable")[:width]
+    found = np.zeros(losses.size)
+    found[chosen] = 1.0 / width
+    return found
+
+
+def _sparsity(losses: Array, level: float) -> float:
+    """Slope of the quantile at a level, from the losses to both sides."""
+    ordered, size = np.sort(losses), losses.size
+    place = min(math.ceil(size * level - 1e-9), size) - 1
+    width = max(min(size - 1 - place, max(3, size // 40)), 1)
+    low, high = max(place - width, 0), min(place + width, size - 1)
+    return float(ordered[high] - ordered[low]) * size / (high - low)
+
+
+def _wider(value: float, ends: Interval, variance: float) -> Interval:
+    """An interval with an independent error added to both of its sides."""
+    reach = _Z90 * math.sqrt(variance)
+    if value <= 0.0 or ends[0] <= 0.0:
+        return value - math.hypot(value - ends[0], reach), value + math.hypot(
+            ends[1] - value, reach
+        )
+    low = math.hypot(math.log(value / ends[0]), reach / value)
+    high = math.hypot(math.log(ends[1] / value), reach / value)
+    return value * math.exp(-low), value * math.exp(high)
+
+
+def _stretched(
+    interval: Callable[[float], Intervals], day: Array, weights: Array, losses: Array
+) -> Callable[[float], Intervals]:
+    """The relative interval of one day, with the error of the simulation, about more days."""
+    one = lost(day) @ weights
+
+    def at(level: float) -> Intervals:
+        daily = historical(one, level)
+        several = historical(losses, level)
+        found = []
+        for own, value, ends, noise in zip(
+            daily, several, interval(level), simulated_error(losses, level), strict=True
+        ):
+            if own <= 0.0 or value <= 0.0:
+                reach = max(abs(ends[0] - own), abs(ends[1] - own)) * max(abs(value / own), 1.0)
+                ends = value - reach, value + reach
+            else:
+                ends = value * ends[0] / own, value * ends[1] / own
+            found.append(_wider(value, ends, noise))
+        return found[0], found[1]
+
+    return at
+
+
+def volatility_weighted(sample: Sample) -> Prediction:
+    """Returns of the past scaled to the volatility of today, EWMA of each asset."""
+    held = np.flatnonzero(sample.weights)
+    weights = sample.weights[held]
+    logs = 100.0 * np.log1p(sample.returns[:, held])
+    roots = np.column_stack([np.sqrt(ewma_variances(garch.checked(x), 0.0)) for x in logs.T])
+    if not np.all(roots > 0.0):
+        raise AssessmentError("a price stood still from the first day on; begin where it moves")
+    now, z = roots[-1], logs / roots[:-1]
+    if sample.horizon == 1:
+        losses = lost(z * now) @ weights
+    else:
+        rng = stream(sample.seed, "market", "paths of volatility-weighted")
+        days = rng.integers(0, len(z), size=(sample.horizon, PATHS))
+        natural = np.array([0.0, 0.0, 1.0 - LAMBDA, 1.0 - LAMBDA, LAMBDA, 0.0])
+        losses = np.zeros(PATHS)
+        for column, weight, sigma in zip(z.T, weights.tolist(), now.tolist(), strict=True):
+            losses += weight * lost(walk(Form("garch"), natural, sigma**2, column[days]))
+    one = lost(z * now) @ weights
+
+    def daily(level: float) -> Intervals:
+        return observed(one, level, sample.seed, 0, sample.share)
+
+    interval = daily if sample.horizon == 1 else _stretched(daily, z * now, weights, losses)
+    sigmas = {"sigma": float(now[0])} if held.size == 1 else {}
+    sigmas = sigmas or {f"sigma.{i}": float(s) for i, s in enumerate(now, start=1)}
+    return Prediction(
+        EmpiricalLaw(losses),
+        interval,
+        {"lambda": LAMBDA, **sigmas},
+        conventions={
+            **FITTED,
+            "mean": "returns as observed",
+            "returns": "100 x log returns of each asset held, divided by their EWMA volatility",
+            "lambda": "0.94, not fitted (RiskMetrics)",
+        },
+    )
+
+
+def conditional_evt(sample: Sample) -> Prediction:
+    """GARCH residuals with a Pareto tail."""
+    fit = fitted(sample.log_percent)
+    x = -fit.residuals
+    ordered = np.sort(x)
+    count = max(math.ceil(TAIL * x.size), min(20, x.size // 2))
+    threshold = float(ordered[-count - 1])
+    peaks = fit_peaks(ordered[ordered > threshold] - threshold, threshold, x.size)
+    one = PeaksLaw(fit.mu, fit.sigma, ordered[ordered <= threshold], peaks)
+    daily = _by_peaks(sample, fit, one, x)
+    law: Law = one
+    interval = daily
+    if sample.horizon > 1:
+        rng = stream(sample.seed, "market", "paths of conditional-evt")
+        z = -one.at(rng.random((sample.horizon, PATHS)))
+        losses = lost(walk(fit.form, fit.natural, float(fit.variances[-1]), z))
+        law, interval = EmpiricalLaw(losses), _scaled(daily, one, losses)
+    parameters = {
+        **fit.parameters,
+        "sigma": fit.sigma,
+        "threshold": threshold,
+        "xi": peaks.shape,
+        "tail_scale": peaks.scale,
+        "exceedances": float(peaks.excesses.size),
+    }
+    return Prediction(
+        law,
+        interval,
+        parameters,
+        fit.log_likelihood,
+        notes=notes_of(fit),
+        conventions={**FITTED, "threshold": "the worst tenth of the residuals lie beyond"},
+    )
+
+
+def _by_peaks(sample: Sample, fit: Fit, law: PeaksLaw, x: Array) -> Callable[[float], Intervals]:
+    """Delta method on the filter, the share beyond the threshold, and the shape of the tail."""
+    peaks = law.peaks
+    beyond = x > peaks.threshold
+    own = np.zeros((x.size, 3))
+    own[beyond, :2] = (
+        x.size
+        * (peaks.scores[np.argsort(np.argsort(x[beyond]))])
+        @ np.linalg.pinv(peaks.information)
+    )
+    own[:, 2] = x.size * (beyond - peaks.share)  # of the number beyond, spread over the days
+    influences = np.column_stack([own, _Filter(fit).influences])
+
+    def interval(level: float) -> Intervals:
+        figures = law.var(level), law.cvar(level)
+        steps = np.array([1e-4, 1e-4 * peaks.scale, 1e-3 * peaks.share, 1e-4, 1e-4 * fit.sigma])
+        slopes = np.empty((5, 2))
+        for i, step in enumerate(steps.tolist()):
+            up, down = (_moved(law, i, side * step, level) for side in (1.0, -1.0))
+            slopes[i] = (np.array(up) - np.array(down)) / (2.0 * step)
+        slopes[2] /= x.size
+        errors = np.sqrt(((influences @ slopes) ** 2).mean(axis=0) / (x.size * sample.share))
+        centre, days = float(lost(np.asarray(fit.mu))), float(peaks.excesses.size)
+        var, cvar = (
+            around(value, error, centre, days)
+            for value, error in zip(figures, errors.tolist(), strict=True)
+        )
+        return var, cvar
+
+    return interval
+
+
+def _moved(law: PeaksLaw, which: int, by: float, level: float) -> tuple[float, float]:
+    """VaR and CVaR when one of shape, scale, share, location and sigma is another."""
+    p = law.peaks
+    shape, scale, mu, sigma, factor = p.shape, p.scale, law.mu, law.sigma, 1.0
+    if which == 0:
+        shape += by
+    elif which == 1:
+        scale += by
+    elif which == 2:
+        factor = p.share / (p.share + by)  # as if the level were another
+    elif which == 3:
+        mu += by
+    else:
+        sigma += by
+    changed = PeaksLaw(mu, sigma, law.below, Peaks(p.threshold, shape, scale, p.excesses, p.count))
+    at = 1.0 - (1.0 - level) * factor
+    return changed.var(at), changed.cvar(at)
+
+
+def _scaled(
+    interval: Callable[[float], Intervals], one: PeaksLaw, losses: Array
+) -> Callable[[float], Intervals]:
+    """As `_stretched`, of a law of one day."""
+
+    def at(level: float) -> Intervals:
+        found = []
+        for own, value, ends, noise in zip(
+            (one.var(level), one.cvar(level)),
+            historical(losses, level),
+            interval(level),
+            simulated_error(losses, level),
+            strict=True,
+        ):
+            found.append(_wider(value, (value * ends[0] / own, value * ends[1] / own), noise))
+        return found[0], found[1]
+
+    return at
+
+
+MODELS = (
+    Model("fhs", "filtered historical simulation, GARCH (Barone-Adesi)", fhs),
+    Model("conditional-evt", "GARCH residuals with a Pareto tail (McNeil-Frey)", conditional_evt),
+    Model(
+        "volatility-weighted",
+        "history scaled to today's volatility (Hull-White)",
+        volatility_weighted,
+    ),
+)

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Laws of loss from laws of the log return: loss = 1 - exp(r / 100), r in percent."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from perilscope.engines.paretofit import Peaks
+
+Array = NDArray[np.float64]
+_NODES = 160
+
+
+def lost(log_percent: Array) -> Array:
+    """Losses as shares of the value from 100 x log returns.
+
+    Examples
+    --------
+    >>> lost(np.array([100.0 * np.log(0.9)])).round(12).tolist()
+    [0.1]
+    """
+    return np.asarray(-np.expm1(np.asarray(log_percent) / 100.0))
+
+
+def _grown(losses: Array) -> Array:
+    """100 x log returns of losses; minus infinity where all is lost."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(100.0 * np.log1p(-np.minimum(losses, 1.0)))
+
+
+def _tail_mean(quantile: object, level: float) -> float:
+    """The mean of a bounded loss beyond a level, from its values at 1 - level times a share."""
+    assert callable(quantile)
+    nodes, weights = _rule()
+    return float(weights @ quantile((1.0 - level) * nodes))
+
+
+@cache
+def _rule() -> tuple[Array, Array]:
+    """Nodes and weights on (0, 1), crowded at 0, where the worst losses are."""
+    x, w = np.polynomial.legendre.leggauss(_NODES)
+    v = 0.5 * (x + 1.0)
+    return v**6, 3.0 * w * v**5
+
+
+@dataclass(frozen=True)
+class LogLaw:
+    """A normal or Student t law of 100 x log returns.
+
+    Parameters
+    ----------
+    mu, sigma : float
+        Mean and standard deviation of the log return, in percent.
+    nu : float or None
+        Degrees of freedom, above 2; None is normal.
+
+    Examples
+    --------
+    >>> round(LogLaw(0.0, 4.0).var(0.975), 6)
+    0.075416
+    """
+
+    mu: float
+    sigma: float
+    nu: float | None = None
+
+    @cached_property
+    def _spread(self) -> float:
+        return self.sigma if self.nu is None else self.sigma * math.sqrt((self.nu - 2.0) / self.nu)
+
+    def quantile(self, chance: Array) -> Array:
+        """Loss that is exceeded with a probability."""
+        if self.nu is None:
+            return lost(self.mu + self.sigma * special.ndtri(chance))
+        return lost(self.mu + self._spread * special.stdtrit(self.nu, chance))
+
+    def var(self, level: float) -> float:
+        """Smallest x with F(x) >= level."""
+        return float(self.quantile(np.asarray(1.0 - level)))
+
+    def cvar(self, level: float) -> float:
+        """Mean of the worst 1 - level of probability."""
+        if self.nu is None:  # the exponential of a normal law, cut off
+            s = self.sigma / 100.0
+            kept = special.ndtr(special.ndtri(1.0 - level) - s) / (1.0 - level)
+            return float(1.0 - math.exp(self.mu / 100.0 + 0.5 * s * s) * kept)
+        return _tail_mean(self.quantile, level)
+
+    def cdf(self, losses: Array) -> Array:
+        """Probability of a loss of at most so much."""
+        z = (_grown(losses) - self.mu) / self._spread
+        return np.asarray(special.ndtr(-z) if self.nu is None else special.stdtr(self.nu, -z))
+
+    def sample(self, count: int, rng: np.random.Generator) -> Array:
+        """Independent losses."""
+        if self.nu is None:
+            return lost(self.mu + self.sigma * rng.standard_normal(count))
+        return lost(self.mu + self._spread * rng.standard_t(self.nu, count))
+
+
+@dataclass(frozen=True, eq=False)
+class PeaksLaw:
+    """Observed residuals up to a threshold and a Pareto tail beyond, in a log return.
+
+    Parameters
+    ----------
+    mu, sigma : float
+        Of the log return, in percent; it is mu - sigma x.
+    below : array
+        Values of x at or below the threshold, in order.
+    peaks : Peaks
+        The tail of x.
+    """
+
+    mu: float
+    sigma: float
+    below: Array
+    peaks: Peaks
+
+    def at(self, chance: Array) -> Array:
+        """Value of x that is exceeded with a probability."""
+        chance = np.asarray(chance, dtype=np.float64)
+        p = self.peaks
+        share = np.minimum(chance / p.share, 1.0)
+        with np.errstate(divide="ignore", over="ignore"):
+            ratio = np.log(share)
+            curved = np.expm1(-p.shape * ratio) / p.shape if p.shape else -ratio
+        rank = np.ceil((1.0 - chance) * p.count - 1e-9).astype(int) - 1
+        body = self.below[np.clip(rank, 0, self.below.size - 1)]
+        return np.asarray(np.where(chance < p.share, p.threshold + p.scale * curved, body))
+
+    def var(self, level: float) -> float:
+        """Smallest x with F(x) >= level."""
+        return float(lost(self.mu - self.sigma * self.at(np.asarray(1.0 - level))))
+
+    def cvar(self, level: float) -> float:
+        """Mean of the worst 1 - level of probability."""
+        edge = max(level, 1.0 - self.peaks.share)
+        worst = _tail_mean(lambda c: lost(self.mu - self.sigma * self.at(c)), edge)
+        if edge == level:
+            return worst
+        first = np.arange(self.below.size) / self.peaks.count
+        held = np.clip(first + 1.0 / self.peaks.count - np.maximum(first, level), 0.0, None)
+        body = float(held @ lost(self.mu - self.sigma * self.below))
+        return (body + (1.0 - edge) * worst) / (1.0 - level)
+
+    def cdf(self, losses: Array) -> Array:
+        """Probability of a loss of at most so much."""
+        x, p = (self.mu - _grown(losses)) / self.sigma, self.peaks
+        y = np.maximum(x - p.threshold, 0.0) / p.scale
+        with np.errstate(divide="ignore", invalid="ignore"):
+            if p.shape:
+                left = np.exp(-np.log(np.maximum(1.0 + p.shape * y, 0.0)) / p.shape)
+            else:
+                left = np.exp(-y)
+        body = np.searchsorted(self.below, x, side="right") / p.count
+        return np.asarray(np.where(x > p.threshold, 1.0 - p.share * left, body))
+
+    def sample(self, count: int, rng: np.random.Generator) -> Array:
+        """Independent losses."""
+        return lost(self.mu - self.sigma * self.at(rng.random(count)))

@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Market models with a volatility that moves: EWMA, GARCH, GJR, EGARCH, normal or Student t.
+
+They are fitted to 100 x log returns of the portfolio under today's weights, with a constant mean.
+One day ahead the law is exact. For more days the variance runs on along simulated paths.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from perilscope.engines import garch
+from perilscope.engines.garch import Fit
+from perilscope.engines.garch_forms import Form, Windows
+from perilscope.engines.garch_plain import garch_path
+from perilscope.engines.influence import around
+from perilscope.engines.kept import Kept
+from perilscope.engines.log_laws import LogLaw, lost
+from perilscope.engines.predictive import (
+    CONVENTIONS,
+    Array,
+    EmpiricalLaw,
+    Intervals,
+    Law,
+    Model,
+    Prediction,
+    Sample,
+)
+from perilscope.engines.streams import stream
+
+LAMBDA = 0.94
+"""Weight of yesterday's variance in EWMA (RiskMetrics, 1996, for daily returns)."""
+PATHS = 100_000
+_FEWER = 20_000  # for slopes, with the same random numbers on both sides
+_BATCHES = 20
+_FITS = Kept[Fit](64)
+
+FITTED: Mapping[str, str] = {
+    **CONVENTIONS,
+    "mean": "constant, fitted",
+    "returns": "100 x log returns of the portfolio, today's weights on each day, 365 days a year",
+    "presample": "backcast: first 75 squares about the mean, weighted by 0.94^i",
+    "horizon": "one day exactly; more days along simulated paths of the variance",
+    "errors": "Bollerslev-Wooldridge",
+}
+
+
+def fitted(returns: Array, kind: str = "garch", student: bool = False) -> Fit:
+    """`garch.fit`, kept: several models ask for the same."""
+    key = kind, student, returns.tobytes()
+    return _FITS.get(key, lambda: garch.fit(returns, kind, student))
+
+
+def walk(form: Form, natural: Array, variance: float, z: Array) -> Array:
+    """Sums of log returns, in percent, along paths whose variance runs on.
+
+    Parameters
+    ----------
+    form : Form
+    natural : array, shape (6,)
+    variance : float
+        Of the first day.
+    z : array, shape (days, N)
+        Innovations.
+
+    Returns
+    -------
+    array, shape (N,)
+
+    Examples
+    --------
+    >>> steady = np.array([0.0, 4.0, 0.0, 0.0, 0.0, 0.0])
+    >>> walk(Form("garch"), steady, 4.0, np.ones((3, 1))).tolist()
+    [6.0]
+    """
+    mu, om, one, two, b = natural[:5].tolist()
+    total = np.zeros(z.shape[1])
+    if form.kind == "egarch":
+        log = np.full(z.shape[1], math.log(variance))
+        edge = math.log(1e8)
+        for day in z:
+            total += mu + np.exp(0.5 * log) * day
+            size = np.abs(day) - math.sqrt(2.0 / math.pi)
+            log = np.clip(om + one * size + two * day + b * log, -edge, edge)
+        return total
+    h = np.full(z.shape[1], variance)
+    for day in z:
+        e = np.sqrt(h) * day
+        total += mu + e
+        h = om + np.where(e < 0.0, two, one) * e * e + b * h
+    return total
+
+
+def innovations(nu: float | None, shape: tuple[int, int], rng: np.random.Generator) -> Array:
+    """Normal or Student t numbers of variance one."""
+    if nu is None:
+        return rng.standard_normal(shape)
+    return rng.standard_t(nu, shape) * math.sqrt((nu - 2.0) / nu)
+
+
+def of_kind(kind: str, student: bool) -> Callable[[Sample], Prediction]:
+    """The model of a kind, as a function of the sample."""
+
+    def model(sample: Sample) -> Prediction:
+        fit = fitted(sample.log_percent, kind, student)
+        ahead = _Ahead(fit, sample)
+        law: Law = LogLaw(fit.mu, fit.sigma, fit.nu)
+        if sample.horizon > 1:
+            law = EmpiricalLaw(ahead.losses)
+        return Prediction(
+            law,
+            ahead.interval(law),
+            {**fit.parameters, "sigma": fit.sigma},
+            fit.log_likelihood,
+            notes=notes_of(fit),
+            conventions=FITTED,
+        )
+
+    return model
+
+
+def notes_of(fit: Fit) -> tuple[str, ...]:
+    """What the reader must know of a fit."""
+    if not fit.at_bounds:
+        return ()
+    return (f"best at the edge of what is allowed: {', '.join(fit.at_bounds)}",)
+
+
+def _stream(sample: Sample, name: str) -> np.random.Generator:
+    return stream(sample.seed, "market", f"paths of {name}")
+
+
+@dataclass(frozen=True, eq=False)
+class _Ahead:
+    """What the parameters of a fit, and their doubt, say of the days ahead."""
+
+    fit: Fit
+    sample: Sample
+
+    @cached_property
+    def losses(self) -> Array:
+        """At the end of simulated paths."""
+        fit, shape = self.fit, (self.sample.horizon, PATHS)
+        z = innovations(fit.nu, shape, _stream(self.sample, fit.form.kind))
+        return lost(walk(fit.form, fit.natural, float(fit.variances[-1]), z))
+
+    def interval(self, law: Law) -> Callable[[float], Intervals]:
+        def at(level: float) -> Intervals:
+            slopes, extra = self._exact(level) if self.sample.horizon == 1 else self._walked(level)
+            influences = self.fit.influences / math.sqrt(self.sample.share)
+            centre = float(lost(np.asarray(self.fit.mu * self.sample.horizon)))
+            var, cvar = (
+                around(
+                    value,
+                    math.sqrt(float(((influences @ slope) ** 2).mean()) / len(influences) + more),
+                    centre,
+                    float(len(influences)),
+                )
+                for value, slope, more in zip(
+                    (law.var(level), law.cvar(level)), slopes, extra, strict=True
+                )
+            )
+            return var, cvar
+
+        return at
+
+    def _exact(self, level: float) -> tuple[Array, tuple[float, float]]:
+        def figures(natural: Array) -> Array:
+            ahead = np.sqrt(self.fit.paths(natural)[:, -1])
+            student = self.fit.form.student
+            found = []
+            for row, sigma in zip(natural.tolist(), ahead.tolist(), strict=True):
+                law = LogLaw(row[0], sigma, 1.0 / row[5] if student else None)
+                found.append((law.var(level), law.cvar(level)))
+            return np.array(found)
+
+        return self.fit.slopes(figures), (0.0, 0.0)
+
+    def _walked(self, level: float) -> tuple[Array, tuple[float, float]]:
+        """Slopes over steps as long as the errors, because simulated quantiles are rough."""
+        fit, days = self.fit, self.sample.horizon
+        rng = _stream(self.sample, f"{fit.form.kind}, slopes")
+        uniform = rng.random((days, _FEWER)) if fit.form.student else None
+        z = innovations(None, (days, _FEWER), rng)
+
+        kept: dict[float, Array] = {}
+
+        def drawn(eta: float) -> Array:
+            if eta not in kept:
+                kept[eta] = z if uniform is None else student_at(uniform, 1.0 / eta)
+            return kept[eta]
+
+        def figures(natural: Array) -> Array:
+            ahead = fit.paths(natural)[:, -1].tolist()
+            found = []
+            for row, variance in zip(natural, ahead, strict=True):
+                law = EmpiricalLaw(lost(walk(fit.form, row, variance, drawn(float(row[5])))))
+                found.append((law.var(level), law.cvar(level)))
+            return np.array(found)
+
+        errors = np.sqrt((fit.influences**2).mean(axis=0) / len(fit.influences))
+        slopes = fit.slopes(figures, np.maximum(0.5 * errors, 1e-6))
+        return slopes, simulated_error(self.losses, level)
+
+
+def student_at(uniform: Array, nu: float) -> Array:
+    """Student t numbers of variance one at given places of their law."""
+    from scipy import special
+
+    return np.asarray(special.stdtrit(nu, uniform) * math.sqrt((nu - 2.0) / nu))
+
+
+def simulated_error(losses: Array, level: float) -> tuple[float, float]:
+    """Variances of simulated VaR and CVaR, from batches."""
+    batches = losses[: losses.size // _BATCHES * _BATCHES].reshape(_BATCHES, -1)
+    found = []
+    for batch in batches:
+        law = EmpiricalLaw(batch)
+        found.append((law.var(level), law.cvar(level)))
+    var, cvar = (np.var(np.array(found), axis=0, ddof=1) / _BATCHES).tolist()
+    return float(var), float(cvar)
+
+
+def ewma_variances(returns: Array, mean: float, weight: float = LAMBDA) -> Array:
+    """Exponentially weighted variances of each day and the next, shape (n + 1,).
+
+    h(t) = lambda h(t-1) + (1 - lambda) e(t-1)^2; before the first day the backcast of GARCH.
+
+    Examples
+    --------
+    >>> ewma_variances(np.full(3, 2.0), 0.0).tolist()
+    [4.0, 4.0, 4.0, 4.0]
+    """
+    zero = np.zeros(1, dtype=np.int64)
+    windows = Windows((returns - mean)[None], zero, zero, returns.size)
+    fade = LAMBDA ** np.arange(min(75, returns.size))
+    first = float(fade @ (returns[: fade.size] - mean) ** 2 / fade.sum())
+    natural = np.array([0.0, 0.0, 1.0 - weight, 1.0 - weight, weight, 0.0])
+    out = np.empty((1, returns.size + 1))
+    garch_path(windows.series, zero, zero, returns.size, natural[None], np.array([first]), out)
+    return np.asarray(out[0])
+
+
+def ewma(sample: Sample) -> Prediction:
+    """Normal returns whose variance is an exponentially weighted mean of squares.
+
+    The interval is of how well so few days tell a variance: an EWMA of weights w has the relative
+    variance (kurtosis - 1) times the sum of w^2.
+    """
+    returns = garch.checked(sample.log_percent)
+    mean = float(returns.mean())
+    h = ewma_variances(returns, mean)
+    z2 = (returns - mean) ** 2 / h[:-1]
+    likelihood = -0.5 * float(np.log(2.0 * np.pi * h[:-1]).sum() + z2.sum())
+    sigma = math.sqrt(float(h[-1]))
+    if sample.horizon == 1:
+        law: Law = LogLaw(mean, sigma)
+    else:
+        z = innovations(None, (sample.horizon, PATHS), _stream(sample, "ewma"))
+        natural = np.array([mean, 0.0, 1.0 - LAMBDA, 1.0 - LAMBDA, LAMBDA, 0.0])
+        law = EmpiricalLaw(lost(walk(Form("garch"), natural, sigma**2, z)))
+    squares = (1.0 - LAMBDA) / (1.0 + LAMBDA)
+    kurtosis = float((z2**2).mean() / z2.mean() ** 2)
+    doubt = 0.5 * math.sqrt(max(kurtosis - 1.0, 0.0) * squares)
+    centre = float(lost(np.asarray(mean * sample.horizon)))
+
+    def interval(level: float) -> Intervals:
+        effective = sample.share / squares
+        var, cvar = (
+            around(value, abs(value - centre) * doubt, centre, effective)
+            for value in (law.var(level), law.cvar(level))
+        )
+        return var, cvar
+
+    return Prediction(
+        law,
+        interval,
+        {"mu": mean, "lambda": LAMBDA, "sigma": sigma},
+        likelihood,
+        effective=sample.share / squares,
+        conventions={**FITTED, "lambda": "0.94, not fitted (RiskMetrics)"},
+    )
+
+
+MODELS = (
+    Model("ewma", "exponentially weighted variance, normal (RiskMetrics)", ewma),
+    Model("garch", "GARCH(1,1), normal (Bollerslev)", of_kind("garch", False)),
+    Model("garch-t", "GARCH(1,1), Student t (Bollerslev)", of_kind("garch", True)),
+    Model("gjr", "GJR-GARCH(1,1), normal", of_kind("gjr", False)),
+    Model("gjr-t", "GJR-GARCH(1,1), Student t", of_kind("gjr", True)),
+    Model("egarch", "EGARCH(1,1), normal (Nelson)", of_kind("egarch", False)),
+)

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Models with moving volatility, and filtered ones, worked out once more by hand."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import integrate, stats
+
+from perilscope.engines import garch, models
+from perilscope.engines.garch_forms import Form
+from perilscope.engines.log_laws import LogLaw, PeaksLaw
+from perilscope.engines.paretofit import fit_peaks
+from perilscope.engines.predictive import Sample, predict
+from perilscope.engines.volatility_models import simulated_error, walk
+
+from .garch_series import simulated
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+NAMES = ("ewma", "garch", "garch-t", "gjr", "gjr-t", "egarch", "fhs", "conditional-evt")
+ONE = simulated(1, 500, 0.1, 0.4, 0.1, 0.0, 0.85)
+TWO = 0.6 * ONE + simulated(4, 500, 0.0, 0.6, 0.15, 0.0, 0.75, 6.0)
+RETURNS = np.expm1(np.column_stack([ONE, TWO]) / 100)
+LEVELS = (0.9, 0.975, 0.99)
+
+
+def of(name: str, weights: list[float], horizon: int = 1) -> object:
+    return predict(models.named(name), Sample(RETURNS, np.array(weights), horizon, seed=3))
+
+
+@pytest.mark.parametrize("law", [LogLaw(0.1, 4.0), LogLaw(-0.2, 5.0, 2.6), LogLaw(0.0, 3.0, 30.0)])
+@pytest.mark.parametrize("level", LEVELS)
+def test_cvar_of_log_laws_is_the_mean_beyond(law: LogLaw, level: float) -> None:
+    var = law.var(level)
+    assert float(law.cdf(np.array([var]))[0]) == pytest.approx(level, abs=1e-12)
+    beyond, _ = integrate.quad(
+        lambda x: 1 - float(law.cdf(np.array([x]))[0]), var, 1.0, epsabs=1e-13, limit=400
+    )
+    assert law.cvar(level) == pytest.approx(var + beyond / (1 - level), rel=1e-8)
+
+
+def test_pareto_tails_are_joined_to_what_was_observed() -> None:
+    x = np.sort(stats.t(4).rvs(800, random_state=1))
+    threshold = float(x[-81])
+    law = PeaksLaw(0.1, 3.0, x[:-80], fit_peaks(x[-80:] - threshold, threshold, 800))
+    for level in (0.8, 0.95, 0.99, 0.999):
+        var = law.var(level)
+        assert float(law.cdf(np.array([var]))[0]) == pytest.approx(level, abs=1.5e-3)
+        drawn = law.sample(400_000, np.random.default_rng(int(1e4 * level)))
+        beyond = np.maximum(drawn - var, 0.0) / (1 - level)
+        error = float(beyond.std()) / math.sqrt(drawn.size)
+        assert law.cvar(level) == pytest.approx(var + float(beyond.mean()), abs=4 * error)
+
+
+def test_pareto_fits_as_scipy_does() -> None:
+    for seed, shape in enumerate((-0.3, 0.0, 0.2, 0.8)):
+        y = stats.genpareto(shape, scale=2.0).rvs(150, random_state=seed)
+        found = fit_peaks(y, 0.0, 150)
+        k, _, scale = stats.genpareto.fit(y, floc=0)
+        theirs = float(stats.genpareto(k, scale=scale).logpdf(y).sum())
+        assert found.log_likelihood >= theirs - 1e-8
+        own = float(stats.genpareto(found.shape, scale=found.scale).logpdf(y).sum())
+        assert found.log_likelihood == pytest.approx(own, abs=1e-8)
+        assert found.scores.sum(axis=0) == pytest.approx([0, 0], abs=1e-4)
+
+
+@pytest.mark.acceptance
+def test_pareto_tail_of_danish_fires() -> None:
+    """McNeil, ASTIN Bulletin 27 (1997) prints 0.50 (0.14) and 6.98; Nelder-Mead to 1e-10 in R."""
+    file = SHARED / "reference" / "ref_danish_fire.csv"
+    if not file.exists():
+        pytest.skip("the private data set is not beside the project")
+    loss = np.loadtxt(file, skiprows=1, delimiter=",", usecols=-1)
+    tail = fit_peaks(loss[loss > 10] - 10, 10.0, loss.size)
+    assert (tail.shape, tail.scale) == pytest.approx((0.4969858, 6.9754681), abs=1e-5)
+    assert -tail.log_likelihood == pytest.approx(374.8929902, abs=1e-6)
+    assert tail.errors == pytest.approx((0.1362, 1.1131), rel=2e-3)
+    assert tail.var(0.99) == pytest.approx(27.28999, abs=1e-4)
+    assert tail.cvar(0.99) == pytest.approx(58.24011, abs=1e-4)
+
+
+def test_one_day_of_a_garch_model_is_a_normal_law() -> None:
+    fit = garch.fit(100 * np.log1p(RETURNS[:, 0]))
+    found = of("garch", [1.0, 0.0])
+    z = stats.norm.ppf(1 - 0.975)
+    assert found.var(0.975) == pytest.approx(-math.expm1((fit.mu + fit.sigma * z) / 100), rel=1e-9)
+    assert found.log_likelihood == fit.log_likelihood
+    law = of("garch-t", [1.0, 0.0])
+    nu, sigma = law.parameters["nu"], law.parameters["sigma"]
+    z = stats.t.ppf(0.01, nu) * math.sqrt((nu - 2) / nu)
+    assert law.var(0.99) == pytest.approx(-math.expm1((law.parameters["mu"] + sigma * z) / 100))
+
+
+def test_ewma_by_hand() -> None:
+    r = 100 * np.log1p(RETURNS[:, 0])
+    e2 = (r - r.mean()) ** 2
+    weights = 0.94 ** np.arange(75)
+    h = float(weights @ e2[:75] / weights.sum())
+    total = 0.0
+    for square in e2:
+        total += float(stats.norm.logpdf(math.sqrt(square), scale=math.sqrt(h)))
+        h = 0.94 * h + 0.06 * square
+    found = of("ewma", [1.0, 0.0])
+    assert found.parameters["sigma"] == pytest.approx(math.sqrt(h), rel=1e-12)
+    assert found.log_likelihood == pytest.approx(total, abs=1e-8)
+
+
+def test_filtered_scenarios_of_two_assets_by_hand() -> None:
+    weights = [0.7, 0.3]
+    losses = np.zeros(len(RETURNS))
+    for column, weight in zip(RETURNS.T, weights, strict=True):
+        fit = garch.fit(100 * np.log1p(column))
+        z = (fit.returns - fit.mu) / np.sqrt(fit.variances[:-1])
+        losses -= weight * np.expm1((fit.mu + fit.sigma * z) / 100)
+    found, ordered = of("fhs", weights), np.sort(losses)
+    for level in LEVELS:
+        assert found.var(level) == pytest.approx(ordered[math.ceil(500 * level - 1e-9) - 1])
+    assert found.cvar(0.99) == pytest.approx(ordered[-5:].mean())
+
+
+def test_volatility_weighted_scenarios_by_hand() -> None:
+    losses = np.zeros(len(RETURNS))
+    for column, weight in zip(RETURNS.T, (0.5, 0.5), strict=True):
+        r = 100 * np.log1p(column)
+        fade = 0.94 ** np.arange(75)
+        h = [float(fade @ r[:75] ** 2 / fade.sum())]
+        for value in r:
+            h.append(0.94 * h[-1] + 0.06 * value**2)
+        losses -= weight * np.expm1(r * math.sqrt(h[-1]) / np.sqrt(h[:-1]) / 100)
+    found = of("volatility-weighted", [0.5, 0.5])
+    assert found.var(0.975) == pytest.approx(np.sort(losses)[487])
+
+
+def test_conditional_tail_as_mcneil_and_frey_write_it() -> None:
+    found, fit = of("conditional-evt", [1.0, 0.0]), garch.fit(100 * np.log1p(RETURNS[:, 0]))
+    x = np.sort(-fit.residuals)
+    u, k = x[-51], 50
+    shape, _, scale = stats.genpareto.fit(x[-50:] - u, floc=0)
+    assert found.parameters["xi"] == pytest.approx(shape, abs=2e-3)
+    z = u + scale / shape * ((500 / k * 0.01) ** -shape - 1)
+    assert found.var(0.99) == pytest.approx(-math.expm1((fit.mu - fit.sigma * z) / 100), rel=2e-3)
+
+
+@pytest.mark.parametrize("nu", [None, 6.0])
+def test_many_days_have_the_variance_of_the_recursion(nu: float | None) -> None:
+    mu, om, a, g, b, first, days = 0.1, 0.4, 0.05, 0.1, 0.8, 9.0, 7
+    rng, n = np.random.default_rng(1), 400_000
+    z = rng.standard_normal((days, n)) if nu is None else rng.standard_t(nu, (days, n))
+    z = z if nu is None else z * math.sqrt((nu - 2) / nu)
+    total = walk(Form("gjr"), np.array([mu, om, a, a + g, b, 0.0]), first, z)
+    expected, h = 0.0, first
+    for _ in range(days):
+        expected, h = expected + h, om + (a + g / 2 + b) * h
+    squares = (total - days * mu) ** 2
+    error = float(squares.std()) / math.sqrt(n)
+    assert float(squares.mean()) == pytest.approx(expected, abs=4 * error)
+    assert float(total.mean()) == pytest.approx(days * mu, abs=4 * math.sqrt(expected / n))
+
+
+@pytest.mark.parametrize("name", [*NAMES, "volatility-weighted"])
+@pytest.mark.parametrize("horizon", [1, 7])
+def test_every_model_answers_with_intervals_about_its_figures(name: str, horizon: int) -> None:
+    found = of(name, [0.6, 0.4], horizon)
+    (low, high), (low_c, high_c) = found.interval(0.975)
+    assert low < found.var(0.975) < high < 3 * found.var(0.975)
+    assert low_c < found.cvar(0.975) < high_c
+    assert found.var(0.975) < found.cvar(0.975)
+    again = of(name, [0.6, 0.4], horizon)
+    assert (again.var(0.975), again.interval(0.975)) == (
+        found.var(0.975),
+        found.interval(0.975),
+    )
+
+
+def test_the_error_of_a_simulation_is_what_other_seeds_show() -> None:
+    drawn = [np.random.default_rng(i).standard_normal(20_000) for i in range(40)]
+    ends = [np.sort(d)[19_499] for d in drawn]
+    said = np.mean([simulated_error(d, 0.975)[0] for d in drawn])
+    # a variance of 40 values has a relative error of 1 / sqrt(20)
+    assert said == pytest.approx(float(np.var(ends, ddof=1)), rel=4 / math.sqrt(20))
+
+
+def test_short_positions_are_filtered_as_well() -> None:
+    found = of("fhs", [1.0, -0.5])
+    assert found.interval(0.975)[0][0] < found.var(0.975) < found.interval(0.975)[0][1]
