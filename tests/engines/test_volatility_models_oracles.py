@@ -4,22 +4,20 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import integrate, stats
 
 from perilscope.engines import garch, models
+from perilscope.engines.extremes import fit_pareto
 from perilscope.engines.garch_forms import Form
 from perilscope.engines.log_laws import LogLaw, PeaksLaw
-from perilscope.engines.paretofit import fit_peaks
 from perilscope.engines.predictive import Sample, predict
 from perilscope.engines.volatility_models import simulated_error, walk
 
 from .garch_series import simulated
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 NAMES = ("ewma", "garch", "garch-t", "gjr", "gjr-t", "egarch", "fhs", "conditional-evt")
 ONE = simulated(1, 500, 0.1, 0.4, 0.1, 0.0, 0.85)
 TWO = 0.6 * ONE + simulated(4, 500, 0.0, 0.6, 0.15, 0.0, 0.75, 6.0)
@@ -45,7 +43,8 @@ def test_cvar_of_log_laws_is_the_mean_beyond(law: LogLaw, level: float) -> None:
 def test_pareto_tails_are_joined_to_what_was_observed() -> None:
     x = np.sort(stats.t(4).rvs(800, random_state=1))
     threshold = float(x[-81])
-    law = PeaksLaw(0.1, 3.0, x[:-80], fit_peaks(x[-80:] - threshold, threshold, 800))
+    tail = fit_pareto(x[-80:] - threshold)
+    law = PeaksLaw(0.1, 3.0, x[:-80], 800, threshold, tail.xi, tail.beta)
     for level in (0.8, 0.95, 0.99, 0.999):
         var = law.var(level)
         assert float(law.cdf(np.array([var]))[0]) == pytest.approx(level, abs=1.5e-3)
@@ -53,33 +52,6 @@ def test_pareto_tails_are_joined_to_what_was_observed() -> None:
         beyond = np.maximum(drawn - var, 0.0) / (1 - level)
         error = float(beyond.std()) / math.sqrt(drawn.size)
         assert law.cvar(level) == pytest.approx(var + float(beyond.mean()), abs=4 * error)
-
-
-def test_pareto_fits_as_scipy_does() -> None:
-    for seed, shape in enumerate((-0.3, 0.0, 0.2, 0.8)):
-        y = stats.genpareto(shape, scale=2.0).rvs(150, random_state=seed)
-        found = fit_peaks(y, 0.0, 150)
-        k, _, scale = stats.genpareto.fit(y, floc=0)
-        theirs = float(stats.genpareto(k, scale=scale).logpdf(y).sum())
-        assert found.log_likelihood >= theirs - 1e-8
-        own = float(stats.genpareto(found.shape, scale=found.scale).logpdf(y).sum())
-        assert found.log_likelihood == pytest.approx(own, abs=1e-8)
-        assert found.scores.sum(axis=0) == pytest.approx([0, 0], abs=1e-4)
-
-
-@pytest.mark.acceptance
-def test_pareto_tail_of_danish_fires() -> None:
-    """McNeil, ASTIN Bulletin 27 (1997) prints 0.50 (0.14) and 6.98; Nelder-Mead to 1e-10 in R."""
-    file = SHARED / "reference" / "ref_danish_fire.csv"
-    if not file.exists():
-        pytest.skip("the private data set is not beside the project")
-    loss = np.loadtxt(file, skiprows=1, delimiter=",", usecols=-1)
-    tail = fit_peaks(loss[loss > 10] - 10, 10.0, loss.size)
-    assert (tail.shape, tail.scale) == pytest.approx((0.4969858, 6.9754681), abs=1e-5)
-    assert -tail.log_likelihood == pytest.approx(374.8929902, abs=1e-6)
-    assert tail.errors == pytest.approx((0.1362, 1.1131), rel=2e-3)
-    assert tail.var(0.99) == pytest.approx(27.28999, abs=1e-4)
-    assert tail.cvar(0.99) == pytest.approx(58.24011, abs=1e-4)
 
 
 def test_one_day_of_a_garch_model_is_a_normal_law() -> None:

@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from perilscope.engines import garch
+from perilscope.engines.extremes import ParetoFit, fit_pareto, pareto_influences
 from perilscope.engines.garch import Fit
 from perilscope.engines.garch_forms import Form
 from perilscope.engines.influence import around
 from perilscope.engines.log_laws import PeaksLaw, lost
-from perilscope.engines.paretofit import Peaks, fit_peaks
 from perilscope.engines.predictive import (
     Array,
     EmpiricalLaw,
@@ -262,9 +262,17 @@ def conditional_evt(sample: Sample) -> Prediction:
     ordered = np.sort(x)
     count = max(math.ceil(TAIL * x.size), min(20, x.size // 2))
     threshold = float(ordered[-count - 1])
-    peaks = fit_peaks(ordered[ordered > threshold] - threshold, threshold, x.size)
-    one = PeaksLaw(fit.mu, fit.sigma, ordered[ordered <= threshold], peaks)
-    daily = _by_peaks(sample, fit, one, x)
+    tail = fit_pareto(ordered[ordered > threshold] - threshold)
+    one = PeaksLaw(
+        fit.mu,
+        fit.sigma,
+        ordered[ordered <= threshold],
+        x.size,
+        threshold,
+        tail.xi,
+        tail.beta,
+    )
+    daily = _by_peaks(sample, fit, one, tail, x)
     law: Law = one
     interval = daily
     if sample.horizon > 1:
@@ -276,9 +284,9 @@ def conditional_evt(sample: Sample) -> Prediction:
         **fit.parameters,
         "sigma": fit.sigma,
         "threshold": threshold,
-        "xi": peaks.shape,
-        "tail_scale": peaks.scale,
-        "exceedances": float(peaks.excesses.size),
+        "exceedances": float(tail.count),
+        "xi": tail.xi,
+        "tail_beta": tail.beta,
     }
     return Prediction(
         law,
@@ -290,32 +298,27 @@ def conditional_evt(sample: Sample) -> Prediction:
     )
 
 
-def _by_peaks(sample: Sample, fit: Fit, law: PeaksLaw, x: Array) -> Callable[[float], Intervals]:
+def _by_peaks(
+    sample: Sample, fit: Fit, law: PeaksLaw, tail: ParetoFit, x: Array
+) -> Callable[[float], Intervals]:
     """Delta method on the filter, the share beyond the threshold, and the shape of the tail."""
-    peaks = law.peaks
-    beyond = x > peaks.threshold
+    beyond = x > law.threshold
     own = np.zeros((x.size, 3))
-    own[beyond, :2] = (
-        x.size
-        * (peaks.scores[np.argsort(np.argsort(x[beyond]))])
-        @ np.linalg.pinv(peaks.information)
-    )
-    own[:, 2] = x.size * (beyond - peaks.share)  # of the number beyond, spread over the days
+    own[beyond, :2] = pareto_influences(x[beyond] - law.threshold, tail) / law.share
+    own[:, 2] = beyond - law.share
     influences = np.column_stack([own, _Filter(fit).influences])
+    steps = np.array([1e-4, 1e-4, 1e-3 * law.share, 1e-4, 1e-4 * fit.sigma])
 
     def interval(level: float) -> Intervals:
-        figures = law.var(level), law.cvar(level)
-        steps = np.array([1e-4, 1e-4 * peaks.scale, 1e-3 * peaks.share, 1e-4, 1e-4 * fit.sigma])
         slopes = np.empty((5, 2))
         for i, step in enumerate(steps.tolist()):
             up, down = (_moved(law, i, side * step, level) for side in (1.0, -1.0))
             slopes[i] = (np.array(up) - np.array(down)) / (2.0 * step)
-        slopes[2] /= x.size
         errors = np.sqrt(((influences @ slopes) ** 2).mean(axis=0) / (x.size * sample.share))
-        centre, days = float(lost(np.asarray(fit.mu))), float(peaks.excesses.size)
+        centre, days = float(lost(np.asarray(fit.mu))), float(tail.count)
         var, cvar = (
             around(value, error, centre, days)
-            for value, error in zip(figures, errors.tolist(), strict=True)
+            for value, error in zip((law.var(level), law.cvar(level)), errors.tolist(), strict=True)
         )
         return var, cvar
 
@@ -323,22 +326,19 @@ def _by_peaks(sample: Sample, fit: Fit, law: PeaksLaw, x: Array) -> Callable[[fl
 
 
 def _moved(law: PeaksLaw, which: int, by: float, level: float) -> tuple[float, float]:
-    """VaR and CVaR when one of shape, scale, share, location and sigma is another."""
-    p = law.peaks
-    shape, scale, mu, sigma, factor = p.shape, p.scale, law.mu, law.sigma, 1.0
+    """VaR and CVaR when xi, log beta, the share beyond, mu or sigma is another."""
+    at = level
     if which == 0:
-        shape += by
+        law = replace(law, xi=law.xi + by)
     elif which == 1:
-        scale += by
-    elif which == 2:
-        factor = p.share / (p.share + by)  # as if the level were another
+        law = replace(law, beta=law.beta * math.exp(by))
+    elif which == 2:  # as if the level were another
+        at = 1.0 - (1.0 - level) * law.share / (law.share + by)
     elif which == 3:
-        mu += by
+        law = replace(law, mu=law.mu + by)
     else:
-        sigma += by
-    changed = PeaksLaw(mu, sigma, law.below, Peaks(p.threshold, shape, scale, p.excesses, p.count))
-    at = 1.0 - (1.0 - level) * factor
-    return changed.var(at), changed.cvar(at)
+        law = replace(law, sigma=law.sigma + by)
+    return law.var(at), law.cvar(at)
 
 
 def _scaled(

@@ -147,7 +147,7 @@ class Fit:
         """Second derivatives of minus the log-likelihood by the variables, shape (size, size)."""
         x = self._x
         if self.form.kind != "egarch":
-            return evaluate(garch_plain, self.form, self.windows, x[None])[2][0]
+            return np.asarray(evaluate(garch_plain, self.form, self.windows, x[None])[2][0])
         # slopes jump where the mean meets a return: what counts is how they change over a stretch
         wide = np.diag(_STRETCH * self.form.reach)
         low, high = self.form.box(self.windows)

@@ -11,8 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from perilscope.engines.paretofit import Peaks
-
 Array = NDArray[np.float64]
 _NODES = 160
 
@@ -63,7 +61,7 @@ class LogLaw:
     Examples
     --------
     >>> round(LogLaw(0.0, 4.0).var(0.975), 6)
-    0.075416
+    0.075404
     """
 
     mu: float
@@ -111,29 +109,44 @@ class PeaksLaw:
     Parameters
     ----------
     mu, sigma : float
-        Of the log return, in percent; it is mu - sigma x.
+        The log return, in percent, is mu - sigma x.
     below : array
         Values of x at or below the threshold, in order.
-    peaks : Peaks
-        The tail of x.
+    count : int
+        How many values of x there are in all.
+    threshold, xi, beta : float
+        Of the Pareto tail of x.
+
+    Examples
+    --------
+    >>> law = PeaksLaw(0.0, 4.0, np.linspace(-2.0, 1.3, 90), 100, 1.3, 0.2, 0.6)
+    >>> round(law.var(0.99), 6)
+    0.115017
     """
 
     mu: float
     sigma: float
     below: Array
-    peaks: Peaks
+    count: int
+    threshold: float
+    xi: float
+    beta: float
+
+    @property
+    def share(self) -> float:
+        """Probability to exceed the threshold."""
+        return 1.0 - self.below.size / self.count
 
     def at(self, chance: Array) -> Array:
         """Value of x that is exceeded with a probability."""
         chance = np.asarray(chance, dtype=np.float64)
-        p = self.peaks
-        share = np.minimum(chance / p.share, 1.0)
         with np.errstate(divide="ignore", over="ignore"):
-            ratio = np.log(share)
-            curved = np.expm1(-p.shape * ratio) / p.shape if p.shape else -ratio
-        rank = np.ceil((1.0 - chance) * p.count - 1e-9).astype(int) - 1
+            ratio = np.log(np.minimum(chance / self.share, 1.0))
+            curved = np.expm1(-self.xi * ratio) / self.xi if self.xi else -ratio
+        rank = np.ceil((1.0 - chance) * self.count - 1e-9).astype(int) - 1
         body = self.below[np.clip(rank, 0, self.below.size - 1)]
-        return np.asarray(np.where(chance < p.share, p.threshold + p.scale * curved, body))
+        beyond = self.threshold + self.beta * curved
+        return np.asarray(np.where(chance < self.share, beyond, body))
 
     def var(self, level: float) -> float:
         """Smallest x with F(x) >= level."""
@@ -141,26 +154,26 @@ class PeaksLaw:
 
     def cvar(self, level: float) -> float:
         """Mean of the worst 1 - level of probability."""
-        edge = max(level, 1.0 - self.peaks.share)
+        edge = max(level, 1.0 - self.share)
         worst = _tail_mean(lambda c: lost(self.mu - self.sigma * self.at(c)), edge)
         if edge == level:
             return worst
-        first = np.arange(self.below.size) / self.peaks.count
-        held = np.clip(first + 1.0 / self.peaks.count - np.maximum(first, level), 0.0, None)
+        first = np.arange(self.below.size) / self.count
+        held = np.clip(first + 1.0 / self.count - np.maximum(first, level), 0.0, None)
         body = float(held @ lost(self.mu - self.sigma * self.below))
         return (body + (1.0 - edge) * worst) / (1.0 - level)
 
     def cdf(self, losses: Array) -> Array:
         """Probability of a loss of at most so much."""
-        x, p = (self.mu - _grown(losses)) / self.sigma, self.peaks
-        y = np.maximum(x - p.threshold, 0.0) / p.scale
+        x = (self.mu - _grown(losses)) / self.sigma
+        y = np.maximum(x - self.threshold, 0.0) / self.beta
         with np.errstate(divide="ignore", invalid="ignore"):
-            if p.shape:
-                left = np.exp(-np.log(np.maximum(1.0 + p.shape * y, 0.0)) / p.shape)
+            if self.xi:
+                left = np.exp(-np.log(np.maximum(1.0 + self.xi * y, 0.0)) / self.xi)
             else:
                 left = np.exp(-y)
-        body = np.searchsorted(self.below, x, side="right") / p.count
-        return np.asarray(np.where(x > p.threshold, 1.0 - p.share * left, body))
+        body = np.searchsorted(self.below, x, side="right") / self.count
+        return np.asarray(np.where(x > self.threshold, 1.0 - self.share * left, body))
 
     def sample(self, count: int, rng: np.random.Generator) -> Array:
         """Independent losses."""
