@@ -178,3 +178,61 @@ def test_the_same_bits_again_and_a_chart(capsys: Any, tmp_path: Path) -> None:
     shown = capsys.readouterr().out
     assert "kupiec-pof" in shown
     assert all(len(line) <= 110 for line in shown.splitlines())
+
+
+# --- our own models, rolled -----------------------------------------------------------------------
+
+
+def closes(path: Path, n: int = 420) -> str:
+    rng = np.random.default_rng(3)
+    walk = {"BTC": 0.02, "ETH": 0.03}
+    columns = {a: 1e3 * np.exp(np.cumsum(s * rng.standard_t(5, n))) for a, s in walk.items()}
+    return table(path, columns)
+
+
+def test_models_rolled_over_weights(capsys: Any, tmp_path: Path) -> None:
+    prices = closes(tmp_path / "p.csv")
+    words = ["--prices", prices, "--weights", "BTC=0.6,ETH=0.4", "--days", "120", "--window", "250"]
+    found = asked(capsys, *words, "--method", "historical", "--method", "normal")
+    assert found["methods"] == ["historical", "normal"]
+    assert found["days"] == 120
+    assert found["last"] == (date(2025, 1, 1) + timedelta(419)).isoformat()
+    one = found["forecasts"]["historical"]
+    data = np.loadtxt(prices, delimiter=",", skiprows=1, usecols=(1, 2))
+    loss = -((data[1:] / data[:-1] - 1) @ [0.6, 0.4])
+    assert one["series"]["loss"] == pytest.approx(loss[-120:])
+    before = np.sort(loss[-370:-120])
+    assert one["series"]["var"][0] == pytest.approx(before[math.ceil(250 * 0.975) - 1])
+    single = asked(capsys, *words, "--method", "historical")
+    assert single["tests"]["kupiec-pof"] == one["tests"]["kupiec-pof"]
+    assert single["portfolio"] == "BTC 0.6, ETH 0.4"
+
+
+def test_a_tournament_and_its_log(capsys: Any, tmp_path: Path) -> None:
+    prices, log = closes(tmp_path / "p.csv"), tmp_path / "champions.json"
+    words = ["market", "tournament", "--prices", prices, "--weights", "BTC=0.6,ETH=0.4"]
+    words += ["--days", "120", "--window", "200", "--method", "historical", "--method", "normal"]
+    for _ in range(2):  # the second time nothing is new
+        assert run([*words, "--log", str(log), "--json", "-"]) == 0
+        found = json.loads(capsys.readouterr().out)
+    assert set(found["subjects"]) == {"BTC", "ETH", "portfolio"}
+    for played in found["subjects"].values():
+        assert played["champion"] in ("historical", "normal")
+        assert played["changes"][-1]["champion"] == played["champion"]
+    kept = json.loads(log.read_text(encoding="utf-8"))["changes"]
+    assert len(kept) == sum(len(each["changes"]) for each in found["subjects"].values())
+    assert run(words) == 0
+    assert "champion" in capsys.readouterr().out
+    log.write_text("[]", encoding="utf-8")
+    assert run([*words, "--log", str(log)]) == 1
+    assert "not a log of champions" in capsys.readouterr().err
+
+
+def test_what_cannot_be_rolled(capsys: Any, tmp_path: Path) -> None:
+    prices = closes(tmp_path / "p.csv", 100)
+    words = ["--prices", prices, "--weights", "BTC=1"]
+    assert "give more history" in asked(capsys, *words, "--method", "normal", code=2)
+    short = ["--days", "30", "--window", "60"]
+    assert "did you mean" in asked(capsys, *words, *short, "--method", "norml", code=2)
+    assert "SOL" in asked(capsys, "--prices", prices, "--weights", "SOL=1", *short, code=2)
+    assert "not both" in asked(capsys, "--file", prices, *words, code=2)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from perilscope.cycle.rolling import Source
     from perilscope.cycle.settings import Settings
 
 market = typer.Typer(
@@ -45,6 +46,19 @@ Json = Annotated[
 ]
 
 
+PriceFiles = Annotated[
+    list[Path] | None, typer.Option("--prices", metavar="FILE", help="Daily prices; repeat it.")
+]
+Weights = Annotated[str, typer.Option(metavar="BTC=0.6,ETH=0.4", help="Shares of the value.")]
+Method = Annotated[
+    list[str] | None, typer.Option(metavar="NAME|all", help="Which models; repeat it.")
+]
+Last = Annotated[
+    datetime | None,
+    typer.Option("--to", formats=["%Y-%m-%d"], metavar="DATE", help="Last day of prices."),
+]
+
+
 def _settings(prices: Path | None, positions: Path | None, evidence: list[str] | None) -> Settings:
     from perilscope.cycle.settings import Settings
 
@@ -64,25 +78,16 @@ def risk(
     book: Annotated[
         Path | None, typer.Argument(metavar="BOOK", help="A book, or nothing with --weights.")
     ] = None,
-    prices: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="Daily prices; repeat it.")
-    ] = None,
-    weights: Annotated[
-        str, typer.Option(metavar="BTC=0.6,ETH=0.4", help="Shares of the value.")
-    ] = "",
+    prices: PriceFiles = None,
+    weights: Weights = "",
     first: Annotated[
         datetime | None,
         typer.Option("--from", formats=["%Y-%m-%d"], metavar="DATE", help="First day of prices."),
     ] = None,
-    last: Annotated[
-        datetime | None,
-        typer.Option("--to", formats=["%Y-%m-%d"], metavar="DATE", help="Last day of prices."),
-    ] = None,
+    last: Last = None,
     level: Annotated[float, typer.Option(help="Confidence level, above 0.5.")] = 0.975,
     horizon: Annotated[int, typer.Option(help="Days; a week is 7.", min=1, max=366)] = 1,
-    method: Annotated[
-        list[str] | None, typer.Option(metavar="NAME|all", help="Which models; repeat it.")
-    ] = None,
+    method: Method = None,
     seed: Annotated[int, typer.Option(help="Names the random streams.")] = 1,
     positions: Positions = None,
     json: Json = None,
@@ -117,6 +122,9 @@ def risk(
 
 @market.command()
 def backtest(
+    book: Annotated[
+        Path | None, typer.Argument(metavar="BOOK", help="A book, or nothing with --file.")
+    ] = None,
     file: Annotated[
         list[Path] | None,
         typer.Option(
@@ -124,24 +132,110 @@ def backtest(
         ),
     ] = None,
     level: Annotated[float, typer.Option(help="Level of VaR and CVaR, above 0.5.")] = 0.975,
+    prices: PriceFiles = None,
+    weights: Weights = "",
+    method: Method = None,
+    days: Annotated[int, typer.Option(help="Days that are forecast, the last ones.")] = 365,
+    window: Annotated[int, typer.Option(help="Daily returns behind each forecast.")] = 365,
+    last: Last = None,
     seed: Annotated[int, typer.Option(help="Names the random streams of p-values.")] = 1,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE.svg", help="Chart of losses against VaR.")
     ] = None,
+    positions: Positions = None,
     json: Json = None,
 ) -> None:
-    """Every test of anybody's forecasts of VaR and CVaR; losses are positive.
+    """Every test of forecasts of VaR and CVaR: anybody's in a file, or our models' on a book.
 
     [bold]perilscope market backtest --file forecasts.csv --level 0.975[/bold]
     [bold]perilscope market backtest --file ours.csv --file theirs.csv[/bold]
+    [bold]perilscope market backtest BOOK --method historical --method t[/bold]
+    [bold]perilscope market backtest --prices closes.csv --weights BTC=0.6,ETH=0.4[/bold]
     """
     from perilscope.cycle import backtest as asking
+    from perilscope.cycle import rolling
+    from perilscope.errors import MisuseError
     from perilscope.report import backtest as page
 
-    found = asking.of_files(file or [], level, seed)
+    if file:
+        if book is not None or prices or weights:
+            raise MisuseError("either --file with forecasts, or a BOOK or --prices, not both")
+        found = asking.of_files(file, level, seed)
+    else:
+        source = _source(book, prices, weights, method, level, last, seed, positions)
+        found = rolling.backtest(source, rolling.Rolling(source.asked, days, window))
     if out is not None:
         _drawn(page.chart(found), out)
     _told(found, json, page.backtest)
+
+
+@market.command()
+def tournament(
+    book: Annotated[
+        Path | None, typer.Argument(metavar="BOOK", help="A book, or nothing with --prices.")
+    ] = None,
+    level: Annotated[float, typer.Option(help="Level of VaR and CVaR, above 0.5.")] = 0.975,
+    prices: PriceFiles = None,
+    weights: Weights = "",
+    method: Method = None,
+    days: Annotated[int, typer.Option(help="Days that are forecast, the last ones.")] = 365,
+    window: Annotated[int, typer.Option(help="Daily returns behind each forecast.")] = 365,
+    last: Last = None,
+    seed: Annotated[int, typer.Option(help="Names the random streams.")] = 1,
+    log: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Changes of champion are added to this JSON file."),
+    ] = None,
+    positions: Positions = None,
+    json: Json = None,
+) -> None:
+    """Which model to believe for each asset and the portfolio: champion, and when it changed.
+
+    [bold]perilscope market tournament BOOK --log champions.json[/bold]
+    [bold]perilscope market tournament --prices closes.csv --weights BTC=0.6,ETH=0.4[/bold]
+    """
+    from perilscope.cycle import rolling
+    from perilscope.report import backtest as page
+
+    source = _source(book, prices, weights, method, level, last, seed, positions)
+    found = rolling.play(source, rolling.Rolling(source.asked, days, window))
+    if log is not None:
+        rolling.keep_log(log, found)
+    _told(found, json, page.tournament)
+
+
+def _source(
+    book: Path | None,
+    prices: list[Path] | None,
+    weights: str,
+    method: list[str] | None,
+    level: float,
+    last: datetime | None,
+    seed: int,
+    positions: Path | None,
+) -> Source:
+    """What is held, of a book or of files, and the models that are asked for."""
+    from perilscope.cycle import risk as asking
+    from perilscope.cycle import rolling
+    from perilscope.errors import MisuseError
+
+    asked = asking.Asked(
+        level=level,
+        methods=tuple(method or (asking.ALL,)),
+        last=last.date() if last else None,
+        seed=seed,
+    )
+    if book is not None:
+        if weights or len(prices or ()) > 1:
+            raise MisuseError("either a BOOK, or --prices FILE with --weights, not both")
+        return rolling.of_book(
+            book, asked, _settings(prices[0] if prices else None, positions, None)
+        )
+    if prices and weights:
+        return rolling.of_prices(prices, asking.parse_weights(weights), asked)
+    raise MisuseError(
+        "what is tested? Give --file CSV with forecasts, a BOOK, or --prices FILE and --weights"
+    )
 
 
 def _drawn(spec: dict[str, Any] | None, out: Path) -> None:

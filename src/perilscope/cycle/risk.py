@@ -108,8 +108,27 @@ def of_files(paths: Sequence[Path], weights: Mapping[str, float], asked: Asked) 
     return found
 
 
-def of_book(path: Path, asked: Asked, settings: Settings | None = None) -> Document:
-    """The same of what a book holds; with the value, so that shares can be read as money."""
+@dataclass(frozen=True)
+class Held:
+    """What a book holds as weights of what moves, its prices, and what was noticed."""
+
+    name: str
+    currency: str
+    value: float
+    history: History
+    weights: Mapping[str, float]
+    asked: Asked
+    findings: tuple[str, ...]
+
+
+def holding(path: Path, asked: Asked, settings: Settings | None = None) -> Held:
+    """The portfolio of a book, prices no later than its own day.
+
+    Raises
+    ------
+    AssessmentError
+        What is held is worth nothing, or there are no prices of it.
+    """
     found = opened(path, settings)
     desk = found.desk
     values = {asset: value for asset, value in desk.values().items() if value != 0.0}
@@ -133,17 +152,24 @@ def of_book(path: Path, asked: Asked, settings: Settings | None = None) -> Docum
         )
     as_of = found.workspace.book.as_of
     asked = replace(asked, last=min(asked.last or as_of, as_of))
-    done = _risks(history, moving, asked)
-    done["findings"] = list(dict.fromkeys([*findings, *done["findings"]]))
     book = found.workspace.book
-    return {**done, "book": book.institution.name, "currency": book.currency, "value": whole}
+    name, currency = book.institution.name, book.currency
+    return Held(name, currency, whole, history, moving, asked, tuple(findings))
+
+
+def of_book(path: Path, asked: Asked, settings: Settings | None = None) -> Document:
+    """The same of what a book holds; with the value, so that shares can be read as money."""
+    mine = holding(path, asked, settings)
+    done = _risks(mine.history, mine.weights, mine.asked)
+    done["findings"] = list(dict.fromkeys([*mine.findings, *done["findings"]]))
+    return {**done, "book": mine.name, "currency": mine.currency, "value": mine.value}
 
 
 # --- the sample -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class _Prepared:
+class Prepared:
     """Returns that all assets have, from the history or filled in, and what was done."""
 
     sample: Sample
@@ -155,7 +181,7 @@ class _Prepared:
 
 def _risks(history: History, weights: Mapping[str, float], asked: Asked) -> Document:
     chosen = asked.chosen
-    ready = _prepared(history, weights, asked)
+    ready = prepared(history, weights, asked)
     sample = ready.sample
     methods: Document = {}
     for model in chosen:
@@ -220,7 +246,7 @@ def _picture(losses: Floats) -> Document:
     return {"edges": edges.tolist(), "counts": counts.tolist()}
 
 
-def _prepared(history: History, weights: Mapping[str, float], asked: Asked) -> _Prepared:
+def prepared(history: History, weights: Mapping[str, float], asked: Asked) -> Prepared:
     absent = [asset for asset in weights if asset not in history.assets]
     if absent:
         some = ", ".join(sorted(history.assets)[:12])
@@ -245,7 +271,7 @@ def _prepared(history: History, weights: Mapping[str, float], asked: Asked) -> _
     daily = kept.closes[1:] / kept.closes[:-1] - 1.0
     sample = Sample(daily, np.array([weights[a] for a in held]), asked.horizon, asked.seed)
     rows = [_row(asset, weights[asset], *spans[asset], len(daily), len(daily)) for asset in held]
-    return _Prepared(
+    return Prepared(
         sample, kept.days[0], kept.days[-1], tuple(rows), tuple(dict.fromkeys(findings))
     )
 
@@ -323,7 +349,7 @@ def _filled(  # one for all assets, because the factor and the days are shared
     asked: Asked,
     last: date,
     spans: Mapping[str, tuple[date, date]],
-) -> _Prepared:
+) -> Prepared:
     """Short histories filled in from a factor: the longest of what is held, or BTC."""
     held = list(weights)
     candidates = [
@@ -359,7 +385,7 @@ def _filled(  # one for all assets, because the factor and the days are shared
     amounts = np.array([weights[a] for a in held])
     share = proxy.portfolio_share(table, amounts, shares)
     sample = Sample(table, amounts, asked.horizon, asked.seed, share)
-    return _Prepared(
+    return Prepared(
         sample, kept.days[0], kept.days[-1], tuple(rows), tuple(dict.fromkeys(findings))
     )
 

@@ -26,7 +26,7 @@ def backtest(document: Shown, *, width: int = WIDTH) -> Group:
     """Draw one forecaster's tests, or the ranking of several."""
     run = cleaned(document)
     if "comparison" in run:
-        return Group(*_several(run, width))
+        return Group(*_several(run, width), *_findings(run, width))
     lines = [*_head(run, width), *_picture(run, width), Text(), *_table(run, width), Text()]
     return Group(*lines, *_absent(run, width), *_findings(run, width))
 
@@ -48,7 +48,8 @@ def _number(value: float | None) -> str:
 
 
 def _head(run: Shown, width: int) -> Iterator[Text]:
-    text = Text(str(run["file"]), "bold")
+    name = f"{run['portfolio']} by {run['file']}" if "portfolio" in run else str(run["file"])
+    text = Text(name, "bold")
     text.append(
         f"   {run['first']} to {run['last']}   {run['days']:,} days at {100.0 * run['level']:g} %",
         "dim",
@@ -174,13 +175,14 @@ def _absent(run: Shown, width: int) -> Iterator[Text]:
 
 
 def _findings(run: Shown, width: int) -> Iterator[Text]:
-    for text in run["findings"]:
+    for text in run.get("findings", ()):
         yield from wrapped(f"note: {text}", width, 4, style="yellow")
 
 
 def _several(run: Shown, width: int) -> Iterator[Text]:
     found = run["comparison"]
-    text = Text(f"{len(found['ranking'])} forecasts", "bold")
+    name = run.get("portfolio") or f"{len(found['ranking'])} forecasts"
+    text = Text(str(name), "bold")
     text.append(
         f"   {run['first']} to {run['last']}   {run['days']:,} common days at "
         f"{100.0 * run['level']:g} %",
@@ -229,12 +231,70 @@ def ranked(found: Shown, forecasts: Mapping[str, Shown], width: int) -> Iterator
     )  # fmt: skip
 
 
+def tournament(document: Shown, *, width: int = WIDTH) -> Group:
+    """Draw the champions of every asset, and when and why they changed."""
+    run = cleaned(document)
+    lines: list[Text] = []
+    text = Text(str(run["portfolio"]), "bold")
+    text.append(
+        f"   one-day CVaR at {100.0 * run['level']:g} %, {run['window']} returns behind each "
+        "forecast",
+        "dim",
+    )
+    text.truncate(width, overflow="ellipsis")
+    lines.append(text)
+    lines += _champions(run, width)
+    lines.append(Text())
+    lines += _changes(run, width)
+    rule = run["rule"]
+    said = (
+        f"decided every {rule['every']} days from the {rule['memory']} before: lowest mean score, "
+        f"if sure (p at most {rule['sure']:g}); out: a bet against CVaR that reached "
+        f"{rule['alarm']:g}"
+    )
+    return Group(*lines, *wrapped(said, width, 3, style="dim"), *_findings(run, width))
+
+
+def _champions(run: Shown, width: int) -> Iterator[Text]:
+    columns = (
+        words("asset", 8, 20), words("champion", 10, 22), figures("changes"),
+        Column(("score of", "champions")), words("best in hindsight", 10, 22),
+        Column(("its", "score")), words("out", 4, 40),
+    )  # fmt: skip
+    rows = []
+    for name, played in run["subjects"].items():
+        means = {row["name"]: row["mean"] for row in played["models"]}
+        out = ", ".join(row["name"] for row in played["models"] if row["out"])
+        rows.append(
+            [
+                (name, ""),
+                (played["champion"], "bold"),
+                (str(len(played["changes"]) - 1), ""),
+                (_number(played["champions_mean"]), ""),
+                (played["best_in_hindsight"], "dim"),
+                (_number(means[played["best_in_hindsight"]]), "dim"),
+                (out, "red"),
+            ]
+        )
+    yield from lay(columns, rows, width)
+
+
+def _changes(run: Shown, width: int) -> Iterator[Text]:
+    for name, played in run["subjects"].items():
+        for change in played["changes"]:
+            before = f" after {change['before']}" if change["before"] else ""
+            said = f"{change['on']}  {name}: {change['champion']}{before}: {change['why']}"
+            yield from wrapped(said, width, 12)
+
+
 # --- charts ---------------------------------------------------------------------------------------
 
 
 def chart(document: Shown, *, height: int = 260) -> dict[str, Any] | None:
     """Losses against VaR and CVaR, exceptions marked; None without the series."""
     run = cleaned(document)
+    if "comparison" in run:  # the one that ranks first
+        run = run["forecasts"][run["comparison"]["ranking"][0]["name"]]
     series = run.get("series")
     if not series:
         return None
@@ -252,7 +312,7 @@ def chart(document: Shown, *, height: int = 260) -> dict[str, Any] | None:
         "field": "date",
         "type": "temporal",
         "title": None,
-        "axis": {"format": "%b %Y", "grid": False},
+        "axis": {"format": "%b %Y", "grid": False, "tickCount": 8},
     }
     y = {"type": "quantitative", "title": "loss (gains below zero)"}
     bar = {

@@ -69,13 +69,18 @@ def _stake(surplus: Array, calm: Array, most: float) -> Array:
     calm : array, shape (t,)
         Days on which e is zero.
     """
-    low, high = np.zeros(calm.size), np.full(calm.size, most)
-    for _ in range(48):
+    stake = np.zeros(calm.size)
+    some = np.flatnonzero(surplus.sum(axis=1) > calm)  # elsewhere nothing is worth staking
+    if not some.size:
+        return stake
+    surplus, calm = surplus[some], calm[some]
+    low, high = np.zeros(some.size), np.full(some.size, most)
+    for _ in range(32):
         share = 0.5 * (low + high)
         rising = (surplus / (1.0 + share[:, None] * surplus)).sum(axis=1) > calm / (1.0 - share)
         low, high = np.where(rising, share, low), np.where(rising, high, share)
-    share = 0.5 * (low + high)
-    return np.where(share < 1e-12, 0.0, np.where(share > most - 1e-12, most, share))
+    stake[some] = np.where(high == most, most, 0.5 * (low + high))
+    return stake
 
 
 def stakes_own(e_values: Array, most: float = MOST) -> Array:

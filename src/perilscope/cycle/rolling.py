@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rolling backtests of what is held, model by model, and the tournament of models."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+from perilscope.cycle.backtest import of_forecasts
+from perilscope.cycle.measures import Document
+from perilscope.cycle.risk import Asked, Prepared, holding, prepared
+from perilscope.cycle.settings import Settings
+from perilscope.engines.rolling import DAYS, WINDOW, Rolled, rolled
+from perilscope.errors import AssessmentError, DataError, Fault, MisuseError
+from perilscope.evidence.forecasts import Forecasts
+from perilscope.evidence.prices import History
+from perilscope.monitoring import tournament
+from perilscope.sources.files import read_prices, read_text
+from perilscope.store.documents import to_json, write_text
+
+WHOLE = "portfolio"
+
+
+@dataclass(frozen=True)
+class Rolling:
+    """What is asked of a rolling backtest: forecast days, and returns behind each forecast."""
+
+    asked: Asked
+    days: int = DAYS
+    window: int = WINDOW
+
+    def __post_init__(self) -> None:
+        if self.asked.horizon != 1:
+            raise MisuseError("a backtest is of one-day forecasts")
+        if self.days < 1 or self.window < 20:
+            raise MisuseError("--days: at least 1; --window: at least 20")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Prices and weights, of files or of a book."""
+
+    name: str
+    history: History
+    weights: Mapping[str, float]
+    asked: Asked
+    findings: tuple[str, ...] = ()
+
+
+def of_prices(paths: Sequence[Path], weights: Mapping[str, float], asked: Asked) -> Source:
+    """Bare files and weights."""
+    name = ", ".join(f"{asset} {weight:g}" for asset, weight in weights.items())
+    return Source(name, read_prices(list(paths)), weights, asked)
+
+
+def of_book(path: Path, asked: Asked, settings: Settings | None = None) -> Source:
+    """What a book holds."""
+    mine = holding(path, asked, settings)
+    return Source(mine.name, mine.history, mine.weights, mine.asked, mine.findings)
+
+
+def _forecasts(name: str, found: Rolled, ready: Prepared) -> Forecasts:
+    """A model's forecasts with their days."""
+    last, count = ready.last, len(ready.sample.returns)
+    days = tuple(last - timedelta(days=count - 1 - row) for row in found.days.tolist())
+    findings = tuple(f"no forecast for {last - timedelta(days=count - 1 - row)}: {why}"
+                     for row, why in found.failed[:5])  # fmt: skip
+    return Forecasts(
+        name=name,
+        days=days,
+        loss=found.loss,
+        var=found.var,
+        cvar=found.cvar,
+        mean=found.mean,
+        sd=found.sd,
+        pit=found.pit,
+        findings=findings,
+    )
+
+
+def forecasts(
+    source: Source, asked: Rolling
+) -> tuple[tuple[Forecasts, ...], dict[str, str], Prepared]:
+    """Every chosen model rolled over what is held; those that cannot be, with the reason."""
+    ready = prepared(source.history, source.weights, replace(source.asked, horizon=1))
+    sample, level = ready.sample, source.asked.level
+    chosen = source.asked.chosen
+    found, failed = [], {}
+    for model in chosen:
+        try:
+            one = rolled(
+                model, sample.returns, sample.weights, level, asked.days, asked.window, sample.seed
+            )
+        except AssessmentError as error:
+            if len(chosen) == 1:
+                raise
+            failed[model.name] = str(error)
+            continue
+        found.append(_forecasts(model.name, one, ready))
+    if not found:
+        raise AssessmentError(next(iter(failed.values())))
+    return tuple(found), failed, ready
+
+
+def backtest(source: Source, asked: Rolling) -> Document:
+    """Every test of every chosen model on what is held."""
+    told, failed, ready = forecasts(source, asked)
+    document = of_forecasts(told, source.asked.level, source.asked.seed)
+    notes = [*source.findings, *ready.findings]
+    notes += [f"{name}: no forecasts: {why}" for name, why in failed.items()]
+    return {
+        **document,
+        "portfolio": source.name,
+        "weights": dict(source.weights),
+        "window": asked.window,
+        "methods": [each.name for each in told],
+        "findings": [*document.get("findings", []), *dict.fromkeys(notes)],
+    }
+
+
+def play(source: Source, asked: Rolling) -> Document:
+    """The tournament of models for each asset that is held, and for the portfolio."""
+    subjects: Document = {}
+    findings = list(source.findings)
+    several = len(source.weights) > 1
+    parts = [({asset: 1.0 if weight >= 0.0 else -1.0}, asset)
+             for asset, weight in source.weights.items() if weight != 0.0]  # fmt: skip
+    if several:
+        parts.append((dict(source.weights), WHOLE))
+    for weights, name in parts:
+        try:
+            told, failed, ready = forecasts(replace(source, weights=weights), asked)
+            subjects[name] = _played(tournament.play(told, source.asked.level), told, failed)
+        except AssessmentError as error:
+            findings.append(f"{name}: no tournament: {error}")
+            continue
+        findings.extend(f"{name}: {text}" for text in ready.findings)
+    if not subjects:
+        raise AssessmentError("; ".join(findings[-3:]))
+    return {
+        "portfolio": source.name,
+        "level": source.asked.level,
+        "seed": source.asked.seed,
+        "window": asked.window,
+        "days": asked.days,
+        "rule": {
+            "memory": tournament.MEMORY,
+            "first_decision": tournament.LEAST,
+            "every": tournament.EVERY,
+            "alarm": tournament.ALARM,
+            "sure": tournament.SURE,
+        },
+        "subjects": subjects,
+        "findings": list(dict.fromkeys(findings)),
+    }
+
+
+def _played(
+    found: tournament.Played, told: Sequence[Forecasts], failed: Mapping[str, str]
+) -> Document:
+    best = min(range(len(found.means)), key=lambda k: found.means[k])
+    return {
+        "champion": found.champion,
+        "score": found.score,
+        "first": told[0].days[0].isoformat(),
+        "last": told[0].days[-1].isoformat(),
+        "models": [
+            {
+                "name": name,
+                "mean": mean,
+                "out": name in found.out,
+                "days_as_champion": found.reigned.count(name),
+            }
+            for name, mean in zip(found.names, found.means, strict=True)
+        ],
+        "best_in_hindsight": found.names[best],
+        "champions_mean": found.champions_mean,
+        "changes": [
+            {
+                "on": each.on.isoformat(),
+                "champion": each.champion,
+                "before": each.before,
+                "why": each.why,
+            }
+            for each in found.changes
+        ],
+        "failed": dict(failed),
+    }
+
+
+def logged(document: Document, before: Sequence[Document]) -> list[Document]:
+    """The log of champions with the changes of a tournament that it does not hold yet.
+
+    A change is the same if subject, day and champion are. Entries stay in the order of their days.
+
+    Examples
+    --------
+    >>> change = {"on": "2026-01-01", "champion": "t", "before": "", "why": "lowest"}
+    >>> played = {"subjects": {"BTC": {"changes": [change]}}}
+    >>> once = logged(played, [])
+    >>> len(once), len(logged(played, once))
+    (1, 1)
+    """
+    entries = [dict(each) for each in before]
+    known = {(each["subject"], each["on"], each["champion"]) for each in entries}
+    for subject, played in document["subjects"].items():
+        for change in played["changes"]:
+            if (subject, change["on"], change["champion"]) not in known:
+                entries.append({"subject": subject, **change})
+    return sorted(entries, key=lambda each: (each["on"], each["subject"]))
+
+
+def keep_log(path: Path, document: Document) -> None:
+    """Add a tournament's changes of champion to a log; the file is written whole or not at all.
+
+    Raises
+    ------
+    DataError
+        The file is there and is not such a log.
+    """
+    before: list[Document] = []
+    if path.exists():
+        try:
+            before = json.loads(read_text(path))["changes"]
+            _ = {(each["subject"], each["on"], each["champion"]) for each in before}
+        except (ValueError, KeyError, TypeError):
+            what = "this is not a log of champions"
+            mend = "name another file, or remove this one"
+            raise DataError([Fault(path.as_posix(), 0, 0, "", what, mend)]) from None
+    write_text(path, to_json({"changes": logged(document, before)}))
