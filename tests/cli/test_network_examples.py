@@ -239,3 +239,22 @@ def test_a_target_that_cannot_be_names_what_rules_it_out(capsys: Any, sure: str)
     words = ["network", "query", sure, "-e", "cause=yes", "--probability", "sign=0.5,0.5"]
     assert run(words) == 2
     assert "sign with target (0.5, 0.5), cause=yes" in capsys.readouterr().err
+
+
+def test_joint_law_of_some_nodes(capsys: Any, chest: str) -> None:
+    found = asked(capsys, "query", chest, "--joint", "lung", "Smoker?", "-t", "lung")
+    law = {tuple(one["states"].values()): one["probability"] for one in found["joint"]}
+    assert [list(one["states"]) for one in found["joint"]] == [["lung", "Smoker?"]] * 6
+    assert law["Asy/Patch", "many"] == pytest.approx(0.1 * 0.3, rel=1e-14)
+    assert law["clear", "no"] == pytest.approx(0.6 * 0.98, rel=1e-14)
+    assert sum(law.values()) == pytest.approx(1.0, rel=1e-14)
+    assert run(["network", "query", chest, "--joint", "lung", "Smoker?"]) == 0
+    assert "lung=clear, Smoker?=no" in capsys.readouterr().out
+
+
+def test_sensitivity_tells_of_every_entry_unless_a_number_is_given(capsys: Any, chest: str) -> None:
+    every = asked(capsys, "sensitivity", chest, "-t", "lung=Asy/Patch")
+    assert len(every["functions"]) == every["entries"] == 3 + 3 * 2
+    some = asked(capsys, "sensitivity", chest, "-t", "lung=Asy/Patch", "--top", "2")
+    assert len(some["functions"]) == 2
+    assert some["entries"] == 9

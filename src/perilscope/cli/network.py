@@ -154,6 +154,10 @@ def query(
         list[str] | None,
         typer.Option("--target", "-t", metavar="NODE", help="Ask for this node; repeat it."),
     ] = None,
+    joint: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NODE", help="Ask for the joint law of these nodes; repeat it."),
+    ] = None,
     likelihood: Likelihood = None,
     probability: Probability = None,
     do: Do = None,
@@ -169,7 +173,8 @@ def query(
     from perilscope.report import networks
 
     asked, findings = _asked(source, name, evidence, likelihood, probability, do)
-    _told(inquiry.query(asked, findings, target or None, engine), json, networks.answered)
+    found = inquiry.query(asked, findings, target or None, engine, joint or ())
+    _told(found, json, networks.answered)
 
 
 @network.command(cls=Several)
@@ -179,7 +184,14 @@ def sensitivity(
     evidence: Evidence = None,
     likelihood: Likelihood = None,
     do: Do = None,
-    top: Annotated[int, typer.Option(help="How many table entries are listed.", min=1)] = 20,
+    top: Annotated[
+        int | None,
+        typer.Option(
+            help="How many table entries are listed; 20 on the screen and all in JSON without it.",
+            min=1,
+            show_default=False,
+        ),
+    ] = None,
     name: Name = "",
     json: Json = None,
 ) -> None:

@@ -7,6 +7,7 @@ Every answer is a document of plain values, as a run is.
 from __future__ import annotations
 
 import difflib
+import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ Value = TypeVar("Value")
 Vector = tuple[float, ...]
 
 BOOKS = {".yaml", ".yml", ""}
+JOINT = 65_536
+"""Joint states that are listed."""
 EXPLAINING = 3
 """Explanations that are listed."""
 TELLING = 12
@@ -155,10 +158,14 @@ def target_of(net: Network, text: str) -> tuple[str, str]:
 
 
 def query(
-    asked: Asked, findings: Findings, targets: Sequence[str] | None = None, engine: str = "auto"
+    asked: Asked,
+    findings: Findings,
+    targets: Sequence[str] | None = None,
+    engine: str = "auto",
+    together: Sequence[str] = (),
 ) -> Document:
-    """Marginals, and the probability of what is known."""
-    for name in targets or ():
+    """Marginals, the joint law of some nodes, and the probability of what is known."""
+    for name in (*(targets or ()), *together):
         if name not in asked.network.sizes:
             raise MisuseError(f"no node is called {name!r}{_near(name, asked.network.sizes)}")
     both = _with_observed(asked, findings)
@@ -168,6 +175,7 @@ def query(
         "findings": both.items(),
         "interventions": [f"{name}={state}" for name, state in both.do.items()],
         "marginals": answer.marginals,
+        "joint": _joint(asked.network, both, together),
         "probability_of_evidence": None if both.target else answer.probability_of_evidence,
         "log_probability_of_evidence": None if both.target else answer.log_probability,
         "algorithm": answer.algorithm,
@@ -175,10 +183,25 @@ def query(
     }
 
 
+def _joint(net: Network, findings: Findings, names: Sequence[str]) -> list[Document]:
+    """Every joint state of some nodes with its probability, the last node fastest."""
+    if not names:
+        return []
+    states = [net.node(name).states for name in names]
+    cells = math.prod(map(len, states))
+    if cells > JOINT:
+        raise MisuseError(f"these nodes have {cells:,} joint states; at most {JOINT:,} are listed")
+    law = inference.joint(net, names, findings).ravel().tolist()
+    return [
+        {"states": dict(zip(names, at, strict=True)), "probability": p}
+        for at, p in zip(itertools.product(*states), law, strict=True)
+    ]
+
+
 def show(asked: Asked) -> Document:
     """What a network consists of, what inference in it costs, and its marginals."""
     found = capacity.cost(asked.network, capacity.OTHERS)
-    answer = query(asked, Findings()) if capacity.others_hold(found) else None
+    answer = query(asked, Findings()) if capacity.own_holds(found) else None
     return {
         "network": asked.name,
         "kind": asked.kind,
@@ -201,20 +224,26 @@ def show(asked: Asked) -> Document:
     }
 
 
-def sensitivity(asked: Asked, target: str, findings: Findings, most: int = 20) -> Document:
-    """The table entries that move a target most when their odds are halved and doubled."""
+def sensitivity(asked: Asked, target: str, findings: Findings, most: int | None = None) -> Document:
+    """The table entries that move a target most when their odds are halved and doubled.
+
+    All of them, in that order, where no number is given.
+    """
     node, state = target_of(asked.network, target)
     both = _with_observed(asked, findings)
-    lines = one_way(asked.network, node, state, both)
-    told = [line for line in lines if not _told_by_other(asked.network, line)]
-    widest = sorted(told, key=lambda line: -abs(line.swing()[1] - line.swing()[0]))
+    lines = list(one_way(asked.network, node, state, both))
+    number = len(lines)
+    if most is not None:
+        lines = [line for line in lines if not _told_by_other(asked.network, line)]
+    widest = sorted(lines, key=lambda line: -abs(line.swing()[1] - line.swing()[0]))
     now = inference.ask(asked.network, both, [node]).marginals[node][state]
     return {
         "network": asked.name,
         "target": f"{node}={state}",
         "findings": both.items(),
         "probability": now,
-        "entries": len(lines),
+        "entries": number,
+        "top": most,
         "functions": [
             {
                 "entry": str(line),
@@ -229,6 +258,7 @@ def sensitivity(asked: Asked, target: str, findings: Findings, most: int = 20) -
                 "slope": line.slope,
                 "odds_halved": line.swing()[0],
                 "odds_doubled": line.swing()[1],
+                "told_by_other": _told_by_other(asked.network, line),
             }
             for line in widest[:most]
         ],

@@ -53,9 +53,14 @@ def fitted(net: Network, more: Iterable[Scope] = ()) -> Cliques:
         Where its tables would be too large.
     """
     found = _found(net, more, OTHERS)
-    if found.cost.stopped or found.cost.largest > CELLS or found.cost.total > TOTAL:
+    if not own_holds(found.cost):
         raise TooLargeError(found.cost)
     return found
+
+
+def own_holds(cost: Cost) -> bool:
+    """Whether our own engine takes a network of this cost."""
+    return not cost.stopped and cost.largest <= CELLS and cost.total <= TOTAL
 
 
 def others_hold(cost: Cost) -> bool:

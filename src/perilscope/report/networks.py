@@ -16,6 +16,10 @@ from perilscope.report.names import cleaned
 WIDTH = 110
 _BAR = 24
 _MOST_NODES = 60
+_MOST_ENTRIES = 20
+_NOTHING = 1e-12
+_LEAST_BITS = 5e-4
+"""What tells less than that is not listed: it would read as zero."""
 
 Shown = Mapping[str, Any]
 
@@ -47,6 +51,7 @@ def answered(document: Shown, *, width: int = WIDTH) -> Group:
     if run["interventions"]:
         lines += wrapped(f"Set from outside: {', '.join(run['interventions'])}", width, 6)
     lines += _laws(run["marginals"], width, {}, {})
+    lines += _together(run["joint"], width)
     if run["probability_of_evidence"] is not None and run["findings"]:
         lines.append(Text(f" probability of what is known: {run['probability_of_evidence']:.6g}"))
     lines.append(Text(f" {run['algorithm']}", "dim"))
@@ -57,30 +62,32 @@ def swayed(document: Shown, *, width: int = WIDTH) -> Group:
     """Draw a tornado of the table entries that move a target most."""
     run = cleaned(document, ordered=False)
     now = run["probability"]
+    plain = [f for f in run["functions"] if not f["told_by_other"]]
+    listed = plain[: run["top"] or _MOST_ENTRIES]
     said = f"{run['target']} has probability {probability(now)}"
     given = f" given {', '.join(run['findings'])}" if run["findings"] else ""
     lines = [
         *wrapped(f"{said}{given}.", width, 6),
         *wrapped(
-            f"The {len(run['functions'])} of {run['entries']} table entries that move it most when "
+            f"The {len(listed)} of {run['entries']:,} table entries that move it most when "
             "their odds are halved and doubled, the rest of each row in proportion:",
             width, 4,
         ),
     ]  # fmt: skip
-    swings = [sorted((f["odds_halved"], f["odds_doubled"])) for f in run["functions"]]
+    swings = [sorted((f["odds_halved"], f["odds_doubled"])) for f in listed]
     top = max((high for _, high in swings), default=1.0) or 1.0
     bottom = min((low for low, _ in swings), default=0.0)
     columns = (
         words("entry", 20, 54),
         figures("is"),
         figures("from"),
-        words("", 4, _BAR),
+        words("", _BAR, _BAR),
         figures("to"),
     )
     rows = [
         [(f["entry"], ""), (probability(f["value"]), ""), (probability(low), ""),
          (_bar(low, now, high, bottom, top), ""), (probability(high), "")]
-        for f, (low, high) in zip(run["functions"], swings, strict=True)
+        for f, (low, high) in zip(listed, swings, strict=True)
     ]  # fmt: skip
     return Group(*lines, *lay(columns, rows, width))
 
@@ -122,7 +129,8 @@ def explained(document: Shown, *, width: int = WIDTH) -> Group:
             Text(),
             *wrapped(f"Conflict of what is known: {bits:+.2f} bits; {tells}.", width, 3),
         ]
-    if run["worth_knowing"]:
+    worth = [w for w in run["worth_knowing"] if w["bits"] >= _LEAST_BITS]
+    if worth:
         columns = (
             words("Worth finding out", 20, 54),
             figures("tells"),
@@ -136,7 +144,7 @@ def explained(document: Shown, *, width: int = WIDTH) -> Group:
                 (probability(w["low"]), ""),
                 (probability(w["high"]), ""),
             ]
-            for w in run["worth_knowing"]
+            for w in worth
         ]
         lines += [Text(), *lay(columns, rows, width)]
     if run["most_relevant"]:
@@ -200,7 +208,8 @@ def bounded(document: Shown, *, width: int = WIDTH) -> Group:
 
 
 def _points(change: float) -> str:
-    return f"{100 * change:+.2g} points"
+    """A change in percentage points; what only rounding left is nothing."""
+    return f"{100 * change:+.2g} points" if abs(change) > _NOTHING else "0 points"
 
 
 def _laws(
@@ -227,6 +236,19 @@ def _laws(
         yield Text(
             f" and {more} nodes more; --target NODE asks for one, --json has them all", "dim"
         )
+
+
+def _together(joint: Sequence[Shown], width: int) -> Iterator[Text]:
+    """The joint states that are most probable, with their probabilities."""
+    if not joint:
+        return
+    columns = [words("together", 12, width - 24), figures("")]
+    first = sorted(joint, key=lambda one: -one["probability"])[:_MOST_NODES]
+    rows = [[(_states(one["states"]), ""), (_exactly(one["probability"]), "")] for one in first]
+    yield Text()
+    yield from lay(columns, rows, width)
+    if len(joint) > len(first):
+        yield Text(f" and {len(joint) - len(first):,} less probable; --json has them all", "dim")
 
 
 def _exactly(p: float) -> str:
