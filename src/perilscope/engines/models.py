@@ -5,7 +5,14 @@ from __future__ import annotations
 
 import difflib
 
-from perilscope.engines import extremes, filtered_models, simple_models, volatility_models
+from perilscope.engines import (
+    copula_models,
+    extremes,
+    filtered_models,
+    simple_models,
+    vine,
+    volatility_models,
+)
 from perilscope.engines.predictive import Model
 from perilscope.errors import MisuseError
 
@@ -14,6 +21,8 @@ MODELS: tuple[Model, ...] = (
     *volatility_models.MODELS,
     *filtered_models.MODELS,
     *extremes.MODELS,
+    *copula_models.MODELS,
+    *vine.MODELS,
 )
 """In the order in which they are shown."""
 

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Student t laws of each asset, and how ranks of assets go together: what copula models share."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from perilscope.engines import parametric
+from perilscope.engines.simple_models import student_influences
+from perilscope.errors import AssessmentError
+
+Array = NDArray[np.float64]
+
+_GRID = np.sinh(np.linspace(-8.0, 8.0, 4001)) / 40.0
+"""Places at which quantiles are tabulated, dense in the middle, out to +-37."""
+_CHUNK = 1 << 22
+
+
+@dataclass(frozen=True)
+class Margin:
+    """A Student t law of one asset's returns.
+
+    Parameters
+    ----------
+    location, scale, df : float
+    """
+
+    location: float
+    scale: float
+    df: float
+
+    def quantiles(self, scores: Array, degrees: float | None) -> Array:
+        """Returns at normal scores, or at t scores with so many degrees of freedom."""
+        return self.location + self.scale * self.units(scores, degrees, self.df)
+
+    @staticmethod
+    def units(scores: Array, degrees: float | None, df: float) -> Array:
+        """Standard t quantiles at the ranks of scores, from a table.
+
+        Examples
+        --------
+        >>> Margin.units(np.array([0.0, 1.959963984540054]), None, 4.0).round(5).tolist()
+        [0.0, 2.77645]
+        """
+        with np.errstate(all="ignore"):
+            lower = special.ndtr(_GRID) if degrees is None else special.stdtr(degrees, _GRID)
+            half = special.stdtrit(df, np.maximum(lower[: _GRID.size // 2 + 1], 1e-300))
+        half[-1] = 0.0
+        table = np.concatenate([half, -half[-2::-1]])
+        return np.asarray(np.interp(scores, _GRID, table))
+
+    def ranks(self, moves: Array) -> Array:
+        """Probability of a return of at most so much."""
+        return np.asarray(special.stdtr(self.df, (moves - self.location) / self.scale))
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """Laws of the assets that move.
+
+    Parameters
+    ----------
+    moves : array, shape (n, k)
+    weights : array, shape (k,)
+    margins : tuple of Margin
+    influences : array, shape (n, k, 3)
+        Of each window on location, log scale and degrees of freedom of each asset.
+    at_bound : tuple of bool
+        Whether the degrees of freedom lie at a bound, and count as known.
+    likelihood : float
+    notes : tuple of str
+    """
+
+    moves: Array
+    weights: Array
+    margins: tuple[Margin, ...]
+    influences: Array
+    at_bound: tuple[bool, ...]
+    likelihood: float
+
+    @cached_property
+    def ranks(self) -> Array:
+        """Of every return in its law, shape (n, k), inside (0, 1)."""
+        columns = [m.ranks(self.moves[:, j]) for j, m in enumerate(self.margins)]
+        return np.clip(np.stack(columns, axis=1), 1e-9, 1.0 - 1e-9)
+
+
+def fit_margins(moves: Array, weights: Array, lags: int) -> Fitted:
+    """Fit a t law to each asset that is held and moves.
+
+    Raises
+    ------
+    AssessmentError
+        Nothing moves, or an asset's law cannot be fitted.
+    """
+    kept = [j for j, w in enumerate(weights) if w != 0.0 and float(moves[:, j].std()) > 1e-12]
+    if not kept:
+        raise AssessmentError("nothing that is held ever moved, so there are no laws of its moves")
+    margins, influences, bounds, likelihood = [], [], [], 0.0
+    for j in kept:
+        fit = parametric.fit_student(moves[:, j], lags)
+        margins.append(Margin(fit.location, fit.scale, fit.df))
+        influences.append(student_influences(moves[:, j], fit))
+        bounds.append(fit.at_bound)
+        likelihood += fit.likelihood
+    return Fitted(
+        moves[:, kept],
+        weights[kept],
+        tuple(margins),
+        np.stack(influences, axis=1),
+        tuple(bounds),
+        likelihood,
+    )
+
+
+def kendall(moves: Array) -> tuple[Array, Array]:
+    """Kendall's tau of every pair, and what each row adds to it.
+
+    Parameters
+    ----------
+    moves : array, shape (n, k)
+
+    Returns
+    -------
+    tau : array, shape (k, k)
+    parts : array, shape (n, k, k)
+        Mean of the agreement of each row with all others; its mean is tau.
+
+    Examples
+    --------
+    >>> tau, _ = kendall(np.array([[1.0, 2.0], [2.0, 3.0], [3.0, 1.0]]))
+    >>> round(float(tau[0, 1]), 4)
+    -0.3333
+    """
+    size, count = moves.shape
+    parts = np.empty((size, count, count))
+    step = max(_CHUNK // (size * count), 1)
+    for first in range(0, size, step):
+        rows = moves[first : first + step]
+        signs = np.sign(rows[:, None, :] - moves[None, :, :]).astype(np.float32)
+        parts[first : first + step] = np.matmul(signs.transpose(0, 2, 1), signs) / (size - 1)
+    tau = parts.mean(axis=0)
+    np.fill_diagonal(tau, 1.0)
+    return tau, parts
+
+
+def correlations(tau: Array) -> tuple[Array, bool]:
+    """Correlations of the scores, sin(pi tau / 2); the nearest that is one where it is none.
+
+    Returns
+    -------
+    matrix : array, shape (k, k)
+    mended : bool
+        Whether negative eigenvalues had to be lifted (Rebonato and Jaeckel 1999).
+
+    Examples
+    --------
+    >>> correlations(np.array([[1.0, 1 / 3], [1 / 3, 1.0]]))[0].round(9).tolist()
+    [[1.0, 0.5], [0.5, 1.0]]
+    """
+    matrix = np.sin(0.5 * math.pi * tau)
+    np.fill_diagonal(matrix, 1.0)
+    values, vectors = np.linalg.eigh(matrix)
+    if float(values.min()) > 1e-8:
+        return np.asarray(matrix), False
+    lifted = (vectors * np.maximum(values, 1e-8)) @ vectors.T
+    scale = np.sqrt(np.diag(lifted))
+    lifted = lifted / scale[:, None] / scale[None, :]
+    np.fill_diagonal(lifted, 1.0)
+    return np.asarray(lifted), True
