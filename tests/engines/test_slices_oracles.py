@@ -271,14 +271,14 @@ def test_without_gains_first_passage_is_the_end_and_capital_is_var() -> None:
     chain = Chain(np.ones(1), ONE, SAME, ((0,),), own, places)
     found = passage(chain, 52, 30.0)
     assert found.ruined[-1] == pytest.approx(found.ended, abs=1e-12)
-    enough, less = capital(chain, 52, 0.99)
+    enough, less = capital([(1.0, chain)], 52, 0.99)
     assert enough.capital == poisson.ppf(0.99, 20.8)
     assert less.survives < 0.99 <= enough.survives
 
 
 def test_with_gains_capital_for_survival_is_more_than_var() -> None:
     chain = institution().coarse().coarse()
-    enough, less = capital(chain, 52, 0.99)
+    enough, less = capital([(1.0, chain)], 52, 0.99)
     at_end = law([(1.0, chain)], 52).var(0.99) + chain.places.low
     assert enough.capital > 1.01 * at_end
     assert less.survives < 0.99 <= enough.survives
@@ -341,8 +341,8 @@ def test_what_is_no_chain_is_refused() -> None:
     with pytest.raises(MisuseError, match="capital lies"):
         passage(good, 3, 1e9)
     with pytest.raises(MisuseError, match="survival"):
-        capital(good, 3, 1.0)
+        capital([(1.0, good)], 3, 1.0)
     tiny = Places(1.0, 8, 4)
     coin = tiny.mass([-1.0, 1.0], 0.5)[None, :]
     with pytest.raises(AssessmentError, match="widen the window"):
-        capital(Chain(np.ones(1), ONE, SAME, ((0,),), coin, tiny), 400, 0.999)
+        capital([(1.0, Chain(np.ones(1), ONE, SAME, ((0,),), coin, tiny))], 400, 0.999)

@@ -10,6 +10,7 @@ from .counts import Counts
 from .cover import Cover
 from .dependence import Copula, Factor, Shock, Unknown
 from .estimate import Estimate, From, Leaf, Review
+from .feedback import Feedback, SliceLoss
 from .frozen import FrozenDict
 from .institution import Expert, Institution, MarketSettings, RuledOut, Token
 from .interaction import Interaction
@@ -48,6 +49,7 @@ __all__ = [
     "Estimate",
     "Expert",
     "Factor",
+    "Feedback",
     "Findings",
     "Flaw",
     "Forms",
@@ -70,6 +72,7 @@ __all__ = [
     "Scenario",
     "Secondary",
     "Shock",
+    "SliceLoss",
     "Threat",
     "ThreatEvents",
     "Token",

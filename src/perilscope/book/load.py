@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..errors import BookError, MisuseError
-from . import cross, faults
+from . import cross, faults, feedback
 from .library import Library, Reader, gather
 from .model import Book
 from .quantity import Quantity, spell
@@ -114,6 +114,8 @@ def _build(library: Library) -> Book:
     tree["networks"] = _laid_out(library)
     if not tree["networks"]:
         del tree["networks"]
+    if "feedback" in tree:
+        tree["feedback"] = feedback.laid_out(tree["feedback"], library.fault)
     tokens = tree.get("tokens", {})
     if isinstance(tokens, dict):
         implied: dict[str, Any] = {t: {} for t in cross.implied_tokens(tree) if t not in tokens}

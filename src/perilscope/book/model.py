@@ -14,6 +14,7 @@ from .cover import Cover
 from .dependence import Copula, Factor, Shock, Unknown
 from .estimate import Review, Value
 from .expression import Num
+from .feedback import Feedback
 from .fields import Amount
 from .frozen import FrozenDict
 from .institution import Expert, Institution, MarketSettings, RuledOut, Token
@@ -58,6 +59,7 @@ class Book(Value):
     controls: Annotated[FrozenDict[str, Control], Keyed()] = FrozenDict()
     networks: Annotated[FrozenDict[str, Network], Keyed()] = FrozenDict()
     watches: Annotated[FrozenDict[str, Watch], Keyed()] = FrozenDict()
+    feedback: Feedback | None = None
     limits: tuple[Limit, ...] = ()
     experts: Annotated[FrozenDict[str, Expert], Keyed()] = FrozenDict()
     positions: str | None = None

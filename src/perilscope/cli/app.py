@@ -11,6 +11,7 @@ import typer
 
 from perilscope.cli import elicit
 from perilscope.cli.diff import diff
+from perilscope.cli.feedback import feedback
 from perilscope.cli.market import market
 from perilscope.cli.network import network
 from perilscope.cli.prices import prices
@@ -426,6 +427,7 @@ def monitor(
 
 
 app.command()(diff)
+app.command()(feedback)
 app.add_typer(elicit.app, name="elicit")
 app.add_typer(market, name="market")
 app.add_typer(network, name="network")

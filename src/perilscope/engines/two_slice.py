@@ -338,6 +338,43 @@ class TwoSlice:
         rows: Array = matrix / matrix.sum(axis=1, keepdims=True)
         return rows
 
+    def onward(self, names: Sequence[str]) -> Array:
+        """Chances of nodes of a slice given the interface before it, nothing known.
+
+        Parameters
+        ----------
+        names : sequence of str
+
+        Returns
+        -------
+        array, shape (joint states of the interface, joint states of the nodes)
+            Rows add to 1; the last node changes fastest.
+
+        Raises
+        ------
+        AssessmentError
+            More joint states of the interface and the nodes together than a table may have.
+
+        Examples
+        --------
+        >>> states = ("up", "down")
+        >>> first = Network((Node("machine", states, (), np.array([1.0, 0.0])),))
+        >>> rows = np.array([[0.9, 0.1], [0.5, 0.5]])
+        >>> chain = TwoSlice(first, (Node("machine", states, (before("machine"),), rows),))
+        >>> chain.onward(["machine"]).tolist()
+        [[0.9, 0.1], [0.5, 0.5]]
+        """
+        number = math.prod(self.shape)
+        size = math.prod(self.first.sizes[name] for name in names)
+        if number * size > CELLS:
+            raise AssessmentError(
+                f"{number:,} states before and {size:,} after are too many: let fewer nodes reach "
+                "into the next slice, or give them fewer states"
+            )
+        law = elimination.joint(self._pair, (*self._past, *names)).reshape(number, size)
+        rows: Array = law / law.sum(axis=1, keepdims=True)
+        return rows
+
     def stationary(self) -> Array:
         """The law of the interface that a step leaves as it is.
 

@@ -13,6 +13,7 @@ point are cut to it, which can only make ruin likelier, by no more than is said.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -144,12 +145,16 @@ def _walked(ways: _Ways, slices: int, capital: float, total: Array) -> Passage:
     return Passage(capital, ruined, ended, max(short, 0.0))
 
 
-def capital(chain: Chain, slices: int, survival: float) -> tuple[Passage, Passage]:
+Chains = Sequence[tuple[float, Chain]]
+"""Chains with their weights, each for the whole horizon."""
+
+
+def capital(chains: Chains, slices: int, survival: float) -> tuple[Passage, Passage]:
     """The least capital that lasts over the horizon with a given probability.
 
     Parameters
     ----------
-    chain : Chain
+    chains : sequence of (weight, Chain)
     slices : int
     survival : float
         Between 0 and 1.
@@ -166,22 +171,29 @@ def capital(chain: Chain, slices: int, survival: float) -> tuple[Passage, Passag
     """
     if not 0.0 < survival < 1.0:
         raise MisuseError(f"a survival probability lies between 0 and 1, got {survival}")
-    return _Search(chain, slices, survival).found()
+    return _Search(chains, slices, survival).found()
 
 
 class _Search:
     """The first point of the window at which the capital lasts."""
 
-    def __init__(self, chain: Chain, slices: int, survival: float) -> None:
-        self.chain, self.slices, self.survival = chain, slices, survival
-        self.top = chain.places.points - 1 - chain.places.zero
-        self._ways, self._total = _Ways(chain), chain.mass(slices)
+    def __init__(self, chains: Chains, slices: int, survival: float) -> None:
+        self.chains, self.slices, self.survival = chains, slices, survival
+        self.places = chains[0][1].places
+        self.top = self.places.points - 1 - self.places.zero
+        self._ways = [(w, _Ways(chain), chain.mass(slices)) for w, chain in chains]
         self._known: dict[int, Passage] = {}
 
     def at(self, k: int) -> Passage:
         if k not in self._known:
-            amount = k * self.chain.places.step
-            self._known[k] = _walked(self._ways, self.slices, amount, self._total)
+            amount = k * self.places.step
+            each = [(w, _walked(ways, self.slices, amount, t)) for w, ways, t in self._ways]
+            self._known[k] = Passage(
+                amount,
+                np.asarray(sum(w * found.ruined for w, found in each)),
+                float(sum(w * found.ended for w, found in each)),
+                float(sum(w * found.short for w, found in each)),
+            )
         return self._known[k]
 
     def lasts(self, k: int) -> bool:
@@ -189,11 +201,12 @@ class _Search:
 
     def first(self) -> int:
         """By what half the window finds, and by doubling steps away from there."""
-        places = self.chain.places
+        places = self.places
         if places.points > _SMALL and places.zero % 2 == 0 and places.points % 4 == 0:
             try:
-                near = min(2 * _Search(self.chain.coarse(), self.slices, self.survival).first(),
-                           self.top)  # fmt: skip
+                half = [(w, chain.coarse()) for w, chain in self.chains]
+                near = 2 * _Search(half, self.slices, self.survival).first()
+                near = min(near, self.top)
             except AssessmentError:
                 near = self.top
         else:
@@ -222,5 +235,5 @@ class _Search:
     def found(self) -> tuple[Passage, Passage]:
         k = self.first()
         enough = self.at(k)
-        less = self.at(k - 1) if k > 0 else replace(enough, capital=-self.chain.places.step)
+        less = self.at(k - 1) if k > 0 else replace(enough, capital=-self.places.step)
         return enough, less
