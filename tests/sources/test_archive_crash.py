@@ -25,7 +25,11 @@ def test_names_that_lead_out_are_refused(name: str) -> None:
         archive.unpack(zipped(name), "inputs.zip")
 
 
-@pytest.mark.parametrize("data", [b"", b"PK", b"PK\x03\x04" + bytes(40), zipped("a")[:-30]])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"PK", b"PK\x03\x04" + bytes(40), zipped("a")[:-30]],
+    ids=["empty", "two letters", "a head alone", "cut off"],
+)
 def test_damaged_archives_are_refused(data: bytes) -> None:
     with pytest.raises(DataError, match="not a readable archive"):
         archive.unpack(data, "inputs.zip")
