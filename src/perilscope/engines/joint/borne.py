@@ -142,7 +142,7 @@ def _token_shares(joint: Joint, c: int, weights: Weights) -> dict[str, Transform
     found: dict[str, Transform] = {}
     side, lines = joint.fine, joint.register.lines
     part = joint.parts[c]
-    rest = _others(joint, weights, c)
+    rest = others(joint, weights, c)
     for rungs in joint.markets:
         chance = joint.chance(rungs, weights)
         if chance <= 0.0:
@@ -167,7 +167,7 @@ def _token_shares(joint: Joint, c: int, weights: Weights) -> dict[str, Transform
     return found
 
 
-def _others(joint: Joint, weights: Weights, leave: int = -1) -> dict[Rungs, Transform]:
+def others(joint: Joint, weights: Weights, leave: int = -1) -> dict[Rungs, Transform]:
     """By state of prices the product of what is coupled and counted in money.
 
     Probabilities of parts that are counted in tokens are left out.
@@ -205,7 +205,7 @@ def _holdings(
     names = joint.scenarios.names
     sums = [np.zeros(grid.points // 2 + 1, dtype=np.complex128) for _ in names]
     means = np.zeros(len(names))
-    rest, outside = _others(joint, weights), joint.fine.fixed(weights)
+    rest, outside = others(joint, weights), joint.fine.fixed(weights)
     for rungs in joint.markets:
         if joint.chance(rungs, weights) <= 0.0:
             continue
@@ -336,4 +336,4 @@ def _beyond(joint: Joint, mass: Array, mean: float, x: float) -> tuple[float, fl
     """P(L > x) and E (L - x)+ of a law on the window."""
     window = joint.window
     law = SignedLaw(window, mass, mean=mean, sd=math.nan)
-    return law.exceed(x), law.excess(x)
+    return max(law.exceed(x), 0.0), law.excess(x)

@@ -1,0 +1,322 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole institution in a run: its joint law, who bears the tail, and how sure that is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from perilscope.beliefs.law import point
+from perilscope.book import Book, Scenario
+from perilscope.engines.joint import borne, doubt
+from perilscope.engines.joint.borne import Borne, StateTail
+from perilscope.engines.joint.doubt import Drawn
+from perilscope.engines.joint.law import SignedLaw
+from perilscope.errors import MisuseError
+from perilscope.evidence.positions import Position
+from perilscope.evidence.prices import History
+from perilscope.layers import joining, moves
+from perilscope.layers.enterprise import Joined
+from perilscope.layers.joining import Driving, Whole
+from perilscope.layers.operational import Context
+from perilscope.layers.shocks import Shocks, shocks_of
+
+LEVEL = 0.99
+"""Level at which the tail is split among those who bear it."""
+
+SHOWN = (0.95, 0.975, 0.99, 0.999)
+Note = Callable[[str, str], None]
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Together:
+    """Market, operational and protocol losses together, with what stands behind.
+
+    Parameters
+    ----------
+    whole : Whole
+        The law and its engine.
+    borne : Borne
+        Euler contributions to CVaR at ``LEVEL``.
+    tails : tuple of StateTail
+        By network as in ``whole.driving``: what lies beyond VaR at ``LEVEL`` in each joint state.
+    drawn : mapping of level to Drawn
+        Standard errors from the number of market scenarios; empty where none are drawn.
+    intervals : mapping of level to (interval of VaR, interval of CVaR)
+        90 %, from the length of the price history.
+    shares : mapping of asset to venue to share
+        Where what is held stands; an empty name where the positions do not say.
+    """
+
+    whole: Whole
+    borne: Borne
+    tails: tuple[StateTail, ...]
+    drawn: Mapping[float, Drawn]
+    intervals: Mapping[float, tuple[Interval, Interval]]
+    shares: Mapping[str, Mapping[str, float]]
+
+    @property
+    def law(self) -> SignedLaw:
+        """The law of everything over the horizon."""
+        return self.whole.law
+
+    @property
+    def driving(self) -> tuple[Driving, ...]:
+        """The networks that drive losses or move prices."""
+        return self.whole.driving
+
+
+def together(
+    joined: Joined,
+    book: Book,
+    context: Context,
+    values: Mapping[str, float],
+    history: History | None,
+    positions: Sequence[Position],
+    seed: int,
+    note: Note,
+    shocks: Shocks | None = None,
+) -> Together | None:
+    """The joint law of all layers, or None where nothing is held, priced or feared.
+
+    Parameters
+    ----------
+    joined : Joined
+    book : Book
+    context : Context
+    values : mapping of asset to money
+        What is held at today's prices.
+    history : History or None
+        Of what is held.
+    positions : sequence of Position
+        For the venues that assets stand at.
+    seed : int
+    note : callable
+        Told (where, what) a reader must know.
+    shocks : mapping, optional
+        What states do to prices; the book's by default.
+    """
+    made = joint_law(joined, book, context, values, history, seed, note, shocks)
+    if made is None:
+        return None
+    whole, other = made
+    law = whole.law
+    held = borne.contributions(whole.joint, law, LEVEL)
+    tails = borne.tails(whole.joint, law, law.var(LEVEL))
+    errors = doubt.drawn(whole.joint, law, SHOWN) if whole.moves.sampled else {}
+    intervals = doubt.histories(whole.joint, law, other(), SHOWN)
+    return Together(whole, held, tails, errors, intervals, _shares(positions))
+
+
+def joint_law(
+    joined: Joined,
+    book: Book,
+    context: Context,
+    values: Mapping[str, float],
+    history: History | None,
+    seed: int,
+    note: Note,
+    shocks: Shocks | None = None,
+) -> tuple[Whole, Callable[[], list[joining.Market]]] | None:
+    """The law alone, and what makes its scenarios as other histories would have given them."""
+    if history is None or not values or not joined.lines:
+        return None
+    if len(history.days) < moves.FEWEST_DAYS:
+        return None
+    tokens = joining.counted(book.scenarios, joined.lines, joined.caps, context, note)
+    extra = sorted(set(tokens.values()))
+    for token in extra:
+        if token not in history.assets:
+            note(f"tokens.{token}", "no price history: thefts counted in it take today's price")
+    columns = (*values, *extra)
+    drift = 0.0 if book.market.drift is None else point(book.market.drift)
+    spans = moves.over(history, columns, context.years, seed=seed, drift=drift)
+    known = shocks_of(book) if shocks is None else shocks
+    whole = joining.whole(joined, book.scenarios, context, values, spans, known, tokens, note)
+
+    def other() -> list[joining.Market]:
+        found = moves.resampled(history, columns, context.years, seed=seed, drift=drift)
+        market = whole.joint.scenarios
+        assert isinstance(market, joining.Market)
+        return [replace(market, moves=each) for each in found]
+
+    return whole, other
+
+
+def _shares(positions: Sequence[Position]) -> dict[str, dict[str, float]]:
+    """By asset, the share of what is held that stands at each venue."""
+    found: dict[str, dict[str, float]] = {}
+    for lot in positions:
+        mine = found.setdefault(lot.asset, {})
+        mine[lot.venue] = mine.get(lot.venue, 0.0) + lot.quantity
+    for mine in found.values():
+        whole = math.fsum(mine.values())
+        size = math.fsum(abs(x) for x in mine.values())
+        if abs(whole) <= 1e-9 * size:  # long here and short there: no share says who bears it
+            mine.clear()
+            mine[""] = 1.0
+        else:
+            for venue in mine:
+                mine[venue] /= whole
+    return found
+
+
+# --- who bears the tail
+
+Rows = list[tuple[str, str, float]]
+"""(id, kind, CVaR), the largest first; they add up."""
+
+
+def contributions(
+    held: Borne,
+    scenarios: Mapping[str, Scenario],
+    book: Book,
+    shares: Mapping[str, Mapping[str, float]],
+) -> dict[str, Rows]:
+    """Euler contributions by layer, scenario, asset, protocol, counterparty, threat, vulnerability.
+
+    Each way of splitting adds up to CVaR; what belongs to no protocol (counterparty, ...) stands
+    under an empty id.
+
+    Parameters
+    ----------
+    held : Borne
+    scenarios : mapping
+        What the lines were declared as.
+    book : Book
+    shares : mapping
+        As in :class:`Together`.
+    """
+    market = [(asset, "held", value) for asset, value in held.holdings.items()]
+    lines = held.lines.items()
+
+    def by(name: Callable[[Scenario], str], rest: Rows | None = None) -> Rows:
+        own = [(name(scenarios[key]), "scenarios", value) for key, value in lines]
+        return _added([*own, *(rest if rest is not None else _nobody(market))])
+
+    def counterparty(scenario: Scenario) -> str:
+        if scenario.asset in book.venues:
+            return scenario.asset
+        asset = book.assets.get(scenario.asset)
+        return (asset.at or "") if asset is not None else ""
+
+    at = [
+        (venue, "held", value * share)
+        for asset, _, value in market
+        for venue, share in (shares.get(asset) or {"": 1.0}).items()
+    ]
+    return {
+        "layers": _added(
+            [
+                *((scenarios[key].layer, "layer", value) for key, value in lines),
+                *(("market", "layer", value) for _, _, value in market),
+            ]
+        ),
+        "scenarios": _added([*((k, "scenario", v) for k, v in lines), *_market(market)]),
+        "assets": by(lambda s: s.asset, market),
+        "protocols": by(lambda s: s.asset if s.asset in book.protocols else ""),
+        "counterparties": by(counterparty, at),
+        "threats": by(lambda s: s.threat or ""),
+        "vulnerabilities": by(lambda s: s.flaw or ""),
+    }
+
+
+def _market(rows: Rows) -> Rows:
+    return [("market", "market", value) for _, _, value in rows]
+
+
+def _nobody(rows: Rows) -> Rows:
+    return [("", "held", value) for _, _, value in rows]
+
+
+def _added(rows: Rows) -> Rows:
+    """Rows of one id and kind together, the largest first, the rest last."""
+    total: dict[tuple[str, str], float] = {}
+    for name, kind, value in rows:
+        key = (name, kind if name else "rest")
+        total[key] = total.get(key, 0.0) + value
+    found = [(name, kind, value) for (name, kind), value in total.items()]
+    return sorted(found, key=lambda row: (row[0] == "", -row[2]))
+
+
+# --- causes
+
+
+@dataclass(frozen=True)
+class Cause:
+    """A state of a node, before and after a loss beyond VaR is known.
+
+    Parameters
+    ----------
+    network, node, state : str
+    chance, given : float
+        P(state) over the horizon, and P(state | loss beyond VaR).
+    """
+
+    network: str
+    node: str
+    state: str
+    chance: float
+    given: float
+
+
+def causes(driving: Sequence[Driving], tails: Sequence[StateTail]) -> list[Cause]:
+    """Of each node that joins layers, its states given a loss beyond VaR; no addends."""
+    found: dict[tuple[str, str, str], Cause] = {}
+    for each, tail in zip(driving, tails, strict=True):
+        posterior = tail.posterior
+        for place, axis in enumerate(each.axes):
+            for group, states in enumerate(axis.groups):
+                at = [k for k, state in enumerate(each.states) if state[place] == group]
+                chance = math.fsum(tail.chance[at].tolist())
+                given = math.fsum(posterior[at].tolist())
+                key = (each.network, axis.node, " or ".join(states))
+                found[key] = Cause(*key, min(chance, 1.0), min(given, 1.0))
+    return list(found.values())
+
+
+def slope(driving: Driving, tail: StateTail, node: str, state: str, level: float) -> float:
+    """Derivative of CVaR by the probability of a state of a node, in money.
+
+    All other states of the node give way in proportion, and given the node's state everything else
+    keeps its law: d CVaR = (E[(L - v)+ | state] - E[(L - v)+ | not]) / (1 - level) dP.
+
+    Raises
+    ------
+    MisuseError
+        The node is none that joins layers, or has no such state among its groups.
+    """
+    axes = [place for place, axis in enumerate(driving.axes) if axis.node == node]
+    for place in axes:
+        groups = driving.axes[place].groups
+        hit = [k for k, states in enumerate(groups) if states == (state,)]
+        if hit:
+            inside = [s[place] == hit[0] for s in driving.states]
+            return (_mean(tail, inside) - _mean(tail, [not x for x in inside])) / (1.0 - level)
+    raise MisuseError(f"{driving.network}.{node}={state} neither drives losses nor moves prices")
+
+
+def _mean(tail: StateTail, chosen: Sequence[bool]) -> float:
+    """E[(L - v)+ | one of some states]; where they are impossible, all alike."""
+    pairs = [
+        (float(p), float(e))
+        for p, e, own in zip(tail.chance, tail.excess, chosen, strict=True)
+        if own
+    ]
+    mass = math.fsum(p for p, _ in pairs)
+    if mass > 0.0:
+        return math.fsum(p * e for p, e in pairs) / mass
+    return math.fsum(e for _, e in pairs) / len(pairs) if pairs else 0.0
+
+
+__all__ = [
+    "Cause",
+    "Together",
+    "causes",
+    "contributions",
+    "joint_law",
+    "slope",
+    "together",
+]

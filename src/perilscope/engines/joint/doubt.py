@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How sure a joint law is: scenarios that were drawn, and the history they were drawn from.
+
+Given the market's scenario the law of everything else is exact, so the error of a finite number of
+scenarios is that of a mean over them: E[(O + M_s - v)+] at each scenario s, O being the rest. That
+leaves less to chance than whole years drawn at random would.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from perilscope.engines.grid import Transform
+from perilscope.engines.joint.assembly import Joint
+from perilscope.engines.joint.borne import others
+from perilscope.engines.joint.law import SignedLaw
+from perilscope.engines.joint.parts import Rungs, Scenarios
+
+Array = npt.NDArray[np.float64]
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Standard errors of VaR and CVaR from the number of scenarios, in money."""
+
+    var: float
+    cvar: float
+
+
+def around(joint: Joint) -> dict[Rungs, Transform]:
+    """Everything but the market, by state of prices, with the probability of the state.
+
+    What is counted in tokens stands at the mean price of the state.
+    """
+    outside = joint.fine.fixed(joint.weights)
+    found = {}
+    for rungs, z in others(joint, joint.weights).items():
+        if joint.chance(rungs) <= 0.0:
+            continue
+        term = z * outside
+        for place, c in enumerate(joint.tokened):
+            price = float(joint.market(rungs).prices[place])
+            table = joint.parts[c].table(joint.weights)[joint.rungs_of(c, rungs)]
+            term = term * (table @ joint.priced[place].at(price)[0])
+        found[rungs] = term
+    return found
+
+
+def drawn(joint: Joint, law: SignedLaw, levels: Sequence[float]) -> dict[float, Drawn]:
+    """Standard errors from the number of scenarios, which were drawn at random.
+
+    Parameters
+    ----------
+    joint : Joint
+    law : SignedLaw
+        Its law.
+    levels : sequence of float
+    """
+    rest = {rungs: joint.window.grid.back(z) for rungs, z in around(joint).items()}
+    count = math.sqrt(len(joint.scenarios.weights))
+    found = {}
+    for level in levels:
+        v = law.var(level)
+        above = np.zeros(len(joint.scenarios.weights))
+        excess = np.zeros_like(above)
+        for rungs, mass in rest.items():
+            p, e = _beyond(mass, joint.window.grid.step, v - joint.losses(rungs))
+            above += p
+            excess += e
+        density = law.density(v)
+        var = float(above.std()) / count / density if density > 0.0 else math.inf
+        found[level] = Drawn(var, float(excess.std()) / count / (1.0 - level))
+    return found
+
+
+def _beyond(mass: Array, step: float, d: Array) -> tuple[Array, Array]:
+    """P(O > d) and E (O - d)+ of a law that is never negative, at many points."""
+    whole = float(mass.sum())
+    above = whole - np.cumsum(mass)
+    places = np.arange(mass.size) * step
+    mean = float(mass @ places)
+    # E (O - k h)+ falls by h P(O > k h) from each point to the next
+    excess = np.concatenate([[mean], mean - step * np.cumsum(above)[:-1]])
+    inside = np.clip(d, 0.0, places[-1])
+    p = np.interp(inside, places, above)
+    e = np.interp(inside, places, excess)
+    return np.where(d < 0.0, whole, p), np.where(d < 0.0, mean - d * whole, e)
+
+
+def histories(
+    joint: Joint, law: SignedLaw, others_: Sequence[Scenarios], levels: Sequence[float]
+) -> dict[float, tuple[Interval, Interval]]:
+    """90 % intervals of VaR and CVaR from the length of the price history.
+
+    Parameters
+    ----------
+    joint : Joint
+    law : SignedLaw
+        Its law.
+    others_ : sequence of Scenarios
+        As other histories would have given them.
+    levels : sequence of float
+
+    Returns
+    -------
+    dict of level to (interval of VaR, interval of CVaR), in money
+        Moved by as much as the law differs from the same with what is counted in tokens at mean
+        prices.
+    """
+    rest = around(joint)
+    base = _measured(joint, rest, joint.scenarios)
+    laws = [_measured(joint, rest, each) for each in others_]
+    found = {}
+    for level in levels:
+        var = [each.var(level) - base.var(level) + law.var(level) for each in laws]
+        cvar = [each.cvar(level) - base.cvar(level) + law.cvar(level) for each in laws]
+        found[level] = (_middle(var), _middle(cvar))
+    return found
+
+
+def _measured(joint: Joint, rest: dict[Rungs, Transform], scenarios: Scenarios) -> SignedLaw:
+    window, weights = joint.window, scenarios.weights
+    total = np.zeros(window.grid.points // 2 + 1, dtype=np.complex128)
+    mean = 0.0
+    for rungs, z in rest.items():
+        losses = scenarios.parts(rungs).sum(axis=1)
+        total += window.transform(losses, weights) * z
+        mean += joint.chance(rungs) * float(weights @ window.clamped(losses))
+    mean += float(sum(window.grid.back(z) for z in rest.values()) @ window.grid.places)
+    return SignedLaw(window, window.grid.back(total), mean=mean, sd=math.nan)
+
+
+def _middle(values: Sequence[float]) -> Interval:
+    ordered = sorted(values)
+    cut = math.floor(0.05 * len(ordered))
+    return ordered[cut], ordered[len(ordered) - 1 - cut]

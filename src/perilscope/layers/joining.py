@@ -1,0 +1,466 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole institution as one law: market, operational and protocol losses over one horizon.
+
+Networks join them: a node that drives scenarios and moves prices does both in the same state.
+Given the joint states of the networks the layers are independent, and the law is computed exactly
+(:mod:`perilscope.engines.joint`). Thefts counted in a token are priced by the market scenario that
+they happen in. Each layer goes to the horizon by its own law: counts by theirs, nodes by periods
+that are alike, prices by spans of the past or by blocks of daily moves compounded.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perilscope.book import Scenario
+from perilscope.engines.compound import Compound
+from perilscope.engines.joint.assembly import Joint
+from perilscope.engines.joint.law import SignedLaw
+from perilscope.engines.joint.parts import Interface, Rungs
+from perilscope.errors import AssessmentError
+from perilscope.layers import operational
+from perilscope.layers.drivers import Drivers, Ladder
+from perilscope.layers.enterprise import Joined
+from perilscope.layers.moves import Moves
+from perilscope.layers.operational import Context
+from perilscope.layers.shocks import Shocks, ladder
+from perilscope.layers.valuation import Valuation
+
+Floats = NDArray[np.float64]
+Note = Callable[[str, str], None]
+"""Told (where, what) a reader must know."""
+
+LEVELS = (0.95, 0.975, 0.99, 0.999)
+_ALIKE = 1e-9
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One node that drives losses or moves prices, with its states in groups, mildest first."""
+
+    node: str
+    groups: Ladder
+
+
+@dataclass(frozen=True)
+class Driving:
+    """What the joint states of one network stand for.
+
+    Parameters
+    ----------
+    network : str
+        As it is asked: a group where protocols are tied.
+    axes : tuple of Axis
+    states : tuple of tuple of int
+        For each joint state, the group on each axis.
+    interface : Interface
+        The same states with their probabilities.
+    """
+
+    network: str
+    axes: tuple[Axis, ...]
+    states: tuple[tuple[int, ...], ...]
+    interface: Interface
+
+    def said(self, state: int) -> dict[str, str]:
+        """A joint state in words: node to state, several as ``a or b``."""
+        pairs = zip(self.axes, self.states[state], strict=True)
+        found: dict[str, str] = {}
+        for axis, group in pairs:
+            words = " or ".join(axis.groups[group])
+            # of two axes of one node the one that says more
+            if axis.node not in found or len(words) < len(found[axis.node]):
+                found[axis.node] = words
+        return found
+
+
+@dataclass(frozen=True)
+class Market:
+    """Market scenarios of what is held, under every state of prices.
+
+    Parameters
+    ----------
+    assets : tuple of str
+        What is held.
+    values : array, shape (assets,)
+        Worth of each today; negative for what is owed.
+    tokens : tuple of str
+        What losses are counted in.
+    moves : array, shape (n, assets + tokens)
+    factors : tuple of tuple of array, shape (assets + tokens,)
+        For each interface that moves prices, by rung: what it multiplies prices by.
+    """
+
+    assets: tuple[str, ...]
+    values: Floats
+    tokens: tuple[str, ...]
+    moves: Floats
+    factors: tuple[tuple[Floats, ...], ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What is held."""
+        return self.assets
+
+    @property
+    def weights(self) -> Floats:
+        """Every scenario is as likely as another."""
+        return np.full(len(self.moves), 1.0 / len(self.moves))
+
+    def _factor(self, rungs: Rungs) -> Floats:
+        found = np.ones(self.moves.shape[1])
+        for each, rung in zip(self.factors, rungs, strict=True):
+            found = found * each[rung]
+        return found
+
+    def parts(self, rungs: Rungs) -> Floats:
+        """Loss of each holding in each scenario."""
+        held = len(self.assets)
+        grown = (1.0 + self.moves[:, :held]) * self._factor(rungs)[:held]
+        return np.asarray(-self.values * (grown - 1.0))
+
+    def prices(self, rungs: Rungs) -> dict[str, Floats]:
+        """Price of each token against today's."""
+        held = len(self.assets)
+        grown = (1.0 + self.moves[:, held:]) * self._factor(rungs)[held:]
+        return {token: grown[:, place] for place, token in enumerate(self.tokens)}
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Market, operational and protocol losses as one law.
+
+    Parameters
+    ----------
+    joint : Joint
+        The engine, which can be asked under other weights.
+    law : SignedLaw
+        Of everything over the horizon.
+    market : SignedLaw
+        Of the market alone over the horizon.
+    moves : Moves
+    driving : tuple of Driving
+        In the order of the engine's interfaces.
+    tokens : mapping of scenario to token
+        Losses that are priced by the scenario.
+    """
+
+    joint: Joint
+    law: SignedLaw
+    market: SignedLaw
+    moves: Moves
+    driving: tuple[Driving, ...]
+    tokens: Mapping[str, str]
+
+    def weights(self, drivers: Drivers, years: float) -> list[Floats]:
+        """Probabilities of the joint states under other evidence."""
+        return [_table(drivers, each.network, each.axes, years)[0].ravel() for each in self.driving]
+
+
+def whole(
+    joined: Joined,
+    scenarios: Mapping[str, Scenario],
+    context: Context,
+    values: Mapping[str, float],
+    moves: Moves,
+    shocks: Shocks,
+    tokens: Mapping[str, str],
+    note: Note = lambda _where, _what: None,
+) -> Whole:
+    """The joint law of all layers.
+
+    Parameters
+    ----------
+    joined : Joined
+        Lines of loss over the horizon of the context.
+    scenarios : mapping
+        What the lines were declared as.
+    context : Context
+    values : mapping of asset to money
+        Our own holdings at today's prices.
+    moves : Moves
+        Of what is held and of ``tokens``, over the same horizon.
+    shocks : mapping
+        What states of networks do to prices.
+    tokens : mapping of scenario to token
+        As :func:`counted` gives them.
+    note : callable
+
+    Raises
+    ------
+    AssessmentError
+        No window is wide enough, too many joint states, or nothing could be assessed.
+    """
+    assets, extra = tuple(values), tuple(sorted(set(tokens.values())))
+    _same_horizon(moves, context, (*assets, *extra))
+    worth = np.array([values[asset] for asset in assets], dtype=np.float64)
+    weighed = {**dict.fromkeys(extra, 1.0), **values}
+    driving, factors = _driven(joined, scenarios, context, shocks, weighed, (*assets, *extra), note)
+    market = Market(assets, worth, extra, moves.moves, factors)
+    mixtures = [
+        tuple(zip(x.interface.weights.tolist(), x.interface.hits, strict=True))
+        for x in driving
+        if x.interface.keys
+    ]
+    register = replace(joined, mixtures=tuple(mixtures)).register()
+    joint = Joint(register, [each.interface for each in driving], market, tokens)
+    return Whole(joint, joint.law(), alone(joint), moves, driving, tokens)
+
+
+def alone(joint: Joint) -> SignedLaw:
+    """Law of the market by itself, on the same window."""
+    mass = np.zeros(joint.window.grid.points)
+    mean, cut, weights = 0.0, 0.0, joint.scenarios.weights
+    for rungs in joint.markets:
+        chance = joint.chance(rungs)
+        if chance > 0.0:
+            losses = joint.losses(rungs)
+            mass += chance * joint.window.mass(losses, weights)
+            plain = float(weights @ losses)
+            mean += chance * plain
+            cut += chance * (float(weights @ joint.window.clamped(losses)) - plain)
+    places = joint.window.low + joint.window.grid.places
+    sd = math.sqrt(max(float(mass @ (places - mean) ** 2), 0.0))
+    return SignedLaw(joint.window, mass, mean=mean, sd=sd, cut=cut)
+
+
+def _same_horizon(moves: Moves, context: Context, wanted: Sequence[str]) -> None:
+    if abs(moves.years - context.years) > _ALIKE * context.years:
+        raise AssessmentError(
+            f"prices move over {moves.years:g} years and losses are of {context.years:g}: one "
+            "horizon is wanted for all layers"
+        )
+    if moves.assets != tuple(wanted):
+        raise AssessmentError("the moves are not those of what is held and counted in")
+
+
+# --- networks
+
+
+def _driven(
+    joined: Joined,
+    scenarios: Mapping[str, Scenario],
+    context: Context,
+    shocks: Shocks,
+    values: Mapping[str, float],
+    assets: Sequence[str],
+    note: Note,
+) -> tuple[tuple[Driving, ...], tuple[tuple[Floats, ...], ...]]:
+    """Interfaces of all networks, and for those that move prices what each rung does."""
+    events = _events(joined, scenarios, context.drivers)
+    moving = _moving(context.drivers, shocks, values)
+    found: list[Driving] = []
+    factors: list[tuple[Floats, ...]] = []
+    for network in dict.fromkeys([*events, *moving]):
+        hit, moved = events.get(network, {}), moving.get(network, {})
+        if not moved and sum(map(len, hit.values())) < 2:
+            continue  # one line by itself: its counts say all
+        axes, place = _axes(context.drivers, network, hit, moved)
+        table, said = _table(context.drivers, network, axes, context.years)
+        if said:
+            note(f"networks.{network}", said)
+        states = tuple(np.ndindex(*table.shape))
+        hits = tuple(
+            {key: state[place[event]] == 1 for event, keys in hit.items() for key in keys}
+            for state in states
+        )
+        rungs, each = _rungs(axes, states, moved, place, assets)
+        interface = Interface(network, table.ravel(), hits, rungs, moves=bool(moved))
+        found.append(Driving(network, axes, states, interface))
+        if moved:
+            factors.append(each)
+    return tuple(found), tuple(factors)
+
+
+Event = tuple[str, str]
+
+
+def _events(
+    joined: Joined, scenarios: Mapping[str, Scenario], drivers: Drivers
+) -> dict[str, dict[Event, list[str]]]:
+    """Network -> (node, state) -> lines that it drives."""
+    found: dict[str, dict[Event, list[str]]] = {}
+    for key in joined.lines:
+        source = operational.trigger(scenarios[key])
+        if source is not None:
+            network, node = drivers.place(source.network, source.node)
+            found.setdefault(network, {}).setdefault((node, source.state), []).append(key)
+    return found
+
+
+Moved = Mapping[str, tuple[Ladder, Mapping[str, Mapping[str, float]]]]
+
+
+def _moving(drivers: Drivers, shocks: Shocks, values: Mapping[str, float]) -> dict[str, Moved]:
+    """Network -> node -> its ladder and what each state does; of what is held or counted in."""
+    found: dict[str, dict[str, tuple[Ladder, Mapping[str, Mapping[str, float]]]]] = {}
+    for net, nodes in shocks.items():
+        for node, states in nodes.items():
+            felt = {
+                state: {token: move for token, move in tokens.items() if token in values and move}
+                for state, tokens in states.items()
+            }
+            felt = {state: tokens for state, tokens in felt.items() if tokens}
+            if felt:
+                network, placed = drivers.place(net, node)
+                rungs = ladder(drivers, net, node, felt, values)
+                found.setdefault(network, {})[placed] = (rungs, felt)
+    return dict(found)
+
+
+def _axes(
+    drivers: Drivers, network: str, hit: Mapping[Event, list[str]], moved: Moved
+) -> tuple[tuple[Axis, ...], dict[object, int]]:
+    """Axes of the joint states, each once, and where every event and moving node stands."""
+    axes: list[Axis] = []
+    place: dict[object, int] = {}
+
+    def at(axis: Axis) -> int:
+        if axis not in axes:
+            axes.append(axis)
+        return axes.index(axis)
+
+    for node, state in hit:
+        drivers.probability(network, node, state)  # names are checked here
+        others = tuple(s for s in drivers.driver(network).states(node) if s != state)
+        place[node, state] = at(Axis(node, (others, (state,))))
+    for node, (groups, _) in moved.items():
+        place[node] = at(Axis(node, groups))
+    return tuple(axes), place
+
+
+def _table(
+    drivers: Drivers, network: str, axes: Sequence[Axis], years: float
+) -> tuple[Floats, str]:
+    """Probabilities of the joint states over the horizon, and what must be said about them."""
+    law = drivers.over(network, [(axis.node, axis.groups) for axis in axes], years)
+    return law.table / math.fsum(law.table.ravel().tolist()), law.note
+
+
+def _rungs(
+    axes: Sequence[Axis],
+    states: Sequence[tuple[int, ...]],
+    moved: Moved,
+    place: Mapping[object, int],
+    assets: Sequence[str],
+) -> tuple[tuple[int, ...], tuple[Floats, ...]]:
+    """For each joint state which state of prices it makes, and what each of these does."""
+    known: dict[tuple[float, ...], int] = {}
+    rungs = []
+    for state in states:
+        changes = [
+            felt.get(groups[state[place[node]]][0], {}) for node, (groups, felt) in moved.items()
+        ]
+        factor = tuple(
+            math.prod(1.0 + change.get(asset, 0.0) for change in changes) for asset in assets
+        )
+        rungs.append(known.setdefault(factor, len(known)))
+    return tuple(rungs), tuple(np.array(factor) for factor in known)
+
+
+# --- what losses are counted in
+
+
+def counted(
+    scenarios: Mapping[str, Scenario],
+    lines: Mapping[str, Compound],
+    caps: Mapping[str, float],
+    context: Context,
+    note: Note = lambda _where, _what: None,
+) -> dict[str, str]:
+    """Scenarios whose losses are counted in one token, and which.
+
+    A scenario is one if its magnitude names a token, and would cost twice as much, with its
+    holding, were the token twice as dear. One that is partly in money stays at today's price.
+
+    Parameters
+    ----------
+    scenarios, lines : mapping
+        By id.
+    caps : mapping of float
+        Of holdings.
+    context : Context
+    note : callable
+        Told of what is only partly in a token.
+
+    Returns
+    -------
+    dict of scenario to token
+    """
+    found = {}
+    for key, line in lines.items():
+        named = _named(scenarios[key], context)
+        if not named:
+            continue
+        token = named[0]
+        if len(named) == 1 and _twice(scenarios[key], line, caps, context, token):
+            found[key] = token
+        else:
+            note(
+                f"scenarios.{key}",
+                f"its loss is only partly counted in {', '.join(named)}: it is taken at today's "
+                "price, not at the price of the market scenario it happens in",
+            )
+    return found
+
+
+@dataclass(frozen=True)
+class _Watched(Valuation):
+    """A valuation that tells which tokens a magnitude names; shares of holdings name none."""
+
+    base: Valuation | None = None
+    seen: Callable[[str], None] = lambda _token: None
+
+    def price(self, token: str) -> float:
+        assert self.base is not None
+        if token != self.book.currency:
+            self.seen(token)
+        return self.base.price(token)
+
+    def worth(self, what: str):  # type: ignore[no-untyped-def]
+        assert self.base is not None
+        return self.base.worth(what)
+
+
+@dataclass(frozen=True)
+class _Dearer(Valuation):
+    """A valuation in which one token costs more."""
+
+    token: str = ""
+    times: float = 1.0
+
+    def price(self, token: str) -> float:
+        return super().price(token) * (self.times if token == self.token else 1.0)
+
+
+def _named(scenario: Scenario, context: Context) -> list[str]:
+    found: dict[str, None] = {}
+    v = context.valuation
+    watched = _Watched(
+        v.book, v.closes, v.portfolio, v.ceilings, v, lambda token: found.setdefault(token)
+    )
+    operational.line(scenario, replace(context, valuation=watched))
+    return list(found)
+
+
+def _twice(
+    scenario: Scenario,
+    line: Compound,
+    caps: Mapping[str, float],
+    context: Context,
+    token: str,
+) -> bool:
+    v = context.valuation
+    dearer = _Dearer(v.book, v.closes, v.portfolio, v.ceilings, token, 2.0)
+    other = operational.line(scenario, replace(context, valuation=dearer))
+    one, two = line.moments()[0], other.moments()[0]
+    if not (math.isfinite(one) and abs(two - 2.0 * one) <= _ALIKE * two):
+        return False
+    if not line.group or line.group not in caps:
+        return True
+    return abs(dearer.loss(line.group) - 2.0 * caps[line.group]) <= _ALIKE * caps[line.group]

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Moves of prices over the horizon of the book, when history holds few such spans.
+
+Daily moves of all prices are drawn in blocks of neighbouring days, the same days for every price,
+and compounded over the horizon: what moves together stays together, and so do spells of high
+volatility, as far as a block reaches. Up to the length of a block every overlapping span of the
+past is taken once and nothing is drawn. Nothing is scaled by the square root of time.
+
+Prices are expected to stay where they are, but for a declared drift: moves are divided by their
+mean. Positions are those of today, held for the horizon; slower changes of volatility than a block
+are not reproduced, which understates long spells of stress.
+
+Source: Kuensch, Annals of Statistics 17 (1989), moving blocks; Davison, Hinkley and Schechtman,
+Biometrika 73 (1986), balanced resampling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perilscope.engines.streams import stream
+from perilscope.errors import AssessmentError
+from perilscope.evidence.prices import History
+
+Floats = NDArray[np.float64]
+
+DAYS_A_YEAR = 365.25
+BLOCK = 30
+"""Days that are drawn together."""
+DRAWS = 100_000
+FEWEST_DAYS = 30
+"""Days of prices without which nothing is said."""
+_LONG = 180
+"""Days that a resampled history takes over together."""
+
+
+@dataclass(frozen=True)
+class Moves:
+    """Price moves over a horizon.
+
+    Parameters
+    ----------
+    years : float
+        The horizon.
+    days : int
+        The same in days of prices.
+    assets : tuple of str
+        In the order of the columns.
+    moves : array, shape (n, assets)
+        Relative changes over the horizon, each as likely as another.
+    block : int
+        Days drawn together; 0 where the spans are those of the past, each once.
+    history : int
+        Days of prices behind them.
+    drift : float
+        Expected gain per year that was declared.
+    """
+
+    years: float
+    days: int
+    assets: tuple[str, ...]
+    moves: Floats
+    block: int
+    history: int
+    drift: float
+
+    @property
+    def sampled(self) -> bool:
+        """Whether moves were drawn, so that there is a sampling error."""
+        return self.block > 0
+
+    @property
+    def said(self) -> str:
+        """How the moves were made, in words."""
+        drift = f"drift {100.0 * self.drift:g} % a year as declared" if self.drift else "no drift"
+        if not self.sampled:
+            return (
+                f"every overlapping span of {self.days} days in {self.history:,} days of prices, "
+                f"{drift}"
+            )
+        return (
+            f"{len(self.moves):,} spans of {self.days} days, daily moves drawn in blocks of "
+            f"{self.block} days from {self.history:,} days of prices, {drift}; positions held"
+        )
+
+
+def over(
+    history: History,
+    assets: Sequence[str],
+    years: float,
+    *,
+    seed: int,
+    drift: float = 0.0,
+    draws: int = DRAWS,
+) -> Moves:
+    """Moves of prices over a horizon.
+
+    Parameters
+    ----------
+    history : History
+        Daily closes without holes.
+    assets : sequence of str
+        Columns wanted; one without a history does not move.
+    years : float
+        The horizon.
+    seed : int
+        Names the random stream.
+    drift : float
+        Expected gain of every price per year, as a share, compounding.
+    draws : int
+        Spans that are drawn.
+
+    Raises
+    ------
+    AssessmentError
+        Fewer than 30 days of prices, or none of anything that is asked for.
+    """
+    logs, columns = _logs(history, assets)
+    days = _rows(history, years)
+    block = min(BLOCK, len(logs) // 4)
+    if days <= block:
+        drawn, block = logs[days:] - logs[:-days], 0
+    else:
+        rng = stream(seed, "market", f"moves {days}")
+        starts = np.arange(len(logs) - block)
+        drawn = _drawn(logs, starts, days, block, draws, rng)
+    return Moves(
+        years,
+        days,
+        tuple(assets),
+        _level(drawn, columns, len(assets), years, drift),
+        block,
+        len(logs),
+        drift,
+    )
+
+
+def resampled(
+    history: History,
+    assets: Sequence[str],
+    years: float,
+    *,
+    seed: int,
+    drift: float = 0.0,
+    draws: int = 4_000,
+    times: int = 40,
+) -> list[Floats]:
+    """Moves as other histories would have given them: long blocks of the past, drawn again.
+
+    Returns
+    -------
+    list of array, shape (n, assets)
+        For each resampled history. What measures of these differ by is what the length of the
+        history leaves open.
+    """
+    logs, columns = _logs(history, assets)
+    days = _rows(history, years)
+    block = min(BLOCK, len(logs) // 4, days)
+    size = max(min(_LONG, len(logs) // 4), block + 1)
+    rng = stream(seed, "market", f"histories {days}")
+    found = []
+    for _ in range(times):
+        firsts = rng.integers(0, len(logs) - size + 1, size=max(len(logs) // size, 1))
+        starts = (firsts[:, None] + np.arange(size - block)).ravel()
+        drawn = _drawn(logs, starts, days, block, draws, rng)
+        found.append(_level(drawn, columns, len(assets), years, drift))
+    return found
+
+
+def _rows(history: History, years: float) -> int:
+    """Days of prices in the horizon: fewer than days of the calendar where markets rest."""
+    span = (history.days[-1] - history.days[0]).days / max(len(history.days) - 1, 1)
+    return max(round(years * DAYS_A_YEAR / max(span, 1.0)), 1)
+
+
+def _logs(history: History, assets: Sequence[str]) -> tuple[Floats, list[int]]:
+    """Log prices of what has a history, and where each stands among the assets."""
+    known = [place for place, asset in enumerate(assets) if asset in history.assets]
+    if not known or len(history.days) < FEWEST_DAYS:
+        raise AssessmentError(
+            f"{len(history.days)} days of prices are too few for moves over the horizon; at least "
+            f"{FEWEST_DAYS} are wanted"
+        )
+    closes = history.closes[:, [history.assets.index(assets[place]) for place in known]]
+    return np.log(closes), known
+
+
+def _drawn(
+    logs: Floats,
+    starts: NDArray[np.int64],
+    days: int,
+    block: int,
+    draws: int,
+    rng: np.random.Generator,
+) -> Floats:
+    """Log moves over some days, the sums of blocks; every start is drawn about equally often."""
+    found = np.zeros((draws, logs.shape[1]))
+    lengths = [block] * (days // block) + ([days % block] if days % block else [])
+    for length in lengths:
+        rises = logs[starts + length] - logs[starts]
+        found += rises[_balanced(len(starts), draws, rng)]
+    return found
+
+
+def _balanced(size: int, draws: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """So many draws from so many places, each about equally often, in random order."""
+    whole = np.tile(np.arange(size), draws // size)
+    rest = rng.choice(size, draws - whole.size, replace=False)
+    return rng.permutation(np.concatenate([whole, rest]))
+
+
+def _level(logs: Floats, columns: Sequence[int], count: int, years: float, drift: float) -> Floats:
+    """Relative changes with the expected gain that was declared."""
+    grown = np.exp(logs)
+    grown *= (1.0 + drift) ** years / grown.mean(axis=0)
+    found = np.zeros((len(logs), count))
+    found[:, list(columns)] = grown - 1.0
+    return found
