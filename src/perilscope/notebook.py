@@ -9,13 +9,13 @@ from typing import Any
 
 from perilscope.cycle.amounts import money, share
 from perilscope.report import charts
-from perilscope.report.names import cleaned
+from perilscope.report.names import basis, cleaned
 
 
 def run(document: Mapping[str, Any]) -> str:
     """One run as an HTML fragment without scripts."""
     shown = cleaned(document)
-    currency, whole = shown["currency"], shown["enterprise"]
+    currency, whole = shown["currency"], basis(shown)
     head = (
         f"<p><b>{html.escape(shown['book']['name'])}</b> as of {html.escape(shown['as_of'])}: "
         f"an average year costs {money(whole['ale'], currency)}; 1 year in 20 exceeds "

@@ -79,7 +79,7 @@ def _two_states(points):
     half = wide.coarse()
     fine = [_normal(m, s, wide.grid, wide.low) for m, s in ((0.0, 5.0), (12.0, 8.0))]
     z = np.stack([wide.grid.forward(mass) for mass in fine])
-    coarse = [half.grid.back(wide.grid.halved(each)) for each in z]
+    coarse = [half.grid.back(wide.halved(each)) for each in z]
     return StateLaws(wide, z, np.array([0.0, 12.0]), np.stack(coarse))
 
 

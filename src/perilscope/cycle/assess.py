@@ -19,7 +19,8 @@ from perilscope.cycle.amounts import money
 from perilscope.cycle.dependence import Tied, tie
 from perilscope.cycle.insight import Assessed, Insight, doubtful, insight
 from perilscope.cycle.settings import LEVELS, Settings
-from perilscope.cycle.trading import Valued, desk_of, market_figures, value
+from perilscope.cycle.together import Together, together
+from perilscope.cycle.trading import Valued, desk_of, held_lots, market_figures, value
 from perilscope.cycle.workspace import Workspace, with_horizon
 from perilscope.engines import quadrature
 from perilscope.engines.backends import installed
@@ -28,6 +29,7 @@ from perilscope.engines.draws import Simulated
 from perilscope.engines.loss import LossLaw
 from perilscope.engines.simulation import simulate
 from perilscope.errors import AssessmentError, MisuseError
+from perilscope.evidence.prices import History
 from perilscope.layers import drivers as driving
 from perilscope.layers import (
     enterprise,
@@ -109,6 +111,7 @@ class Result:
     forecasts: tuple[Forecast, ...]
     insight: Insight
     tied: Tied | None
+    together: Together | None
     findings: tuple[Finding, ...]
 
     @property
@@ -193,6 +196,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         contributions = register.contributions(0.99)
         layers = _layers(joined, law, book)
         figures = market_figures(workspace, settings, drivers, held, valued, steps.note)
+        everything = _together(workspace, settings, context, joined, held, valued, steps)
         world = World(context, joined, register, law, settings.seed, settings.years)
         controls = tuple(_controls(book, world, steps))
         covers, net = _covers(book, world, steps)
@@ -241,6 +245,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         forecasts=forecasts,
         insight=behind,
         tied=tied,
+        together=everything,
         findings=tuple(steps.findings),
     )
 
@@ -362,6 +367,35 @@ def _gap(law: LossLaw, drawn: Simulated) -> float:
             hits = int(drawn.exceed_counts(threshold))
             gaps.append((hits - n * p) / math.sqrt(n * p * (1.0 - p)))
     return max(gaps, key=abs, default=0.0)
+
+
+def _together(
+    workspace: Workspace,
+    settings: Settings,
+    context: Context,
+    joined: Joined,
+    held: History | None,
+    valued: tuple[Valued, ...],
+    steps: _Steps,
+) -> Together | None:
+    """The joint law of all layers; None where there is no market, or it cannot be joined."""
+    steps.tell("joint law", 0, 1)
+    try:
+        found = together(
+            joined,
+            workspace.book,
+            context,
+            held_lots(workspace, valued),
+            held,
+            workspace.positions,
+            settings.seed,
+            partial(steps.note, "note"),
+        )
+    except AssessmentError as error:
+        steps.note("error", "enterprise", f"the market is not joined: {error}", "shown without it")
+        found = None
+    steps.tell("joint law", 1, 1)
+    return found
 
 
 def _controls(book: Book, world: World, steps: _Steps) -> Iterator[Verdict]:

@@ -12,17 +12,13 @@ import numpy as np
 import scipy
 
 import perilscope
-from perilscope.cycle import dependence, factors, networks, protocols, rows, sentences
+from perilscope.cycle import dependence, networks, protocols, rows, sentences, whole
 from perilscope.cycle.assess import Law, Result
 from perilscope.cycle.measures import Document, finite, measures
-from perilscope.cycle.settings import LEVELS
 from perilscope.engines.loss import LossLaw
-from perilscope.layers import enterprise
+from perilscope.layers import enterprise, joining
 
 FORMAT = 1
-
-MOST_LEAVES = 20
-"""Leaves in the tornado of everything."""
 
 
 def document(result: Result) -> Document:
@@ -46,7 +42,8 @@ def document(result: Result) -> Document:
         "scenarios": scenarios,
         "failed": [{"id": f.id, "reason": f.reason} for f in result.joined.failed],
         "layers": _layers(result),
-        "enterprise": _enterprise(result),
+        "enterprise": whole.enterprise(result),
+        "enterprise_without_market": whole.without_market(result),
         "market": _market(result),
         "networks": networks.networks(result),
         "network_details": networks.network_details(result),
@@ -68,7 +65,7 @@ def document(result: Result) -> Document:
         "dependence": dependence.shared(book),
         "copula": dependence.under_copula(book, result.tied),
         "checks": dict(result.checks),
-        "added": enterprise.ADDED,
+        "added": enterprise.ADDED if result.together is None else joining.ADDED,
         "forecast": _forecast(result),
         "provenance": _provenance(result),
     }
@@ -89,44 +86,9 @@ def _layers(result: Result) -> Document:
             },
             "method": method,
             "horizon_days": 1,
+            **whole.market(result),
         }
     return layers
-
-
-def _enterprise(result: Result) -> Document:
-    found = measures(result.law, result.book.horizon_years, curve=True)
-    found["leaves_out"] = [f.id for f in result.joined.failed]
-    if result.draws is not None:
-        draws = result.draws
-        found["simulated"] = {
-            "years": draws.count,
-            "var": {f"{a:g}": draws.var(a) for a in LEVELS},
-            "cvar": {f"{a:g}": draws.cvar(a) for a in LEVELS},
-            "var_se": {f"{a:g}": draws.var_error(a) for a in LEVELS},
-            "cvar_se": {f"{a:g}": draws.cvar_error(a) for a in LEVELS},
-        }
-    return {**found, **_behind(result)}
-
-
-def _behind(result: Result) -> Document:
-    """How sure the figures of everything are, and what they answer to."""
-    behind, currency = result.insight, result.book.currency
-    swings = behind.sensitivities.widest(MOST_LEAVES) if result.settings.tornado == "*" else []
-    found: Document = {
-        "ale_interval": list(behind.interval),
-        "tornado": [factors.total_swing(swing, currency) for swing in swings],
-        "bounds": rows.bounds(behind.bounds),
-        "largest": {
-            "var": {f"{a:g}": behind.largest.var(a) for a in LEVELS},
-            "curve": [[loss, p] for loss, p in behind.largest.curve(60)],
-        },
-    }
-    if behind.band is not None:
-        band = behind.band
-        columns = (band.losses, band.low, band.median, band.high, band.predictive)
-        points = zip(*(map(float, column) for column in columns), strict=True)
-        found["band"] = {"curve": [list(point) for point in points]}
-    return found
 
 
 def _market(result: Result) -> Document:

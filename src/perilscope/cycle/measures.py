@@ -8,11 +8,12 @@ from typing import Any
 
 from perilscope.cycle.assess import Law
 from perilscope.cycle.settings import LEVELS
+from perilscope.engines.joint.law import SignedLaw
 
 Document = dict[str, Any]
 
 
-def measures(law: Law, years: float, *, curve: bool = False) -> Document:
+def measures(law: Law | SignedLaw, years: float, *, curve: bool = False) -> Document:
     """Flat measures of one law; ``ale`` per year, the rest over the horizon."""
     found: Document = {
         "ale": law.mean / years,

@@ -277,6 +277,9 @@ REST = "other layers"
 
 def _borne(found: Document) -> dict[str, float]:
     whole = found["enterprise"]["cvar"]["0.99"]
+    split = found["enterprise"].get("contributions")
+    if split:  # market, operational and protocol losses as one
+        return {each["id"]: each["cvar"] for each in split["scenarios"]}
     own = {each["id"]: each["share_of_tail"] * whole for each in found["scenarios"]}
     left = whole - sum(own.values())
     if abs(left) > 1e-6 * abs(whole):

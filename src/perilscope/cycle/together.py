@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from perilscope.beliefs.law import point
 from perilscope.book import Book, Scenario
+from perilscope.cycle.trading import Lots
 from perilscope.engines.joint import borne, doubt
 from perilscope.engines.joint.borne import Borne, StateTail
 from perilscope.engines.joint.doubt import Drawn
@@ -18,7 +19,7 @@ from perilscope.evidence.positions import Position
 from perilscope.evidence.prices import History
 from perilscope.layers import joining, moves
 from perilscope.layers.enterprise import Joined
-from perilscope.layers.joining import Driving, Whole
+from perilscope.layers.joining import Driving, Held, Whole
 from perilscope.layers.operational import Context
 from perilscope.layers.shocks import Shocks, shocks_of
 
@@ -72,7 +73,7 @@ def together(
     joined: Joined,
     book: Book,
     context: Context,
-    values: Mapping[str, float],
+    lots: Lots,
     history: History | None,
     positions: Sequence[Position],
     seed: int,
@@ -86,8 +87,8 @@ def together(
     joined : Joined
     book : Book
     context : Context
-    values : mapping of asset to money
-        What is held at today's prices.
+    lots : Lots
+        What is held.
     history : History or None
         Of what is held.
     positions : sequence of Position
@@ -98,7 +99,7 @@ def together(
     shocks : mapping, optional
         What states do to prices; the book's by default.
     """
-    made = joint_law(joined, book, context, values, history, seed, note, shocks)
+    made = joint_law(joined, book, context, lots, history, seed, note, shocks)
     if made is None:
         return None
     whole, other = made
@@ -107,21 +108,21 @@ def together(
     tails = borne.tails(whole.joint, law, law.var(LEVEL))
     errors = doubt.drawn(whole.joint, law, SHOWN) if whole.moves.sampled else {}
     intervals = doubt.histories(whole.joint, law, other(), SHOWN)
-    return Together(whole, held, tails, errors, intervals, _shares(positions))
+    return Together(whole, held, tails, errors, intervals, _shares(positions, whole))
 
 
 def joint_law(
     joined: Joined,
     book: Book,
     context: Context,
-    values: Mapping[str, float],
+    lots: Lots,
     history: History | None,
     seed: int,
     note: Note,
     shocks: Shocks | None = None,
 ) -> tuple[Whole, Callable[[], list[joining.Market]]] | None:
     """The law alone, and what makes its scenarios as other histories would have given them."""
-    if history is None or not values or not joined.lines:
+    if history is None or not lots.values or not joined.lines:
         return None
     if len(history.days) < moves.FEWEST_DAYS:
         return None
@@ -130,14 +131,16 @@ def joint_law(
     for token in extra:
         if token not in history.assets:
             note(f"tokens.{token}", "no price history: thefts counted in it take today's price")
-    columns = (*values, *extra)
+    held = Held(lots.values, lots.odd, lots.marks)
+    columns = (*lots.values, *extra)
     drift = 0.0 if book.market.drift is None else point(book.market.drift)
-    spans = moves.over(history, columns, context.years, seed=seed, drift=drift)
+    ways = bool(lots.odd)
+    spans = moves.over(history, columns, context.years, seed=seed, drift=drift, ways=ways)
     known = shocks_of(book) if shocks is None else shocks
-    whole = joining.whole(joined, book.scenarios, context, values, spans, known, tokens, note)
+    whole = joining.whole(joined, book.scenarios, context, held, spans, known, tokens, note)
 
     def other() -> list[joining.Market]:
-        found = moves.resampled(history, columns, context.years, seed=seed, drift=drift)
+        found = moves.resampled(history, columns, context.years, seed=seed, drift=drift, ways=ways)
         market = whole.joint.scenarios
         assert isinstance(market, joining.Market)
         return [replace(market, moves=each) for each in found]
@@ -145,22 +148,26 @@ def joint_law(
     return whole, other
 
 
-def _shares(positions: Sequence[Position]) -> dict[str, dict[str, float]]:
-    """By asset, the share of what is held that stands at each venue."""
+def _shares(positions: Sequence[Position], whole: Whole) -> dict[str, dict[str, float]]:
+    """By what is held, the share of it that stands at each venue."""
+    market = whole.joint.scenarios
+    assert isinstance(market, joining.Market)
+    odd = market.held.odd
     found: dict[str, dict[str, float]] = {}
-    for lot in positions:
+    for lot in (each for each in positions if each not in odd):
         mine = found.setdefault(lot.asset, {})
         mine[lot.venue] = mine.get(lot.venue, 0.0) + lot.quantity
     for mine in found.values():
-        whole = math.fsum(mine.values())
+        units = math.fsum(mine.values())
         size = math.fsum(abs(x) for x in mine.values())
-        if abs(whole) <= 1e-9 * size:  # long here and short there: no share says who bears it
+        if abs(units) <= 1e-9 * size:  # long here and short there: no share says who bears it
             mine.clear()
             mine[""] = 1.0
         else:
             for venue in mine:
-                mine[venue] /= whole
-    return found
+                mine[venue] /= units
+    names = market.names[len(market.held.values) :]
+    return found | {name: {lot.venue: 1.0} for name, lot in zip(names, odd, strict=True)}
 
 
 # --- who bears the tail
@@ -192,8 +199,8 @@ def contributions(
     market = [(asset, "held", value) for asset, value in held.holdings.items()]
     lines = held.lines.items()
 
-    def by(name: Callable[[Scenario], str], rest: Rows | None = None) -> Rows:
-        own = [(name(scenarios[key]), "scenarios", value) for key, value in lines]
+    def by(kind: str, name: Callable[[Scenario], str], rest: Rows | None = None) -> Rows:
+        own = [(name(scenarios[key]), kind, value) for key, value in lines]
         return _added([*own, *(rest if rest is not None else _nobody(market))])
 
     def counterparty(scenario: Scenario) -> str:
@@ -203,7 +210,7 @@ def contributions(
         return (asset.at or "") if asset is not None else ""
 
     at = [
-        (venue, "held", value * share)
+        (venue, "venue", value * share)
         for asset, _, value in market
         for venue, share in (shares.get(asset) or {"": 1.0}).items()
     ]
@@ -215,11 +222,11 @@ def contributions(
             ]
         ),
         "scenarios": _added([*((k, "scenario", v) for k, v in lines), *_market(market)]),
-        "assets": by(lambda s: s.asset, market),
-        "protocols": by(lambda s: s.asset if s.asset in book.protocols else ""),
-        "counterparties": by(counterparty, at),
-        "threats": by(lambda s: s.threat or ""),
-        "vulnerabilities": by(lambda s: s.flaw or ""),
+        "assets": by("asset", lambda s: s.asset, market),
+        "protocols": by("protocol", lambda s: s.asset if s.asset in book.protocols else ""),
+        "counterparties": by("venue", counterparty, at),
+        "threats": by("threat", lambda s: s.threat or ""),
+        "vulnerabilities": by("vulnerability", lambda s: s.flaw or ""),
     }
 
 
@@ -246,25 +253,27 @@ def _added(rows: Rows) -> Rows:
 
 @dataclass(frozen=True)
 class Cause:
-    """A state of a node, before and after a loss beyond VaR is known.
+    """States of a node, before and after a loss beyond VaR is known.
 
     Parameters
     ----------
-    network, node, state : str
+    network, node : str
+    states : tuple of str
+        One, or several that do the same.
     chance, given : float
         P(state) over the horizon, and P(state | loss beyond VaR).
     """
 
     network: str
     node: str
-    state: str
+    states: tuple[str, ...]
     chance: float
     given: float
 
 
 def causes(driving: Sequence[Driving], tails: Sequence[StateTail]) -> list[Cause]:
     """Of each node that joins layers, its states given a loss beyond VaR; no addends."""
-    found: dict[tuple[str, str, str], Cause] = {}
+    found: dict[tuple[str, str, tuple[str, ...]], Cause] = {}
     for each, tail in zip(driving, tails, strict=True):
         posterior = tail.posterior
         for place, axis in enumerate(each.axes):
@@ -272,7 +281,7 @@ def causes(driving: Sequence[Driving], tails: Sequence[StateTail]) -> list[Cause
                 at = [k for k, state in enumerate(each.states) if state[place] == group]
                 chance = math.fsum(tail.chance[at].tolist())
                 given = math.fsum(posterior[at].tolist())
-                key = (each.network, axis.node, " or ".join(states))
+                key = (each.network, axis.node, states)
                 found[key] = Cause(*key, min(chance, 1.0), min(given, 1.0))
     return list(found.values())
 

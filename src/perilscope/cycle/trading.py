@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from perilscope.beliefs.law import point
@@ -100,6 +100,39 @@ def _net_assets(book: Book, valuation: Valuation) -> float | None:
     return valuation.worth("net_assets").mean if book.institution.net_assets else None
 
 
+@dataclass(frozen=True)
+class Lots:
+    """What is held, as the market layers take it.
+
+    Parameters
+    ----------
+    values : mapping of asset to money
+        Units of an asset; 0 for what only instruments depend on.
+    odd : tuple of Position
+        Instruments that can be valued.
+    marks : Marks
+        Today's prices of what they depend on.
+    """
+
+    values: Mapping[str, float]
+    odd: tuple[Position, ...]
+    marks: Marks
+
+
+def held_lots(workspace: Workspace, valued: tuple[Valued, ...]) -> Lots:
+    """Everything held that has a price: plain holdings, and instruments apart."""
+    currency = workspace.book.currency
+    values = {v.asset: v.value for v in valued if v.instrument == "spot"}
+    marks = _marks(workspace, Valuation(workspace.book, closes_of(workspace)))
+    priced = {(v.asset, v.instrument) for v in valued}
+    odd = [x for x in instruments(workspace) if (x.asset, x.instrument) in priced]
+    odd = [x for x in odd if {*marks.prices, currency}.issuperset(factors(x, currency))]
+    for lot in odd:
+        for asset in factors(lot, currency):
+            values.setdefault(asset, 0.0)
+    return Lots(values, tuple(odd), marks)
+
+
 def market_figures(
     workspace: Workspace,
     settings: Settings,
@@ -114,17 +147,9 @@ def market_figures(
         if valued:
             note("warning", "market", "no market figures: fewer than 30 days of common history")
         return None
-    values = {v.asset: v.value for v in valued if v.instrument == "spot"}
-    bare = Valuation(book, closes_of(workspace))
-    marks = _marks(workspace, bare)
-    priced = {(v.asset, v.instrument) for v in valued}
-    odd = [x for x in instruments(workspace) if (x.asset, x.instrument) in priced]
-    odd = [x for x in odd if {*marks.prices, book.currency}.issuperset(factors(x, book.currency))]
-    for lot in odd:
-        for asset in factors(lot, book.currency):
-            values.setdefault(asset, 0.0)
+    lots = held_lots(workspace, valued)
     figures = market.market(
-        values,
+        lots.values,
         held,
         drivers,
         book,
@@ -132,8 +157,8 @@ def market_figures(
         levels=MARKET_LEVELS,
         drift=0.0 if book.market.drift is None else point(book.market.drift),
         seed=settings.seed,
-        odd=odd,
-        marks=marks,
+        odd=lots.odd,
+        marks=lots.marks,
     )
     for text in figures.findings:
         note("warning", "market", text)

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +24,13 @@ from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.joint.parts import Interface, Rungs
 from perilscope.errors import AssessmentError
-from perilscope.layers import operational
+from perilscope.evidence.positions import Position
+from perilscope.layers import operational, revaluation
 from perilscope.layers.drivers import Drivers, Ladder
 from perilscope.layers.enterprise import Joined
-from perilscope.layers.moves import Moves
+from perilscope.layers.moves import DAYS_A_YEAR, Moves, Spans
 from perilscope.layers.operational import Context
+from perilscope.layers.revaluation import Marks, Paths
 from perilscope.layers.shocks import Shocks, ladder
 from perilscope.layers.valuation import Valuation
 
@@ -35,7 +38,12 @@ Floats = NDArray[np.float64]
 Note = Callable[[str, str], None]
 """Told (where, what) a reader must know."""
 
-LEVELS = (0.95, 0.975, 0.99, 0.999)
+ADDED = (
+    "The summary and enterprise_without_market add operational and protocol losses over the "
+    "horizon. The enterprise figures join the market to them over the same horizon; its expected "
+    "gain is zero unless declared and offsets nothing in the expected loss per year."
+)
+
 _ALIKE = 1e-9
 
 
@@ -80,55 +88,100 @@ class Driving:
 
 
 @dataclass(frozen=True)
+class Held:
+    """What is held: units of assets, and instruments that are revalued in full.
+
+    Parameters
+    ----------
+    values : mapping of asset to money
+        Negative for what is owed; 0 for what only instruments depend on.
+    odd : tuple of Position
+    marks : Marks
+        Today's prices of what instruments depend on.
+    """
+
+    values: Mapping[str, float]
+    odd: tuple[Position, ...] = ()
+    marks: Marks = field(default_factory=lambda: Marks({}))
+
+    @property
+    def exposures(self) -> dict[str, float]:
+        """Money exposed to each asset, which tells which of several states costs most."""
+        found = dict(self.values)
+        for lot in self.odd:
+            for asset, money in revaluation.exposures(lot, self.marks).items():
+                found[asset] = found.get(asset, 0.0) + money
+        return found
+
+
+@dataclass(frozen=True)
 class Market:
     """Market scenarios of what is held, under every state of prices.
 
     Parameters
     ----------
-    assets : tuple of str
-        What is held.
-    values : array, shape (assets,)
-        Worth of each today; negative for what is owed.
+    held : Held
     tokens : tuple of str
         What losses are counted in.
-    moves : array, shape (n, assets + tokens)
+    moves : Spans
+        Of the assets and the tokens.
+    days : float
+        The horizon.
     factors : tuple of tuple of array, shape (assets + tokens,)
         For each interface that moves prices, by rung: what it multiplies prices by.
     """
 
-    assets: tuple[str, ...]
-    values: Floats
+    held: Held
     tokens: tuple[str, ...]
-    moves: Floats
+    moves: Spans
+    days: float
     factors: tuple[tuple[Floats, ...], ...]
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
-        """What is held."""
-        return self.assets
+        """What is held: assets, then instruments, each by a name of its own."""
+        found = list(self.held.values)
+        for lot in self.held.odd:
+            name = f"{lot.asset} {lot.instrument}"
+            same = sum(other == name or other.startswith(f"{name} #") for other in found)
+            found.append(f"{name} #{same + 1}" if same else name)
+        return tuple(found)
 
-    @property
+    @cached_property
     def weights(self) -> Floats:
         """Every scenario is as likely as another."""
-        return np.full(len(self.moves), 1.0 / len(self.moves))
+        return np.full(len(self.moves.end), 1.0 / len(self.moves.end))
 
     def _factor(self, rungs: Rungs) -> Floats:
-        found = np.ones(self.moves.shape[1])
+        found = np.ones(self.moves.end.shape[1])
         for each, rung in zip(self.factors, rungs, strict=True):
             found = found * each[rung]
         return found
 
     def parts(self, rungs: Rungs) -> Floats:
         """Loss of each holding in each scenario."""
-        held = len(self.assets)
-        grown = (1.0 + self.moves[:, :held]) * self._factor(rungs)[:held]
-        return np.asarray(-self.values * (grown - 1.0))
+        factor, values = self._factor(rungs), np.array(list(self.held.values.values()))
+        grown = self.moves.end[:, : len(values)] * factor[: len(values)]
+        found = -values * (grown - 1.0)
+        if not self.held.odd:
+            return np.asarray(found)
+        paths = Paths(
+            (*self.held.values, *(f"\0{token}" for token in self.tokens)),
+            self.moves.end * factor,
+            self.moves.low * np.minimum(factor, 1.0),
+            self.moves.high * np.maximum(factor, 1.0),
+            self.days,
+        )
+        odd = [revaluation.losses(lot, self.held.marks, paths) for lot in self.held.odd]
+        return np.column_stack([found, *odd])
 
     def prices(self, rungs: Rungs) -> dict[str, Floats]:
         """Price of each token against today's."""
-        held = len(self.assets)
-        grown = (1.0 + self.moves[:, held:]) * self._factor(rungs)[held:]
-        return {token: grown[:, place] for place, token in enumerate(self.tokens)}
+        first, factor = len(self.held.values), self._factor(rungs)
+        return {
+            token: self.moves.end[:, first + place] * factor[first + place]
+            for place, token in enumerate(self.tokens)
+        }
 
 
 @dataclass(frozen=True)
@@ -166,7 +219,7 @@ def whole(
     joined: Joined,
     scenarios: Mapping[str, Scenario],
     context: Context,
-    values: Mapping[str, float],
+    held: Held,
     moves: Moves,
     shocks: Shocks,
     tokens: Mapping[str, str],
@@ -181,7 +234,7 @@ def whole(
     scenarios : mapping
         What the lines were declared as.
     context : Context
-    values : mapping of asset to money
+    held : Held
         Our own holdings at today's prices.
     moves : Moves
         Of what is held and of ``tokens``, over the same horizon.
@@ -196,12 +249,11 @@ def whole(
     AssessmentError
         No window is wide enough, too many joint states, or nothing could be assessed.
     """
-    assets, extra = tuple(values), tuple(sorted(set(tokens.values())))
+    assets, extra = tuple(held.values), tuple(sorted(set(tokens.values())))
     _same_horizon(moves, context, (*assets, *extra))
-    worth = np.array([values[asset] for asset in assets], dtype=np.float64)
-    weighed = {**dict.fromkeys(extra, 1.0), **values}
+    weighed = {**dict.fromkeys(extra, 1.0), **held.exposures}
     driving, factors = _driven(joined, scenarios, context, shocks, weighed, (*assets, *extra), note)
-    market = Market(assets, worth, extra, moves.moves, factors)
+    market = Market(held, extra, moves.spans, context.years * DAYS_A_YEAR, factors)
     mixtures = [
         tuple(zip(x.interface.weights.tolist(), x.interface.hits, strict=True))
         for x in driving
@@ -339,7 +391,7 @@ def _table(
 ) -> tuple[Floats, str]:
     """Probabilities of the joint states over the horizon, and what must be said about them."""
     law = drivers.over(network, [(axis.node, axis.groups) for axis in axes], years)
-    return law.table / math.fsum(law.table.ravel().tolist()), law.note
+    return law.table / math.fsum(law.table.ravel().tolist()) + 0.0, law.note
 
 
 def _rungs(

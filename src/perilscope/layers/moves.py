@@ -16,10 +16,12 @@ Biometrika 73 (1986), balanced resampling.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from perilscope.engines.streams import stream
@@ -39,6 +41,22 @@ _LONG = 180
 
 
 @dataclass(frozen=True)
+class Spans:
+    """Relative prices at the end of many spans, and how far they went on the way.
+
+    Parameters
+    ----------
+    end, low, high : array, shape (n, assets)
+        Against today's; ``low`` and ``high`` by daily closes, or just the ends where nothing held
+        depends on the way.
+    """
+
+    end: Floats
+    low: Floats
+    high: Floats
+
+
+@dataclass(frozen=True)
 class Moves:
     """Price moves over a horizon.
 
@@ -50,8 +68,8 @@ class Moves:
         The same in days of prices.
     assets : tuple of str
         In the order of the columns.
-    moves : array, shape (n, assets)
-        Relative changes over the horizon, each as likely as another.
+    spans : Spans
+        Each as likely as another.
     block : int
         Days drawn together; 0 where the spans are those of the past, each once.
     history : int
@@ -63,7 +81,7 @@ class Moves:
     years: float
     days: int
     assets: tuple[str, ...]
-    moves: Floats
+    spans: Spans
     block: int
     history: int
     drift: float
@@ -83,7 +101,7 @@ class Moves:
                 f"{drift}"
             )
         return (
-            f"{len(self.moves):,} spans of {self.days} days, daily moves drawn in blocks of "
+            f"{len(self.spans.end):,} spans of {self.days} days, daily moves drawn in blocks of "
             f"{self.block} days from {self.history:,} days of prices, {drift}; positions held"
         )
 
@@ -96,6 +114,7 @@ def over(
     seed: int,
     drift: float = 0.0,
     draws: int = DRAWS,
+    ways: bool = False,
 ) -> Moves:
     """Moves of prices over a horizon.
 
@@ -113,6 +132,8 @@ def over(
         Expected gain of every price per year, as a share, compounding.
     draws : int
         Spans that are drawn.
+    ways : bool
+        Whether lows and highs on the way are wanted.
 
     Raises
     ------
@@ -123,11 +144,12 @@ def over(
     days = _rows(history, years)
     block = min(BLOCK, len(logs) // 4)
     if days <= block:
-        drawn, block = logs[days:] - logs[:-days], 0
+        starts = np.arange(len(logs) - days)
+        drawn, block = _rises(logs, starts, days, ways), 0
     else:
         rng = stream(seed, "market", f"moves {days}")
         starts = np.arange(len(logs) - block)
-        drawn = _drawn(logs, starts, days, block, draws, rng)
+        drawn = _drawn(logs, starts, days, block, draws, rng, ways)
     return Moves(
         years,
         days,
@@ -148,12 +170,13 @@ def resampled(
     drift: float = 0.0,
     draws: int = 4_000,
     times: int = 40,
-) -> list[Floats]:
+    ways: bool = False,
+) -> list[Spans]:
     """Moves as other histories would have given them: long blocks of the past, drawn again.
 
     Returns
     -------
-    list of array, shape (n, assets)
+    list of Spans
         For each resampled history. What measures of these differ by is what the length of the
         history leaves open.
     """
@@ -166,7 +189,7 @@ def resampled(
     for _ in range(times):
         firsts = rng.integers(0, len(logs) - size + 1, size=max(len(logs) // size, 1))
         starts = (firsts[:, None] + np.arange(size - block)).ravel()
-        drawn = _drawn(logs, starts, days, block, draws, rng)
+        drawn = _drawn(logs, starts, days, block, draws, rng, ways)
         found.append(_level(drawn, columns, len(assets), years, drift))
     return found
 
@@ -189,6 +212,20 @@ def _logs(history: History, assets: Sequence[str]) -> tuple[Floats, list[int]]:
     return np.log(closes), known
 
 
+Logs = tuple[Floats, Floats, Floats]
+"""Log moves at the end, and their lowest and highest on the way."""
+
+
+def _rises(logs: Floats, starts: NDArray[np.int64], days: int, ways: bool) -> Logs:
+    """Log moves of so many days from each start."""
+    end = logs[starts + days] - logs[starts]
+    if not ways:
+        return end, end, end
+    windows = sliding_window_view(logs[1:], days, axis=0)[starts]
+    low, high = windows.min(axis=-1) - logs[starts], windows.max(axis=-1) - logs[starts]
+    return end, low, high
+
+
 def _drawn(
     logs: Floats,
     starts: NDArray[np.int64],
@@ -196,14 +233,20 @@ def _drawn(
     block: int,
     draws: int,
     rng: np.random.Generator,
-) -> Floats:
+    ways: bool,
+) -> Logs:
     """Log moves over some days, the sums of blocks; every start is drawn about equally often."""
-    found = np.zeros((draws, logs.shape[1]))
+    end = np.zeros((draws, logs.shape[1]))
+    low, high = (np.zeros_like(end), np.zeros_like(end)) if ways else (end, end)
     lengths = [block] * (days // block) + ([days % block] if days % block else [])
     for length in lengths:
-        rises = logs[starts + length] - logs[starts]
-        found += rises[_balanced(len(starts), draws, rng)]
-    return found
+        rises = _rises(logs, starts, length, ways)
+        chosen = _balanced(len(starts), draws, rng)
+        if ways:
+            np.minimum(low, end + rises[1][chosen], out=low)
+            np.maximum(high, end + rises[2][chosen], out=high)
+        end += rises[0][chosen]
+    return end, low, high
 
 
 def _balanced(size: int, draws: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -213,10 +256,15 @@ def _balanced(size: int, draws: int, rng: np.random.Generator) -> NDArray[np.int
     return rng.permutation(np.concatenate([whole, rest]))
 
 
-def _level(logs: Floats, columns: Sequence[int], count: int, years: float, drift: float) -> Floats:
-    """Relative changes with the expected gain that was declared."""
-    grown = np.exp(logs)
-    grown *= (1.0 + drift) ** years / grown.mean(axis=0)
-    found = np.zeros((len(logs), count))
-    found[:, list(columns)] = grown - 1.0
-    return found
+def _level(drawn: Logs, columns: Sequence[int], count: int, years: float, drift: float) -> Spans:
+    """Relative prices with the expected gain that was declared."""
+    made: list[Floats] = []
+    lift = math.pow(1.0 + drift, years) / np.exp(drawn[0]).mean(axis=0)
+    for logs in drawn:
+        if made and logs is drawn[0]:
+            made.append(made[0])
+            continue
+        found = np.ones((len(logs), count))
+        found[:, list(columns)] = np.exp(logs) * lift
+        made.append(found)
+    return Spans(made[0], np.minimum(made[1], made[0]), np.maximum(made[2], made[0]))

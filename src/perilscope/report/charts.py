@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from perilscope.report import palette
-from perilscope.report.names import cleaned, shortened
+from perilscope.report.names import basis, cleaned, shortened
 
 Spec = dict[str, Any]
 Document = Mapping[str, Any]
@@ -193,7 +193,7 @@ def exceedance(document: Document) -> Spec | None:
         logarithmic in both directions; with a credible band where the run has one. ``None`` when
         nothing can be lost.
     """
-    whole = document["enterprise"]
+    whole = basis(document)
     sources = {
         "operational": document["layers"].get("operational", {}).get("exceedance", []),
         "protocol": document["layers"].get("protocol", {}).get("exceedance", []),
@@ -251,7 +251,7 @@ def exceedance(document: Document) -> Spec | None:
 
 def _band(document: Document, low: float, high: float, x: Spec, y: Spec) -> list[Spec]:
     """The area between the 5 % and 95 % quantiles of the curve over what is believed."""
-    curve = (document["enterprise"].get("band") or {}).get("curve", [])
+    curve = (basis(document).get("band") or {}).get("curve", [])
     points = [
         {"loss": loss, "least": max(least, RAREST), "most": most}
         for loss, least, _, most, _ in curve

@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from perilscope.cycle import amounts
 from perilscope.report import charts, network_drawing, portraits, register, tornado, words
-from perilscope.report.names import cleaned
+from perilscope.report.names import basis, cleaned
 
 _HONEST = 34
 LEVELS = ("0.95", "0.975", "0.99", "0.999")
@@ -56,6 +56,7 @@ def _page(document: Mapping[str, Any], *, strict: bool) -> str:
     template = _environment(strict).get_template("report.html")
     page = template.render(
         run=run,
+        plain=basis(run),
         css=Markup(css),  # noqa: S704  our own style sheet
         csp=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
         charts=_charts(run),
@@ -204,7 +205,7 @@ def _layers(run: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     """Return the measures that are added and their sum."""
     layers = run.get("layers", {})
     found = [(name, layers[name]) for name in ("operational", "protocol") if layers.get(name)]
-    return [*found, ("operational and protocol", run["enterprise"])]
+    return [*found, ("operational and protocol", basis(run))]
 
 
 def _worst_check(run: Mapping[str, Any]) -> tuple[str, float] | None:

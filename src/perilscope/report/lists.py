@@ -13,6 +13,7 @@ from typing import Any
 
 from perilscope.cycle import amounts
 from perilscope.report.columns import Cell, Column, figures, words
+from perilscope.report.names import basis
 
 DECIDES = 0.25
 """A scenario with at least this share of the bad year is marked."""
@@ -124,7 +125,7 @@ def controls(run: Mapping[str, Any]) -> Listing:
         run.get("controls", []), key=lambda each: each["annual_cost"] - each["ale_reduction"]
     )
     currency = run["currency"]
-    bad = run["enterprise"]["var"]["0.99"]
+    bad = basis(run)["var"]["0.99"]
     cuts = [each.get("var99_reduction") or 0.0 for each in entries]
     best = max(cuts, default=0.0)
     columns = (

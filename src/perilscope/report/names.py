@@ -23,6 +23,12 @@ _REFUSED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 _ACCENTS = 4
 
 
+def basis(run: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the figures of operational and protocol losses, which are those without the market."""
+    found: Mapping[str, Any] = run.get("enterprise_without_market") or run["enterprise"]
+    return found
+
+
 def visible(text: str) -> str:
     r"""Return the text with nothing in it that is not seen.
 

@@ -20,7 +20,7 @@ from perilscope.cycle import amounts
 from perilscope.report import lists
 from perilscope.report import register as circulated
 from perilscope.report.columns import allot, figures, lay, words, wrapped
-from perilscope.report.names import cleaned, shortened, visible
+from perilscope.report.names import basis, cleaned, shortened, visible
 from perilscope.report.words import question
 
 WIDTH = 110
@@ -158,7 +158,7 @@ def _head(run: Document, width: int) -> list[Text]:
 
 
 def _costs(run: Document, width: int) -> list[Text]:
-    whole, currency = run["enterprise"], run["currency"]
+    whole, currency = basis(run), run["currency"]
     title = Text(" What a year costs", style="bold", no_wrap=True, overflow="ignore")
     title.append(f"  ({_added(run, width)})", "not bold dim")
     years = run["horizon_years"]
@@ -182,6 +182,9 @@ def _added(run: Document, width: int) -> str:
     said = said[:1].lower() + said[1:]
     if said and len(said) <= width - 22:
         return said
+    if _joined(run):
+        plain = "operational and protocol losses; joined with the market below"
+        return plain if len(plain) <= width - 22 else "without market risk"
     plain = "operational and protocol losses; market risk stands below, never added"
     return plain if len(plain) <= width - 22 else "market risk is never added"
 
@@ -260,7 +263,31 @@ def _market(run: Document, width: int) -> list[Text]:
         lines += _labelled("", lifts[0], width, 1)
     span = f"{method}, {market['days_used']:,} days to {market['last']}"
     note = f"; {market['note']}" if market.get("note") else ""
-    return lines + _labelled("", span + note, width, 1, style="dim")
+    lines += _labelled("", span + note, width, 1, style="dim")
+    return lines + _together(run, width)
+
+
+def _joined(run: Document) -> bool:
+    """Whether the run has one law of everything, the market with it."""
+    return "contributions" in run["enterprise"]
+
+
+def _together(run: Document, width: int) -> list[Text]:
+    """Say what everything together costs in a bad period, and how much of that is the market's."""
+    if not _joined(run):
+        return []
+    whole, currency = run["enterprise"], run["currency"]
+    layers = {each["id"]: each["share"] for each in whole["contributions"]["layers"]}
+    span = "year" if run["horizon_years"] == 1 else amounts.horizon(run["horizon_years"])
+    text = (
+        f"with the market 1 {span} in 100 exceeds "
+        f"{amounts.money(whole['var']['0.99'], currency)} and then costs "
+        f"{amounts.money(whole['cvar']['0.99'], currency)} on average"
+    )
+    low, high = whole["uncertainty"]["0.99"]["cvar_interval"]
+    text += f" (90 % interval {amounts.money(low, currency)} to {amounts.money(high, currency)})"
+    text += f", {amounts.share(layers.get('market', 0.0))} of it the market"
+    return _labelled("All", text, width, 2)
 
 
 def _figure(days: str, figure: Document, currency: str, *, first: bool) -> str:
@@ -299,7 +326,7 @@ def _trust(run: Document, width: int) -> list[Text]:
 
 def _agreement(run: Document) -> str:
     checks = {key: value for key, value in run.get("checks", {}).items() if value is not None}
-    simulated = run["enterprise"].get("simulated") or {}
+    simulated = basis(run).get("simulated") or {}
     if not checks:
         return "one engine only: the figures were not checked by the other"
     worst = max(checks, key=lambda key: abs(checks[key]))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from perilscope.report import charts, palette, words
-from perilscope.report.names import cleaned, shortened
+from perilscope.report.names import basis, cleaned, shortened
 
 LOW, HIGH, BASE = "░", "█", "│"
 """How the text bars show an estimate at its low end, at its high end, and as it is."""
@@ -164,8 +164,8 @@ def chart(document: Mapping[str, Any], *, most: int = 15) -> charts.Spec | None:
         Estimates drawn, the widest first; those that move next to nothing are left out.
     """
     run = cleaned(document)
-    base = run["enterprise"]["cvar"].get("0.99")
-    found = bars(run["enterprise"].get("tornado", [])[:most], base)
+    base = basis(run)["cvar"].get("0.99")
+    found = bars(basis(run).get("tornado", [])[:most], base)
     widest = max((_width(bar) for bar in found), default=0.0)
     found = [bar for bar in found if _width(bar) >= _SEEN * widest > 0]
     if not found:

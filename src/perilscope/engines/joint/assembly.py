@@ -41,8 +41,8 @@ SURE, RARE = 1e-7, 2e-5
 _LOOK = 2**13
 _WIDEN = 4.0
 _WIDENINGS = 6
-_CELLS = (32, 64, 128, 256)
-_APART = 2e-4
+_CELLS = (1, 4, 16, 64, 256)
+_APART = 5e-4
 """Difference of plain and linear cells in CVaR that is small enough not to split them further."""
 
 
@@ -80,8 +80,7 @@ class Side:
         z = found.plain if plain else found.linear
         if not self._halved:
             return z
-        grid = self._joint.window.grid
-        return np.stack([grid.halved(row) for row in z])
+        return np.stack([self._joint.window.halved(row) for row in z])
 
     def fixed(self, weights: Weights, leave: int = -1) -> Transform:
         """Product of the parts that no state of prices touches, but for one."""
@@ -182,6 +181,7 @@ class Joint:
         self.weights: list[Array] = [each.weights for each in self.interfaces]
         self.count = cells or _CELLS[0]
         self._losses: dict[Rungs, Array] = {}
+        self._prices: dict[Rungs, Mapping[str, Array]] = {}
         self._begin(register, wide or self._wide(register))
         if self.tokened and not cells:
             self._refine()
@@ -196,6 +196,7 @@ class Joint:
 
     def _forget(self) -> None:
         self._markets: dict[Rungs, _Market] = {}
+        self._averages: dict[Rungs, tuple[float, float]] = {}
         self._priced: list[cells.Priced] | None = None
 
     # --- states of prices
@@ -225,6 +226,21 @@ class Joint:
             self._losses[rungs] = self.scenarios.parts(rungs).sum(axis=1)
         return self._losses[rungs]
 
+    def prices(self, rungs: Rungs) -> Mapping[str, Array]:
+        """Price of each token that losses are counted in, in each scenario."""
+        if rungs not in self._prices:
+            known = self.scenarios.prices(rungs)
+            self._prices[rungs] = {token: known[token] for token in set(self.tokens.values())}
+        return self._prices[rungs]
+
+    def _average(self, rungs: Rungs) -> tuple[float, float]:
+        """Mean loss of the market, and what cutting gains at the window's end adds to it."""
+        if rungs not in self._averages:
+            losses, weights = self.losses(rungs), self.scenarios.weights
+            plain = float(weights @ losses)
+            self._averages[rungs] = plain, float(weights @ self.window.clamped(losses)) - plain
+        return self._averages[rungs]
+
     def chance(self, rungs: Rungs, weights: Weights | None = None) -> float:
         """Probability of a state of prices."""
         found = 1.0
@@ -249,7 +265,7 @@ class Joint:
             self.window,
             losses,
             weights,
-            self.scenarios.prices(rungs),
+            self.prices(rungs),
             self.priced,
             self.matter,
             self.count,
@@ -328,7 +344,7 @@ class Joint:
         """How dear a token that losses are counted in becomes, but for 1 scenario in 10,000."""
         found = 0.0
         for rungs in self.markets:
-            for token, each in self.scenarios.prices(rungs).items():
+            for token, each in self.prices(rungs).items():
                 if token in self.matter:
                     found = max(found, float(np.quantile(each, 0.9999)))
         return found
@@ -345,10 +361,9 @@ class Joint:
             chance = self.chance(rungs, weights)
             if chance <= 0.0:
                 continue
-            losses, w = self.losses(rungs), self.scenarios.weights
-            plain = float(w @ losses)
+            plain, added = self._average(rungs)
             found.append(chance * plain)
-            cut += chance * (float(w @ self.window.clamped(losses)) - plain)
+            cut += chance * added
             for place, c in enumerate(self.tokened):
                 table = tables[c][self.rungs_of(c, rungs)]
                 whole = math.fsum(table.tolist())
@@ -439,7 +454,7 @@ class Joint:
         mean, cut = self.mean(known)
         apart = self._apart(known) if self.tokened else {}
         moved = mean + cut - self.window.low
-        grids = self.window.grid, self.window.coarse().grid
+        grids = self.window.grid, self.window.grid.coarse()
 
         def bare(grid: Grid, mass: Array) -> LossLaw:
             return LossLaw(grid, mass, mean=moved, sd=math.inf, none=0.0)

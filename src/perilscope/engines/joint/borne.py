@@ -26,8 +26,8 @@ from perilscope.engines.joint.parts import Rungs, ones
 Array = npt.NDArray[np.float64]
 Cuts = dict[str, tuple[float, float]]
 
-_FEW = 32
-"""Cells of prices when what is borne is split; the parts are then made to add up."""
+_FEW = 4
+"""Cells of prices, at least, when what is borne is split; the parts are then made to add up."""
 _MOVED = "\0moved"
 
 
@@ -150,7 +150,7 @@ def _token_shares(joint: Joint, c: int, weights: Weights) -> dict[str, Transform
         table = part.table(weights)[joint.rungs_of(c, rungs)]
         for members, mass in _cells(joint, rungs):
             law = joint.window.transform(joint.losses(rungs)[members], mass)
-            priced = joint.scenarios.prices(rungs)
+            priced = joint.prices(rungs)
             here = {t: float(mass @ priced[t][members]) / float(mass.sum()) for t in joint.matter}
             price = here[part.token]
             at = cells.at_price(part, lines, price)
@@ -188,9 +188,9 @@ def _cells(joint: Joint, rungs: Rungs) -> list[tuple[npt.NDArray[np.int64], Arra
     weights = joint.scenarios.weights
     if not joint.tokened:
         return [(np.arange(len(weights)), weights)]
-    prices = joint.scenarios.prices(rungs)
+    prices = joint.prices(rungs)
     chosen = {token: prices[token] for token in joint.matter}
-    labels = cells.labelled(chosen, joint.matter, min(joint.count, _FEW))
+    labels = cells.labelled(chosen, joint.matter, max(joint.count // 4, _FEW))
     order = np.argsort(labels, kind="stable")
     ends = np.cumsum(np.bincount(labels)).tolist()
     starts = [0, *ends[:-1]]
@@ -218,7 +218,7 @@ def _holdings(
         for members, mass in _cells(joint, rungs):
             term = rest[rungs]
             for c, each in zip(joint.tokened, joint.priced, strict=True):
-                priced = joint.scenarios.prices(rungs)[each.part.token][members]
+                priced = joint.prices(rungs)[each.part.token][members]
                 own = joint.parts[c].table(weights)[joint.rungs_of(c, rungs)]
                 term = term * (own @ each.at(float(mass @ priced) / float(mass.sum()))[0])
             for a in range(len(names)):

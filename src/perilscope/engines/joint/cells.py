@@ -36,8 +36,9 @@ from perilscope.errors import AssessmentError
 
 Array = npt.NDArray[np.float64]
 
-_STEP = 0.05
+_STEP = 0.1
 """Distance between the prices at which losses are transformed, in log price."""
+_BESIDE = (-2, -1, 0, 1, 2, 3)
 _WIDE = 400
 """Most such prices that one token may need."""
 MOST_COMBINATIONS = 64
@@ -60,7 +61,7 @@ class Priced:
 
     Notes
     -----
-    Cubic interpolation in log price through four lattice points; its slope is the derivative.
+    Interpolation of fifth order in log price through six lattice points, and its slope.
     """
 
     def __init__(self, part: Part, lines: Mapping[str, Compound], transforms: Transforms) -> None:
@@ -87,23 +88,33 @@ class Priced:
         price = max(price, 1e-6)
         x = math.log(price) / _STEP
         k = math.floor(x)
-        t = x - k
-        value = (
-            -t * (t - 1.0) * (t - 2.0) / 6.0,
-            (t + 1.0) * (t - 1.0) * (t - 2.0) / 2.0,
-            -(t + 1.0) * t * (t - 2.0) / 2.0,
-            (t + 1.0) * t * (t - 1.0) / 6.0,
-        )
-        slope = (
-            -(3.0 * t * t - 6.0 * t + 2.0) / 6.0,
-            (3.0 * t * t - 4.0 * t - 1.0) / 2.0,
-            -(3.0 * t * t - 2.0 * t - 2.0) / 2.0,
-            (3.0 * t * t - 1.0) / 6.0,
-        )
-        nodes = [self._node(k + i) for i in (-1, 0, 1, 2)]
+        value, slope = _lagrange(x - k)
+        nodes = [self._node(k + i) for i in _BESIDE]
         at: Transform = sum(w * z for w, z in zip(value, nodes, strict=True))  # type: ignore[assignment]
         rise: Transform = sum(w * z for w, z in zip(slope, nodes, strict=True))  # type: ignore[assignment]
         return at, rise / (_STEP * price)
+
+
+def _lagrange(t: float) -> tuple[list[float], list[float]]:
+    """Weights of the points beside for the value at t, and for the slope.
+
+    Examples
+    --------
+    >>> value, slope = _lagrange(0.25)
+    >>> places = (-2, -1, 0, 1, 2, 3)
+    >>> round(sum(w * x**3 for w, x in zip(value, places)), 12) == 0.25**3
+    True
+    >>> round(sum(w * x**3 for w, x in zip(slope, places)), 12) == 3 * 0.25**2
+    True
+    """
+    value, slope = [], []
+    for i in _BESIDE:
+        rest = [j for j in _BESIDE if j != i]
+        below = math.prod(i - j for j in rest)
+        value.append(math.prod(t - j for j in rest) / below)
+        terms = (math.prod(t - j for j in rest if j != left) for left in rest)
+        slope.append(math.fsum(terms) / below)
+    return value, slope
 
 
 def at_lines(part: Part, lines: Mapping[str, Compound], price: float) -> dict[str, Compound]:

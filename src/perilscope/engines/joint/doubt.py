@@ -94,7 +94,7 @@ def _beyond(mass: Array, step: float, d: Array) -> tuple[Array, Array]:
 
 
 def histories(
-    joint: Joint, law: SignedLaw, others_: Sequence[Scenarios], levels: Sequence[float]
+    joint: Joint, law: SignedLaw, apart: Sequence[Scenarios], levels: Sequence[float]
 ) -> dict[float, tuple[Interval, Interval]]:
     """90 % intervals of VaR and CVaR from the length of the price history.
 
@@ -103,7 +103,7 @@ def histories(
     joint : Joint
     law : SignedLaw
         Its law.
-    others_ : sequence of Scenarios
+    apart : sequence of Scenarios
         As other histories would have given them.
     levels : sequence of float
 
@@ -114,8 +114,9 @@ def histories(
         prices.
     """
     rest = around(joint)
-    base = _measured(joint, rest, joint.scenarios)
-    laws = [_measured(joint, rest, each) for each in others_]
+    own = float(sum(joint.window.grid.back(z) for z in rest.values()) @ joint.window.grid.places)
+    base = _measured(joint, rest, joint.scenarios, own)
+    laws = [_measured(joint, rest, each, own) for each in apart]
     found = {}
     for level in levels:
         var = [each.var(level) - base.var(level) + law.var(level) for each in laws]
@@ -124,7 +125,10 @@ def histories(
     return found
 
 
-def _measured(joint: Joint, rest: dict[Rungs, Transform], scenarios: Scenarios) -> SignedLaw:
+def _measured(
+    joint: Joint, rest: dict[Rungs, Transform], scenarios: Scenarios, own: float
+) -> SignedLaw:
+    """The law with other market scenarios; ``own`` is the mean of everything else."""
     window, weights = joint.window, scenarios.weights
     total = np.zeros(window.grid.points // 2 + 1, dtype=np.complex128)
     mean = 0.0
@@ -132,8 +136,7 @@ def _measured(joint: Joint, rest: dict[Rungs, Transform], scenarios: Scenarios) 
         losses = scenarios.parts(rungs).sum(axis=1)
         total += window.transform(losses, weights) * z
         mean += joint.chance(rungs) * float(weights @ window.clamped(losses))
-    mean += float(sum(window.grid.back(z) for z in rest.values()) @ window.grid.places)
-    return SignedLaw(window, window.grid.back(total), mean=mean, sd=math.nan)
+    return SignedLaw(window, window.grid.back(total), mean=mean + own, sd=math.nan)
 
 
 def _middle(values: Sequence[float]) -> Interval:

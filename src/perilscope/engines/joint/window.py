@@ -48,8 +48,8 @@ class Window:
     zero: int
 
     def __post_init__(self) -> None:
-        if self.zero % 2 or not 0 <= self.zero < self.grid.points:
-            raise MisuseError(f"zero is an even index of the grid, got {self.zero}")
+        if not 0 <= self.zero < self.grid.points:
+            raise MisuseError(f"zero is a point of the grid, got index {self.zero}")
 
     @property
     def low(self) -> float:
@@ -62,8 +62,23 @@ class Window:
         return (self.grid.points - 1 - self.zero) * self.grid.step
 
     def coarse(self) -> Window:
-        """The same range with half the points."""
+        """The same range with half the points; the point 0 must be one of them."""
+        if self.zero % 2:
+            raise MisuseError(f"half the grid does not hold zero, which is at index {self.zero}")
         return Window(self.grid.coarse(), self.zero // 2)
+
+    def halved(self, transform: Transform) -> Transform:
+        """Transform of the same law on half the points, each odd one split between neighbours.
+
+        With E and O what even and odd points add, E + O stands in the lower half of the
+        transform and E - O in the upper.
+        """
+        points, half = self.grid.points, self.grid.points // 2
+        here, there = transform[: half // 2 + 1], transform[half - half // 2 :][::-1].conj()
+        frequencies = 2j * np.pi * np.arange(half // 2 + 1)
+        aside = np.cosh((self.grid.tilt + frequencies) / points)
+        z: Transform = 0.5 * ((here + there) + aside * (here - there))
+        return z
 
     def mass(self, losses: Array, weights: Array) -> Array:
         """Law of scenarios on the window: each is split between its two neighbours, mean kept.

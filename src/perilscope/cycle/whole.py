@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The enterprise in the run document: everything as one law, and without the market."""
+
+from __future__ import annotations
+
+import math
+
+from perilscope.cycle import factors, rows
+from perilscope.cycle.assess import Result
+from perilscope.cycle.measures import Document, finite, measures
+from perilscope.cycle.settings import LEVELS
+from perilscope.cycle.together import LEVEL, Rows, Together, causes, contributions, slope
+from perilscope.layers.joining import Whole
+
+MOST_LEAVES = 20
+"""Leaves in the tornado of everything."""
+
+MOST_STATES = 12
+"""Joint states of a network that are written down, those that matter most in the tail."""
+
+
+def enterprise(result: Result) -> Document:
+    """Market, operational and protocol losses as one law over the horizon of the book.
+
+    ``ale`` stays that of operational and protocol losses; without a market all figures do.
+    """
+    plain = without_market(result)
+    all_ = result.together
+    if all_ is None:
+        return plain
+    found = measures(all_.law, result.book.horizon_years, curve=True)
+    found |= {key: plain[key] for key in ("ale", "ale_interval", "leaves_out", "largest")}
+    return {
+        **found,
+        "mean": all_.law.mean,
+        "uncertainty": _uncertainty(all_),
+        **borne(all_, result),
+        **_causes(all_),
+        "alone": _alone(result),
+        "joined": _joined(all_.whole),
+    }
+
+
+def without_market(result: Result) -> Document:
+    """Operational and protocol losses over the horizon, as they stand without the market."""
+    found = measures(result.law, result.book.horizon_years, curve=True)
+    found["leaves_out"] = [f.id for f in result.joined.failed]
+    if result.draws is not None:
+        draws = result.draws
+        found["simulated"] = {
+            "years": draws.count,
+            "var": {f"{a:g}": draws.var(a) for a in LEVELS},
+            "cvar": {f"{a:g}": draws.cvar(a) for a in LEVELS},
+            "var_se": {f"{a:g}": draws.var_error(a) for a in LEVELS},
+            "cvar_se": {f"{a:g}": draws.cvar_error(a) for a in LEVELS},
+        }
+    return {**found, **_behind(result)}
+
+
+def market(result: Result) -> Document:
+    """What the market layer adds over the horizon of the book, for its place among the layers."""
+    all_ = result.together
+    if all_ is None:
+        return {}
+    law = all_.whole.market
+    return {
+        "mean": law.mean,
+        "over_horizon": {
+            "days": all_.whole.moves.days,
+            "mean": law.mean,
+            "sd": finite(law.sd),
+            "probability_of_loss": 1.0 - law.none,
+            "var": {f"{a:g}": law.var(a) for a in LEVELS},
+            "cvar": {f"{a:g}": law.cvar(a) for a in LEVELS},
+            "exceedance": [[loss, p] for loss, p in law.curve()],
+            "said": all_.whole.moves.said,
+        },
+    }
+
+
+def _behind(result: Result) -> Document:
+    """How sure the figures of everything are, and what they answer to."""
+    behind, currency = result.insight, result.book.currency
+    swings = behind.sensitivities.widest(MOST_LEAVES) if result.settings.tornado == "*" else []
+    found: Document = {
+        "ale_interval": list(behind.interval),
+        "tornado": [factors.total_swing(swing, currency) for swing in swings],
+        "bounds": rows.bounds(behind.bounds),
+        "largest": {
+            "var": {f"{a:g}": behind.largest.var(a) for a in LEVELS},
+            "curve": [[loss, p] for loss, p in behind.largest.curve(60)],
+        },
+    }
+    if behind.band is not None:
+        band = behind.band
+        columns = (band.losses, band.low, band.median, band.high, band.predictive)
+        points = zip(*(map(float, column) for column in columns), strict=True)
+        found["band"] = {"curve": [list(point) for point in points]}
+    return found
+
+
+def _uncertainty(all_: Together) -> Document:
+    """By level: the standard error of the scenarios, and what the history leaves open."""
+    found: Document = {}
+    for level, (var, cvar) in all_.intervals.items():
+        drawn = all_.drawn.get(level)
+        found[f"{level:g}"] = {
+            "var_se": finite(drawn.var) if drawn else 0.0,
+            "cvar_se": finite(drawn.cvar) if drawn else 0.0,
+            "var_interval": list(var),
+            "cvar_interval": list(cvar),
+        }
+    return found
+
+
+def borne(all_: Together, result: Result) -> Document:
+    """Who bears the tail, in every way of splitting it."""
+    held = all_.borne
+    split = contributions(held, result.book.scenarios, result.book, all_.shares)
+    return {
+        "contributions": {
+            "level": f"{held.level:g}",
+            "cvar": held.cvar,
+            **{name: _rows(each, held.cvar) for name, each in split.items()},
+        }
+    }
+
+
+def _rows(found: Rows, whole: float) -> list[Document]:
+    return [
+        {"id": name, "kind": kind, "cvar": value, "share": value / whole if whole else 0.0}
+        for name, kind, value in found
+    ]
+
+
+def _causes(all_: Together) -> Document:
+    """What networks have to do with the tail: no addends, but chances given the tail."""
+    found = []
+    for each in causes(all_.driving, all_.tails):
+        row: Document = {
+            "network": each.network,
+            "node": each.node,
+            "state": " or ".join(each.states),
+            "probability": each.chance,
+            "given_tail": each.given,
+        }
+        if len(each.states) == 1:
+            at = next(k for k, x in enumerate(all_.driving) if x.network == each.network)
+            row["cvar_per_probability"] = slope(
+                all_.driving[at], all_.tails[at], each.node, each.states[0], LEVEL
+            )
+        found.append(row)
+    return {"causes": found, "joint_states": _states(all_)}
+
+
+def _states(all_: Together) -> list[Document]:
+    """The joint states that stand behind a loss beyond VaR, by network, the likeliest first."""
+    found = []
+    for each, tail in zip(all_.driving, all_.tails, strict=True):
+        given = tail.posterior
+        order = sorted(range(len(given)), key=lambda k, given=given: -float(given[k]))  # type: ignore[misc]
+        for k in order[:MOST_STATES]:
+            if given[k] <= 0.0:
+                continue
+            beyond = float(tail.excess[k] / tail.exceed[k]) if tail.exceed[k] > 0.0 else 0.0
+            found.append(
+                {
+                    "network": each.network,
+                    "states": each.said(k),
+                    "probability": float(tail.chance[k]),
+                    "given_tail": float(given[k]),
+                    "exceeds_var": float(tail.exceed[k]),
+                    "expected_tail_loss": all_.law.var(LEVEL) + beyond,
+                }
+            )
+    return found
+
+
+def _alone(result: Result) -> Document:
+    """Each layer by itself against all together, at every level."""
+    all_ = result.together
+    assert all_ is not None
+    laws = {**result.layers, "market": all_.whole.market}
+    found: Document = {}
+    for level in LEVELS:
+        each = {name: law.cvar(level) for name, law in laws.items()}
+        added = math.fsum(each.values())
+        joint = all_.law.cvar(level)
+        found[f"{level:g}"] = {
+            "cvar": each,
+            "added": added,
+            "joint": joint,
+            "diversification": added - joint,
+        }
+    return found
+
+
+def _joined(whole: Whole) -> Document:
+    """How the layers were joined."""
+    joint = whole.joint
+    return {
+        "moves": whole.moves.said,
+        "tokens": dict(whole.tokens),
+        "cells": joint.count if whole.tokens else 0,
+        "networks": [each.network for each in whole.driving],
+        "joint_states": math.prod(len(each.states) for each in whole.driving),
+        "window": {
+            "low": joint.window.low,
+            "high": joint.window.high,
+            "step": joint.window.grid.step,
+            "points": joint.window.grid.points,
+            "beyond": whole.law.beyond,
+        },
+    }
