@@ -6,10 +6,12 @@ from __future__ import annotations
 import difflib
 
 from perilscope.engines import (
+    caviar,
     copula_models,
     extremes,
     filtered_models,
     simple_models,
+    switching,
     vine,
     volatility_models,
 )
@@ -21,8 +23,10 @@ MODELS: tuple[Model, ...] = (
     *volatility_models.MODELS,
     *filtered_models.MODELS,
     *extremes.MODELS,
+    *caviar.MODELS,
     *copula_models.MODELS,
     *vine.MODELS,
+    *switching.MODELS,
 )
 """In the order in which they are shown."""
 
