@@ -27,6 +27,7 @@ from perilscope.errors import AssessmentError, MisuseError
 
 __all__ = [
     "block_bootstrap",
+    "columns",
     "contributions",
     "fit_normal",
     "fit_student",
@@ -161,10 +162,51 @@ def historical(losses: Array, level: float, weights: Array | None = None) -> Mea
     >>> var, round(cvar, 12)  # the worst 1.5 of 10: 10 whole, and half of 9
     (9.0, 9.666666666667)
     """
+    if weights is None:
+        return _plain(checked(losses, level), level)
     values, mass = _weighted(losses, weights, level)
-    var = _quantile(values, None if weights is None else mass, level)
+    var = _quantile(values, mass, level)
     beyond = float((mass * np.maximum(values - var, 0.0)).sum())
     return var, var + beyond / (1.0 - level)
+
+
+def _plain(values: Array, level: float) -> Measures:
+    """VaR and CVaR of equally likely losses: only the tail is added up."""
+    place = max(math.ceil(values.size * level - _SLACK), 1) - 1
+    parted = np.partition(values, place)
+    var = float(parted[place])
+    beyond = float((parted[place + 1 :] - var).sum())
+    return var, var + beyond / (values.size * (1.0 - level))
+
+
+def columns(losses: Array, level: float) -> tuple[Array, Array]:
+    """VaR and CVaR of many series of equally likely losses at once.
+
+    Parameters
+    ----------
+    losses : array, shape (n, k)
+    level : float
+
+    Returns
+    -------
+    var, cvar : arrays, shape (k,)
+
+    Examples
+    --------
+    >>> var, cvar = columns(np.arange(1.0, 11.0)[:, None], 0.85)
+    >>> var.tolist(), cvar.round(9).tolist()
+    ([9.0], [9.666666667])
+    """
+    table = np.asarray(losses, dtype=np.float64)
+    if table.ndim != 2 or not table.size or not np.isfinite(table.sum()):
+        raise AssessmentError("a table of finite losses is wanted, one column for each series")
+    if not 0.0 < level < 1.0:
+        raise MisuseError(f"a level lies between 0 and 1, like 0.99; not {level}")
+    size = len(table)
+    place = max(math.ceil(size * level - _SLACK), 1) - 1
+    parted = np.partition(table, place, axis=0)[place:]
+    var = parted[0]
+    return var, var + (parted[1:].sum(axis=0) - (size - 1 - place) * var) / (size * (1.0 - level))
 
 
 def tail_weights(losses: Array, level: float, weights: Array | None = None) -> Array:
