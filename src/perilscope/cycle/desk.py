@@ -480,29 +480,43 @@ def parse_loss(text: str) -> float | None:
     return float(amount)
 
 
+def _allocated(desk: Desk, days: int, level: float, kind: str) -> list[Document]:
+    """What each asset, venue, ... adds to CVaR and to VaR, the largest part of CVaR first."""
+
+    def key(lot: Position) -> str:
+        if kind != "issuer":
+            return str(getattr(lot, kind)) or "none"
+        token = desk.book.tokens.get(lot.asset)
+        return (token.issuer if token is not None else None) or "none"
+
+    names, parts = desk.euler(days, level, key)
+    rows = zip(
+        names, parts.to_cvar.tolist(), parts.cvar_errors.tolist(), parts.to_var.tolist(),
+        parts.var_errors.tolist(), strict=True,
+    )  # fmt: skip
+    return [
+        {
+            "name": name,
+            "cvar": cvar,
+            "cvar_error": cvar_error,
+            "share": cvar / parts.cvar if parts.cvar else 0.0,
+            "var": var,
+            "var_error": var_error,
+        }
+        for name, cvar, cvar_error, var, var_error in sorted(rows, key=lambda row: -row[1])
+    ]
+
+
 def contributions(
     path: Path, days: int = 1, level: float = LEVEL, settings: Settings | None = None
 ) -> Document:
-    """What each asset, venue and strategy adds to CVaR; each list adds up to it."""
+    """What each asset, venue, ... adds to CVaR and to VaR; each list adds up to both."""
     if not 0.5 < level < 1.0:
         raise MisuseError(f"--level {level:g}: more than 0.5 and less than 1")
     found = opened(path, settings)
     desk = found.desk
     var, cvar = desk.risk(days, level)
-    by_lot = desk.by_lot(days, level)
-    rows: Document = {}
-    for kind in KINDS:
-        parts: dict[str, list[float]] = {}
-        for lot, part in by_lot:
-            token = desk.book.tokens.get(lot.asset)
-            issuer = (token.issuer or "") if token is not None else ""
-            key = issuer if kind == "issuer" else getattr(lot, kind)
-            parts.setdefault(key or "none", []).append(part)
-        sums = {key: math.fsum(each) for key, each in parts.items()}
-        rows[kind] = [
-            {"name": key, "cvar": c, "share": c / cvar if cvar else 0.0}
-            for key, c in sorted(sums.items(), key=lambda pair: -pair[1])
-        ]
+    rows = {kind: _allocated(desk, days, level, kind) for kind in KINDS}
     return {
         **head(found),
         "days": days,

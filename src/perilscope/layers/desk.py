@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from perilscope.beliefs.law import point
 from perilscope.book import Book, MeasureSpec
 from perilscope.engines import returns
+from perilscope.engines.euler import Euler, euler
 from perilscope.errors import AssessmentError
 from perilscope.evidence.episodes import Episode, episodes
 from perilscope.evidence.positions import Position
@@ -200,6 +201,30 @@ class Desk:
                 if x.asset in at
             ]
         return [(lot, float(tail @ self.lot_losses(lot, days))) for lot in self.priced()]
+
+    def euler(
+        self, days: int, level: float, key: Callable[[Position], str]
+    ) -> tuple[tuple[str, ...], Euler]:
+        """What each group of lots adds to VaR and CVaR, with standard errors; adds up, money."""
+        scenarios = self.scenarios(days)
+        held: dict[str, Floats] = {}
+        other: dict[str, Floats] = {}
+        at = {asset: k for k, asset in enumerate(self.assets)}
+        for lot in self.priced():
+            name = key(lot)
+            money = held.setdefault(name, np.zeros(len(at)))
+            if not plain(lot):
+                lost = self.lot_losses(lot, days)
+                other[name] = other[name] + lost if name in other else lost
+            elif lot.asset in at:
+                money[at[lot.asset]] += lot.quantity * self.prices[lot.asset]
+        if not held:
+            raise AssessmentError("no position has a price: there is nothing to allocate to")
+        table = scenarios.losses @ np.stack(list(held.values()), axis=1)
+        for place, name in enumerate(held):
+            if name in other:
+                table[:, place] += other[name]
+        return tuple(held), euler(table, level, scenarios.weights)
 
     def contributions(self, days: int, level: float) -> dict[str, float]:
         """What each asset adds to CVaR (Euler; adds up), money."""

@@ -109,19 +109,25 @@ def contributed(document: Shown, *, width: int = WIDTH) -> Group:
     currency = run["currency"]
     head = (
         f"{run['days']}-day CVaR {level_(str(run['level']))} {money(run['cvar'], currency)} "
-        f"(VaR {money(run['var'], currency)}); each list adds up to it."
+        f"(VaR {money(run['var'], currency)}); each list adds up to both. +- is one standard error."
     )
     lines = [*_head(run), *wrapped(head, width, 2)]
     for kind, rows in run["contributions"].items():
         if len(rows) > 1:
-            columns = (words(f"by {kind}", 10, 30), figures("adds"), figures("share"), _bars())
+            columns = (
+                words(f"by {kind}", 10, 30), figures("adds to", "CVaR"), figures("+-"),
+                figures("share"), figures("adds to", "VaR"), figures("+-"), _bars(),
+            )  # fmt: skip
             lines += lay(
                 columns,
                 [
                     [
                         (row["name"], ""),
                         (money(row["cvar"], currency), ""),
+                        (money(row["cvar_error"], currency), "dim"),
                         (share(row["share"]), ""),
+                        (money(row["var"], currency), ""),
+                        (money(row["var_error"], currency), "dim"),
                         (_filled(row["share"]), "dim"),
                     ]
                     for row in rows
