@@ -361,7 +361,7 @@ def _gap(law: LossLaw, drawn: Simulated) -> float:
     for level in LEVELS[:3]:
         v = law.var(level)
         # past what the grid makes of an atom at VaR, which it spreads over the points beside it
-        threshold = v * (1.0 + 1e-9) if law.grid.lattice else v + 2.0 * law.step
+        threshold = v * (1.0 + 1e-9) if law.grid.lattice else v + 2.0 * law.step_at(v)
         p = law.exceed(threshold)
         if 0.0 < p < 1.0:
             hits = int(drawn.exceed_counts(threshold))

@@ -15,6 +15,7 @@ import numpy as np
 from scipy.special import ndtr, stdtr
 
 from perilscope.engines.draws import Draws
+from perilscope.engines.ladder import Ladder
 from perilscope.engines.law import Floats
 from perilscope.engines.loss import LossLaw
 from perilscope.engines.streams import stream
@@ -116,6 +117,12 @@ def quantiles(law: LossLaw, u: Floats) -> Floats:
     """Quantiles of an exact law at many levels: ``law.var``, level by level, but straight between
     the points of the grid.
     """
+    if isinstance(law, Ladder):
+        found = quantiles(law.widest, u)
+        for top, rung in reversed(law.rungs):
+            mine = u <= top
+            found[mine] = quantiles(rung, u[mine])
+        return found
     places, reached = law.grid.places, law.cumulative
     at = np.minimum(np.searchsorted(reached, u), law.points - 1)
     found = places[at]

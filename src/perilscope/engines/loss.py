@@ -26,6 +26,8 @@ _NOISE = 1e-12
 _RAREST = 1e-6
 """Probability up to which a chart shows a law."""
 _ATOM = 30.0
+_ASIDE = 0.02
+_EPS = 2.0**-52
 _READ = 2e-8
 """What reading a smooth law between the points of its grid leaves, relative."""
 
@@ -91,6 +93,10 @@ class LossLaw:
         Expected loss beyond the end of the grid, of single events.
     coarse : array of grid.points / 2, optional
         Probabilities of the same law on every other point, to extrapolate from.
+    grain : float
+        Steps of the true law that the grid does not see; counted as error of VaR.
+    events : float
+        Expected number of events of heavy lines: with them the rounding of transforms grows.
     others : callable, optional
         Gives pairs of laws on grids of the same range whose differences tell the error of this
         one.
@@ -107,11 +113,13 @@ class LossLaw:
         excess: float = 0.0,
         coarse: Array | None = None,
         others: Others | None = None,
+        grain: float = 0.0,
+        events: float = 0.0,
     ) -> None:
         self.grid = grid
         self.mean, self.sd, self.none = mean, sd, none
         self.excess = excess
-        self._others = others
+        self._others, self._grain, self._events = others, grain, events
         sums = np.cumsum(mass) if coarse is None else extrapolated(mass, coarse)
         self._mass, self._sums = (mass if coarse is None else None), sums
         # rounding may let a sum fall by 1e-16; a distribution function does not
@@ -288,6 +296,14 @@ class LossLaw:
         tail = np.minimum(ranks, top) * self.step
         return sorted({float(x) for x in np.concatenate([even, tail]) if x > 0.0})
 
+    def step_at(self, _x: float) -> float:
+        """Distance between the points of the grid that is read at a loss."""
+        return self.step
+
+    def rung(self, _level: float) -> LossLaw:
+        """The law that is read at a level: itself; see `perilscope.engines.ladder`."""
+        return self
+
     def smooth(self, x: float) -> bool:
         """Whether the law is smooth, as far as the grid can tell, a step around a loss."""
         at = x / self.step
@@ -335,7 +351,8 @@ class LossLaw:
             apart = math.fsum(abs(one.cvar(level) - two.cvar(level)) for one, two in pairs)
         except AssessmentError:
             return math.inf
-        return 3.0 * max(apart / c, self._quantile_error(level, v, pairs)) + mean + _READ
+        grain = self._grain / max(v, self._grain) if self._grain else 0.0
+        return 3.0 * max(apart / c, self._quantile_error(level, v, pairs)) + mean + grain + _READ
 
     @property
     def _wrapped(self) -> float:
@@ -351,8 +368,11 @@ class LossLaw:
         if v == 0.0:
             same = all(abs(one.none - two.none) < _NOISE for one, two in pairs)
             return 0.0 if same else 1.0
-        gap = math.fsum(_largest_gap(one, two, v) for one, two in pairs)
+        # an atom that lies a little aside on one of two grids is no difference of probabilities
+        aside = 0.0 if self.smooth(v) else _ASIDE * self.step
+        gap = math.fsum(_largest_gap(one, two, v, aside) for one, two in pairs)
         gap = max(gap, _NOISE) + self._aliased
+        gap += _EPS * self._events * math.exp(self.tilt * v / self.grid.range)
         low, high = level - gap, level + gap
         if low <= 0.0 or high >= float(self.cumulative[-2]):
             return math.inf
@@ -362,7 +382,7 @@ class LossLaw:
         if 0 < k < self.points - 1 and self._cell(k)[2] > 0.0:
             # an atom: on a point as far as can be told, or somewhere beside it
             between = self.step * (0.125 if self._aside(k) != 0.0 else 1e-4)
-        return max(between, apart, *(abs(self.var(end) - v) for end in (low, high))) / v
+        return (aside + max(between, apart, *(abs(self.var(end) - v) for end in (low, high)))) / v
 
 
 Pair = tuple[LossLaw, LossLaw]
@@ -370,8 +390,14 @@ Others = Callable[[LossLaw, float], Sequence[Pair]]
 """Given a law and a loss, the pairs that tell the error of figures near that loss."""
 
 
-def _largest_gap(one: LossLaw, two: LossLaw, v: float) -> float:
-    """Largest difference of two distribution functions within a few steps of a point."""
+def _largest_gap(one: LossLaw, two: LossLaw, v: float, aside: float) -> float:
+    """Largest difference of two distribution functions within a few steps of a point, where one
+    may be shifted a little aside.
+    """
     reach = 4.0 * max(one.step, two.step)
     near = np.linspace(max(v - reach, one.step * 1e-6), v + reach, 17)
-    return float(np.abs(one._all_exceed(near) - two._all_exceed(near)).max())
+    second = two._all_exceed(near)
+    if aside == 0.0:
+        return float(np.abs(one._all_exceed(near) - second).max())
+    low, high = one._all_exceed(near + aside), one._all_exceed(np.maximum(near - aside, 0.0))
+    return max(float((second - high).max()), float((low - second).max()), 0.0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
 
@@ -19,9 +19,10 @@ import numpy.typing as npt
 from perilscope.engines import allocation, compound, span
 from perilscope.engines.compound import Compound, Mixture
 from perilscope.engines.distributions import Distribution
-from perilscope.engines.expansion import certain
+from perilscope.engines.expansion import Part, certain
 from perilscope.engines.grid import Grid, atoms, jumps
 from perilscope.engines.kept import Kept
+from perilscope.engines.ladder import Ladder
 from perilscope.engines.loss import LossLaw, Others, Pair
 from perilscope.engines.shared import Shared, shared_by
 from perilscope.engines.structure import Component, State, Unit, components
@@ -38,8 +39,9 @@ class _Facts:
     """What is asked of a component to make the law of the sum, beside its transform.
 
     Its moments, the probability that it loses nothing, its expected loss beyond the grid, whether
-    its atoms are on every other point, and whether nothing about it is a belief. Of a component
-    with a capped holding the last three are not known.
+    its atoms are on every other point, whether nothing about it is a belief, the largest amount
+    of many whose steps are not seen, and how many events there are in heavy lines. Of a component
+    with a capped holding the last are not known.
     """
 
     mean: float
@@ -48,6 +50,8 @@ class _Facts:
     excess: float = 0.0
     even: bool = False
     certain: bool = False
+    grain: float = 0.0
+    events: float = 0.0
 
 
 class Register:
@@ -111,6 +115,7 @@ class Register:
         self._components = structure
         self._place = {key: i for i, part in enumerate(structure) for key in part.keys}
         self._given = grid
+        self._narrower: tuple[tuple[float, Grid], ...] | None = None
         self._like: tuple[Transforms, Transforms, Transforms] | None = None
         self._own: dict[str, LossLaw] = {}
         self._moments: dict[Component, tuple[tuple[Compound, ...], tuple[float, float]]] = {}
@@ -119,16 +124,48 @@ class Register:
 
     # --- the grid and what stands on it
 
-    @cached_property
+    @property
     def grid(self) -> Grid:
         """The grid, chosen from all lines unless given."""
-        if self._given is not None:
-            return self._given
-        lines = self.lines.items()
-        parts = {key: self._free.parts(line, self._is_driven(key)) for key, line in lines}
+        return self._given if self._given is not None else self._chosen[0]
+
+    @cached_property
+    def _chosen(self) -> tuple[Grid, bool]:
+        """The grid that was chosen, and whether it is fine enough for all levels."""
         caps = [unit.cap for part in self._components for unit in part.units if unit.capped]
         bare = components(self.lines, self.mixtures, {}) if caps else self._components
-        return span.choose(parts, caps, self._look(self._components), self._look(bare))
+        look = self._look(self._components)
+        return span.choose(self._mixed_parts, caps, look, self._look(bare), self._apart)
+
+    @cached_property
+    def _mixed_parts(self) -> dict[str, tuple[Part, ...]]:
+        lines = self.lines.items()
+        return {key: self._free.parts(line, self._is_driven(key)) for key, line in lines}
+
+    @cached_property
+    def _apart(self) -> set[str]:
+        """Lines that nothing drives and no cap acts on."""
+        return {
+            key
+            for part in self._components
+            for unit in part.units
+            if not unit.capped
+            for key in unit.keys
+            if key not in part.driven
+        }
+
+    @cached_property
+    def _rungs(self) -> dict[float, Register]:
+        """The same register on narrower grids, by the level up to which each is read."""
+        if self._narrower is None:
+            capped = any(unit.capped for part in self._components for unit in part.units)
+            if capped or self._given is not None or self._chosen[1]:
+                self._narrower = ()
+            else:
+                look = self._look(self._components)
+                found = span.rungs(self._mixed_parts, self.grid, look, self._apart)
+                self._narrower = tuple(found)
+        return {level: self.on(grid) for level, grid in self._narrower}
 
     @cached_property
     def _free(self) -> Transforms:
@@ -337,6 +374,13 @@ class Register:
 
     @cached_property
     def _law(self) -> LossLaw:
+        widest = self._on_grid
+        if not self._rungs:
+            return widest
+        return Ladder(widest, [(level, rung.law()) for level, rung in self._rungs.items()])
+
+    @cached_property
+    def _on_grid(self) -> LossLaw:
         def mass(transforms: Transforms) -> Array:
             return transforms.grid.back(transforms.sum(self._components, self.lines))
 
@@ -359,6 +403,8 @@ class Register:
                 excess=excess,
                 coarse=coarse,
                 others=others,
+                grain=max((part.grain for part in parts), default=0.0),
+                events=math.fsum(part.events for part in parts),
             )
 
         if self.grid.lattice:
@@ -395,13 +441,25 @@ class Register:
         excess = math.fsum(
             self._events(key, self.fine.excess, self.grid.range) for key in part.keys
         )
+        many = [line for line in mine if line.key not in part.driven and self.fine.is_heavy(line)]
         coarse = self.grid.coarse()
         severities = {
-            x.severity for line in mine for x in self.fine.parts(line, line.key in part.driven)
+            x.severity
+            for line in mine
+            if line not in many
+            for x in self.fine.parts(line, line.key in part.driven)
         }
         even = all(coarse.meets(jumps(law)) for law in severities)
         known = all(map(certain, (law for x in mine for law in (*x.beliefs, x.keep, x.scale))))
-        return _Facts(mean, variance, none, excess, even, known)
+        facts = _Facts(mean, variance, none, excess, even, known)
+        grain, events = self._of_many(many)
+        return replace(facts, grain=grain, events=events) if many else facts
+
+    def _of_many(self, heavy: Sequence[Compound]) -> tuple[float, float]:
+        """Largest amount whose steps are not seen, and number of events, of heavy lines."""
+        parts = [x for line in heavy for x in self.fine.parts(line, False)]
+        events = math.fsum(x.weight * w * counts.mean for x in parts for w, counts in x.counts)
+        return max((_grain(x.severity) for x in parts), default=0.0), events
 
     def _far(self, key: str) -> tuple[float, float]:
         """E X and E X² of a line's events beyond the grid, for a cap that lies beyond it too."""
@@ -457,6 +515,10 @@ class Register:
             By key, in money; they add to ``law().cvar(level)``. An atom at VaR is split as there.
         """
         law = self.law()
+        read = law.rung(level)
+        if read is not law:
+            rung = next((r for r in self._rungs.values() if r.law() is read), None)
+            return (rung or self.on(self.grid)).contributions(level)
         split = allocation.Split(law, level)
         sums = [self.fine.component(part, self.lines)[0] for part in self._components]
         cuts: dict[str, tuple[float, float]] = {}
@@ -517,6 +579,7 @@ class Register:
         else:
             structure = components(lines, self.mixtures, caps)
         other._begin(lines, self.mixtures, dict(caps), self.grid, structure)
+        other._narrower = self._narrower
         other._like = (self.fine, self.coarse, self.rough)
         other._counted = self._counted
         if structure is self._components:
@@ -528,6 +591,12 @@ class Register:
             if key in lines and lines[key] is self.lines[key] and not self._unit_of(key).capped:
                 other._own[key] = law
         return other
+
+
+def _grain(law: Distribution) -> float:
+    """The largest amount of a law that has nothing but a few."""
+    points = atoms(law)
+    return 0.0 if points is None else points[-1][0]
 
 
 @functools.lru_cache(maxsize=_MANY)

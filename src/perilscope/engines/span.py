@@ -8,34 +8,49 @@ tells how far to go, and the points follow from how fine the quantiles want to b
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
 from perilscope.engines.distributions import Distribution
 from perilscope.engines.expansion import Part
 from perilscope.engines.grid import TILT, Grid, atoms, jumps, unit
+from perilscope.engines.heavy import MANY, far_events, heavy
 from perilscope.engines.limited import families, joined
 from perilscope.engines.loss import LossLaw
 from perilscope.errors import AssessmentError
 
 USUAL, PLAIN, MOST = 2**12, 2**14, 2**17
 """Points where a law can be extrapolated, where not, and at most."""
+_MOST_LATTICE, _MOST_OF_ALL = 2**19, 2**22
+"""Points of a lattice at most, and of the lattices of all lines together."""
 _LOOK = 2**9
 _BEYOND = 2e-5  # probability left beyond the grid, a fiftieth of the rarest level shown
 _OF_RARE = 0.02  # the same, of the probability that there is any loss
 _UNSHARED = 1e-4  # the same for sums before a cap, where only the shares of it depend on it
 _BLUR = 1e-4  # most that events put on points may move a quantile before extrapolation
+_MOST_OF_RUNG, _DAMPED = 2**16, 15.0
+"""Points of the grid of one level, at most, and its tilt."""
+_UNSEEN = 8.0  # points of the first look below which a quantile is not seen
+_SWAMPED = 1e-3  # of the squared width of the tail: what events of one line may hide of it
 _FINE = {USUAL: 200.0, PLAIN: 400.0}  # least number of steps below the smallest quantile shown
 _LEVELS = (0.95, 0.975, 0.99, 0.999)
+_LOWER = (0.02, 0.05, 0.1, 0.18, 0.28, 0.4, 0.52, 0.64, 0.75, 0.85)
+"""Of the years with a loss: levels for the curve alone, where it is that wide."""
+_APART = 50.0
+"""Least ratio of the quantiles of two such levels."""
 
 Look = Callable[[Grid], LossLaw]
 
 
 def choose(
-    parts: Mapping[str, Sequence[Part]], caps: Sequence[float], look: Look, bare: Look
-) -> Grid:
-    """Grid on which the law of the sum of all lines is computed.
+    parts: Mapping[str, Sequence[Part]],
+    caps: Sequence[float],
+    look: Look,
+    bare: Look,
+    apart: Collection[str] = (),
+) -> tuple[Grid, bool]:
+    """Grid on which the law of the sum of all lines is computed, and whether it is fine enough.
 
     Parameters
     ----------
@@ -45,6 +60,9 @@ def choose(
         Caps on holdings, which the grid reaches and, where it can, meets in a point.
     look, bare : callable
         The law of the sum on a given grid, with and without caps.
+    apart : collection of str
+        Lines that nothing drives and no cap acts on, whose events need not be put on points where
+        they are very many (`perilscope.engines.heavy`).
 
     Raises
     ------
@@ -60,10 +78,63 @@ def choose(
         worst = max(reach, key=lambda key: reach[key][0])
         raise AssessmentError(f"{worst}: no range is wide enough for its losses")
     if top <= 0.0:
-        return Grid(1.0, 64, 0.0, lattice=True)
+        return Grid(1.0, 64, 0.0, lattice=True), True
     points = _points(parts)
-    on_lattice = _lattice(points, caps, top, bare) if points is not None else None
-    return on_lattice or _general(parts, caps, top, look, bare)
+    most = max(MOST, min(_MOST_LATTICE, _MOST_OF_ALL // len(parts)))
+    on_lattice = _lattice(points, caps, top, bare, most) if points is not None else None
+    return (on_lattice, True) if on_lattice else _general(parts, caps, top, look, bare, apart)
+
+
+def rungs(
+    parts: Mapping[str, Sequence[Part]],
+    grid: Grid,
+    look: Look,
+    apart: Collection[str],
+) -> list[tuple[float, Grid]]:
+    """Narrower grids, one for each level at which a grid that reaches far is too coarse.
+
+    Parameters
+    ----------
+    parts, look, apart
+        As in `choose`; no caps.
+    grid : Grid
+        What was chosen.
+
+    Returns
+    -------
+    list of (level, Grid)
+        Ascending; empty where the grid is fine enough everywhere. What lies beyond the end of such
+        a grid has half of the probability of being beyond its level, and is damped more.
+    """
+    top = grid.range
+    found: list[tuple[float, Grid]] = []
+    none = look(Grid(top / _LOOK, _LOOK)).none
+    lower = [none + share * (1.0 - none) for share in _LOWER]
+    last = 0.0
+    for level in (*(level for level in lower if level < _LEVELS[0]), *_LEVELS):
+        law, end = _far(look, top, 0.5 * (1.0 - level), 1.0)
+        if law.none >= level:
+            continue
+        for share in (0.9, 0.99, 0.998):  # a rare large loss may begin just beyond the level
+            nearer, stop = _far(look, top, share * (1.0 - level), 1.0)
+            if stop < end / 4.0:
+                law, end = nearer, stop
+        low, before = law.var(level), 1.0 - 2.0 * (1.0 - level)
+        if level < _LEVELS[0] and low < _APART * last:
+            continue
+        last = low
+        seen = [law.var(before), low] if law.none < before else [low, 2.0 * low]
+        blur = _Blur(parts, seen, apart, math.log(2.0))
+        count = USUAL
+        while count < _MOST_OF_RUNG and (
+            end / count > low / _FINE[PLAIN] or blur(Grid(end / count, count, _DAMPED)) > _BLUR
+        ):
+            count *= 2
+        if end / count < 0.5 * grid.step:
+            plain = Grid(end / count, count, _DAMPED)
+            step = _aligned(plain.step, (), _on_points(parts, apart, plain))
+            found.append((level, Grid(step, count, _DAMPED)))
+    return found
 
 
 def _reaches(parts: Mapping[str, Sequence[Part]]) -> dict[str, tuple[float, float, float]]:
@@ -137,12 +208,14 @@ def _points(parts: Mapping[str, Sequence[Part]]) -> list[float] | None:
     return found
 
 
-def _lattice(points: Sequence[float], caps: Sequence[float], top: float, look: Look) -> Grid | None:
+def _lattice(
+    points: Sequence[float], caps: Sequence[float], top: float, look: Look, most: int
+) -> Grid | None:
     step = unit([*points, *caps])
-    if step is None or top / step > MOST / 4:
+    if step is None or top / step > most / 4:
         return None
     count = max(_power(top / step), 64)
-    while count <= MOST // 2:
+    while count <= most // 2:
         if look(Grid(step, count, TILT, lattice=True)).beyond < 1e-10:
             return Grid(step, 2 * count, 0.0, lattice=True)  # nothing left that could wrap around
         count *= 2
@@ -150,8 +223,13 @@ def _lattice(points: Sequence[float], caps: Sequence[float], top: float, look: L
 
 
 def _general(
-    parts: Mapping[str, Sequence[Part]], caps: Sequence[float], top: float, look: Look, bare: Look
-) -> Grid:
+    parts: Mapping[str, Sequence[Part]],
+    caps: Sequence[float],
+    top: float,
+    look: Look,
+    bare: Look,
+    apart: Collection[str],
+) -> tuple[Grid, bool]:
     law, end = _far(look, top, _BEYOND)
     if caps:
         # shares of a cap are taken where the sum without it stands, so that is on the grid too
@@ -159,48 +237,104 @@ def _general(
         end = max([end, uncapped, *(cap * 1.05 for cap in caps if cap * 1.05 < 4.0 * end)])
     quantiles = [law.var(level) for level in _LEVELS if law.none < level < 1.0 - law.beyond]
     finest = min((q for q in quantiles if q > 0.0), default=end)
-    blur = _blur(parts, quantiles)
-    atoms_at = set[float]().union(*(jumps(x.severity) for mine in parts.values() for x in mine))
+    blur = _Blur(parts, quantiles, apart)
 
     def grid(count: int) -> Grid:
         fine = _FINE[count]
-        while count < MOST and (end / count > finest / fine or blur(end / count) > _BLUR):
+        while count < MOST and (
+            end / count > finest / fine or blur(Grid(end / count, count)) > _BLUR
+        ):
             count *= 2
-        return Grid(_aligned(end / count, caps, atoms_at), count)
+        plain = Grid(end / count, count)
+        return Grid(_aligned(plain.step, caps, _on_points(parts, apart, plain)), count)
 
     found = grid(USUAL)
+    blur.refuse(found)
+    # a quantile in the first points that were looked at is not known yet
+    fine = found.points < MOST and all(q > _UNSEEN * law.step for q in quantiles)
     # caps, and atoms split between two points, leave what no extrapolation takes off
-    return grid(PLAIN) if caps or not found.coarse().meets(atoms_at) else found
+    if caps or not found.coarse().meets(_on_points(parts, apart, found)):
+        return grid(PLAIN), fine
+    return found, fine
 
 
-def _blur(
-    parts: Mapping[str, Sequence[Part]], quantiles: Sequence[float]
-) -> Callable[[float], float]:
-    """How far, relative, a step moves quantiles before extrapolation.
+def _on_points(
+    parts: Mapping[str, Sequence[Part]], apart: Collection[str], grid: Grid
+) -> set[float]:
+    """Where losses that are put on the points of a grid have atoms."""
+    mine = (own for key, own in parts.items() if not (key in apart and heavy(own, grid)))
+    return set[float]().union(*(jumps(x.severity) for own in mine for x in own))
+
+
+class _Blur:
+    """What events on points do to quantiles before extrapolation.
 
     An event put on points h apart gains a variance of h² / 6, or of h E X where X is less than a
-    step; a variance of V moves a quantile q by V / 2s where the tail falls by e over s.
+    step; a variance of V moves a quantile q by V / 2s where the tail falls by e over s. Of very
+    many small events only the sum is put on points, and the few that are large. Between the first
+    and the last quantile given the tail falls by e as often as ``falls`` says.
     """
-    events: list[tuple[float, float]] = []
-    for mine in parts.values():
-        for part in mine:
-            mean = math.fsum(w * counts.mean for w, counts in part.counts)
-            events.append((part.weight * mean, part.severity.mean))
-    seen = [q for q in quantiles if q > 0.0]
-    scale = max((seen[-1] - seen[0]) / 4.0, 1e-3 * seen[0]) if len(seen) > 1 else math.inf
 
-    def blur(step: float) -> float:
-        variance = math.fsum(n * step * min(step / 6.0, size) for n, size in events)
-        return variance / (2.0 * scale * seen[0]) if seen else 0.0
+    def __init__(
+        self,
+        parts: Mapping[str, Sequence[Part]],
+        quantiles: Sequence[float],
+        apart: Collection[str],
+        falls: float = 4.0,
+    ) -> None:
+        self._parts = parts
+        self._few: list[tuple[float, float]] = []
+        self._many: dict[str, list[tuple[float, float]]] = {}
+        for key, mine in parts.items():
+            own = []
+            for part in mine:
+                mean = math.fsum(w * counts.mean for w, counts in part.counts)
+                own.append((part.weight * mean, part.severity.mean))
+            if key in apart and min(c.mean for x in mine for _, c in x.counts) >= MANY:
+                self._many[key] = own
+            else:
+                self._few += own
+        seen = [q for q in quantiles if q > 0.0]
+        self._least = seen[0] if seen else math.inf
+        wide = max((seen[-1] - seen[0]) / falls, 1e-3 * seen[0]) if len(seen) > 1 else math.inf
+        self._scale = wide
 
-    return blur
+    def __call__(self, grid: Grid) -> float:
+        """How far, relative, the points of a grid move quantiles."""
+        here = list(self._few)
+        for key, own in self._many.items():
+            mine = self._parts[key]
+            here += [(1.0 + far_events(mine, grid), grid.step)] if heavy(mine, grid) else own
+        return _gained(here, grid.step) / (2.0 * self._scale * self._least)
+
+    def refuse(self, grid: Grid) -> None:
+        """Refuse lines of so many events that the points of a grid would hide their sum."""
+        for key, own in self._many.items():
+            if heavy(self._parts[key], grid):
+                continue
+            hidden = all(
+                grid.step * x.severity.mean > 0.5 * float(x.severity.second_lev(grid.range))
+                for x in self._parts[key]
+            )
+            if hidden and _gained(own, grid.step) > _SWAMPED * self._scale**2:
+                number = math.fsum(n for n, _ in own)
+                raise AssessmentError(
+                    f"{key}: {number:.2g} events are too many to be added up one by one; write "
+                    "what those of a day or an hour cost together as one event, and how often "
+                    "there is one"
+                )
 
 
-def _far(look: Look, top: float, beyond: float) -> tuple[LossLaw, float]:
+def _gained(events: Iterable[tuple[float, float]], step: float) -> float:
+    """Variance that so many events of such mean sizes gain on points a step apart."""
+    return math.fsum(n * step * min(step / 6.0, size) for n, size in events)
+
+
+def _far(look: Look, top: float, beyond: float, of_rare: float = _OF_RARE) -> tuple[LossLaw, float]:
     """A first law, and a point beyond which the sum lies with about the given probability."""
     law = look(Grid(top / _LOOK, _LOOK))
     # of a loss that is rarer itself most of its law is wanted all the same
-    beyond = max(min(beyond, _OF_RARE * (1.0 - law.none)), 1e-11)
+    beyond = max(min(beyond, of_rare * (1.0 - law.none)), 1e-11)
     far = 0
     for _ in range(40):
         far = int(np.searchsorted(law.cumulative, 1.0 - beyond))

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines import capped
+from perilscope.engines import capped, heavy
 from perilscope.engines.compound import Compound
 from perilscope.engines.counts import Poisson
 from perilscope.engines.distributions import Distribution
@@ -26,7 +26,7 @@ Array = npt.NDArray[np.float64]
 Drives = Mapping[str, bool]
 
 _Line = tuple[Compound, bool, Transform]
-_Block = tuple[tuple[Compound, ...], Transform | None, Transform | None]
+_Block = tuple[tuple[Compound, ...], Transform | None, Transform | None, bool]
 _Tied = tuple[tuple[Compound, ...], Transform]
 _Key = tuple[tuple[Component, ...], tuple[int, ...]]
 
@@ -178,6 +178,8 @@ class Transforms:
         return self._lines.get((id(line), driven), lambda: self._transformed(line, driven))
 
     def _transformed(self, line: Compound, driven: bool) -> _Line:
+        if not driven and self.is_heavy(line):
+            return line, False, self._of_many(line)
         known = None if driven else self._rate(line)
         if known is not None:
             logarithm = self.severity(known[1]) * known[0]
@@ -200,7 +202,7 @@ class Transforms:
         product: Transform | None = None
         blocks = [structure[at : at + _BLOCK] for at in range(0, len(structure), _BLOCK)]
         keys = [_block_key(block, lines) for block in blocks]
-        seen = 0
+        seen, any_heavy = 0, False
         for at, (block, key) in enumerate(zip(blocks, keys, strict=True)):
             if at >= seen and key not in self._blocks:
                 seen = at + _AHEAD
@@ -208,11 +210,15 @@ class Transforms:
                 self._foresee(
                     [part for b, k in ahead if k not in self._blocks for part in b], lines
                 )
-            _, added, times = self._block(block, key, lines)
+            _, added, times, is_heavy = self._block(block, key, lines)
+            any_heavy = any_heavy or is_heavy
             if added is not None:
                 exponent = added if exponent is None else exponent + added
             if times is not None:
                 product = times if product is None else product * times
+        if any_heavy:  # their sum is put on points here, as a sum
+            triangle = heavy.split(self.grid)
+            product = triangle if product is None else product * triangle
         if exponent is None:
             return capped.multiplied([], self.grid) if product is None else product
         total = _exp(exponent)
@@ -221,7 +227,9 @@ class Transforms:
     def _block(
         self, block: Sequence[Component], key: _Key, lines: Mapping[str, Compound]
     ) -> _Block:
-        """A few components: the logarithm of the Poisson ones, and the product of the others."""
+        """A few components: the logarithm of the Poisson ones, the product of the others, and
+        whether there are heavy lines among them.
+        """
 
         def made() -> _Block:
             mine = tuple([lines[key] for part in block for key in part.keys])
@@ -232,17 +240,50 @@ class Transforms:
                 if rate is None
             ]
             added = self._together([rate for rate in known if rate is not None])
-            return mine, added, capped.multiplied(others, self.grid) if others else None
+            is_heavy = any(
+                self.is_heavy(lines[key])
+                for part in block
+                for unit in part.units
+                if not unit.capped
+                for key in unit.keys
+                if key not in part.driven
+            )
+            times = capped.multiplied(others, self.grid) if others else None
+            return mine, added, times, is_heavy
 
         return self._blocks.get(key, made)
 
     def _rate(self, line: Compound) -> tuple[float, Distribution] | None:
-        """Mean of a line's counts and its loss per event; None where its counts are not Poisson."""
+        """Mean of a line's counts and its loss per event; None where its counts are not Poisson,
+        or it is heavy.
+        """
         mixed = self.parts(line, False)
         only = mixed[0].counts[0][1]
+        if only.mean >= heavy.MANY and self.is_heavy(line):
+            return None
         if len(mixed) == 1 and len(mixed[0].counts) == 1 and isinstance(only, Poisson):
             return only.mean, mixed[0].severity
         return None
+
+    def is_heavy(self, line: Compound) -> bool:
+        """Whether a line that is not driven has very many events, small against a step."""
+        mixed = self.parts(line, False)
+        few = mixed[0].counts[0][1].mean < heavy.MANY  # as of nearly all lines
+        return not few and heavy.heavy(mixed, self._whole)
+
+    def _of_many(self, line: Compound) -> Transform:
+        """Transform of the total of a heavy line, before it is put on points."""
+        total = np.zeros(self.grid.points // 2 + 1, dtype=np.complex128)
+        for part in self.parts(line, False):
+            alone = all(isinstance(counts, Poisson) for _, counts in part.counts)
+            most = min(counts.mean for _, counts in part.counts) if alone else 0.0
+            left = heavy.below_one(part.severity, self.grid, most, halved=self._halved)
+            for weight, counts in part.counts:
+                if isinstance(counts, Poisson):
+                    total += part.weight * weight * np.exp(-counts.mean * left)
+                else:
+                    total += part.weight * weight * counts.pgf(1.0 - left)
+        return total
 
     def _together(self, rates: Sequence[tuple[float, Distribution]]) -> Transform | None:
         """Logarithm of the transform of Poisson lines together: of all their events one transform.
