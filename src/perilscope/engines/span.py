@@ -31,7 +31,7 @@ _UNSHARED = 1e-4  # the same for sums before a cap, where only the shares of it 
 _BLUR = 1e-4  # most that events put on points may move a quantile before extrapolation
 _MOST_OF_RUNG, _DAMPED = 2**16, 15.0
 """Points of the grid of one level, at most, and its tilt."""
-_UNSEEN = 8.0  # points of the first look below which a quantile is not seen
+_UNSEEN = 2.0  # points of the first look below which a quantile is not seen
 _SWAMPED = 1e-3  # of the squared width of the tail: what events of one line may hide of it
 _FINE = {USUAL: 200.0, PLAIN: 400.0}  # least number of steps below the smallest quantile shown
 _LEVELS = (0.95, 0.975, 0.99, 0.999)
