@@ -69,3 +69,25 @@ def test_wrong_use_is_said(book: Path, arguments: list[str], said: str, capsys: 
 def test_a_book_without_it_says_so(capsys: Any) -> None:
     assert run(["feedback", str(ROOT / "examples" / "hedge-fund")]) == 2
     assert "no `feedback:`" in capsys.readouterr().err
+
+
+def test_holdings_that_run_on_are_simulated_and_checked(
+    book: Path, tmp_path: Path, capsys: Any
+) -> None:
+    path = tmp_path / "hold.yaml"
+    text = book.read_text().replace("  slices: 52\n", "  slices: 12\n  rebalance: hold\n")
+    path.write_text(text)
+    assert run(["feedback", str(path), "--years", "20000", "--json", "-"]) == 0
+    printed = capsys.readouterr()
+    found = json.loads(printed.out)
+    assert abs(found["check"]["gap"]) < 5.0
+    held = sum(found["held"].values())
+    assert 0.0 < found["law"]["cvar"]["0.95"] < 1.1 * held
+    assert found["law"]["effective"]["0.999"] < 50.0
+    assert found["law"]["cvar"]["0.999"] is None  # too thin a tail: no figure
+    assert "whose tail is worth" in printed.err
+    path.write_text(text.replace("rebalance: hold", "rebalance: reset").replace(
+        "    moves:", "    liquidation: {below: 60 %, costs: 5 %}\n    moves:"
+    ))  # fmt: skip
+    assert run(["feedback", str(path)]) == 1
+    assert "rebalance: hold" in capsys.readouterr().err

@@ -48,12 +48,20 @@ class Volatilities(Value):
     ends: Rate
 
 
+class Liquidation(Value):
+    """Everything is sold once less than a share of the start is left, at a share of its worth."""
+
+    below: Annotated[Quantity, Amount("probability", "plain")]
+    costs: Annotated[Quantity, Amount("probability", "plain")]
+
+
 class SliceMarket(Value):
     """The node whose state is the market's regime, and what it multiplies moves of prices by."""
 
     node: str
     moves: FrozenDict[State, Positive] = FrozenDict()
     read_from: Volatilities | None = None
+    liquidation: Liquidation | None = None
 
 
 class SliceLoss(Entry):
@@ -84,6 +92,17 @@ class Feedback(Value):
     losses: Annotated[FrozenDict[str, SliceLoss], Keyed()] = FrozenDict()
     # reset: the exposure of today in each slice; hold: what is left of it (simulated)
     rebalance: Literal["reset", "hold"] = "reset"
+
+    @model_validator(mode="after")
+    def _sold(self) -> Feedback:
+        sold = self.market is not None and self.market.liquidation is not None
+        if sold and self.rebalance == "reset":
+            raise refuse(
+                "feedback",
+                "a liquidation depends on what is left, and exposure is restored in each slice",
+                "Say `rebalance: hold`, which is simulated.",
+            )
+        return self
 
 
 def laid_out(written: Any, report: Report) -> Any:

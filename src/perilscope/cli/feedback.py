@@ -33,6 +33,10 @@ def feedback(
     positions: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Positions instead of the book's.")
     ] = None,
+    years: Annotated[
+        int, typer.Option(help="Simulated horizons, where holdings run on.")
+    ] = 100_000,
+    seed: Annotated[int, typer.Option(help="Names the random streams of the simulation.")] = 1,
     json: Annotated[
         str | None,
         typer.Option(
@@ -60,6 +64,8 @@ def feedback(
 
     settings = Settings(
         engine="exact",
+        seed=seed,
+        years=years,
         evidence=tuple(evidence or ()),
         horizon=horizon,
         prices=prices,

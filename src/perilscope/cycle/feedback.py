@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from perilscope.cycle import held as held_on
 from perilscope.cycle.settings import LEVELS, Settings
 from perilscope.cycle.workspace import Workspace, closes_of, held_prices, portfolio, with_horizon
 from perilscope.engines import returns
@@ -29,6 +30,8 @@ SURVIVAL = 0.99
 _YEAR = 365.25
 _RUIN = 2**12
 """Points of the window on which ruin is followed: capital is told to a step of it."""
+_CHECKED = 50_000
+"""Paths that check the exact law."""
 _FEW = 2**14
 """Points on which the years that start otherwise are looked at."""
 
@@ -81,10 +84,12 @@ def feedback(
     extra = {item.id: protocol.driver(item, valuation.price) for item in book.protocols.values()}
     drivers = driving.drivers(book, driving.parse_evidence(rest, book, extra), extra)
     seen = _seen(workspace)
+    hold = book.feedback.rebalance == "hold"
     made = slices_of(
         book.feedback, drivers, valuation, held, evidence=known, seen=seen, slices=count
     )
-    told = _measured(made, errors=True)
+    known_law = _held_on(made, settings, survival) if hold else _reset(made, survival)
+    told = known_law["law"]
     return {
         "format": 1,
         "book": book.institution.name,
@@ -98,11 +103,34 @@ def feedback(
         "regime": _regime(seen),
         "nodes": _nodes(made),
         "contraction": _contraction(made),
-        "law": told,
+        "rebalance": book.feedback.rebalance,
+        **known_law,
+        "check": held_on.checked(made, min(settings.years, _CHECKED), settings.seed),
+        "notes": [*notes, *made.notes, *_more_than_held(held, told)],
+    }
+
+
+def _reset(made: Slices, survival: float) -> Document:
+    """Exposure restored in each slice: exact."""
+    return {
+        "law": _measured(made, errors=True),
         "apart": _measured(_smaller(made.apart())),
         "starting": _starting(made),
         "capital": _capital(made, survival),
-        "notes": [*notes, *made.notes, *_more_than_held(held, told)],
+    }
+
+
+def _held_on(made: Slices, settings: Settings, survival: float) -> Document:
+    """Holdings that run on: simulated, from every start, and weighed."""
+    drawn = held_on.Drawn(made, settings.years, settings.seed)
+    start = made.chains[0][1].start
+    other = made.apart()
+    apart = held_on.Drawn(other, settings.years, settings.seed, "apart ")
+    return {
+        "law": held_on.measured(drawn.weighed(start)) | {"paths": int(drawn.loss.counts.sum())},
+        "apart": held_on.measured(apart.weighed(other.chains[0][1].start)),
+        "starting": held_on.starting(drawn),
+        "capital": held_on.lasting(drawn, survival),
     }
 
 
@@ -134,7 +162,8 @@ def _held(workspace: Workspace, valuation: Valuation, days: int) -> tuple[Held, 
 
 def _more_than_held(held: Held, told: Document) -> list[str]:
     whole = math.fsum(held.values.values())
-    if not 0.0 < whole < told["cvar"]["0.999"]:
+    worst = told["cvar"]["0.999"]
+    if worst is None or not 0.0 < whole < worst:
         return []
     return [
         "the worst years cost more than is held: exposure is restored in each slice, as for a "

@@ -26,6 +26,7 @@ from perilscope.engines import quadrature
 from perilscope.engines.distributions import Distribution
 from perilscope.engines.network import AnyNode, Network, Node
 from perilscope.engines.regimes import Regimes, regimes
+from perilscope.engines.slices.paths import Sale
 from perilscope.engines.two_slice import TwoSlice, before
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.layers.drivers import Drivers, network
@@ -160,7 +161,20 @@ class _Built:
             (weight, steps.chain(costs, places))
             for (weight, _), costs in zip(worlds, laws, strict=True)
         )
-        return Slices(self.tracked, self.states, self.first, chains, self.slices, tuple(self.notes))
+        hold, sale = self.declared.rebalance == "hold", self._sale
+        walks = tuple(
+            (weight, steps.walk(costs, self.held, hold, sale))
+            for (weight, _), costs in zip(worlds, laws, strict=True)
+        )
+        notes = tuple(self.notes)
+        return Slices(self.tracked, self.states, self.first, chains, self.slices, notes, walks)
+
+    @property
+    def _sale(self) -> Sale | None:
+        market = self.declared.market
+        if market is None or market.liquidation is None:
+            return None
+        return Sale(point(market.liquidation.below), point(market.liquidation.costs))
 
     # --- the network
 

@@ -16,6 +16,7 @@ from perilscope.engines.grid import spread
 from perilscope.engines.network import Network, Node
 from perilscope.engines.regimes import Regimes
 from perilscope.engines.slices.chain import Chain, Places
+from perilscope.engines.slices.paths import Sale, Walk
 from perilscope.engines.slices.reach import reach
 
 Floats = NDArray[np.float64]
@@ -75,6 +76,9 @@ class Slices:
         All nodes before the first slice, with what was seen of them.
     chains : tuple of (weight, Chain)
     slices : int
+    notes : tuple of str
+    walks : tuple of (weight, Walk)
+        The same, to be drawn path by path.
     """
 
     nodes: tuple[str, ...]
@@ -83,6 +87,7 @@ class Slices:
     chains: tuple[tuple[float, Chain], ...]
     slices: int
     notes: tuple[str, ...] = ()
+    walks: tuple[tuple[float, Walk], ...] = ()
 
     def chance(self, law: Floats, node: str, state: str) -> float:
         """Probability of a state of one node under a law of the joint states."""
@@ -122,7 +127,8 @@ class Slices:
         start = start / start.sum()
         matrix = matrix / matrix.sum(axis=1, keepdims=True)
         chains = tuple((w, replace(c, start=start, transition=matrix)) for w, c in self.chains)
-        return replace(self, chains=chains)
+        walks = tuple((w, replace(walk, transition=matrix)) for w, walk in self.walks)
+        return replace(self, chains=chains, walks=walks)
 
 
 @dataclass(frozen=True)
@@ -169,6 +175,26 @@ class Steps:
             for key, met in self.ways
         ]
         return Chain(self.start, self.matrix, self.kinds, tuple(rows), np.stack(masses), places)
+
+    def walk(
+        self, costs: Mapping[str, Distribution], held: Held, hold: bool, sale: Sale | None
+    ) -> Walk:
+        """The same, to be drawn path by path."""
+        assets = len(held.values)
+        flat = [np.array(key[1]).reshape(assets, 2) for key, _ in self.ways]
+        return Walk(
+            self.matrix,
+            self.kinds,
+            np.array([key[0] for key, _ in self.ways]),
+            np.stack([each[:, 0] for each in flat]),
+            np.stack([each[:, 1] for each in flat]),
+            tuple(met for _, met in self.ways),
+            costs,
+            np.array(list(held.values.values())),
+            held.moves,
+            hold,
+            sale,
+        )
 
 
 def window(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -49,15 +50,24 @@ def _law(shown: Found) -> Table:
         Text("mean"), "", money(together["mean"], currency), money(apart["mean"], currency)
     )
     for level, said in _LEVELS:
-        more = together["cvar"][level] - apart["cvar"][level]
+        both = together["cvar"][level], apart["cvar"][level]
+        more = None if None in both else both[0] - both[1]
         table.add_row(
             Text(said),
             money(together["var"][level], currency),
             money(together["cvar"][level], currency),
             money(apart["cvar"][level], currency),
-            ("+" if more > 0 else "") + money(more, currency),
+            ("+" if (more or 0.0) > 0 else "") + money(more, currency) + _noise(shown, level),
         )
     return table
+
+
+def _noise(shown: Found, level: str) -> str:
+    """Of two simulated figures, the standard error of their difference."""
+    errors = [each.get("error", {}).get(level) for each in (shown["law"], shown["apart"])]
+    if "paths" not in shown["law"] or None in errors:
+        return ""
+    return f" ± {money(math.hypot(*errors), shown['currency'])}"
 
 
 def _regime(shown: Found) -> Iterator[Text]:
@@ -84,7 +94,7 @@ def _nodes(shown: Found) -> Iterator[Any]:
 
 def _starting(shown: Found) -> Iterator[Any]:
     rows = sorted(
-        (r for r in shown["starting"] if r["now"] < 1.0), key=lambda r: -r["cvar"]["0.99"]
+        (r for r in shown["starting"] if r["now"] < 1.0), key=lambda r: -(r["cvar"]["0.99"] or 0.0)
     )
     if not rows:
         return
@@ -119,12 +129,19 @@ def _capital(shown: Found) -> Iterator[Text]:
 
 
 def _trust(shown: Found) -> Iterator[Text]:
-    law, forgets = shown["law"], shown["contraction"]
+    law, forgets, check = shown["law"], shown["contraction"], shown["check"]
     error = law["error"]["0.99"]
     sure = "of unknown error" if error is None else f"± {money(error, shown['currency'])}"
+    how = "exact"
+    if "paths" in law:
+        worth = law["effective"]["0.99"]
+        how = f"{law['paths']:,} paths, whose tail is worth {worth:,.0f}; a standard error"
+    felt = f"of the start {forgets['horizon']:.2g} may still be felt at the end"
+    yield Text(f"\nTrust  CVaR 1 in 100 is {sure} ({how}); {felt}", style="dim")
     yield Text(
-        f"\nTrust  CVaR 1 in 100 is {sure}; at most {probability(law['outside'])} lies beyond the "
-        f"window; of the start {forgets['horizon']:.2g} may still be felt at the end",
+        f"       with exposure restored in each slice, the exact law and {check['paths']:,} paths "
+        f"differ by {abs(check['gap']):.1f} standard errors at most; at most "
+        f"{probability(check['outside'])} lies beyond the window",
         style="dim",
     )
     for note in shown["notes"]:
