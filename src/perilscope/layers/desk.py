@@ -89,41 +89,80 @@ class Desk:
     @cached_property
     def marks(self) -> Marks:
         """Prices of today, and the volatilities of options that do not state theirs."""
-        odd = [lot.asset for lot in self.lots if lot.instrument in ("call", "put")]
-        vols = revaluation.realised(self.history, list(dict.fromkeys(odd)))
-        return Marks(self.prices, self.book.as_of, vols, self.book.currency)
+        odd = {lot.asset for lot in self.lots if lot.instrument in ("call", "put")}
+        found: Marks = self.once(
+            ("marks", *sorted(odd)),
+            (),
+            lambda: Marks(
+                self.prices,
+                self.book.as_of,
+                revaluation.realised(self.history, sorted(odd)),
+                self.book.currency,
+            ),
+        )
+        return found
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset((*self.prices, self.book.currency, ""))
 
     def priced(self, scope: str = "") -> tuple[Position, ...]:
         """The lots of a scope whose prices are known."""
-        known = {*self.prices, self.book.currency}
+        known = self._known
         return tuple(
             lot
             for lot in self.within(scope)
-            if known.issuperset(revaluation.factors(lot, self.book.currency))
+            if lot.asset in known and (plain(lot) or lot.terms.quote in known)
         )
+
+    def once(self, what: object, lots: tuple[Position, ...], make: Callable[[], Any]) -> Any:
+        """What depends on these very lots and nothing that a trade changes, made once."""
+        key = (what, *map(id, lots))
+        found = self._kept.get(key)
+        if found is None:  # the lots are kept with it, so that no other lot can have their ids
+            found = self._kept[key] = (lots, make())
+        return found[1]
+
+    def split(self, scope: str = "") -> tuple[Floats, tuple[Position, ...]]:
+        """Money in each asset of plain lots, and the lots that are more than that."""
+        units = dict.fromkeys(self.prices, 0.0)
+        odd = []
+        for lot in self.priced(scope):
+            if not plain(lot):
+                odd.append(lot)
+            elif lot.asset in units:
+                units[lot.asset] += lot.quantity * self.prices[lot.asset]
+        return np.array(list(units.values())), tuple(odd)
 
     def exposures(self, lot: Position) -> dict[str, float]:
         """Money that a lot gains for a relative move of 1 of each price."""
         if plain(lot):
             return {lot.asset: lot.quantity * self.marks.price(lot.asset)}
-        key = ("exposures", lot, *(self.prices.get(a) for a in (lot.asset, lot.terms.quote)))
-        if key not in self._kept:
-            self._kept[key] = revaluation.exposures(lot, self.marks)
-        found: dict[str, float] = self._kept[key]
+        found: dict[str, float] = self.once(
+            "exposures", (lot,), lambda: revaluation.exposures(lot, self.marks)
+        )
         return found
 
     def values(self, scope: str = "") -> dict[str, float]:
         """Money exposed to each asset; 0 for what is not held."""
-        found = dict.fromkeys(self.prices, 0.0)
-        for lot in self.priced(scope):
-            for asset, money in self.exposures(lot).items():
+        money, odd = self.split(scope)
+        found = dict(zip(self.prices, money.tolist(), strict=True))
+        for lot in odd:
+            for asset, part in self.exposures(lot).items():
                 if asset in found:
-                    found[asset] += money
+                    found[asset] += part
         return found
 
     def worth(self, scope: str = "") -> float:
         """What a scope's positions are worth, money."""
-        return math.fsum(revaluation.worth(lot, self.marks) for lot in self.priced(scope))
+        return math.fsum(self.worth_of(lot) for lot in self.priced(scope))
+
+    def worth_of(self, lot: Position) -> float:
+        """What one lot is worth, money."""
+        if plain(lot):
+            return lot.quantity * self.marks.price(lot.asset)
+        found: float = self.once("worth", (lot,), lambda: revaluation.worth(lot, self.marks))
+        return found
 
     def traded(self, lot: Position) -> Desk:
         """The desk after a trade."""
@@ -148,23 +187,19 @@ class Desk:
             if lot.asset not in self.assets:
                 return np.zeros(len(scenarios.weights))
             return np.asarray(scenarios.losses[:, self.assets.index(lot.asset)] * value)
-        key = (days, lot)
-        if key not in self._kept:
-            self._kept[key] = revaluation.losses(lot, self.marks, scenarios.paths)
-        found: Floats = self._kept[key]
+        found: Floats = self.once(
+            days, (lot,), lambda: revaluation.losses(lot, self.marks, scenarios.paths)
+        )
         return found
 
     def losses(self, days: int, scope: str = "") -> Floats:
         """Loss of what a scope holds in every scenario, money."""
-        lots = self.priced(scope)
-        units = dict.fromkeys(self.assets, 0.0)
-        for lot in lots:
-            if plain(lot) and lot.asset in units:
-                units[lot.asset] += lot.quantity * self.prices[lot.asset]
-        found: Floats = self.scenarios(days).losses @ np.array(list(units.values()))
-        for lot in lots:
-            if not plain(lot):
-                found = found + self.lot_losses(lot, days)
+        money, odd = self.split(scope)
+        found: Floats = self.scenarios(days).losses @ money
+        if odd:
+            found = found + self.once(
+                ("sum", days), odd, lambda: sum(self.lot_losses(lot, days) for lot in odd)
+            )
         return found
 
     def risk(self, days: int, level: float, scope: str = "") -> tuple[float, float]:
@@ -182,7 +217,7 @@ class Desk:
         var, cvar = returns.historical(losses, level, scenarios.weights)
         most = (var, cvar)
         if any(x.instrument in ("call", "put") and x.quantity < 0.0 for x in self.priced()):
-            far = np.sum(list(self.shifted(scenarios.stretched(STRETCH)).values()), axis=0)
+            far = self.shifted(scenarios.stretched(STRETCH))
             most = returns.historical(far, level, scenarios.weights)
         return (
             (min(of_var[0], var), max(of_var[1], var, most[0])),
@@ -239,18 +274,40 @@ class Desk:
         tail = returns.tail_weights(self.losses(days), level, scenarios.weights)
         return float(tail @ scenarios.losses[:, self.assets.index(asset)])
 
-    def shifted(self, paths: Paths, scope: str = "") -> dict[str, Floats]:
-        """Loss in each asset when prices move along paths, every position revalued; money."""
-        found: dict[str, Floats] = {}
-        for lot in self.priced(scope):
-            lost = revaluation.losses(lot, self.marks, paths)
-            found[lot.asset] = found[lot.asset] + lost if lot.asset in found else lost
-        return found
+    def shifted(self, paths: Paths, scope: str = "") -> Floats:
+        """Loss of a scope when prices move along paths, every position revalued; shape (n,)."""
+        money, odd = self.split(scope)
+        at = {asset: k for k, asset in enumerate(self.prices)}
+        lost = np.zeros(len(paths.end))
+        for asset, column in zip(paths.assets, paths.end.T, strict=True):
+            if asset in at:
+                lost += money[at[asset]] * (1.0 - column)
+        for lot in odd:
+            lost += revaluation.losses(lot, self.marks, paths)
+        return lost
+
+    def backwards(self, days: int) -> Paths:
+        """The last days as paths that start from today, for what today's holdings were worth."""
+        history = self.history
+        ends = np.ones((days + 1, len(self.prices)))
+        for k, asset in enumerate(self.prices):
+            if history is not None and asset in history.assets:
+                column = history.closes[-days - 1 :, history.assets.index(asset)]
+                ends[:, k] = column / column[-1]
+        return Paths(self.assets, ends, ends, ends, 0.0)
 
     def under(self, moves: Mapping[str, float], scope: str = "", days: int = 0) -> dict[str, float]:
         """Loss in each asset under one move of every price, money."""
-        lost = self.shifted(shifted(moves, days), scope)
-        return {asset: float(each[0]) for asset, each in lost.items()}
+        money, odd = self.split(scope)
+        found = {
+            asset: -value * moves.get(asset, 0.0)
+            for asset, value in zip(self.prices, money.tolist(), strict=True)
+        }
+        paths = shifted(moves, days)
+        for lot in odd:
+            lost = float(revaluation.losses(lot, self.marks, paths)[0])
+            found[lot.asset] = found.get(lot.asset, 0.0) + lost
+        return found
 
     def still(self) -> list[str]:
         """Assets that keep a peg: they move in a stress only where it was observed."""
@@ -268,18 +325,49 @@ class Desk:
 
     def replayed(self, episode: Episode, scope: str = "") -> stress.Stressed:
         """One episode replayed on what a scope holds."""
-        held = {a: v for a, v in self.values(scope).items() if v != 0.0}
-        lots = self.priced(scope)
-        if all(plain(lot) for lot in lots):
-            return stress.replayed(episode, held, self.history, self.still())
-        for lot in lots:
-            held.setdefault(lot.asset, 0.0)
-        days = episode.days
+        moves = self._moves(episode)
+        lost = self.under({a: move for a, (move, _) in moves.items()}, scope, episode.days)
+        money, odd = self.split(scope)
+        held = {a for a, m in zip(self.prices, money.tolist(), strict=True) if m}
+        held.update(asset for lot in odd for asset in self.exposures(lot))
+        return stress.stressed(
+            episode.id, episode.name, episode.days,
+            [
+                stress.Moved(asset, moves[asset][0], lost.get(asset, 0.0), moves[asset][1])
+                for asset in self.prices
+                if asset in held
+            ],
+        )  # fmt: skip
 
-        def lost(moves: Mapping[str, float]) -> Mapping[str, float]:
-            return self.under(moves, scope, days)
+    def _moves(self, episode: Episode) -> Mapping[str, tuple[float, str]]:
+        """What every price does in an episode, and how that is known."""
+        found: Mapping[str, tuple[float, str]] = self.once(
+            ("moves", episode.id, *self.prices),
+            (),
+            lambda: stress.moves_of(episode, self.assets, self.history, self.still()),
+        )
+        return found
 
-        return stress.replayed(episode, held, self.history, self.still(), lost)
+    def stress_losses(self, scope: str = "") -> Floats:
+        """Loss of a scope in every episode, in the order of `episodes`."""
+        money, odd = self.split(scope)
+        table = self.once(
+            ("episodes", *self.prices),
+            (),
+            lambda: np.array([[m for m, _ in self._moves(e).values()] for e in episodes()]),
+        )
+        found: Floats = -table @ money
+        if odd:
+            found = found + self.once("episodes", odd, lambda: self._odd_stressed(odd))
+        return found
+
+    def _odd_stressed(self, odd: tuple[Position, ...]) -> Floats:
+        found = np.zeros(len(episodes()))
+        for k, episode in enumerate(episodes()):
+            paths = shifted({a: m for a, (m, _) in self._moves(episode).items()}, episode.days)
+            for lot in odd:
+                found[k] += revaluation.losses(lot, self.marks, paths)[0]
+        return found
 
     def measure(self, spec: MeasureSpec, scope: str = "") -> Figure:
         """The figure that a limit of the desk is held against.
@@ -320,7 +408,7 @@ def _concentration(desk: Desk, spec: MeasureSpec, scope: str) -> Figure:
     parts: dict[str, float] = {}
     owed = spec.subject in ("venue", "issuer", "counterparty")  # what is lost if they fail
     for lot in desk.priced(scope):
-        money = {lot.asset: revaluation.worth(lot, desk.marks)} if owed else desk.exposures(lot)
+        money = {lot.asset: desk.worth_of(lot)} if owed else desk.exposures(lot)
         for asset, part in money.items():
             key = asset if spec.subject == "asset" else getattr(lot, spec.subject, "")
             if spec.subject == "issuer":
@@ -361,14 +449,14 @@ def _liquidation(desk: Desk, _spec: MeasureSpec, scope: str) -> Figure:
 
 
 def _stress(desk: Desk, spec: MeasureSpec, scope: str) -> Figure:
-    found = desk.stresses(scope)
+    found, names = desk.stress_losses(scope), [each.id for each in episodes()]
     if spec.subject:
-        named = [each for each in found if each.id == spec.subject]
-        if not named:
-            known = ", ".join(sorted(each.id for each in found))
+        if spec.subject not in names:
+            known = ", ".join(sorted(names))
             raise AssessmentError(f"no episode is called {spec.subject}; there are {known}")
-        found = tuple(named)
-    return max(found[0].loss, 0.0), found[0].id, "money"
+        return max(float(found[names.index(spec.subject)]), 0.0), spec.subject, "money"
+    worst = int(np.argmax(found))
+    return max(float(found[worst]), 0.0), names[worst], "money"
 
 
 def _drawdown(desk: Desk, spec: MeasureSpec, scope: str) -> Figure:
@@ -377,11 +465,15 @@ def _drawdown(desk: Desk, spec: MeasureSpec, scope: str) -> Figure:
     history = desk.history
     if history is None or len(history.days) <= days:
         raise AssessmentError(f"a drawdown over {days} days needs as many days of prices")
-    known = [a for a in desk.assets if a in history.assets]
-    closes = history.closes[-days - 1 :, [history.assets.index(a) for a in known]]
-    ends = closes / closes[-1]
-    lost = desk.shifted(Paths(tuple(known), ends, ends, ends, 0.0), scope)
-    path = -np.sum(list(lost.values()), axis=0) if lost else np.zeros(1)
+    money, odd = desk.split(scope)
+    ends = desk.backwards(days)
+    path = ends.end @ money
+    if odd:
+        path = path - desk.once(
+            ("path", days),
+            odd,
+            lambda: sum(revaluation.losses(lot, desk.marks, ends) for lot in odd),
+        )
     falls = np.maximum.accumulate(path) - path
     return float(falls.max(initial=0.0)), "", "money"
 
@@ -411,14 +503,10 @@ def _level(spec: MeasureSpec) -> float:
 def _balance(desk: Desk, spec: MeasureSpec, scope: str) -> Figure:
     """Largest balance at one venue of a kind, by the positions."""
     parts: dict[str, float] = {}
-
-    def worth(lot: Position) -> float:
-        return revaluation.worth(lot, desk.marks)
-
     for lot in desk.priced(scope):
         venue = desk.book.venues.get(lot.venue)
         if venue is not None and spec.subject in ("venue", venue.kind):
-            parts[lot.venue] = parts.get(lot.venue, 0.0) + worth(lot)
+            parts[lot.venue] = parts.get(lot.venue, 0.0) + desk.worth_of(lot)
     if not parts:
         raise AssessmentError(f"no position lies at a {spec.subject} that the book declares")
     name = max(parts, key=lambda each: parts[each])

@@ -84,40 +84,46 @@ def beta(history: History | None, asset: str, leader: str = LEADER) -> float:
     return weight * slope + (1.0 - weight)
 
 
+def moves_of(
+    episode: Episode,
+    assets: Sequence[str],
+    history: History | None = None,
+    still: Sequence[str] = (),
+) -> dict[str, tuple[float, str]]:
+    """What every price does if an episode comes again, and how that is known.
+
+    Parameters
+    ----------
+    episode : Episode
+    assets : sequence of str
+    history : History, optional
+        For the betas of assets that had no price then.
+    still : sequence of str
+        Assets that do not move unless they were observed: coins with a peg, cash.
+    """
+    found: dict[str, tuple[float, str]] = {}
+    for asset in assets:
+        if asset in episode.moves:
+            found[asset] = episode.moves[asset], "observed"
+        elif asset in still or LEADER not in episode.moves:
+            found[asset] = 0.0, "not moved"
+        else:
+            slope = beta(history, asset)
+            move = max(slope * episode.moves[LEADER], -1.0)
+            found[asset] = move, f"{slope:.2g} x {LEADER}"
+    return found
+
+
 def replayed(
     episode: Episode,
     values: Mapping[str, float],
     history: History | None = None,
     still: Sequence[str] = (),
-    lost: Callable[[Mapping[str, float]], Mapping[str, float]] | None = None,
 ) -> Stressed:
-    """What holdings would lose if an episode came again.
-
-    Parameters
-    ----------
-    episode : Episode
-    values : mapping of asset to money
-    history : History, optional
-        For the betas of assets that had no price then.
-    still : sequence of str
-        Assets that do not move unless they were observed: coins with a peg, cash.
-    lost : callable, optional
-        Loss in each asset under the moves of all; value times move without.
-    """
-    moves: dict[str, float] = {}
-    hows: dict[str, str] = {}
-    for asset in values:
-        if asset in episode.moves:
-            move, how = episode.moves[asset], "observed"
-        elif asset in still or LEADER not in episode.moves:
-            move, how = 0.0, "not moved"
-        else:
-            slope = beta(history, asset)
-            move, how = max(slope * episode.moves[LEADER], -1.0), f"{slope:.2g} x {LEADER}"
-        moves[asset], hows[asset] = move, how
-    losses = {a: -values[a] * move for a, move in moves.items()} if lost is None else lost(moves)
-    moved = [Moved(a, move, losses.get(a, 0.0), hows[a]) for a, move in moves.items()]
-    return _stressed(episode.id, episode.name, episode.days, moved)
+    """What holdings of assets would lose if an episode came again; see `moves_of`."""
+    moves = moves_of(episode, tuple(values), history, still)
+    moved = [Moved(a, move, -values[a] * move, how) for a, (move, how) in moves.items()]
+    return stressed(episode.id, episode.name, episode.days, moved)
 
 
 def shocked(
@@ -133,10 +139,11 @@ def shocked(
         Moved(a, move, losses.get(a, 0.0), "as given" if a in shocks else "not moved")
         for a, move in moves.items()
     ]
-    return _stressed(name, name, 1, moved)
+    return stressed(name, name, 1, moved)
 
 
-def _stressed(key: str, name: str, days: int, moved: Sequence[Moved]) -> Stressed:
+def stressed(key: str, name: str, days: int, moved: Sequence[Moved]) -> Stressed:
+    """A stress of what was moved, the dearest first."""
     loss = math.fsum(each.loss for each in moved)
     return Stressed(key, name, days, loss, tuple(sorted(moved, key=lambda m: -m.loss)))
 
