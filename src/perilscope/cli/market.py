@@ -383,3 +383,30 @@ def propose(
         book, risk=risk or (), days=days, level=level, liquid=liquid, settings=settings
     )
     _told(found, json, page.proposed)
+
+
+@market.command()
+def simulate(
+    book: Book,
+    scenarios: Annotated[int, typer.Option(help="How many.", min=1000, max=20_000_000)] = 1_000_000,
+    days: Annotated[int, typer.Option(help="Horizon in days.", min=1, max=366)] = 1,
+    level: Annotated[
+        float | None, typer.Option(help="Confidence level; several without.", show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Names the random streams.")] = 1,
+    threads: Annotated[
+        int | None, typer.Option(help="Changes no bit of the answer.", show_default=False, min=1)
+    ] = None,
+    prices: Prices = None,
+    positions: Positions = None,
+    json: Json = None,
+) -> None:
+    """VaR and CVaR from a million scenarios, every instrument revalued in each of them."""
+    from perilscope.cycle.simulated import simulated
+    from perilscope.report import desk as page
+
+    found = simulated(
+        book, count=scenarios, days=days, level=level, seed=seed, threads=threads,
+        settings=_settings(prices, positions, None),
+    )  # fmt: skip
+    _told(found, json, page.simulated)

@@ -164,6 +164,30 @@ def proposed(document: Shown, *, width: int = WIDTH) -> Group:
     return Group(*lines, *_findings(run, width))
 
 
+def simulated(document: Shown, *, width: int = WIDTH) -> Group:
+    """Draw VaR and CVaR by simulation."""
+    run = cleaned(document)
+    currency, law = run["currency"], run["law"]
+    text = (
+        f"{run['scenarios']:,} scenarios of {run['days']} days of {len(law['assets'])} prices "
+        f"together ({law['name']}, {law['nu']:g} degrees of freedom, {law['days_used']:,} days), "
+        f"every position revalued in full. Worst: {money(run['worst'], currency)}."
+    )
+    columns = (
+        figures("level"), figures("VaR"), figures("90 % interval"), figures("CVaR"),
+        figures("90 % interval"),
+    )  # fmt: skip
+    rows = []
+    for row in run["figures"]:
+        cells: list[tuple[str, str]] = [(level_(str(row["level"])), "")]
+        for key in ("var", "cvar"):
+            low, high = (money(row[f"{key}_{end}"], currency) for end in ("low", "high"))
+            cells += [(money(row[key], currency), "bold"), (f"{low} to {high}", "dim")]
+        rows.append(cells)
+    lines = [*_head(run), *wrapped(text, width, 4), *lay(columns, rows, width)]
+    return Group(*lines, *_findings(run, width))
+
+
 def _head(run: Shown) -> Iterator[Text]:
     text = Text(f"{run['book']}", "bold")
     currency = run["currency"]
