@@ -259,3 +259,71 @@ def test_a_short_option_of_absurd_size(capsys: Any, book: str) -> None:
     assert any("without bound" in text for text in found["findings"])
     risk = found["risk"][0]
     assert risk["cvar_interval"][1] > 1.2 * risk["cvar"]
+
+
+def test_shocks_of_one_s_own(capsys: Any, book: str) -> None:
+    words = ("--shock", "BTC=-40%", "--shock", "*=-0.5", "--vol", "+60%")
+    found = asked(capsys, "stress", book, *words)["shocked"]
+    b, e = 24_000.0, 1_000.0
+    now = whole(40_000, 2_000, 1.0, 0, {"BTC": 40_000, "ETH": 2_000})
+    then = whole(b, e, 1.0, 0, {"BTC": b, "ETH": e})
+    then["call"] = -100 * black(e, 2200, 0.8 * 1.6 * 2.0, 30 / 365, True)
+    then["put"] = 5 * black(b, 38000, 0.6 * 1.6 / 0.6, 59 / 365, False)
+    assert found["loss"] == pytest.approx(math.fsum(now[x] - then[x] for x in now), rel=1e-9)
+    assert math.fsum(m["loss"] for m in found["moved"]) == pytest.approx(found["loss"])
+    assert {m["asset"]: m["move"] for m in found["moved"]}["USDC"] == 0.0  # it keeps a peg
+
+
+@pytest.mark.parametrize("shock", ["BTC", "BTC=", "BTC=-140%", "XYZ=-5%", "BTC=nan"])
+def test_shocks_that_cannot_be(capsys: Any, book: str, shock: str) -> None:
+    assert run(["market", "stress", book, "--shock", shock]) == 2
+    assert "--shock" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("target", [40_000.0, 250_000.0])
+def test_the_mildest_of_all_shocks(
+    capsys: Any, book: str, prices: np.ndarray[Any, Any], target: float
+) -> None:
+    from scipy.optimize import minimize
+
+    lots = [LOTS[0], LOTS[4] | {"quantity": -600}, LOTS[5], LOTS[7]]
+    (Path(book).parent / "positions.csv").write_text(HEADER + "".join(row(**x) for x in lots))
+    moves = prices[1:] / prices[:-1] - 1.0
+    inverse = np.linalg.inv(np.cov(moves.T, ddof=0))
+
+    def loss(x: np.ndarray[Any, Any]) -> float:
+        def worth(b: float, e: float, u: float) -> float:
+            each = whole(b, e, u, 0, {"BTC": b, "ETH": e})
+            return each["spot"] + 6 * each["call"] + each["put"] + each["pool"]
+
+        return worth(40_000, 2_000, 1.0) - worth(40_000 * (1 + x[0]), 2_000 * (1 + x[1]), 1 + x[2])
+
+    found = asked(capsys, "stress", book, "--loss", f"{target:.0f}")
+    best = math.inf
+    for start in ([-0.1, -0.1, 0.0], [0.0, 0.3, 0.0], [-0.2, 0.0, 0.0]):
+        tried = minimize(
+            lambda x: x @ inverse @ x, start, method="SLSQP",
+            constraints={"type": "eq", "fun": lambda x: (loss(x) - target) / 1e5},
+            options={"maxiter": 500, "ftol": 1e-12},
+            bounds=[(-0.6, 0.6), (-0.6, 0.6), (-0.02, 0.02)],
+        )  # fmt: skip
+        if abs(loss(tried.x) - target) < 1.0:
+            best = min(best, math.sqrt(tried.fun))
+    assert found["reverse"]["loss"] == pytest.approx(target, rel=1e-3)
+    assert found["reverse"]["distance"] == pytest.approx(best, rel=0.01)
+    day = np.array([loss(x) for x in moves])  # without the day that options lose
+    far = np.sqrt(np.einsum("ij,jk,ik->i", moves, inverse, moves))
+    hurt = far[day >= target * 1.05]
+    assert found["seen"]["count"] >= hurt.size
+    if hurt.size:
+        assert found["seen"]["distance"] <= hurt.min() * (1 + 1e-9)
+    assert hurt.size or target > 50_000.0
+
+
+def test_the_worst_stretch_is_the_worst(capsys: Any, book: str, prices: Any) -> None:
+    found = asked(capsys, "stress", book, "--window", "10")["worst_window"]
+    losses = np.array([sum(each.values()) for each in brute(prices, 10)])
+    at = int(losses.argmax())
+    assert found["loss"] == pytest.approx(losses[at], rel=1e-9)
+    start = AS_OF.toordinal() - DAYS + 1
+    assert found["first"] == date.fromordinal(start + at).isoformat()

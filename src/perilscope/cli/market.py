@@ -325,15 +325,31 @@ def stress(
     loss: Annotated[
         str, typer.Option(metavar="5M", help="What the reverse stress is to cost.")
     ] = "",
+    shock: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ASSET=-40%", help="A move of one's own; * for the rest; repeat it."),
+    ] = None,
+    vol: Annotated[
+        str, typer.Option(metavar="+50%", help="Change of implied volatilities beside it.")
+    ] = "",
+    window: Annotated[
+        int, typer.Option(metavar="DAYS", help="Length of the worst stretch.", min=1, max=366)
+    ] = 10,
     prices: Prices = None,
     positions: Positions = None,
     json: Json = None,
 ) -> None:
-    """Every episode of the past replayed, the worst stretch, and the mildest move that hurts."""
-    from perilscope.cycle import desk
+    """Every episode of the past replayed, shocks of one's own, and the mildest move that hurts.
+
+    [bold]perilscope market stress BOOK --shock BTC=-40% --shock "*=-55%" --vol +60%[/bold]
+    """
+    from perilscope.cycle import stressing
     from perilscope.report import desk as page
 
-    found = desk.stresses(book, desk.parse_loss(loss), _settings(prices, positions, None))
+    found = stressing.stresses(
+        book, stressing.parse_loss(loss), _settings(prices, positions, None),
+        shocks=shock or (), vol=vol, window=window,
+    )  # fmt: skip
     _told(found, json, page.stressed)
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from perilscope.beliefs.law import point
 from perilscope.book import Limit
-from perilscope.book.quantity import QuantityError, parse, plain
 from perilscope.cycle.measures import Document
 from perilscope.cycle.settings import Settings
 from perilscope.cycle.workspace import (
@@ -28,7 +27,7 @@ from perilscope.layers import drivers as driving
 from perilscope.layers import revaluation, watching
 from perilscope.layers.desk import Desk, desk_limits
 from perilscope.layers.drivers import Drivers
-from perilscope.layers.stress import Stressed, reverse, worst_window
+from perilscope.layers.stress import Stressed
 from perilscope.layers.valuation import Valuation
 
 LEVEL = 0.975
@@ -360,7 +359,7 @@ def morning(path: Path, settings: Settings | None = None) -> Document:
         "result": _result(desk),
         "risk": _figures(desk),
         "contributions": _shares(desk, values),
-        "stresses": [_told(each) for each in desk.stresses()[:SIZED]],
+        "stresses": [told(each) for each in desk.stresses()[:SIZED]],
         "sizes": [_sized(found, asset) for asset in moving],
     }
 
@@ -413,7 +412,8 @@ def _shares(desk: Desk, values: dict[str, float]) -> list[Document]:
     ]
 
 
-def _told(each: Stressed) -> Document:
+def told(each: Stressed) -> Document:
+    """A stress as the document has it."""
     return {
         "id": each.id,
         "name": each.name,
@@ -423,61 +423,6 @@ def _told(each: Stressed) -> Document:
             {"asset": m.asset, "move": m.move, "loss": m.loss, "how": m.how} for m in each.moved
         ],
     }
-
-
-def stresses(path: Path, loss: float | None = None, settings: Settings | None = None) -> Document:
-    """Every episode replayed, the worst stretch of the history, and the mildest shock that hurts.
-
-    Parameters
-    ----------
-    loss : float, optional
-        What the reverse stress is to cost; a tenth of the net assets (or of what is held) without.
-    """
-    found = opened(path, settings)
-    desk = found.desk
-    values = {a: v for a, v in desk.values().items() if v != 0.0}
-    wanted = loss or 0.1 * (desk.net_assets or math.fsum(abs(v) for v in values.values()))
-    scenarios = desk.scenarios(1)
-    places = [desk.assets.index(a) for a in values]
-    backwards = reverse(-scenarios.losses[:, places], values, wanted, scenarios.weights)
-    window = None if desk.history is None else worst_window(desk.history, values, 10)
-    return {
-        **head(found),
-        "episodes": [_told(each) for each in desk.stresses()],
-        "worst_window": None
-        if window is None
-        else {"first": window[0], "last": window[1], "days": 10, "loss": window[2]},
-        "reverse": None
-        if backwards is None
-        else {
-            "loss": backwards.loss,
-            "distance": backwards.distance,
-            "moves": [
-                {"asset": a, "move": m, "loss": -values[a] * m}
-                for a, m in sorted(backwards.moves.items(), key=lambda p: values[p[0]] * p[1])
-            ],
-        },
-        "findings": list(found.findings),
-    }
-
-
-def parse_loss(text: str) -> float | None:
-    """An amount of money as a book writes it; None for nothing.
-
-    Examples
-    --------
-    >>> parse_loss("5M"), parse_loss("")
-    (5000000.0, None)
-    """
-    if not text:
-        return None
-    try:
-        amount = plain(parse(text, "money").node)
-    except QuantityError as error:
-        raise MisuseError(f"{text!r}: {error.what}. {error.mend}") from None
-    if amount is None or not amount > 0:
-        raise MisuseError(f"{text!r}: an amount above zero is wanted")
-    return float(amount)
 
 
 def _allocated(desk: Desk, days: int, level: float, kind: str) -> list[Document]:

@@ -296,8 +296,14 @@ class Desk:
                 ends[:, k] = column / column[-1]
         return Paths(self.assets, ends, ends, ends, 0.0)
 
-    def under(self, moves: Mapping[str, float], scope: str = "", days: int = 0) -> dict[str, float]:
-        """Loss in each asset under one move of every price, money."""
+    def under(
+        self,
+        moves: Mapping[str, float],
+        scope: str = "",
+        days: int = 0,
+        marks: Marks | None = None,
+    ) -> dict[str, float]:
+        """Loss in each asset under one move of every price, money; ``marks`` hold afterwards."""
         money, odd = self.split(scope)
         found = {
             asset: -value * moves.get(asset, 0.0)
@@ -305,8 +311,8 @@ class Desk:
         }
         paths = shifted(moves, days)
         for lot in odd:
-            lost = float(revaluation.losses(lot, self.marks, paths)[0])
-            found[lot.asset] = found.get(lot.asset, 0.0) + lost
+            then = float(revaluation.valued(lot, marks or self.marks, paths)[0])
+            found[lot.asset] = found.get(lot.asset, 0.0) + self.worth_of(lot) - then
         return found
 
     def still(self) -> list[str]:

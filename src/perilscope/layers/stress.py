@@ -206,6 +206,69 @@ def reverse(
     return Reverse(loss, loss / math.sqrt(variance), dict(zip(values, shock.tolist(), strict=True)))
 
 
+def mildest(
+    lost: Callable[[Floats], Floats], covariance: Floats, loss: float, assets: Sequence[str]
+) -> Reverse | None:
+    """The shock of least Mahalanobis distance that costs a given loss, positions revalued in full.
+
+    Parameters
+    ----------
+    lost : callable
+        Losses under moves of shape (n, k).
+    covariance : array, shape (k, k)
+        Of the moves.
+    loss : float
+        Money, positive.
+    assets : sequence of str
+
+    Returns
+    -------
+    Reverse, or None where no such shock was found: nothing moves, or no move costs so much.
+
+    Notes
+    -----
+    The search of Hasofer and Lind (1974), Rackwitz and Fiessler (1978): at each step the loss is
+    taken as linear about the present point, and the mildest shock of that plane is the next one.
+
+    Examples
+    --------
+    >>> found = mildest(lambda x: -10.0 * x[:, 0], np.eye(1) * 0.01, 2.0, ["A"])
+    >>> round(found.distance, 6), round(found.moves["A"], 6)
+    (2.0, -0.2)
+    """
+    k = len(assets)
+    point, step = np.zeros(k), 1e-4
+    for turn in range(60):
+        bumps = np.vstack([point, point + step * np.eye(k), point - step * np.eye(k)])
+        found = lost(np.maximum(bumps, -1.0))
+        slope = (found[1 : k + 1] - found[k + 1 :]) / (2.0 * step)
+        towards = covariance @ slope
+        spread = float(slope @ towards)
+        if not spread > 0.0:
+            return None
+        following = towards * ((slope @ point - found[0] + loss) / spread)
+        following = np.clip(following, -1.0, 10.0)
+        if np.abs(following - point).max() < 1e-7:
+            break
+        point = 0.5 * (point + following) if turn >= 20 else following  # where it circles
+    cost = float(lost(point[None, :])[0])
+    if abs(cost - loss) > 1e-3 * loss:
+        return None
+    return Reverse(
+        cost,
+        float(distances(point[None, :], covariance)[0]),
+        dict(zip(assets, point.tolist(), strict=True)),
+    )
+
+
+def distances(moves: Floats, covariance: Floats) -> Floats:
+    """Mahalanobis distance of every move, within the directions that have any variance."""
+    values, vectors = np.linalg.eigh(covariance)
+    kept = values > 1e-10 * max(float(values.max(initial=0.0)), 1e-300)
+    turned = moves @ vectors[:, kept]
+    return np.asarray(np.sqrt((turned * turned / values[kept]).sum(axis=1)))
+
+
 def worst_window(
     history: History, values: Mapping[str, float], days: int
 ) -> tuple[str, str, float] | None:

@@ -84,7 +84,10 @@ def stressed(document: Shown, *, width: int = WIDTH) -> Group:
     """Draw every episode replayed, the worst stretch and the reverse stress."""
     run = cleaned(document)
     currency = run["currency"]
-    lines = [*_head(run), *_stresses(run["episodes"], currency, width), Text()]
+    lines = [*_head(run)]
+    if run["shocked"]:
+        lines += [*_own(run["shocked"], currency, width), Text()]
+    lines += [*_stresses(run["episodes"], currency, width), Text()]
     window = run["worst_window"]
     if window:
         text = (
@@ -100,7 +103,27 @@ def stressed(document: Shown, *, width: int = WIDTH) -> Group:
             f"{back['distance']:.1f} standard deviations of the portfolio away: {moves}."
         )
         lines += wrapped(text, width, 5)
+    seen = run["seen"]
+    if seen and seen["count"]:
+        text = (
+            f"Of all days and episodes {seen['count']} cost as much; the mildest of them is "
+            f"{seen['name']}, {seen['distance']:.1f} standard deviations away, "
+            f"{money(seen['loss'], currency)}."
+        )
+        lines += wrapped(text, width, 3)
+    elif seen:
+        lines += wrapped("No day of the history and no episode costs as much.", width, 1)
     return Group(*lines, *_findings(run, width))
+
+
+def _own(shocked: Shown, currency: str, width: int) -> Iterator[Text]:
+    """What shocks of one's own cost."""
+    word = "costs" if shocked["loss"] > 0.0 else "earns"
+    text = f"{shocked['name']}: {word} {money(abs(shocked['loss']), currency)}"
+    yield from wrapped(text, width, 3, style="bold")
+    parts = sorted((m for m in shocked["moved"] if m["loss"]), key=lambda m: -abs(m["loss"]))[:8]
+    told = ", ".join(f"{m['asset']} {_signed(-m['loss'], 'money', currency)}" for m in parts)
+    yield from wrapped(told, width, 3, style="dim", indent="    ")
 
 
 def contributed(document: Shown, *, width: int = WIDTH) -> Group:
