@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from perilscope.engines import heavy
-from perilscope.engines.heavy import Joint
+from perilscope.engines import student_moves
+from perilscope.engines.student_moves import Joint
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.evidence.positions import Position
 from perilscope.evidence.terms import Terms
@@ -95,35 +95,35 @@ def test_a_loss_is_that_of_the_same_scenario_by_hand() -> None:
     lots = [Position("A", 3.0), Position("B", -2.0),
             Position("B", 4.0, instrument="perpetual", terms=Terms(entry=11.0))]  # fmt: skip
     found = simulate(lots, MARKS, both, ["A", "B"], count=8192)
-    end, _, _ = heavy.drawn(both, 1, 0)
+    end, _, _ = student_moves.drawn(both, 1, 0)
     expected = 300 * (1 - end[:, 0]) + 20 * (1 - end[:, 1]) * (-1 + 2)
     assert found.losses == pytest.approx(expected, abs=1e-9)
 
 
 def test_moves_hang_together_as_declared() -> None:
     both = law(0.03, 0.05, nu=5.0, rho=0.7)
-    end = np.concatenate([heavy.drawn(both, 1, block)[0] for block in range(20)])
+    end = np.concatenate([student_moves.drawn(both, 1, block)[0] for block in range(20)])
     x = np.log(end)
     assert np.cov(x.T) == pytest.approx(both.covariance, rel=0.05)
 
 
 def test_the_fit_finds_what_was_drawn() -> None:
     both = law(0.03, 0.05, nu=4.0, rho=0.7)
-    x = np.log(heavy.drawn(both, 3, 0)[0])
-    found = heavy.fit(x)
+    x = np.log(student_moves.drawn(both, 3, 0)[0])
+    found = student_moves.fit(x)
     assert 3.5 <= found.nu <= 5.0
-    again = heavy.fit(x, nu=4.0)
+    again = student_moves.fit(x, nu=4.0)
     assert again.covariance == pytest.approx(both.covariance, rel=0.06)
 
 
 def test_assets_that_move_alike_or_not_at_all() -> None:
     rng = np.random.default_rng(1)
     x = rng.standard_normal(500) * 0.02
-    found = heavy.fit(np.column_stack([x, x, np.zeros(500)]))
+    found = student_moves.fit(np.column_stack([x, x, np.zeros(500)]))
     assert found.covariance[0, 1] == pytest.approx(found.covariance[0, 0], rel=1e-6)
     assert found.covariance[2, 2] == pytest.approx(0.0, abs=1e-12)
     with pytest.raises(AssessmentError, match="at least three days"):
-        heavy.fit(np.zeros((2, 2)))
+        student_moves.fit(np.zeros((2, 2)))
 
 
 def test_what_cannot_be_simulated() -> None:
