@@ -17,6 +17,7 @@ from perilscope.cli import run
 
 DAYS = 501
 NAMES = ("BTC", "ETH", "NEW")
+FEW = tuple(f"--method={name}" for name in ("historical", "normal", "t", "age-weighted", "evt"))
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,7 @@ def test_historical_normal_and_t_by_hand(
     capsys: Any, prices: str, closes: np.ndarray[Any, Any], horizon: int, level: float
 ) -> None:
     found = asked(capsys, "--prices", prices, "--weights", "BTC=0.6,ETH=0.4", "--level", str(level),
-                  "--horizon", str(horizon))  # fmt: skip
+                  "--horizon", str(horizon), *FEW)  # fmt: skip
     moves = closes[horizon:, :2] / closes[:-horizon, :2] - 1.0
     losses = -(moves @ [0.6, 0.4])
     var, cvar = worst(losses, level)
@@ -151,20 +152,44 @@ def test_a_still_price_fails_where_it_must_and_is_told_under_its_name(
     rows = ["date,PEG"] + [f"{date.fromordinal(start + k)},1.0" for k in range(300)]
     path = tmp_path / "still.csv"
     path.write_text("\n".join(rows) + "\n", encoding="utf-8")
-    found = asked(capsys, "--prices", str(path), "--weights", "PEG=1")
+    found = asked(
+        capsys,
+        "--prices",
+        str(path),
+        "--weights",
+        "PEG=1",
+        "--method",
+        "historical",
+        "--method",
+        "normal",
+        "--method",
+        "t-copula",
+    )
     assert found["methods"]["historical"]["var"] == 0.0
     assert found["methods"]["normal"]["error"]
     assert found["methods"]["normal"]["var"] is None
 
 
 def test_thirty_days_answer_with_a_note(capsys: Any, prices: str) -> None:
-    found = asked(capsys, "--prices", prices, "--weights", "BTC=1", "--to", "2024-01-31")
+    found = asked(
+        capsys,
+        "--prices",
+        prices,
+        "--weights",
+        "BTC=1",
+        "--to",
+        "2024-01-31",
+        "--method",
+        "historical",
+        "--method",
+        "evt",
+    )
     row = found["methods"]["historical"]
     assert any("30 daily returns" in note for note in row["notes"])
 
 
 def test_the_table_is_drawn(capsys: Any, prices: str) -> None:
-    assert run(["market", "risk", "--prices", prices, "--weights", "BTC=0.6,ETH=0.4"]) == 0
+    assert run(["market", "risk", "--prices", prices, "--weights", "BTC=0.6,ETH=0.4", *FEW]) == 0
     told = capsys.readouterr().out
     assert "historical" in told
     assert "^VaR" in told

@@ -246,10 +246,13 @@ def _interval(law: CaviarLaw, level: float, sample: Sample) -> Intervals:
     pull = -ratio + dense * (ratio - 1.0) / (1.0 - level)
     by_ratio = beyond + pull * (influences @ (inner / quantiles[:, None]).mean(axis=0))
     by_cvar = ratio * by_var + var * by_ratio
+    # only the days beyond VaR tell of it, and three parameters were fitted to them
+    telling = max(size * (1.0 - level) * sample.share, 5.0)
+    wider = 1.0 / math.sqrt(1.0 - 3.0 / telling)
     ends = []
     for value, line in ((var, by_var), (var * ratio, by_cvar)):
-        error = spread(line, sample.horizon - 1, sample.share, fitted=3)
-        freedom = days(line, sample.horizon - 1, sample.share)
+        error = spread(line, sample.horizon - 1, sample.share, fitted=0) * wider
+        freedom = min(days(line, sample.horizon - 1, sample.share), telling)
         ends.append(around(value, error, 0.0, freedom, lean(line)))
     return ends[0], ends[1]
 

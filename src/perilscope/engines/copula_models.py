@@ -36,6 +36,9 @@ Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
 DRAWS = 1 << 15
+EVEN = 0.4
+"""Quasi-random draws against independent ones: between seeds VaR scatters by 0.15 to 0.43 % where
+independent draws of the same number would make 0.9 to 1.3 % of CVaR (2 and 10 assets)."""
 BAND = 0.008
 """Half-width in probability of the scenarios that count as lying at VaR."""
 _DEGREES = (2.0, 200.0)
@@ -305,10 +308,10 @@ def alone(sample: Sample) -> Prediction:
 
 
 def simulated(losses: Array, level: float) -> float:
-    """Standard error of CVaR from the number of draws, as if they were independent."""
+    """Standard error of VaR and CVaR from the draws: `EVEN` times that of independent ones."""
     var = float(np.quantile(losses, level))
     beyond = np.maximum(losses - var, 0.0) / (1.0 - level)
-    return float(beyond.std() / math.sqrt(losses.size))
+    return EVEN * float(beyond.std() / math.sqrt(losses.size))
 
 
 def _parameters(fitted: Fitted, tied: Tied) -> dict[str, float]:
