@@ -14,6 +14,7 @@ from pathlib import Path
 
 import cases as c
 import chain_cases as s
+import market_cases as m
 import network_cases as n
 from accuracy import Accuracy
 from measure import Timing
@@ -259,6 +260,7 @@ def tables(found: Measured) -> str:
         ("Simulation", rates(t)),
         ("Networks", f"{times(t, NETWORKS)}\n\n{known(t)}"),
         ("Slices", times(t, CHAINS)),
+        ("Market", times(t, m.GOALS)),
         ("Commands", times(t, dict.fromkeys(OTHERS, ""))),
     )
     notes = "".join(f"\n- {note}" for note in found.notes)
@@ -319,6 +321,8 @@ which takes more than half a minute, and is left out there.""",
     "Slices": """\
 Two threads, compiled; the law of a year with any state after any other. Without Numba the small one
 takes about three times as long and the large one about ten.""",
+    "Market": """\
+Tests of CVaR draw their null from normal forecasts, another seed each time.""",
     "Commands": """\
 Commands are whole processes: the interpreter starts, the libraries are imported, files are read and
 written.""",

@@ -17,6 +17,7 @@ import tempfile
 import accuracy
 import cases
 import chain_cases
+import market_cases
 import network_cases
 import page
 import peers
@@ -56,6 +57,7 @@ def measured(rounds: int, only: str) -> page.Measured:
             *(cases.peers(worker, answers) if worker else ()),
             *network_cases.networks(worker),
             *chain_cases.chains(),
+            *market_cases.market(),
             *cases.commands(out),
         ]
         timings = interleaved([case for case in todo if only in case.name], rounds, say)

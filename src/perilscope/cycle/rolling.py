@@ -13,15 +13,20 @@ from perilscope.cycle.backtest import of_forecasts
 from perilscope.cycle.measures import Document
 from perilscope.cycle.risk import Asked, Prepared, holding, prepared
 from perilscope.cycle.settings import Settings
+from perilscope.engines import garch
 from perilscope.engines.rolling import DAYS, WINDOW, Rolled, rolled
 from perilscope.errors import AssessmentError, DataError, Fault, MisuseError
 from perilscope.evidence.forecasts import Forecasts
 from perilscope.evidence.prices import History
 from perilscope.monitoring import tournament
+from perilscope.sources import machine
 from perilscope.sources.files import read_prices, read_text
 from perilscope.store.documents import to_json, write_text
 
 WHOLE = "portfolio"
+COMPILED = ("garch", "garch-t", "gjr", "gjr-t", "egarch", "fhs", "conditional-evt")
+MANY = 60
+"""Fits from which on it pays to load compiled likelihoods."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,8 @@ def forecasts(
     ready = prepared(source.history, source.weights, replace(source.asked, horizon=1))
     sample, level = ready.sample, source.asked.level
     chosen = source.asked.chosen
+    if asked.days >= MANY and any(model.name in COMPILED for model in chosen):
+        garch.prepare(machine.code_folder)
     found, failed = [], {}
     for model in chosen:
         try:
