@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,8 @@ Found = dict[str, dict[str, Any]]
 def measured(path: Path) -> tuple[Found, dict[str, Any]]:
     """Model -> asset -> document, and asset -> ranking."""
     history = read_prices(path)
-    asked = Asked(level=LEVEL, methods=MODELS, last=LAST)
+    first = LAST - timedelta(days=DAYS + WINDOW)
+    asked = Asked(level=LEVEL, methods=MODELS, first=first, last=LAST)
     found: Found = {model: {} for model in MODELS}
     ranks = {}
     for asset in ASSETS:
@@ -163,7 +164,8 @@ def page(found: Found, ranks: Mapping[str, Any], source: str) -> str:
 # A rolling year on real prices
 
 {len(MODELS)} models forecast VaR and CVaR at {100 * LEVEL:g} % of one day, each day from the
-{WINDOW} daily returns before it and from nothing later, for {len(ASSETS)} assets from {first} to {LAST}.
+{WINDOW} daily returns before it and from nothing later, for {len(ASSETS)} assets
+from {first} to {LAST}.
 Written by `docs/make_backtests.py`; the names of the tests are those of
 [the guide](guides/backtests.md).
 

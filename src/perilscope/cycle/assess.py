@@ -20,7 +20,15 @@ from perilscope.cycle.dependence import Tied, tie
 from perilscope.cycle.insight import Assessed, Insight, doubtful, insight
 from perilscope.cycle.settings import LEVELS, Settings
 from perilscope.cycle.together import Together, together
-from perilscope.cycle.trading import Valued, desk_of, held_lots, market_figures, value
+from perilscope.cycle.trading import (
+    PastYear,
+    Valued,
+    desk_of,
+    held_lots,
+    market_figures,
+    past_year,
+    value,
+)
 from perilscope.cycle.workspace import Workspace, with_horizon
 from perilscope.engines import quadrature
 from perilscope.engines.backends import installed
@@ -102,6 +110,7 @@ class Result:
     tail_shares: Mapping[str, float]
     market: MarketResult | None
     stresses: tuple[Stressed, ...]
+    past_year: PastYear | None
     draws: Simulated | None
     checks: Mapping[str, float]
     controls: tuple[Verdict, ...]
@@ -236,6 +245,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         tail_shares=_shares(contributions),
         market=figures,
         stresses=desk.stresses() if desk is not None else (),
+        past_year=past_year(held, valued),
         draws=draws,
         checks=checks,
         controls=controls,

@@ -15,8 +15,10 @@ import perilscope
 from perilscope.cycle import dependence, networks, protocols, rows, sentences, whole
 from perilscope.cycle.assess import Law, Result
 from perilscope.cycle.measures import Document, finite, measures
+from perilscope.cycle.trading import PastYear
 from perilscope.engines.loss import LossLaw
 from perilscope.layers import enterprise, joining
+from perilscope.monitoring.backtest import backtest
 
 FORMAT = 1
 
@@ -135,6 +137,7 @@ def _market(result: Result) -> Document:
             }
             for s in result.stresses
         ],
+        **_past_year(result.past_year),
         "depeg": {
             d.node: {
                 "state": d.state,
@@ -157,6 +160,43 @@ def _market(result: Result) -> Document:
             }
             for v in result.valued
         ],
+    }
+
+
+SHOWN = ("traffic-light", "kupiec-pof", "christoffersen-conditional-coverage", "dq", "z1", "z2",
+         "e-backtest")  # fmt: skip
+"""Backtests of the past year that a run tells; `market backtest BOOK` has them all."""
+
+
+def _past_year(past: PastYear | None) -> Document:
+    """The rolling backtest of what is held; nothing where the history is too short."""
+    if past is None:
+        return {}
+    told = past.told
+    return {
+        "backtest": {
+            "method": told.name,
+            "level": past.level,
+            "window": past.window,
+            "exceptions": told.exceptions,
+            "expected": len(told.days) * (1.0 - past.level),
+            "tests": {
+                each.test.name: {
+                    "title": each.test.title,
+                    "statistic": None if each.result is None else each.result.statistic,
+                    "p_value": each.p_value,
+                    "reason": each.reason,
+                }
+                for each in backtest(told, past.level, only=SHOWN)
+            },
+            "series": {
+                "dates": [day.isoformat() for day in told.days],
+                "loss": told.loss.tolist(),
+                "var": told.var.tolist(),
+                "cvar": None if told.cvar is None else told.cvar.tolist(),
+                "exceptions": np.flatnonzero(told.loss > told.var).tolist(),
+            },
+        }
     }
 
 

@@ -7,7 +7,7 @@ cannot bear, is kept with the reason in place of a figure.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -132,6 +132,17 @@ class Verdict:
     result: Result | None
     reason: str = ""
 
+    @property
+    def p_value(self) -> float | None:
+        """The exact or simulated p-value where there is one, else that of the published law."""
+        if self.result is None:
+            return None
+        for name in ("p_value_exact", "p_value_simulated"):
+            found = self.result.parameters.get(name)
+            if isinstance(found, float):
+                return found
+        return self.result.p_value
+
 
 def _score(of: Callable[[Case], Array]) -> Callable[[Case], Result]:
     def mean(case: Case) -> Result:
@@ -253,7 +264,9 @@ TESTS: tuple[Check, ...] = (
 )  # fmt: skip
 
 
-def backtest(told: Forecasts, level: float, seed: int = 1) -> tuple[Verdict, ...]:
+def backtest(
+    told: Forecasts, level: float, seed: int = 1, only: Collection[str] = ()
+) -> tuple[Verdict, ...]:
     """Every test of the catalogue.
 
     Parameters
@@ -263,6 +276,8 @@ def backtest(told: Forecasts, level: float, seed: int = 1) -> tuple[Verdict, ...
         In (0.5, 1).
     seed : int
         Names the random streams of simulated p-values.
+    only : collection of str
+        Names of tests; all of them where it is empty.
 
     Raises
     ------
@@ -281,6 +296,8 @@ def backtest(told: Forecasts, level: float, seed: int = 1) -> tuple[Verdict, ...
     case = Case(told, level, seed)
     found = []
     for test in TESTS:
+        if only and test.name not in only:
+            continue
         try:
             found.append(Verdict(test, test.run(case)))
         except AssessmentError as error:

@@ -290,14 +290,21 @@ def _changes(run: Shown, width: int) -> Iterator[Text]:
 # --- charts ---------------------------------------------------------------------------------------
 
 
-def chart(document: Shown, *, height: int = 260) -> dict[str, Any] | None:
+def chart(document: Shown) -> dict[str, Any] | None:
     """Losses against VaR and CVaR, exceptions marked; None without the series."""
     run = cleaned(document)
     if "comparison" in run:  # the one that ranks first
         run = run["forecasts"][run["comparison"]["ranking"][0]["name"]]
-    series = run.get("series")
-    if not series:
-        return None
+    return _chart(run["series"]) if run.get("series") else None
+
+
+def of_run(run: Shown) -> dict[str, Any] | None:
+    """The same of a run's past year, in money."""
+    past = (run.get("market") or {}).get("backtest")
+    return _chart(past["series"], str(run["currency"])) if past else None
+
+
+def _chart(series: Shown, currency: str = "") -> dict[str, Any]:
     hit = set(series["exceptions"])
     cvar = series["cvar"] or [None] * len(series["loss"])
     rows = [
@@ -306,7 +313,7 @@ def chart(document: Shown, *, height: int = 260) -> dict[str, Any] | None:
             zip(series["dates"], series["loss"], series["var"], cvar, strict=True)
         )
     ]
-    spec = charts.base(height)
+    spec = charts.base(260)
     spec["data"] = {"values": rows}
     x = {
         "field": "date",
@@ -314,7 +321,10 @@ def chart(document: Shown, *, height: int = 260) -> dict[str, Any] | None:
         "title": None,
         "axis": {"format": "%b %Y", "grid": False, "tickCount": 8},
     }
-    y = {"type": "quantitative", "title": "loss (gains below zero)"}
+    y: dict[str, Any] = {"type": "quantitative", "title": "loss (gains below zero)"}
+    if currency:
+        amount = charts.money_label(currency, "abs(datum.value)")
+        y["axis"] = {"labelExpr": f"(datum.value < 0 ? '−' : '') + {amount}"}
     bar = {
         "mark": {"type": "bar", "width": max(min(700.0 / len(rows), 4.0), 0.6)},
         "encoding": {

@@ -18,7 +18,15 @@ from jinja2 import ChainableUndefined, Environment, PackageLoader, StrictUndefin
 from markupsafe import Markup
 
 from perilscope.cycle import amounts
-from perilscope.report import charts, network_drawing, portraits, register, tornado, words
+from perilscope.report import (
+    backtest,
+    charts,
+    network_drawing,
+    portraits,
+    register,
+    tornado,
+    words,
+)
 from perilscope.report.names import basis, cleaned
 
 _HONEST = 34
@@ -150,6 +158,7 @@ def _charts(run: Mapping[str, Any]) -> dict[str, Markup]:
         "contributions": charts.contributions(run),
         "controls": charts.controls(run),
         "tornado": tornado.chart(run),
+        "backtest": backtest.of_run(run),
     }
     # Vega escapes every text it writes; the tests feed it markup.
     return {
