@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
-from scipy import optimize, special, stats
+from scipy import integrate, optimize, special, stats
 
 from perilscope.engines.backtests import calibration, esr, shortfall, transforms
 from perilscope.engines.backtests.forecast_law import ForecastLaw, drawn, forecast_law, whole_law
@@ -434,3 +434,16 @@ def test_regressions_that_cannot_be() -> None:
         esr.esr(np.zeros(300), 2 + rng.random(300), LEVEL, "strict")
     with pytest.raises(AssessmentError, match="fewer than two"):
         esr.esr(loss[:40], 2 + rng.random(40), LEVEL, "strict")
+
+
+@pytest.mark.parametrize(("days", "largest"), [(250, 6), (1600, 40), (20_000, 500)])
+def test_mean_of_the_largest_by_adaptive_quadrature(days: int, largest: int) -> None:
+    law = stats.norm()
+
+    def share(z: float) -> float:
+        return float(z * law.pdf(z) * special.betainc(days - largest, largest, law.cdf(z)))
+
+    edges = (-9.0, 0.0, 1.5, 1.9, 2.0, 2.5, 9.0)
+    total = sum(integrate.quad(share, a, b, limit=300)[0] for a, b in pairwise(edges))
+    found = shortfall.mean_of_largest(None, days, largest)
+    assert found == pytest.approx(days / largest * total, rel=1e-8)

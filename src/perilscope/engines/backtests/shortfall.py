@@ -133,7 +133,7 @@ def mean_of_largest(df: float | None, days: int, largest: int) -> float:
     0.564189584
     """
     # in x = -log(1 - u) both ends are tame; panels are finer where u is small
-    edges = np.concatenate([[0.0], np.geomspace(1e-8, 4.0 * math.log(days / largest), 40)])
+    edges = np.concatenate([[0.0], np.geomspace(1e-8, 4.0 * math.log(days / largest), 300)])
     edges = np.concatenate([edges, np.linspace(edges[-1], 120.0, 40)[1:]])
     half = 0.5 * np.diff(edges)[:, None]
     x = edges[:-1, None] + half * (1.0 + _NODES)
