@@ -119,3 +119,15 @@ def test_questions_that_have_no_bounds() -> None:
     certain = {"rain": ([0.0, 1.0], [0.0, 1.0])}
     with pytest.raises(AssessmentError, match="cannot happen"):
         bounds(net, certain, "rain", "yes", Findings(hard={"wet": "no"}))
+
+
+def test_bounds_that_would_take_too_long_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    from perilscope.engines import credal_rows
+
+    monkeypatch.setattr(credal_rows, "WORK", 5)
+    nodes = [Node("n0", ("no", "yes"), (), np.array([0.5, 0.5]))]
+    row = np.array([[0.9, 0.1], [0.4, 0.6]])
+    nodes += [Node(f"n{i}", ("no", "yes"), (f"n{i - 1}",), row) for i in range(1, 4)]
+    wide = {node.name: (node.table * 0.9, node.table * 0.9 + 0.1) for node in nodes}
+    with pytest.raises(AssessmentError, match=r"too long: 4 doubted tables"):
+        bounds(Network(tuple(nodes)), wide, "n3", "yes")

@@ -9,8 +9,9 @@ import math
 import numpy as np
 import pytest
 
+from perilscope.engines import information
 from perilscope.engines.findings import Findings
-from perilscope.engines.inference import ask
+from perilscope.engines.inference import Session, ask
 from perilscope.engines.information import (
     conflict,
     mutual_information,
@@ -106,6 +107,38 @@ def test_shares_are_mean_effects_over_all_orders_and_add_up() -> None:
         assert share.share == pytest.approx(sum(effects) / len(effects), abs=1e-12)
     total = chance(tuple(pieces)) - chance(())
     assert math.fsum(s.share for s in found) == pytest.approx(total, abs=1e-12)
+
+
+def test_shares_by_drawn_orders_add_up_and_know_their_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Against the exact ones: within four standard errors, and together the whole change."""
+    net = chest()
+    findings = Findings(
+        hard={"xray": "yes", "smoke": "much", "asia": "yes"}, likelihood={"dysp": [0.2, 0.9]}
+    )
+    exact = shares(net, "lung", "yes", findings)
+    assert all(share.error == 0.0 for share in exact)
+    monkeypatch.setattr(information, "MOST", 2)
+    drawn = shares(net, "lung", "yes", findings)
+    for one, other in zip(drawn, exact, strict=True):
+        assert one.finding == other.finding
+        assert 0.0 < one.error < 0.02
+        assert abs(one.share - other.share) < 4.0 * one.error
+        assert (one.alone, one.last) == (other.alone, other.last)
+    assert math.fsum(s.share for s in drawn) == pytest.approx(
+        math.fsum(s.share for s in exact), abs=1e-12
+    )
+
+
+def test_pairs_are_joint_laws_and_leave_no_trace() -> None:
+    session = Session(chest())
+    findings = Findings(hard={"xray": "yes"}, likelihood={"lung": [0.3, 0.7]})
+    session.know(findings)
+    before = session.marginals()
+    for other, law in session.pairs("lung", ["smoke", "lung", "dysp", "xray"]):
+        assert law == pytest.approx(session.joint([other, "lung"]), abs=1e-15)
+    assert session.marginals() == before
 
 
 def test_findings_that_do_not_go_together_are_in_conflict() -> None:

@@ -289,7 +289,13 @@ def explain(asked: Asked, target: str, findings: Findings) -> Document:
         "before": before,
         "after": after,
         "shares": [
-            {"finding": s.finding, "share": s.share, "alone": s.alone, "last": s.last}
+            {
+                "finding": s.finding,
+                "share": s.share,
+                "alone": s.alone,
+                "last": s.last,
+                "standard_error": s.error,
+            }
             for s in (information.shares(net, node, state, both) if both.items() else ())
         ],
         "conflict_bits": information.conflict(net, both) if several else None,

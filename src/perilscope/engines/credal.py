@@ -145,8 +145,8 @@ def bounds(
         Bound(high, high_kinds[0]),
         Bound(under, low_kinds[1]),
         Bound(over, high_kinds[1]),
-        at_low,
-        at_high,
+        task.completed(at_low),
+        task.completed(at_high),
     )
 
 

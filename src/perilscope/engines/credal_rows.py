@@ -131,6 +131,10 @@ def corners(low: Array, high: Array) -> Array:
     return np.array(sorted(found.values()))
 
 
+WORK = 1 << 26
+"""Cells of a network times doubted tables beyond which bounds are refused: they take minutes."""
+
+
 class Task:
     """What is asked, checked and with all that cannot matter left out."""
 
@@ -150,15 +154,23 @@ class Task:
             raise AssessmentError(f"{node} is known for certain, so no table moves it")
         pairs = {name: checked(net.node(name), pair) for name, pair in intervals.items()}
         pairs = {name: pair for name, pair in pairs.items() if name not in findings.do}
-        self.net = done(tabled(net), findings.do)
+        self.whole = done(tabled(net), findings.do)
         self.node, self.findings = node, Findings(findings.hard, findings.likelihood)
-        self.vectors = self._seen()
         wanted = [node, *findings.hard, *findings.likelihood]
-        self.used = [each.name for each in Network(self.net.above(wanted)).ordered]
+        self.net = Network(self.whole.above(wanted))
+        self.vectors = self._seen()
+        self.used = [each.name for each in self.net.ordered]
         self.pairs = {name: pairs[name] for name in self.used if name in pairs}
         inside = {name: middle(*pair) for name, pair in self.pairs.items()}
         self.middle = self.with_tables(inside)
-        Session(self.middle).know(self.findings)  # what no tables let happen is refused here
+        session = Session(self.middle)
+        session.know(self.findings)  # what no tables let happen is refused here
+        work = session.cells * len(self.pairs)
+        if work > WORK:
+            raise AssessmentError(
+                f"bounds would take too long: {len(self.pairs):,} doubted tables in a network of "
+                f"{session.cells:,} cells; doubt the tables of fewer nodes"
+            )
 
     def _seen(self) -> dict[str, Array]:
         found: dict[str, Array] = {}
@@ -175,6 +187,10 @@ class Task:
         return self.net.replaced(
             *(Node(n.name, n.states, n.parents, tables[n.name]) for n in nodes)
         )
+
+    def completed(self, net: Network) -> Network:
+        """The whole network with the tables of what can matter."""
+        return self.whole.replaced(*(net.node(name) for name in self.pairs))
 
     def limits(self, name: str) -> Pair:
         """Lower and upper table; the same where there is no interval."""

@@ -9,7 +9,7 @@ digits; one that no engine can hold is refused before anything is allocated.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -237,6 +237,34 @@ class Session:
                 law[k] = p * self.joint(rest)
         self._tree.know(known)
         return law
+
+    def pairs(self, name: str, others: Iterable[str]) -> Iterator[tuple[str, Array]]:
+        """The joint law of one node with each of some others: (other, axes other and node).
+
+        Takes as many propagations as the node has states, however many others there are.
+        """
+        size = len(self.net.node(name).states)
+        found = {
+            other: np.zeros((len(self.net.node(other).states), size))
+            for other in others
+            if other != name
+        }
+        known = dict(self._tree.known)
+        outer, _ = self._tree.marginal(name)
+        for k, p in enumerate(outer.tolist()):
+            if p > 0.0:
+                here = np.zeros(size)
+                here[k] = 1.0
+                self._tree.know({**known, name: here * known.get(name, 1.0)})
+                for other, law in found.items():
+                    law[:, k] = p * self._tree.marginal(other)[0]
+        self._tree.know(known)
+        yield from found.items()
+
+    @property
+    def cells(self) -> int:
+        """Cells of all tables that one propagation goes through."""
+        return self._tree.cliques.cost.total
 
     def _with_tables(self) -> Session:
         """The same with a full table for each node: a highest state needs tables without signs."""

@@ -8,7 +8,7 @@ Nordahl and Jensen, "Analysis in HUGIN of data conflict" (1990); Shapley (1953).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,10 +16,15 @@ import numpy as np
 from perilscope.engines.findings import Findings
 from perilscope.engines.inference import NOTHING, Session
 from perilscope.engines.network import Array, Network
-from perilscope.errors import AssessmentError, MisuseError
+from perilscope.errors import MisuseError
 
 MOST = 12
 """Findings whose shares are still found exactly: 2^12 subsets."""
+WORK = 1 << 31
+"""Cells that are gone through for exact shares; beyond that orders are drawn."""
+ORDERS = 100
+"""Orders that are drawn, each with its reverse."""
+_SEED = 20261128
 
 
 @dataclass(frozen=True)
@@ -33,12 +38,15 @@ class Share:
         Its part of the change from the prior to the posterior; parts of all findings add up.
     alone, last : float
         Change of the probability when it is the only finding, and when it comes after all others.
+    error : float
+        Standard error of the share where orders were drawn; 0 where it is exact.
     """
 
     finding: str
     share: float
     alone: float
     last: float
+    error: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -62,12 +70,14 @@ class Worth:
 def shares(net: Network, node: str, state: str, findings: Findings) -> tuple[Share, ...]:
     """Shapley values of the findings in P(node = state | findings).
 
-    Each finding's share is its mean effect over all orders in which the findings may come.
+    Each finding's share is its mean effect over all orders in which the findings may come. With
+    many findings, or in a large network, orders are drawn (the same each time), each with its
+    reverse; shares then still add up to the whole change, and each has its standard error.
 
     Raises
     ------
     AssessmentError
-        More than 12 findings; findings that cannot happen together.
+        Findings that cannot happen together.
 
     Examples
     --------
@@ -79,29 +89,65 @@ def shares(net: Network, node: str, state: str, findings: Findings) -> tuple[Sha
     """
     net.state(node, state)
     pieces = list(findings.pieces())
-    if len(pieces) > MOST:
-        raise AssessmentError(f"{len(pieces)} findings; shares are found for at most {MOST}")
-    session = Session(net)
-    value: dict[int, float] = {}
-    for subset in range(1 << len(pieces)):
-        joined = Findings(do=findings.do)
-        for i, (_, piece) in enumerate(pieces):
-            joined = joined.joined(piece) if subset >> i & 1 else joined
-        session.know(joined)
-        value[subset] = session.marginal(node)[state]
-    n = len(pieces)
+    n, session = len(pieces), Session(net)
+    kept: dict[int, float] = {}
+
+    def value(subset: int) -> float:
+        if subset not in kept:
+            joined = Findings(do=findings.do)
+            for i, (_, piece) in enumerate(pieces):
+                joined = joined.joined(piece) if subset >> i & 1 else joined
+            session.know(joined)
+            kept[subset] = session.marginal(node)[state]
+        return kept[subset]
+
+    exact = n <= MOST and session.cells << n <= WORK
+    found = _exact(n, value) if exact else _drawn(n, value)
     whole = (1 << n) - 1
-    orders = [math.factorial(k) * math.factorial(n - k - 1) / math.factorial(n) for k in range(n)]
-    found = []
-    for i, (text, _) in enumerate(pieces):
-        bit = 1 << i
-        share = math.fsum(
-            orders[subset.bit_count()] * (value[subset | bit] - value[subset])
-            for subset in range(1 << n)
-            if not subset & bit
+    return tuple(
+        Share(
+            text,
+            share,
+            value(1 << i) - value(0),
+            value(whole) - value(whole ^ 1 << i),
+            error,
         )
-        found.append(Share(text, share, value[bit] - value[0], value[whole] - value[whole ^ bit]))
-    return tuple(found)
+        for i, ((text, _), (share, error)) in enumerate(zip(pieces, found, strict=True))
+    )
+
+
+Parts = list[tuple[float, float]]
+
+
+def _exact(n: int, value: Callable[[int], float]) -> Parts:
+    """Mean effects over all orders, by subsets."""
+    orders = [math.factorial(k) * math.factorial(n - k - 1) / math.factorial(n) for k in range(n)]
+    return [
+        (
+            math.fsum(
+                orders[subset.bit_count()] * (value(subset | 1 << i) - value(subset))
+                for subset in range(1 << n)
+                if not subset >> i & 1
+            ),
+            0.0,
+        )
+        for i in range(n)
+    ]
+
+
+def _drawn(n: int, value: Callable[[int], float]) -> Parts:
+    """Mean effects over some orders and their reverses, with standard errors."""
+    rng = np.random.default_rng(_SEED)
+    effects = np.zeros((ORDERS, n))
+    for k in range(ORDERS):
+        order = rng.permutation(n).tolist()
+        for walk in (order, order[::-1]):
+            subset = 0
+            for i in walk:
+                effects[k, i] += 0.5 * (value(subset | 1 << i) - value(subset))
+                subset |= 1 << i
+    errors = effects.std(axis=0, ddof=1) / math.sqrt(ORDERS)
+    return list(zip(effects.mean(axis=0).tolist(), errors.tolist(), strict=True))
 
 
 def conflict(net: Network, findings: Findings) -> float:
@@ -146,11 +192,10 @@ def worth_knowing(
     names = [n for n in (among or net.sizes) if n not in known]
     session = Session(net)
     session.know(findings)
-    found = []
-    for name in names:
-        law = session.joint([name, node])
-        session.know(findings)
-        found.append(Worth(name, mutual_information(law), _swing(law, place)))
+    found = [
+        Worth(name, mutual_information(law), _swing(law, place))
+        for name, law in session.pairs(node, names)
+    ]
     return tuple(sorted(found, key=lambda w: (-w.information, w.node)))
 
 

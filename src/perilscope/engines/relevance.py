@@ -24,6 +24,8 @@ from perilscope.errors import MisuseError
 
 MOST, AMONG = 3, 8
 """Nodes of an explanation, and nodes that are combined: those that explain most alone."""
+LARGE = 1 << 20
+"""Cells of a network whose nodes are looked at one by one only."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ def most_relevant(
 ) -> tuple[Relevant, ...]:
     """States of up to three nodes by their Bayes factor, the best first.
 
-    Of each set of nodes the best; none that says more than another and explains no better.
+    Of each set of nodes the best; none that says more than another and explains no better. In a
+    network so large that joint laws take long, single nodes only.
 
     Parameters
     ----------
@@ -93,7 +96,7 @@ def most_relevant(
     alone = sorted((best((name,)) for name in names), key=lambda each: -each.factor)
     few = [next(iter(each.states)) for each in alone[:AMONG]]
     found = list(alone)
-    for size in range(2, MOST + 1):
+    for size in range(2, MOST + 1 if after.cells <= LARGE else 2):
         found += [best(nodes) for nodes in itertools.combinations(few, size)]
     found.sort(key=lambda each: (-each.factor, len(each.states)))
     kept: list[Relevant] = []

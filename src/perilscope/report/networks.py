@@ -122,6 +122,12 @@ def explained(document: Shown, *, width: int = WIDTH) -> Group:
             for s in sorted(run["shares"], key=lambda s: -abs(s["share"]))
         ]
         lines += [Text(), *lay(columns, rows, width)]
+        widest = max(s["standard_error"] for s in run["shares"])
+        if widest > 0.0:
+            text = (
+                f"shares are means over orders drawn at random, to {100 * widest:.1g} points (one "
+            )
+            lines += wrapped(text + "standard error)", width, 2, style="dim")
     bits = run["conflict_bits"]
     if bits is not None:
         tells = "they support each other" if bits <= 0 else "they speak against each other"
