@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from .assets import Asset, Venue, Worth
+from .assets import Asset, Failing, Venue, Worth
 from .canonical import canonical, content_hash
 from .control import Control, Cost, Cut
 from .counts import Counts
@@ -49,6 +49,7 @@ __all__ = [
     "Estimate",
     "Expert",
     "Factor",
+    "Failing",
     "Feedback",
     "Findings",
     "Flaw",

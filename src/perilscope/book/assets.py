@@ -21,6 +21,8 @@ Valuation = Annotated[Estimate, Amount("money", "valuation")]
 THROUGH = "through what they protect"
 THROUGHS = (THROUGH, "through what it protects")
 ALL = Quantity(Num(Decimal(1)), "probability")
+NONE = Quantity(Num(Decimal(0)), "probability")
+Fall = Annotated[Quantity, Amount("number", "plain", low=Decimal(-1))]
 
 
 class Worth(Value):
@@ -108,6 +110,19 @@ class Asset(Entry):
     depends_on: tuple[Annotated[str, Ref(*HOLDINGS, "token")], ...] = ()
 
 
+class Failing(Value):
+    """How it is when a venue fails: prices by then, what we get out before, what comes back, when.
+
+    How likely that is, is said by the scenario of its failure.
+    """
+
+    scenario: Annotated[str, Ref("scenario")]
+    prices: FrozenDict[Annotated[str, Ref("token")], Fall] = FrozenDict()
+    withdrawn: Annotated[Quantity, Amount("probability", "plain")] = NONE
+    recovers: Annotated[Estimate, Amount("probability", "valuation")] | None = None
+    after: Annotated[Quantity, Amount("years", "plain")] | None = None
+
+
 class Venue(Entry):
     """An exchange, custodian, issuer or service provider."""
 
@@ -115,4 +130,6 @@ class Venue(Entry):
     holds: Valuation | None = None
     segregated: Annotated[bool, YesNo()] = False
     withdrawal: str = ""
+    earns: Annotated[Quantity, Amount("rate", percent=True)] | None = None
+    fails: Failing | None = None
     depends_on: tuple[Annotated[str, Ref(*HOLDINGS, "token")], ...] = ()

@@ -58,6 +58,12 @@ class Expert(Entry):
     calibrated: str = ""
 
 
+class Strategy(Entry):
+    """A strategy of the desk, by the name that positions give it, and what it earns."""
+
+    earns: Annotated[Quantity, Amount("rate", percent=True)] | None = None
+
+
 class MarketSettings(Value):
     """How the trading portfolio is measured."""
 

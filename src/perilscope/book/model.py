@@ -17,7 +17,7 @@ from .expression import Num
 from .feedback import Feedback
 from .fields import Amount
 from .frozen import FrozenDict
-from .institution import Expert, Institution, MarketSettings, RuledOut, Token
+from .institution import Expert, Institution, MarketSettings, RuledOut, Strategy, Token
 from .limit import Limit
 from .names import TOKEN_SYMBOL, Day, Keyed, Name
 from .network import ONE_YEAR, Network
@@ -71,6 +71,7 @@ class Book(Value):
     # Spreads what a control costs once over its life; a common choice where none is declared.
     discount_rate: Annotated[Quantity, Amount("rate", "plain", percent=True)] = FIVE_PERCENT
     market: MarketSettings = MarketSettings()
+    strategies: Annotated[FrozenDict[str, Strategy], Keyed()] = FrozenDict()
     review: Review | None = None
     owner: str = ""
     status: str = ""
