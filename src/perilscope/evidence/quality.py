@@ -246,6 +246,10 @@ def _stale(series: _Series) -> Iterator[Finding]:
     same = np.diff(series.closes) == 0.0
     if not same.any():
         return
+    if same.all() and same.size >= STALE:
+        what = f"the close is {series.closes[0]:.6g} on every day: a price, or a placeholder?"
+        yield series.finding("stale-price", TOLD, 0, what, "", len(series.rows) - 1)
+        return
     edges = np.flatnonzero(np.diff(np.concatenate([[0], same.astype(np.int8), [0]])))
     for start, stop in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
         run = stop - start
@@ -256,7 +260,7 @@ def _stale(series: _Series) -> Iterator[Finding]:
         days = series.days[start : stop + 1]
         if np.any(np.diff(days) > 1):
             continue
-        weight = FAILS if run >= STALE else WARNS
+        weight = FAILS if run >= STALE and series.scale >= _PEG else WARNS
         what = (
             f"the close stays at {series.closes[start]:.6g} for {run + 1} days, "
             f"{series.day(start)} to {series.day(stop)}"
