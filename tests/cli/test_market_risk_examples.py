@@ -194,3 +194,29 @@ def test_the_table_is_drawn(capsys: Any, prices: str) -> None:
     assert "historical" in told
     assert "^VaR" in told
     assert max(len(line) for line in told.splitlines()) <= 130
+
+
+def test_an_asset_whose_prices_cannot_be_is_left_out_with_the_reason(
+    capsys: Any, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(3)
+    closes = 100.0 * np.exp(np.cumsum(0.03 * rng.standard_normal((400, 2)), axis=0))
+    closes[200, 1] *= 10.0  # for one day
+    start = date(2024, 1, 1).toordinal()
+    rows = ["date,A,B"] + [
+        f"{date.fromordinal(start + k)},{float(a)!r},{float(b)!r}"
+        for k, (a, b) in enumerate(closes)
+    ]
+    (tmp_path / "p.csv").write_text("\n".join(rows))
+    words = ["market", "risk", "--prices", str(tmp_path / "p.csv"), "--weights", "A=0.5,B=0.5"]
+    words += ["--method", "historical", "--json", "-"]
+    assert run(words) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert list(found["excluded"]) == ["B"]
+    assert any("back the next day" in text for text in found["findings"])
+    losses = np.sort(-0.5 * (closes[1:, 0] / closes[:-1, 0] - 1.0))
+    assert found["methods"]["historical"]["var"] == pytest.approx(losses[389])
+    assert run([*words, "--accept", "B"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert not found["excluded"]
+    assert any("IN SPITE OF" in text for text in found["findings"])

@@ -89,6 +89,10 @@ def risk(
     horizon: Annotated[int, typer.Option(help="Days; a week is 7.", min=1, max=366)] = 1,
     method: Method = None,
     seed: Annotated[int, typer.Option(help="Names the random streams.")] = 1,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SYMBOL", help="Use its prices whatever is found; repeat it."),
+    ] = None,
     positions: Positions = None,
     json: Json = None,
 ) -> None:
@@ -107,6 +111,7 @@ def risk(
         first=first.date() if first else None,
         last=last.date() if last else None,
         seed=seed,
+        accept=tuple(accept or ()),
     )
     if book is not None:
         if weights or len(prices or ()) > 1:

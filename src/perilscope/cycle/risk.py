@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
@@ -25,8 +25,11 @@ from perilscope.engines.predictive import (
     checked_level,
     predict,
 )
-from perilscope.errors import AssessmentError, DataError, MisuseError
+from perilscope.errors import AssessmentError, DataError, Fault, MisuseError
+from perilscope.evidence.admission import screened
 from perilscope.evidence.prices import History, gate
+from perilscope.evidence.quotes import converted
+from perilscope.layers.revaluation import plain
 from perilscope.sources.files import read_prices
 
 Floats = NDArray[np.float64]
@@ -40,7 +43,10 @@ _BARS = 24
 
 @dataclass(frozen=True)
 class Asked:
-    """What is asked: level, horizon in days, methods, first and last day of prices, seed."""
+    """What is asked: level, horizon in days, methods, first and last day of prices, seed.
+
+    ``accept`` names assets that are used whatever is found in their prices.
+    """
 
     level: float = 0.975
     horizon: int = 1
@@ -48,6 +54,7 @@ class Asked:
     first: date | None = None
     last: date | None = None
     seed: int = 1
+    accept: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         checked_level(self.level)
@@ -150,8 +157,14 @@ def holding(path: Path, asked: Asked, settings: Settings | None = None) -> Held:
             "the moves of the history alone: what the networks say of de-pegs is in the hybrid "
             "method of `market contributions` and `run`"
         )
+    if any(not plain(lot) for lot in desk.lots):
+        findings.append(
+            "instruments count by their delta here; `morning`, `contributions`, `stress` and "
+            "`simulate` revalue them in full"
+        )
     as_of = found.workspace.book.as_of
-    asked = replace(asked, last=min(asked.last or as_of, as_of))
+    accept = (*asked.accept, *found.workspace.book.market.accept)
+    asked = replace(asked, last=min(asked.last or as_of, as_of), accept=accept)
     book = found.workspace.book
     name, currency = book.institution.name, book.currency
     return Held(name, currency, whole, history, moving, asked, tuple(findings))
@@ -177,6 +190,7 @@ class Prepared:
     last: date
     assets: tuple[Document, ...]
     findings: tuple[str, ...]
+    excluded: Mapping[str, str] = field(default_factory=dict)
 
 
 def _risks(history: History, weights: Mapping[str, float], asked: Asked) -> Document:
@@ -201,6 +215,7 @@ def _risks(history: History, weights: Mapping[str, float], asked: Asked) -> Docu
         "effective": sample.effective,
         "weights": dict(weights),
         "assets": list(ready.assets),
+        "excluded": dict(ready.excluded),
         "conventions": dict(CONVENTIONS),
         "seed": asked.seed,
         "methods": methods,
@@ -246,7 +261,37 @@ def _picture(losses: Floats) -> Document:
     return {"edges": edges.tolist(), "counts": counts.tolist()}
 
 
+def believed(
+    history: History, weights: Mapping[str, float], asked: Asked
+) -> tuple[History, dict[str, float], dict[str, str], list[str]]:
+    """Prices in money, the weights of what passes the findings, and why the others do not.
+
+    What passes keeps its weight. Missing and repeated days are left to the gate, which refuses.
+    """
+    history, notes = converted(history)
+    there = [asset for asset in weights if asset in history.assets]
+    if not there:
+        return history, dict(weights), {}, notes
+    days = _between(history.of(there), asked.first, asked.last).days
+    last = days[-1] if days else history.days[-1]
+    mended, kept, told = screened(history, there, last, asked.accept, asked.first)
+    out = {a: next(t for t in told if t.startswith(f"{a} ")) for a in there if a not in kept}
+    left = {a: w for a, w in weights.items() if a not in out}
+    if not left:
+        what = "nothing that is held can be used: " + "; ".join(out.values())
+        mend = "mend the file, choose other days with --from, or --accept an asset in spite of it"
+        raise DataError([Fault(history.source, 0, 0, "", what, mend)])
+    return mended, left, out, [*notes, *told]
+
+
 def prepared(history: History, weights: Mapping[str, float], asked: Asked) -> Prepared:
+    """Returns of what is held over the days to use, its prices found to be believable."""
+    checked, left, out, told = believed(history, weights, asked)
+    ready = _prepared(checked, left, asked)
+    return replace(ready, excluded=out, findings=(*told, *ready.findings))
+
+
+def _prepared(history: History, weights: Mapping[str, float], asked: Asked) -> Prepared:
     absent = [asset for asset in weights if asset not in history.assets]
     if absent:
         some = ", ".join(sorted(history.assets)[:12])

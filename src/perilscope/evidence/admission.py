@@ -119,7 +119,11 @@ def admit(
 
 
 def screened(
-    history: History, held: Sequence[str], as_of: date, accept: Collection[str] = ()
+    history: History,
+    held: Sequence[str],
+    as_of: date,
+    accept: Collection[str] = (),
+    first: date | None = None,
 ) -> tuple[History, list[str], list[str]]:
     """What a book holds without the assets that fail, those it accepts carried over their gaps.
 
@@ -133,6 +137,8 @@ def screened(
         Assets of the history.
     as_of : date
     accept : collection of str
+    first : date, optional
+        The first day that is used; without, the first that all of it has.
 
     Returns
     -------
@@ -145,7 +151,7 @@ def screened(
     spans = {a: s for a in held if (s := _span(history, a, None, as_of)) is not None}
     if not spans:
         return history, list(held), []
-    start = max(first for first, _ in spans.values())
+    start = first or max(begun for begun, _ in spans.values())
     findings = [
         one
         for one in inspect(history, assets=list(spans), first=start, last=as_of)
