@@ -248,3 +248,46 @@ def test_each_asset_bears_the_share_that_is_asked(capsys: Any, book: str) -> Non
 def test_proposals_that_make_no_sense(capsys: Any, book: str, words: list[str]) -> None:
     assert run(["market", "propose", book, *words]) == 2
     assert capsys.readouterr().err
+
+
+def test_liquidity_by_hand(capsys: Any, book: str) -> None:
+    found = asked(capsys, "liquidity", book, "--weekend", "0.5")
+    prices = closes(book)
+    sales = {row["asset"]: row for row in found["sales"]}
+    assert set(sales) == {"BTC", "ETH"}
+    # 320,000 of BTC at 40,000 a working day: as of a Tuesday; three days, the weekend worth one
+    assert sales["BTC"]["days"] == pytest.approx(9.0)
+    assert sales["ETH"]["days"] > 20.0  # 200,000 at 10,000 a working day
+    vol = np.std(np.diff(np.log(prices[-61:, 0])), ddof=1)
+    assert sales["BTC"]["cost"] == pytest.approx(320e3 * vol * np.sqrt(320e3 / 400e3))
+    moves = prices[1:] / prices[:-1] - 1.0
+    once = -(moves[:, 0] * 320e3 + moves[:, 1] * 200e3)
+    assert found["cvar"] == pytest.approx(cvar(once[: found["windows"]], 0.975), rel=0.3)
+    assert found["adjusted_cvar"] > found["cvar"] + found["cost"]
+    low, high = found["adjusted_cvar_interval"]
+    assert low <= found["adjusted_cvar"] <= high
+    venues = {row["name"]: row for row in found["concentration"]["venue"]["parts"]}
+    assert venues["alpha"]["value"] == pytest.approx(600e3)
+    assert found["concentration"]["issuer"]["parts"][0]["name"] == "circle"
+    shares = [600 / 720, 120 / 720]
+    assert found["concentration"]["venue"]["hhi"] == pytest.approx(sum(s * s for s in shares))
+
+
+def test_liquidity_that_makes_no_sense(capsys: Any, book: str) -> None:
+    assert run(["market", "liquidity", book, "--participation", "0"]) == 2
+    assert run(["market", "liquidity", book, "--level", "0.3"]) == 2
+    capsys.readouterr()
+
+
+def test_a_simulation_of_the_book(capsys: Any, book: str) -> None:
+    found = asked(capsys, "simulate", book, "--scenarios", "50000", "--level", "0.99")
+    again = asked(capsys, "simulate", book, "--scenarios", "50000", "--level", "0.99",
+                  "--threads", "1")  # fmt: skip
+    assert found == again
+    prices = np.log(closes(book))[:, :2]
+    spread = np.sqrt(np.array([320e3, 200e3]) @ np.cov(np.diff(prices, axis=0).T) @ [320e3, 200e3])
+    figure = found["figures"][0]
+    assert 0.85 * 2.326 * spread < figure["var"] < 1.15 * 2.326 * spread  # the moves are normal
+    assert figure["var_low"] < figure["var"] < figure["var_high"]
+    assert run(["market", "simulate", book, "--level", "1.5"]) == 2
+    capsys.readouterr()

@@ -37,6 +37,8 @@ class Token(Entry):
     price: Annotated[Estimate, Amount("money", "valuation")] | None = None
     # what changes hands in a day over all venues that we use
     daily_volume: Annotated[Quantity, Amount("money", "plain")] | None = None
+    # what stands in the order books on one side within 1 % of the price
+    depth: Annotated[Quantity, Amount("money", "plain")] | None = None
 
     @model_validator(mode="before")
     @classmethod

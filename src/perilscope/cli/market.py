@@ -424,10 +424,32 @@ def simulate(
 ) -> None:
     """VaR and CVaR from a million scenarios, every instrument revalued in each of them."""
     from perilscope.cycle.simulated import simulated
-    from perilscope.report import desk as page
+    from perilscope.report import selling as page
 
     found = simulated(
         book, count=scenarios, days=days, level=level, seed=seed, threads=threads,
         settings=_settings(prices, positions, None),
     )  # fmt: skip
     _told(found, json, page.simulated)
+
+
+@market.command()
+def liquidity(
+    book: Book,
+    level: Annotated[float, typer.Option(help="Confidence level.")] = 0.975,
+    participation: Annotated[
+        float, typer.Option(metavar="SHARE", help="Share of a day's volume that is sold.")
+    ] = 0.1,
+    weekend: Annotated[
+        float, typer.Option(metavar="SHARE", help="Volume of a day at the weekend.")
+    ] = 0.7,
+    prices: Prices = None,
+    positions: Positions = None,
+    json: Json = None,
+) -> None:
+    """How long everything takes to sell, what it costs, and VaR and CVaR adjusted for it."""
+    from perilscope.cycle.selling import selling
+    from perilscope.report import selling as page
+
+    settings = _settings(prices, positions, None)
+    _told(selling(book, level, participation, weekend, settings), json, page.sold)

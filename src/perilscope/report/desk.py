@@ -24,22 +24,22 @@ Shown = Mapping[str, Any]
 def limits(document: Shown, *, width: int = WIDTH) -> Group:
     """Draw every limit with use, headroom and what changed overnight."""
     run = cleaned(document)
-    return Group(*_head(run), *_limits(run, width), *_findings(run, width))
+    return Group(*head(run), *_limits(run, width), *findings(run, width))
 
 
 def morning(document: Shown, *, width: int = WIDTH) -> Group:
     """Draw the morning page."""
     run = cleaned(document)
-    lines: list[Text] = [*_head(run), *_day(run, width), Text(), *_limits(run, width), Text()]
+    lines: list[Text] = [*head(run), *_day(run, width), Text(), *_limits(run, width), Text()]
     lines += [*_sizes(run["sizes"], run["currency"], width), Text()]
     lines += [*_shares(run, width), Text(), *_stresses(run["stresses"], run["currency"], width)]
-    return Group(*lines, *_findings(run, width))
+    return Group(*lines, *findings(run, width))
 
 
 def sized(document: Shown, *, width: int = WIDTH) -> Group:
     """Draw the largest buy and sell of one asset."""
     run = cleaned(document)
-    return Group(*_head(run), *_sizes([run], run["currency"], width))
+    return Group(*head(run), *_sizes([run], run["currency"], width))
 
 
 def traded(document: Shown, *, width: int = WIDTH) -> Group:
@@ -77,14 +77,14 @@ def traded(document: Shown, *, width: int = WIDTH) -> Group:
             f"{money(risk['marginal'], currency)})."
         )
         lines += wrapped(text, width, 3)
-    return Group(*_head(run), *lines, *_findings(run, width))
+    return Group(*head(run), *lines, *findings(run, width))
 
 
 def stressed(document: Shown, *, width: int = WIDTH) -> Group:
     """Draw every episode replayed, the worst stretch and the reverse stress."""
     run = cleaned(document)
     currency = run["currency"]
-    lines = [*_head(run)]
+    lines = [*head(run)]
     if run["shocked"]:
         lines += [*_own(run["shocked"], currency, width), Text()]
     lines += [*_stresses(run["episodes"], currency, width), Text()]
@@ -113,7 +113,7 @@ def stressed(document: Shown, *, width: int = WIDTH) -> Group:
         lines += wrapped(text, width, 3)
     elif seen:
         lines += wrapped("No day of the history and no episode costs as much.", width, 1)
-    return Group(*lines, *_findings(run, width))
+    return Group(*lines, *findings(run, width))
 
 
 def _own(shocked: Shown, currency: str, width: int) -> Iterator[Text]:
@@ -130,11 +130,11 @@ def contributed(document: Shown, *, width: int = WIDTH) -> Group:
     """Draw what each asset, venue and strategy adds to CVaR."""
     run = cleaned(document)
     currency = run["currency"]
-    head = (
+    said = (
         f"{run['days']}-day CVaR {level_(str(run['level']))} {money(run['cvar'], currency)} "
         f"(VaR {money(run['var'], currency)}); each list adds up to both. +- is one standard error."
     )
-    lines = [*_head(run), *wrapped(head, width, 2)]
+    lines = [*head(run), *wrapped(said, width, 2)]
     for kind, rows in run["contributions"].items():
         if len(rows) > 1:
             columns = (
@@ -157,7 +157,7 @@ def contributed(document: Shown, *, width: int = WIDTH) -> Group:
                 ],
                 width,
             )
-    return Group(*lines, *_findings(run, width))
+    return Group(*lines, *findings(run, width))
 
 
 def proposed(document: Shown, *, width: int = WIDTH) -> Group:
@@ -183,35 +183,12 @@ def proposed(document: Shown, *, width: int = WIDTH) -> Group:
         ]
         for row in run["trades"]
     ]
-    lines = [*_head(run), *wrapped(text, width, 2), *lay(columns, rows, width)]
-    return Group(*lines, *_findings(run, width))
+    lines = [*head(run), *wrapped(text, width, 2), *lay(columns, rows, width)]
+    return Group(*lines, *findings(run, width))
 
 
-def simulated(document: Shown, *, width: int = WIDTH) -> Group:
-    """Draw VaR and CVaR by simulation."""
-    run = cleaned(document)
-    currency, law = run["currency"], run["law"]
-    text = (
-        f"{run['scenarios']:,} scenarios of {run['days']} days of {len(law['assets'])} prices "
-        f"together ({law['name']}, {law['nu']:g} degrees of freedom, {law['days_used']:,} days), "
-        f"every position revalued in full. Worst: {money(run['worst'], currency)}."
-    )
-    columns = (
-        figures("level"), figures("VaR"), figures("90 % interval"), figures("CVaR"),
-        figures("90 % interval"),
-    )  # fmt: skip
-    rows = []
-    for row in run["figures"]:
-        cells: list[tuple[str, str]] = [(level_(str(row["level"])), "")]
-        for key in ("var", "cvar"):
-            low, high = (money(row[f"{key}_{end}"], currency) for end in ("low", "high"))
-            cells += [(money(row[key], currency), "bold"), (f"{low} to {high}", "dim")]
-        rows.append(cells)
-    lines = [*_head(run), *wrapped(text, width, 4), *lay(columns, rows, width)]
-    return Group(*lines, *_findings(run, width))
-
-
-def _head(run: Shown) -> Iterator[Text]:
+def head(run: Shown) -> Iterator[Text]:
+    """Draw the first line of every page of the desk."""
     text = Text(f"{run['book']}", "bold")
     currency = run["currency"]
     text.append(f"   as of {run['as_of']}   {run['positions']} positions", "dim")
@@ -379,6 +356,7 @@ def _move(move: float) -> str:
     return f"{100.0 * move:+.0f} %"
 
 
-def _findings(run: Shown, width: int) -> Iterator[Text]:
+def findings(run: Shown, width: int) -> Iterator[Text]:
+    """Draw what a reader of the figures must know."""
     for text in run.get("findings", ()):
         yield from wrapped(f"note: {text}", width, 4, style="yellow")
