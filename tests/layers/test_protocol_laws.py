@@ -10,7 +10,7 @@ import random
 import numpy as np
 import pytest
 
-from perilscope.engines import elimination
+from perilscope.engines import ancestral, elimination
 from perilscope.engines.findings import Findings
 from perilscope.engines.inference import ask
 from perilscope.evidence.base_rates import base_rate
@@ -158,3 +158,30 @@ def test_more_exposure_narrows_the_interval_and_more_facts_do_not() -> None:
     assert width("335 in 10993 protocol-years", {}) < 0.5 * width("3 in 100 protocol-years", {})
     known = {f.name: f.states[-1] for f in FACTORS}
     assert width("335 in 10993", known) > width("335 in 10993", {})
+
+
+def test_how_far_the_score_tells_protocols_apart_is_as_the_guide_says() -> None:
+    """Best and worst exactly; quantiles and the area under the curve over drawn protocols.
+
+    The area is that of the chances themselves, so its error is that of the draw: about 0.01.
+    """
+    usual = model.calibrated(0.045)
+    ends = [{f.name: f.states[k] for f in FACTORS if f.odds} for k in (-1, 0)]
+    best, worst = map(usual.chance, ends)
+    assert (round(best, 4), round(worst, 2)) == (0.0019, 0.56)
+    net = protocol.network(0.045)
+    drawn = ancestral.draw(net, 1500, 7)
+    names = [factor.name for factor in FACTORS if factor.odds]
+    chances = np.sort(
+        [
+            usual.chance({name: net.node(name).states[int(drawn[name][row])] for name in names})
+            for row in range(1500)
+        ]
+    )
+    low, high = np.quantile(chances, [0.05, 0.95])
+    assert abs(low - 0.013) < 0.0015
+    assert abs(high - 0.11) < 0.012
+    quiet = 1.0 - chances
+    below = np.cumsum(quiet) - 0.5 * quiet
+    area = float((chances * below).sum() / (chances.sum() * quiet.sum()))
+    assert abs(area - 0.68) < 0.02
