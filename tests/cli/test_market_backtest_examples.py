@@ -24,7 +24,8 @@ NAMES = [
     "esr-auxiliary", "esr-intercept", "du-escanciano-unconditional", "du-escanciano-conditional",
     "costanzino-curran", "nolde-ziegel-simple", "nolde-ziegel-simple-one-sided",
     "nolde-ziegel-general", "nolde-ziegel-general-one-sided", "e-backtest", "e-backtest-var",
-    "quantile-score", "fz0", "fzg", "pla-spearman", "pla-kolmogorov-smirnov",
+    "quantile-score", "fz0", "fzg", "diebold-mariano", "model-confidence-set",
+    "pla-spearman", "pla-kolmogorov-smirnov",
 ]  # fmt: skip
 
 
@@ -59,6 +60,9 @@ def test_every_statistic_has_its_name(capsys: Any, tmp_path: Path) -> None:
     found = asked(capsys, "--file", table(tmp_path / "f.csv", columns))
     assert sorted(found["tests"]) == sorted(NAMES)
     for name, row in found["tests"].items():
+        if name in ("diebold-mariano", "model-confidence-set"):
+            assert "another forecaster" in row["reason"]
+            continue
         assert row["applicable"], (name, row["reason"])
         assert math.isfinite(row["statistic"]), name
         score = name in ("quantile-score", "fz0", "fzg")
@@ -144,6 +148,10 @@ def test_several_files_are_ranked(capsys: Any, tmp_path: Path) -> None:
     assert ranking[1]["diebold_mariano"]["statistic"] > 2
     assert found["comparison"]["model_confidence_set"]["parameters"]["members"] == [ours]
     assert set(found["forecasts"]) == {ours, theirs}
+    worse = found["forecasts"][theirs]["tests"]
+    assert worse["diebold-mariano"]["p_value"] == ranking[1]["diebold_mariano"]["p_value"]
+    assert worse["model-confidence-set"]["parameters"] == {"in_set": False}
+    assert not found["forecasts"][ours]["tests"]["diebold-mariano"]["applicable"]
     curves = found["comparison"]["murphy"]
     assert len(curves["var"][ours]) == len(curves["thresholds"])
 
@@ -236,3 +244,32 @@ def test_what_cannot_be_rolled(capsys: Any, tmp_path: Path) -> None:
     assert "did you mean" in asked(capsys, *words, *short, "--method", "norml", code=2)
     assert "SOL" in asked(capsys, "--prices", prices, "--weights", "SOL=1", *short, code=2)
     assert "not both" in asked(capsys, "--file", prices, *words, code=2)
+
+
+def test_liquidity_horizons_by_hand(capsys: Any, tmp_path: Path) -> None:
+    prices = closes(tmp_path / "p.csv", 700)
+    words = ["market", "frtb", "--prices", prices, "--weights", "BTC=0.6,ETH=0.4"]
+    assert run([*words, "--liquidity", "ETH=40", "--json", "-"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    data = np.loadtxt(prices, delimiter=",", skiprows=1, usecols=(1, 2))
+    moves = data[10:] / data[:-10] - 1
+
+    def cvar(losses: np.ndarray) -> float:
+        worst, count = np.sort(losses)[::-1], len(losses) * 0.025
+        whole = int(count)
+        return float((worst[:whole].sum() + (count - whole) * worst[whole]) / count)
+
+    both, eth = cvar(-moves @ [0.6, 0.4]), cvar(-0.4 * moves[:, 1])
+    assert [row["cvar"] for row in found["horizons"]] == pytest.approx([both, eth])
+    assert found["cvar"] == pytest.approx(math.sqrt(both**2 + 3.0 * eth**2))
+    assert found["interval"][0] < found["cvar"] < found["interval"][1]
+    daily = data[1:] / data[:-1] - 1
+    loss = -(daily @ [0.6, 0.4])
+    hits = sum(loss[t] > np.sort(loss[t - 365 : t])[math.ceil(0.99 * 365) - 1]
+               for t in range(len(loss) - 250, len(loss)))  # fmt: skip
+    assert found["exceptions"] == hits
+    assert found["product"] == pytest.approx(found["multiplier"] * found["cvar"])
+    assert run([*words, "--liquidity", "ETH=15"]) == 2
+    assert run([*words, "--liquidity", "SOL=20"]) == 2
+    assert run(words) == 0
+    assert "liquidity horizons" in capsys.readouterr().out

@@ -209,6 +209,32 @@ def tournament(
     _told(found, json, page.tournament)
 
 
+@market.command()
+def frtb(
+    book: Annotated[
+        Path | None, typer.Argument(metavar="BOOK", help="A book, or nothing with --prices.")
+    ] = None,
+    prices: PriceFiles = None,
+    weights: Weights = "",
+    liquidity: Annotated[
+        str, typer.Option(metavar="BTC=10,SOL=40", help="Liquidity horizons in days; 10 without.")
+    ] = "",
+    last: Last = None,
+    seed: Annotated[int, typer.Option(help="Names the random streams.")] = 1,
+    positions: Positions = None,
+    json: Json = None,
+) -> None:
+    """Basel's 97.5 % CVaR over liquidity horizons, and the multiplier of its exceptions.
+
+    [bold]perilscope market frtb BOOK --liquidity BTC=10,SOL=40[/bold]
+    """
+    from perilscope.cycle import frtb as asking
+    from perilscope.report import backtest as page
+
+    source = _source(book, prices, weights, None, 0.975, last, seed, positions)
+    _told(asking.frtb_of(source, asking.parse_horizons(liquidity)), json, page.frtb)
+
+
 def _source(
     book: Path | None,
     prices: list[Path] | None,

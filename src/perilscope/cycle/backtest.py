@@ -53,6 +53,10 @@ def of_forecasts(told: Sequence[Forecasts], level: float, seed: int) -> Document
     if len(told) == 1:
         return tested(told[0], level, seed)
     told = common(told)
+    found = {each.name: tested(each, level, seed) for each in told}
+    comparison = compared(told, level, seed)
+    for row in comparison["ranking"]:
+        _beside(found[row["name"]]["tests"], row, comparison)
     return {
         "level": level,
         "seed": seed,
@@ -60,9 +64,26 @@ def of_forecasts(told: Sequence[Forecasts], level: float, seed: int) -> Document
         "first": told[0].days[0].isoformat(),
         "last": told[0].days[-1].isoformat(),
         "conventions": dict(CONVENTIONS),
-        "forecasts": {each.name: tested(each, level, seed) for each in told},
-        "comparison": compared(told, level, seed),
+        "forecasts": found,
+        "comparison": comparison,
     }
+
+
+def _beside(tests: Document, row: Document, comparison: Document) -> None:
+    """Put what only several forecasters have among a forecaster's tests."""
+    against, chance = row["diebold_mariano"], row["confidence_set_p_value"]
+    if against is not None:
+        tests["diebold-mariano"] |= {**against, "applicable": True, "reason": ""}
+    else:
+        tests["diebold-mariano"]["reason"] = "the others are tested against this one, the best"
+    if chance is not None:
+        tests["model-confidence-set"] |= {
+            "statistic": comparison["model_confidence_set"]["statistic"],
+            "p_value": chance,
+            "parameters": {"in_set": row["in_confidence_set"]},
+            "applicable": True,
+            "reason": "",
+        }
 
 
 def tested(told: Forecasts, level: float, seed: int) -> Document:

@@ -193,6 +193,10 @@ def _conditional(c: Case) -> Result:
     return Result(found.statistic, found.p_value, {**found.parameters, **five})
 
 
+def _beside(_case: Case) -> Result:
+    raise AssessmentError("it needs another forecaster of the same days: give --file twice")
+
+
 _COUNTS, _TIMES, _LAWS = "number of exceptions", "times of exceptions", "the whole law"
 _SIZES, _SCORES, _BETS, _BASEL = "CVaR", "scores", "valid at any time", "P&L attribution"
 _I, _S, _T = independence, shortfall, transforms
@@ -257,6 +261,8 @@ TESTS: tuple[Check, ...] = (
          _score(lambda c: scores.fz0(c.loss, c.var, c.need("cvar"), c.level))),
     Check("fzg", "Fissler-Ziegel-Gneiting, mean", _SCORES,
          _score(lambda c: scores.fzg(c.loss, c.var, c.need("cvar"), c.level))),
+    Check("diebold-mariano", "Diebold-Mariano, against another", _SCORES, _beside),
+    Check("model-confidence-set", "Hansen-Lunde-Nason, among several", _SCORES, _beside),
     Check("pla-spearman", "Spearman, hypothetical and theoretical P&L", _BASEL,
          _attribution(frtb.spearman)),
     Check("pla-kolmogorov-smirnov", "Kolmogorov-Smirnov, the same", _BASEL,
