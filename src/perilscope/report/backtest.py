@@ -119,6 +119,8 @@ def _says(row: Shown) -> str:
         said.append("no exception yet" if first is None else f"first on day {first}")
     if "slope" in more:
         said.append(f"line {more['intercept']:.3g} + {more['slope']:.3g} CVaR")
+    if "caution" in more:
+        said.append("few days in the tail")
     if "drawn_from" in more:
         said.append(f"null: {more['drawn_from']}")
     if "largest" in more and "alarms" in more:

@@ -9,6 +9,7 @@ are right the line of CVaR has intercept 0 and slope 1.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -28,6 +29,9 @@ from perilscope.errors import AssessmentError
 Form = Literal["strict", "auxiliary", "intercept"]
 MOST_DAYS = 20_000
 _ROUNDS = 40
+FEW = 25.0
+CAUTION = "few days in the tail: right forecasts are rejected far too often"
+"""Of 100 series of 250 days at 97.5 % the strict form rejects 45 at 5 %, the intercept 19."""
 
 
 def quantile_regression(y: Array, x: Array, share: float, weights: Array | None = None) -> Array:
@@ -203,7 +207,10 @@ def esr(loss: Array, cvar: Array, level: float, form: Form, var: Array | None = 
             "the forecasts are the same every day: there is nothing to regress on"
         )
     quantile, fitted, covariance = joint_regression(y, quantile_x, cvar_x, share)
-    return _told(form, quantile, fitted, covariance, null)
+    found = _told(form, quantile, fitted, covariance, null)
+    if days * share >= FEW:
+        return found
+    return replace(found, parameters={**found.parameters, "caution": CAUTION})
 
 
 def _told(form: Form, quantile: Array, fitted: Array, covariance: Array, null: Array) -> Result:
