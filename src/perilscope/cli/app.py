@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from perilscope.cli import elicit
+from perilscope.cli.capital import capital
 from perilscope.cli.diff import diff
 from perilscope.cli.feedback import feedback
 from perilscope.cli.market import market
@@ -426,6 +427,7 @@ def monitor(
     return BREACHED if breached and fail_on_breach else 0
 
 
+app.command()(capital)
 app.command()(diff)
 app.command()(feedback)
 app.add_typer(elicit.app, name="elicit")
