@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -258,3 +260,14 @@ def test_sensitivity_tells_of_every_entry_unless_a_number_is_given(capsys: Any, 
     some = asked(capsys, "sensitivity", chest, "-t", "lung=Asy/Patch", "--top", "2")
     assert len(some["functions"]) == 2
     assert some["entries"] == 9
+
+
+def test_a_file_is_asked_without_all_that_a_run_takes(chest: str) -> None:
+    """A question to a file does not wait for the rooms of a run to be read."""
+    code = (
+        "import sys\n"
+        "from perilscope.cli import run\n"
+        f"assert run(['network', 'query', {chest!r}, '--json', '-']) == 0\n"
+        "sys.exit(any(m in sys.modules for m in ('perilscope.cycle.assess', 'scipy.stats')))\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0

@@ -12,11 +12,9 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from perilscope import formats
-from perilscope.cycle.measures import Document
-from perilscope.cycle.workspace import open_book
 from perilscope.engines import ancestral, capacity, inference, information
 from perilscope.engines.canonical import tabled
 from perilscope.engines.credal import bounds
@@ -25,8 +23,10 @@ from perilscope.engines.network import Array, Network
 from perilscope.engines.one_way import OneWay, one_way
 from perilscope.engines.relevance import most_relevant
 from perilscope.errors import MisuseError
-from perilscope.layers import drivers
 from perilscope.sources.files import read_bytes
+
+if TYPE_CHECKING:
+    from perilscope.cycle.measures import Document
 
 Value = TypeVar("Value")
 Vector = tuple[float, ...]
@@ -65,6 +65,10 @@ def opened(source: Path, name: str = "") -> Asked:
     if source.suffix.lower() not in BOOKS and not source.is_dir():
         found = formats.read(read_bytes(source), source.name)
         return Asked(source.name, found.network, notes=found.notes, kind=found.kind)
+    # only for a book: all of a run stands behind it, and a file's answer need not wait for that
+    from perilscope.cycle.workspace import open_book
+    from perilscope.layers import drivers
+
     book, _ = open_book(source)
     known = drivers.drivers(book).networks
     if not known:
