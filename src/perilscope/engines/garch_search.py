@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from perilscope.engines.garch_forms import Array, Form, Windows
 
 ROUNDS = 80
-_TOLERANCE = 1e-10  # promised gain of the log-likelihood at which a search may end
+CLOSE = 1e-12
 _ROUNDING = 1e-13  # of a log-likelihood, relative
 _LEAST_RADIUS = 1e-9
 _AT_KINK = 1e-5  # of EGARCH: the mean is best where it meets a return, and slopes jump there
 _HALVINGS = 30
+_FLAT = 1e-10
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +125,7 @@ def descend(
     x: Array,
     held: NDArray[np.bool_] | None = None,
     rounds: int = ROUNDS,
+    close: float = CLOSE,
 ) -> Found:
     """Walk down from given variables, each window from its own.
 
@@ -136,6 +138,8 @@ def descend(
         Variables that stay where they are.
     rounds : int
         Most steps of a search.
+    close : float
+        A search ends where no step promises this much more.
     """
     low, high = form.box(windows)
     x = np.clip(x, low, high)
@@ -145,46 +149,50 @@ def descend(
         x, *evaluate(kernel, form, windows, x), low, high, np.ones(len(x)), np.arange(len(x))
     )
     found = Found(x.copy(), state.value.copy(), np.zeros(len(x), dtype=bool))
+    least = _AT_KINK if form.kind == "egarch" else _LEAST_RADIUS
     for _ in range(rounds):
-        done = _advance(kernel, form, windows, state)
+        step, gain = _step(form, state)
+        done = (gain < close) | (state.radius < least)
         if done.any():
             at = state.at[done]
             found.x[at], found.value[at], found.settled[at] = state.x[done], state.value[done], True
             if done.all():
                 return found
             state, windows = state.keep(~done), windows.take(~done)
+            step, gain = step[~done], gain[~done]
+        _advance(kernel, form, windows, state, step, gain)
     found.x[state.at], found.value[state.at] = state.x, state.value
     return found
 
 
-def _advance(kernel: Any, form: Form, windows: Windows, s: _State) -> NDArray[np.bool_]:
-    """One step of every search; which of them have ended."""
-    scale = form.reach
-    step, gain = boxed_step(
-        s.x / scale,
-        s.slope * scale,
-        s.bend * scale[:, None] * scale,
-        s.low / scale,
-        s.high / scale,
-        s.radius,
-    )
+def _step(form: Form, s: _State) -> tuple[Array, Array]:
+    """The next step of every search, in bold steps, and what it promises."""
+    reach = form.reach
+    slope, bend = s.slope * reach, s.bend * (reach[:, None] * reach)
+    return boxed_step(s.x / reach, slope, bend, s.low / reach, s.high / reach, s.radius)
+
+
+def _advance(
+    kernel: Any, form: Form, windows: Windows, s: _State, step: Array, gain: Array
+) -> None:
+    """Take steps that keep a fair part of their promise, and trust them more or less thereafter."""
     norm = np.sqrt((step**2).sum(axis=1))
-    tried = np.clip(s.x + step * scale, s.low, s.high)
+    tried = np.clip(s.x + step * form.reach, s.low, s.high)
     value, slope, bend = evaluate(kernel, form, windows, tried)
     noise = _ROUNDING * (np.abs(s.value) + 1.0)
     small = gain < 1e3 * noise  # rounding drowns what such a step can show
     with np.errstate(invalid="ignore"):
-        good = s.value - value > np.where(small, -noise, 1e-4 * gain)
-        ratio = np.where(good, (s.value - value) / np.maximum(gain, 1e-300), 0.0)
+        fall = s.value - value
+        good = fall > np.where(small, -noise, 1e-4 * gain)
+        ratio = np.where(good, fall / np.maximum(gain, 1e-300), 0.0)
     bold = (ratio > 0.75) & (norm > 0.9 * s.radius)
     s.radius = np.where(ratio < 0.25, 0.25 * norm, np.where(bold, 2.0 * s.radius, s.radius))
     s.radius = np.where(small & good, np.maximum(s.radius, 1e-3), s.radius)
-    s.x = np.where(good[:, None], tried, s.x)
-    s.value = np.where(good, value, s.value)
-    s.slope = np.where(good[:, None], slope, s.slope)
-    s.bend = np.where(good[:, None, None], bend, s.bend)
-    little = (good & (gain < _TOLERANCE)) | (gain < 1e-3 * noise)
-    return np.asarray(little | (s.radius < (_AT_KINK if form.kind == "egarch" else _LEAST_RADIUS)))
+    if good.all():
+        s.x, s.value, s.slope, s.bend = tried, value, slope, bend
+        return
+    s.x[good], s.value[good], s.slope[good] = tried[good], value[good], slope[good]
+    s.bend[good] = bend[good]
 
 
 def boxed_step(
@@ -213,8 +221,76 @@ def boxed_step(
     >>> step.tolist(), promise.tolist()
     ([[0.5]], [0.375])
     """
-    step = np.zeros_like(x)
     free = ~_pressed(x, slope, low, high)
+    step, good = _newton(bend, slope, free)
+    with np.errstate(invalid="ignore"):
+        good &= (step**2).sum(axis=1) <= radius**2
+        good &= ((x + step >= low) & (x + step <= high)).all(axis=1)
+    if good.all():
+        return step, _promise(slope, bend, step)
+    hard = np.flatnonzero(~good)
+    step[hard] = _bounded_step(
+        x[hard], slope[hard], bend[hard], low[hard], high[hard], radius[hard], free[hard]
+    )
+    gain = _promise(slope, bend, step)
+    bad = ~(gain > 0.0)  # a bound may spoil a promise: then straight down
+    if bad.any():
+        step[bad] = _straight(x[bad], slope[bad], bend[bad], low[bad], high[bad], radius[bad])
+        gain[bad] = np.maximum(_promise(slope[bad], bend[bad], step[bad]), 0.0)
+    return step, gain
+
+
+def _newton(bend: Array, slope: Array, free: NDArray[np.bool_]) -> tuple[Array, NDArray[np.bool_]]:
+    """Newton's step of what is free, by L D L', and where it leads to a minimum."""
+    size = slope.shape[1]
+    h = [[bend[:, i, j] for j in range(size)] for i in range(size)]
+    if not free.all():
+        for i in range(size):
+            for j in range(i):
+                h[i][j] = np.where(free[:, i] & free[:, j], h[i][j], 0.0)
+            h[i][i] = np.where(free[:, i], h[i][i], 1.0)
+        slope = np.where(free, slope, 0.0)
+    low: list[list[Array]] = []
+    pivots: list[Array] = []
+    y: list[Array] = []
+    good = np.ones(len(slope), dtype=bool)
+    with np.errstate(all="ignore"):
+        for i in range(size):
+            row: list[Array] = []
+            for j in range(i):
+                rest = h[i][j]
+                for m in range(j):
+                    rest = rest - row[m] * low[j][m]
+                row.append(rest)
+            parts = [row[j] / pivots[j] for j in range(i)]
+            pivot = h[i][i]
+            for j in range(i):
+                pivot = pivot - row[j] * parts[j]
+            good &= pivot > _FLAT * np.abs(h[i][i])
+            pivots.append(pivot)
+            low.append(parts)
+            right = -slope[:, i]
+            for j in range(i):
+                right = right - parts[j] * y[j]
+            y.append(right)
+        y = [value / pivot for value, pivot in zip(y, pivots, strict=True)]
+        for i in reversed(range(size)):
+            for j in range(i + 1, size):
+                y[i] = y[i] - low[j][i] * y[j]
+    return np.stack(y, axis=1), good
+
+
+def _bounded_step(
+    x: Array,
+    slope: Array,
+    bend: Array,
+    low: Array,
+    high: Array,
+    radius: Array,
+    free: NDArray[np.bool_],
+) -> Array:
+    """Steps that bounds, the radius or a bend the wrong way make hard."""
+    step = np.zeros_like(x)
     todo = np.arange(len(x))
     for _ in range(x.shape[1]):
         f, h = free[todo], bend[todo]
@@ -223,17 +299,12 @@ def boxed_step(
         part = _within(_reduced(h, f), np.where(f, push, 0.0), radius[todo])
         ends = np.clip(x[todo] + part, low[todo], high[todo]) - x[todo]
         step[todo] = np.where(f, ends, step[todo])
-        over = f & (ends != part) & ((x[todo] + part > high[todo]) | (x[todo] + part < low[todo]))
+        over = f & ((x[todo] + part > high[todo]) | (x[todo] + part < low[todo]))
         if not over.any():
             break
         free[todo] &= ~over
         todo = todo[over.any(axis=1)]
-    gain = _promise(slope, bend, step)
-    bad = ~(gain > 0.0)  # a bound may spoil a promise: then straight down
-    if bad.any():
-        step[bad] = _straight(x[bad], slope[bad], bend[bad], low[bad], high[bad], radius[bad])
-        gain[bad] = np.maximum(_promise(slope[bad], bend[bad], step[bad]), 0.0)
-    return step, gain
+    return step
 
 
 def _pressed(x: Array, slope: Array, low: Array, high: Array) -> NDArray[np.bool_]:
