@@ -3,8 +3,8 @@
 
 A search wants variables that are bounded one by one, but the parameters of GARCH lie in a polytope
 (alpha, beta >= 0, their sum at most 1). So it is searched in the persistence p = alpha + beta and
-the share s = alpha / p, both in [0, 1], the logarithm of omega, the mean in standard deviations,
-and, where the model has them, the part q of alpha that falls to gains, and 1 / nu.
+the share s = alpha / p, both in [0, 1], a shifted logarithm of omega, the mean in standard
+deviations, and, where the model has them, the part q of alpha that falls to gains, and 1 / nu.
 """
 
 from __future__ import annotations
@@ -20,6 +20,17 @@ from scipy import special
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
 MOST_NU, LEAST_NU = 500.0, 2.05
+LEAST_OMEGA, MOST_OMEGA = 1e-8, 10.0
+"""Bounds of omega as a share of the variance, as in arch."""
+_SHIFT = 1e-3
+
+
+def shifted(omega: Any) -> Any:
+    """The variable of omega, a share of the variance.
+
+    A logarithm where omega counts; straight near 0, so that a search gets there in a few steps.
+    """
+    return np.log(omega + _SHIFT)
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +154,8 @@ class Form:
             low, high = (np.tile(edges[:, side], (count, 1)) for side in (0, 1))
             low[:, 1], high[:, 1] = log - np.log(1e4), log + np.log(1e4)
             return low, high
-        middle = [(-20.0, 20.0), (np.log(1e-8), np.log(10.0)), (0.0, 1.0), (0.0, 1.0)]
+        omega = float(shifted(LEAST_OMEGA)), float(shifted(MOST_OMEGA))
+        middle = [(-20.0, 20.0), omega, (0.0, 1.0), (0.0, 1.0)]
         edges = np.array([*middle, *([(0.0, 1.0)] if self.skew else []), *tail])
         return np.tile(edges[:, 0], (count, 1)), np.tile(edges[:, 1], (count, 1))
 
@@ -179,7 +191,7 @@ class Form:
         if self.kind == "egarch":
             out[..., 1:5] = x[..., 1:5]
             return out
-        out[..., 1] = variance * np.exp(x[..., 1])
+        out[..., 1] = variance * np.maximum(np.exp(x[..., 1]) - _SHIFT, LEAST_OMEGA)
         p, s = x[..., 2], x[..., 3]
         q = x[..., 4] if self.skew else 0.5
         out[..., 2], out[..., 3] = 2.0 * p * s * q, 2.0 * p * s * (1.0 - q)
@@ -195,7 +207,7 @@ class Form:
         if self.kind == "egarch":
             x[..., 1:5] = natural[..., 1:5]
             return x
-        x[..., 1] = np.log(natural[..., 1] / variance)
+        x[..., 1] = shifted(natural[..., 1] / variance)
         a = 0.5 * (natural[..., 2] + natural[..., 3])
         p = a + natural[..., 4]
         x[..., 2], x[..., 3] = p, np.where(p > 0.0, a / np.where(p > 0.0, p, 1.0), 0.5)
@@ -219,20 +231,20 @@ class Form:
                 J[:, i, i] = 1.0
             return _chained(J, g, h)
         om, p, s = natural[:, 1], x[:, 2], x[:, 3]
-        J[:, 1, 1] = om
+        J[:, 1, 1] = moved = om + _SHIFT * variance
         b = 3 + self.skew
         J[:, b, 2], J[:, b, 3] = 1.0 - s, -p
         if not self.skew:
             J[:, 2, 2], J[:, 2, 3] = s, p
             grad, hess = _chained(J, g, h)
-            hess[:, 1, 1] += g[:, 1] * om
+            hess[:, 1, 1] += g[:, 1] * moved
             cross = g[:, 2] - g[:, 3]
         else:
             q = x[:, 4]
             J[:, 2, 2], J[:, 2, 3], J[:, 2, 4] = 2 * s * q, 2 * p * q, 2 * p * s
             J[:, 3, 2], J[:, 3, 3], J[:, 3, 4] = 2 * s * (1 - q), 2 * p * (1 - q), -2 * p * s
             grad, hess = _chained(J, g, h)
-            hess[:, 1, 1] += g[:, 1] * om
+            hess[:, 1, 1] += g[:, 1] * moved
             cross = 2 * q * g[:, 2] + 2 * (1 - q) * g[:, 3] - g[:, 4]
             tilt = 2 * (g[:, 2] - g[:, 3])
             for i, by in ((2, s), (3, p)):

@@ -21,7 +21,7 @@ CLOSE = 1e-12
 _ROUNDING = 1e-13  # of a log-likelihood, relative
 _LEAST_RADIUS = 1e-9
 _AT_KINK = 1e-5  # of EGARCH: the mean is best where it meets a return, and slopes jump there
-_HALVINGS = 30
+_TURNS = 8
 _FLAT = 1e-10
 
 
@@ -348,13 +348,25 @@ def _within(bend: Array, slope: Array, radius: Array) -> Array:
     y = -turned / (roots + shift[:, None])
     far = (y**2).sum(axis=1) > radius**2
     if far.any():
-        roots, turned, radius = roots[far], turned[far], radius[far]
-        less = shift[far]
-        more = np.sqrt((turned**2).sum(axis=1)) / radius + floor[far] + less
-        for turn in range(_HALVINGS):  # first of the order of magnitude, then of the shift itself
-            middle = np.sqrt(np.maximum(less, 1e-8 * more) * more)
-            middle = middle if turn < _HALVINGS // 3 else 0.5 * (less + more)
-            long = ((turned / (roots + middle[:, None])) ** 2).sum(axis=1) > radius**2
-            less, more = np.where(long, middle, less), np.where(long, more, middle)
-        y[far] = -turned / (roots + more[:, None])
+        y[far] = _pulled_in(roots[far], turned[far], radius[far], shift[far], floor[far])
     return np.asarray((basis @ y[:, :, None])[:, :, 0])
+
+
+def _pulled_in(roots: Array, turned: Array, radius: Array, least: Array, floor: Array) -> Array:
+    """The step of length radius, in the axes of the quadratic: Newton for its shift."""
+    less = least
+    more = np.sqrt((turned**2).sum(axis=1)) / radius + floor + least
+    shift = np.sqrt(np.maximum(less, 1e-3 * more) * more)
+    for _ in range(_TURNS):
+        below = roots + shift[:, None]
+        parts = (turned / below) ** 2
+        square = parts.sum(axis=1)
+        long = square > radius**2
+        less, more = np.where(long, shift, less), np.where(long, more, shift)
+        length = np.sqrt(square)
+        moved = shift + (length / radius - 1.0) * square / np.maximum(
+            (parts / below).sum(axis=1), 1e-300
+        )
+        inside = (moved > less) & (moved < more)
+        shift = np.where(inside, moved, 0.5 * (less + more))
+    return np.asarray(-turned / (roots + more[:, None]))

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from perilscope.engines.garch_forms import Array, Form, Integers, Windows
+from perilscope.engines.garch_forms import Array, Form, Integers, Windows, shifted
 from perilscope.engines.garch_search import Found, descend, values
 
 STARTS = 14
@@ -46,10 +46,10 @@ def grid(form: Form) -> tuple[Array, Integers]:
     for i, p in enumerate(_PERSISTENCE):
         level = math.log(max(1.0 - p, 2e-3))
         for s, drop, q in product(_SHARES, (0.0, 3.0) if p > 0.9 else (0.0,), tilts):
-            points.append((0.0, level - drop, p, s, *q, *tail))
+            points.append((0.0, shifted(math.exp(level - drop)), p, s, *q, *tail))
             parts.append(2 * i + (s > 0.2))
     for p, level, q in product(_NEARLY_ONE, _TRENDS, tilts):
-        points.append((0.0, level, p, 0.0, *q, *tail))
+        points.append((0.0, shifted(math.exp(level)), p, 0.0, *q, *tail))
         parts.append(2 * len(_PERSISTENCE) + (p == 1.0))
     return np.array(points), np.array(parts)
 
@@ -62,14 +62,13 @@ def starts(kernel: Any, form: Form, windows: Windows, many: int = STARTS) -> Arr
     """
     points, parts = grid(form)
     mean, variance, _ = windows.moments
+    x = np.tile(np.concatenate([points] * 2), (len(windows), 1, 1))
     middle = (np.median(windows.values(), axis=1) - mean) / np.sqrt(variance)
-    both = np.concatenate([points, points])
-    x = np.tile(both, (len(windows), 1, 1))
     x[:, len(points) :, 0] = middle[:, None]
     if form.kind == "egarch":
         x[:, :, 1] = (1.0 - x[:, :, 4]) * np.log(variance)[:, None]
     found = values(kernel, form, windows, x)
-    label = np.concatenate([parts, parts])
+    label = np.concatenate([parts] * 2)
     chosen = []
     for part in range(int(parts.max()) + 1):
         here = np.flatnonzero(label == part)
