@@ -37,7 +37,7 @@ def test_unknown_names_are_refused() -> None:
         garch.fit(NOISE, backend="fortran")
 
 
-@pytest.mark.parametrize(("kind", "student"), [("garch", False), ("gjr", True), ("egarch", False)])
+@pytest.mark.parametrize(("kind", "student"), [("garch", False), ("gjr", True)])
 @pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
 def test_units_do_not_matter(kind: str, student: bool, unit: float) -> None:
     one, other = garch.fit(NOISE, kind, student), garch.fit(unit * NOISE, kind, student)
