@@ -383,3 +383,28 @@ def test_hostile_text_in_names_is_kept_as_text() -> None:
     assert book.assets["a"].name == name
     found = faults(HEAD + "assets: {a: {kind: '{what} {0}'}}\n")
     assert "'{what} {0}' is not allowed" in found[0].what
+
+
+def test_an_amount_beside_what_it_is_made_of() -> None:
+    from perilscope.book import from_mapping
+
+    scenario = {
+        "asset": "w",
+        "frequency": {"value": "1 per year", "threat_event_frequency": "4 per year"},
+        "magnitude": {"value": "5k", "primary": {"response": "5k"}},
+    }
+    tree = {
+        "institution": {"name": "x"},
+        "currency": "USD",
+        "as_of": "2026-11-01",
+        "assets": {"w": {"kind": "other"}},
+        "scenarios": {"a": scenario},
+    }
+    with pytest.raises(BookError) as refused:
+        from_mapping(tree)
+    assert [
+        (f.path.split(".")[-1], "stands beside `value`" in f.what) for f in refused.value.faults
+    ] == [
+        ("threat_event_frequency", True),
+        ("primary", True),
+    ]

@@ -101,8 +101,17 @@ def test_what_a_cover_cannot_do_is_said() -> None:
         ({"scenarios": ["a", "a"]}, "named twice"),
         ({"scenarios": "a", "per_event": {"limit": "-1M"}}, "negative"),
         ({"scenarios": "a", "per_event": {"pays": "120 %"}}, "above 1"),
+        ({"scenarios": "a", "per_event": {"limit": "0"}}, "per_event.limit: a limit of nothing"),
+        ({"scenarios": "a", "per_year": {"limit": "0"}}, "per_year.limit: a limit of nothing"),
     ],
 )
 def test_terms_that_cannot_be_are_refused_in_the_book(cover: dict[str, Any], what: str) -> None:
     with pytest.raises(BookError, match=what):
         run(covers={"c": cover})
+
+
+def test_a_limit_below_its_deductible_is_pointed_out() -> None:
+    terms = {"deductible": "250k", "limit": "200k"}
+    found = run(covers={"c": {"scenarios": "a", "per_event": terms}})
+    says = [each["what"] for each in found["findings"] if each["where"] == "covers.c"]
+    assert any("between 250,000 and 450,000" in what for what in says)

@@ -6,24 +6,30 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, ValidationInfo, field_validator, model_validator
 
 from .control import Cost
 from .estimate import Entry, Value
 from .expression import Num
 from .fields import Amount, refuse
 from .names import Ref
-from .quantity import Quantity
+from .quantity import Quantity, plain
 
 Money = Annotated[Quantity, Amount("money", "plain", low=Decimal(0))]
 ALL = Quantity(Num(Decimal(1)), "probability")
+
+
+def _some(limit: Quantity | None) -> Quantity | None:
+    if limit is not None and plain(limit.node) == 0:
+        raise refuse("cover", "a limit of nothing", "Leave it out where there is none.")
+    return limit
 
 
 class PerEvent(Value):
     """What a cover pays for one event of loss X: pays x min((X - deductible)+, limit)."""
 
     deductible: Money | None = None
-    limit: Money | None = None
+    limit: Annotated[Money | None, AfterValidator(_some)] = None
     pays: Annotated[Quantity, Amount("probability", "plain")] = ALL
 
 
@@ -31,7 +37,7 @@ class PerYear(Value):
     """What the sum S of a year's payments becomes: min((S - deductible)+, limit)."""
 
     deductible: Money | None = None
-    limit: Money | None = None
+    limit: Annotated[Money | None, AfterValidator(_some)] = None
 
 
 class Cover(Entry):

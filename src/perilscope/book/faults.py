@@ -110,6 +110,16 @@ def report(error: ValidationError, library: Library, tree: dict[str, Any]) -> No
         library.fault(path, what, mend, key=key)
 
 
+_PARTS = {
+    *("threat_event_frequency", "vulnerability", "susceptibility"),
+    *("contact_frequency", "probability_of_action"),
+    *("threat_capability", "resistance_strength", "primary", "secondary"),
+    *("productivity", "response", "replacement"),
+    *("competitive_advantage", "fines_and_judgements", "reputation"),
+}
+"""What a factor can be made of."""
+
+
 def _tell(
     kind: str, loc: tuple[str | int, ...], path: Path, value: Any, ctx: dict[str, Any]
 ) -> tuple[str, str]:
@@ -117,6 +127,9 @@ def _tell(
         return f"`{path[-1]}` is missing", "Add it here."
     if kind == "extra_forbidden":
         names = _allowed(loc)
+        if "value" in names and path[-1] in _PARTS:
+            what = f"an amount and what it is made of: `{path[-1]}` stands beside `value`"
+            return what, "Write the one or the other."
         mend = f"{near(str(path[-1]), names)}Allowed: {', '.join(names)}."
         return f"unknown entry `{path[-1]}`", mend
     if kind == "literal_error":

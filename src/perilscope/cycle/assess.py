@@ -59,7 +59,7 @@ from perilscope.monitoring.limits import Figures, Standing, stand
 from perilscope.monitoring.review import due
 from perilscope.sources.machine import code_folder
 from perilscope.treatment.control import Verdict, World, verdict
-from perilscope.treatment.cover import Net, Protection, net_of_all, protection
+from perilscope.treatment.cover import Net, Protection, misread, net_of_all, protection
 
 Law: TypeAlias = LossLaw | Simulated
 """A law of loss from either engine; both answer the same questions."""
@@ -431,6 +431,8 @@ def _covers(book: Book, world: World, steps: _Steps) -> tuple[tuple[Protection, 
             steps.note("warning", f"covers.{cover.id}", str(error), "left out of the table")
         else:
             held += [cover] if cover.state == "in place" else []
+        if says := misread(cover):
+            steps.note("warning", f"covers.{cover.id}", says)
     try:
         return tuple(found), net_of_all(held, world)
     except AssessmentError as error:

@@ -25,6 +25,7 @@ from perilscope.engines.expansion import Part, parts
 from perilscope.engines.grid import Grid, Transform, atoms, place, spread, unit
 from perilscope.engines.limited import limited
 from perilscope.engines.loss import LossLaw, Others
+from perilscope.engines.of_year import OfYear
 from perilscope.engines.register import Register
 from perilscope.errors import AssessmentError, MisuseError
 
@@ -33,6 +34,8 @@ Array = npt.NDArray[np.float64]
 _NET, _CEDED = 2**12, 2**9
 _TILT = 10.0
 _RARE = 1e-7
+_ONE_DIMENSION = 2**14
+_USUAL, _TOO_COARSE = 0.99, 0.25
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,11 @@ class Terms:
     def annual(self) -> bool:
         """Whether terms act on the sum of a year."""
         return self.annual_deductible > 0.0 or math.isfinite(self.annual_limit)
+
+    @property
+    def by_sum(self) -> bool:
+        """Whether what is paid depends on the sum of a year alone."""
+        return self.deductible == 0.0 and math.isinf(self.limit) and self.share > 0.0
 
     def of_event(self, x: float) -> float:
         """What is paid for one loss, before terms of the year."""
@@ -111,18 +119,38 @@ def ceded(register: Register, cover: Cover) -> Ceded:
     """
     keys, terms = cover.keys, cover.terms
     _check(register, keys, terms)
+    top = terms.annual_deductible + terms.annual_limit
+    if terms.annual and terms.by_sum:
+        left, gross = _of_year(register, cover), register.subset(keys).law()
+        end = top / terms.share
+        return Ceded(
+            pays=left.ceded,
+            pays_something=gross.exceed(terms.annual_deductible / terms.share),
+            exhausted=_beyond(gross, end),
+            reach=0.0,
+        )
     lines = [_each(register.lines[key], partial(_layered, terms)) for key in keys]
     law = register.subset(keys).with_(lines).law()
     if not terms.annual:
         return Ceded(law.mean, 1.0 - law.none, 0.0, 0.0)
-    top = terms.annual_deductible + terms.annual_limit
     upper = law.mean if math.isinf(top) else law.limited(min(top, law.grid.range))
     return Ceded(
         pays=upper - law.limited(min(terms.annual_deductible, law.grid.range)),
         pays_something=law.exceed(terms.annual_deductible),
-        exhausted=0.0 if math.isinf(top) else law.exceed(max(top - 1e-6 * law.step, 0.0)),
+        exhausted=_beyond(law, top),
         reach=_reach(law, top),
     )
+
+
+def _beyond(law: LossLaw, top: float) -> float:
+    """P(a sum reaches a limit)."""
+    return 0.0 if math.isinf(top) else law.exceed(max(top - 1e-6 * law.step_at(top), 0.0))
+
+
+def _of_year(register: Register, cover: Cover) -> OfYear:
+    terms = cover.terms
+    gross = register.subset(cover.keys).law()
+    return OfYear(gross, terms.share, terms.annual_deductible, terms.annual_limit)
 
 
 def net(register: Register, covers: Sequence[Cover]) -> LossLaw:
@@ -158,7 +186,17 @@ def net(register: Register, covers: Sequence[Cover]) -> LossLaw:
     ]
     left = register.with_(kept) if kept else register
     annual = [cover for cover in covers if cover.terms.annual]
-    return _net(left, annual) if annual else left.law()
+    if not annual:
+        return left.law()
+    if len(annual) == 1 and annual[0].terms.by_sum and set(annual[0].keys) == set(left.lines):
+        return _of_year(left, annual[0])
+    found = _net(left, annual)
+    if not found.error_at(_USUAL) <= _TOO_COARSE:
+        raise AssessmentError(
+            "no grid is both fine and wide enough for what is left of a year: cover scenarios of "
+            "like size by themselves, or name holdings with `at_most`"
+        )
+    return found
 
 
 def _reach(ceded: LossLaw, top: float) -> float:
@@ -171,17 +209,20 @@ def _reach(ceded: LossLaw, top: float) -> float:
 def _check(register: Register, keys: Sequence[str], terms: Terms) -> None:
     for key in keys:
         part, line = register.component_of(key), register.lines[key]
+        if terms.annual and line.years != 1.0:
+            raise AssessmentError("terms of the year are applied to one year: look one year ahead")
+        if terms.annual and terms.by_sum and set(part.keys) <= set(keys):
+            continue  # the sum of all that depend on one another is all that is wanted
         if any(unit.capped and key in unit.keys for unit in part.units):
             raise AssessmentError(
                 f"the year's loss of {key} is capped by a holding, and what a cover pays beside "
                 "that cap is not computed: say `refilled: yes`, or leave out `at_most`"
             )
-        if terms.annual and line.years != 1.0:
-            raise AssessmentError("terms of the year are applied to one year: look one year ahead")
         if terms.annual and not part.simple:
             raise AssessmentError(
                 f"terms of the year on {key}, which shares a driver, a factor or a shock with "
-                "others: only terms per event can be applied there"
+                "others: they can be applied where one cover pays for all of these, and has no "
+                "terms per event"
             )
 
 
@@ -219,12 +260,21 @@ def _net(register: Register, covers: Sequence[Cover]) -> LossLaw:
     def law(grid: Grid, ceding: Sequence[Grid], others: Others | None = None) -> LossLaw:
         product = np.ones(grid.points // 2 + 1, dtype=np.complex128)
         for cover, own in zip(covers, ceding, strict=True):
-            product *= _joint(register, cover, grid, own)
+            if cover.terms.by_sum:
+                points = np.append(grid.places, grid.range)
+                level = _of_year(register, cover).all_limited(points)
+                product *= grid.forward(spread(level, grid.step))
+            else:
+                product *= _joint(register, cover, grid, own)
         if rest:
             product *= grid.forward(register.subset(rest).on(grid).law().mass)
         mass = grid.back(product)
         inside = math.fsum((mass * (grid.places - mean) ** 2).tolist())
-        none = gross.none if leaves else min(max(float(mass[0]), 0.0), 1.0)
+        if all(cover.terms.by_sum for cover in covers):
+            none = math.prod(_of_year(register, cover).none for cover in covers)
+            none *= register.subset(rest).law().none if rest else 1.0
+        else:
+            none = gross.none if leaves else min(max(float(mass[0]), 0.0), 1.0)
         return LossLaw(
             grid,
             mass,
@@ -241,8 +291,9 @@ def _net(register: Register, covers: Sequence[Cover]) -> LossLaw:
     reach = gross.grid.range
 
     def grids(halved: int) -> tuple[Grid, list[Grid]]:
-        points, few = _NET // halved, _CEDED // halved
-        own = [Grid(each.reach / few, few, _TILT) for each in paid]
+        by_sum = all(cover.terms.by_sum for cover in covers)
+        points, few = (_ONE_DIMENSION if by_sum else _NET) // halved, _CEDED // halved
+        own = [Grid(max(each.reach, 1.0) / few, few, _TILT) for each in paid]
         return Grid(reach / points, points, _TILT), own
 
     coarse = law(*grids(2))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from perilscope.engines.loss import LossLaw
+from perilscope.engines.loss import Array, LossLaw
 
 
 class Ladder(LossLaw):
@@ -33,7 +33,9 @@ class Ladder(LossLaw):
 
     def rung(self, level: float) -> LossLaw:
         """The law that is read at a level."""
-        return next((law for top, law in self.rungs if level <= top), self.widest)
+        rungs = (law for top, law in self.rungs if level <= top)
+        # made for other lines, a grid may end before the level
+        return next((law for law in rungs if law.beyond < 0.9999 * (1.0 - level)), self.widest)
 
     def at(self, x: float) -> LossLaw:
         """The law that is read at a loss."""
@@ -50,6 +52,14 @@ class Ladder(LossLaw):
     def limited(self, x: float) -> float:
         """E min(L, x) for x on the grid's range."""
         return self.at(x).limited(x)
+
+    def all_limited(self, x: Array) -> Array:
+        """The same at many losses."""
+        found = self.widest.all_limited(x)
+        for _, law in reversed(self.rungs):
+            mine = x < law.step * (law.points - 4)
+            found[mine] = law.all_limited(x[mine])
+        return found
 
     def exceed(self, x: float) -> float:
         """P(L > x); beyond the widest grid an upper bound."""

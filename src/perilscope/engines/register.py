@@ -579,7 +579,7 @@ class Register:
         else:
             structure = components(lines, self.mixtures, caps)
         other._begin(lines, self.mixtures, dict(caps), self.grid, structure)
-        other._narrower = self._narrower
+        other._narrower = tuple((level, rung.grid) for level, rung in self._rungs.items())
         other._like = (self.fine, self.coarse, self.rough)
         other._counted = self._counted
         if structure is self._components:

@@ -75,6 +75,22 @@ def terms(cover: Cover) -> Terms:
     )
 
 
+def misread(cover: Cover) -> str:
+    """What to know of terms that may be meant another way; empty where there is nothing."""
+    found = terms(cover)
+    for limit, deductible, what in (
+        (found.limit, found.deductible, "per event"),
+        (found.annual_limit, found.annual_deductible, "per year"),
+    ):
+        if limit < deductible:
+            return (
+                f"the limit {what}, {limit:,.0f}, is below the deductible, {deductible:,.0f}: it "
+                f"counts from the deductible up, so this pays for what lies between "
+                f"{deductible:,.0f} and {deductible + limit:,.0f}"
+            )
+    return ""
+
+
 @dataclass(frozen=True)
 class Net:
     """Everything net of all covers in place: its law, and what they pay a year."""
