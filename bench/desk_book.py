@@ -8,30 +8,10 @@ import random
 from datetime import date
 from pathlib import Path
 
-ASSETS = [
-    "BTC",
-    "ETH",
-    "SOL",
-    "XRP",
-    "ADA",
-    "DOT",
-    "LINK",
-    "LTC",
-    "AVAX",
-    "UNI",
-    "AAVE",
-    "CRV",
-    "ATOM",
-    "NEAR",
-    "FIL",
-    "SAND",
-    "DOGE",
-    "BNB",
-    "TRX",
-    "XLM",
-    "USDC",
-    "USDT",
-]
+ASSETS = (
+    "BTC", "ETH", "SOL", "XRP", "ADA", "DOT", "LINK", "LTC", "AVAX", "UNI", "AAVE", "CRV", "ATOM",
+    "NEAR", "FIL", "SAND", "DOGE", "BNB", "TRX", "XLM", "USDC", "USDT",
+)  # fmt: skip
 AS_OF = date(2026, 10, 27)
 DAYS = 1600
 _HEADER = "asset,quantity,venue,strategy,chain,instrument,quote,entry,margin,strike,expiry,vol,"

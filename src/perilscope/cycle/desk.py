@@ -8,10 +8,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from perilscope.beliefs.law import point
 from perilscope.book import Limit
-from perilscope.cycle.measures import Document
 from perilscope.cycle.settings import Settings
 from perilscope.cycle.workspace import (
     Workspace,
@@ -29,6 +29,10 @@ from perilscope.layers.desk import Desk, desk_limits
 from perilscope.layers.drivers import Drivers
 from perilscope.layers.stress import Stressed
 from perilscope.layers.valuation import Valuation
+
+if TYPE_CHECKING:
+    from perilscope.cycle.measures import Document  # it knows the whole walk
+
 
 LEVEL = 0.975
 """Level of the figures that are shown beside the limits."""

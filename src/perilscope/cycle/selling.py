@@ -6,13 +6,16 @@ from __future__ import annotations
 import math
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from perilscope.cycle.desk import LEVEL, head, opened
-from perilscope.cycle.measures import Document
 from perilscope.cycle.settings import Settings
 from perilscope.errors import MisuseError
 from perilscope.layers.desk import PARTICIPATION, Desk
 from perilscope.layers.liquidity import WEEKEND, sold
+
+if TYPE_CHECKING:
+    from perilscope.cycle.measures import Document  # it knows the whole walk
 
 
 def selling(

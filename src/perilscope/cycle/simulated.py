@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from perilscope.cycle.desk import head, opened
-from perilscope.cycle.measures import Document
 from perilscope.cycle.settings import Settings
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.layers.montecarlo import fitted, simulate
+
+if TYPE_CHECKING:
+    from perilscope.cycle.measures import Document  # it knows the whole walk
+
 
 LEVELS = (0.95, 0.975, 0.99, 0.999)
 

@@ -7,19 +7,23 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perilscope.book.quantity import QuantityError, parse, plain
 from perilscope.cycle.desk import head, opened, told
-from perilscope.cycle.measures import Document
 from perilscope.cycle.settings import Settings
 from perilscope.errors import MisuseError
 from perilscope.evidence.episodes import episodes
 from perilscope.layers import stress
 from perilscope.layers.desk import Desk
 from perilscope.layers.revaluation import Paths
+
+if TYPE_CHECKING:
+    from perilscope.cycle.measures import Document  # it knows the whole walk
+
 
 Floats = NDArray[np.float64]
 WINDOW = 10

@@ -19,7 +19,6 @@ from perilscope.cycle.workspace import (
     instruments,
     portfolio,
 )
-from perilscope.engines.models import named
 from perilscope.engines.rolling import rolled
 from perilscope.errors import AssessmentError
 from perilscope.evidence.forecasts import Forecasts
@@ -207,6 +206,8 @@ def past_year(held: History | None, valued: tuple[Valued, ...]) -> PastYear | No
     window = min(YEAR, len(moves) - days)
     worth = np.array([spot[a] for a in assets])
     scale = float(np.abs(worth).sum())
+    from perilscope.engines.models import named  # all models: a second of imports
+
     found = rolled(named("historical"), moves, worth / scale, PAST_LEVEL, days, window)
     told = Forecasts(
         name="historical",
