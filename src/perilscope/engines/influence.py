@@ -70,18 +70,19 @@ def spread(
 def days(influences: Array, lags: int, share: float = 1.0) -> float:
     """Degrees of freedom of a standard error: few where contributions are alike or far out.
 
-    The spread of n values with kurtosis k is as uncertain as with ``2 n / (k - 1)`` normal ones.
+    The spread of n values with kurtosis k is as uncertain as with ``2 n / (k - 1)`` normal ones,
+    and one with Bartlett weights as with ``1.5 n / lags`` (Priestley 1981, table 6.1).
 
     Examples
     --------
     >>> days(np.array([-1.0, 1.0, -1.0, 1.0] * 25), 0)
-    100.0
+    150.0
     """
     size = influences.size
     away = influences - influences.mean()
     power = float((away**2).mean())
     kurtosis = float((away**4).mean()) / power**2 if power > 0.0 else 3.0
-    return share * min(size / (1.0 + lags), 2.0 * size / max(kurtosis - 1.0, 1e-9))
+    return share * min(1.5 * size / (1.0 + lags), 2.0 * size / max(kurtosis - 1.0, 1e-9))
 
 
 def lean(influences: Array) -> float:

@@ -49,6 +49,8 @@ FEW = 250
 """With fewer windows than this every answer carries a note."""
 DAYS_A_YEAR = 365
 BLOCKS = 20
+CLUSTER = 8
+"""Days up to an eighth of the history apart count as possibly alike."""
 
 CONVENTIONS: Mapping[str, str] = {
     "sign": "losses are positive, a share of the value",
@@ -186,8 +188,8 @@ class Sample:
 
     @property
     def lags(self) -> int:
-        """How many windows apart losses may still be alike."""
-        return max(2 * (self.horizon - 1), round(math.cbrt(self.windows)))
+        """How many windows apart losses may still be alike: calm and wild times last for weeks."""
+        return max(2 * (self.horizon - 1), self.windows // CLUSTER)
 
     def without(self, first: int, last: int) -> Sample:
         """The sample without the days from ``first`` up to ``last``."""

@@ -51,9 +51,16 @@ def long_run(values: Array, lags: int) -> float:
 
 
 def _alike(values: Array, lags: int) -> float:
-    """How many values tell as much as one that stands alone; at least 0.8."""
-    plain = float(values.var())
-    return max(long_run(values, lags) / plain, 0.8) if plain > 0.0 else 1.0
+    """How many values tell as much as one that stands alone; at least 0.5.
+
+    With the doubt about that number itself: Student's quantile with ``1.5 n / lags`` degrees.
+    """
+    plain, size = float(values.var()), values.size
+    if plain == 0.0:
+        return 1.0
+    seen = long_run(values, lags) / plain / (1.0 - min((lags + 1.0) / size, 0.5))
+    freedom = max(1.5 * size / (lags + 1.0) - 1.0, 2.0)
+    return max(seen, 0.5) * (float(special.stdtrit(freedom, 0.95)) / _Z90) ** 2
 
 
 def _shape(losses: Array, tail: int) -> tuple[float, float, float]:
