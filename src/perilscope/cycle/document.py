@@ -93,6 +93,14 @@ def _layers(result: Result) -> Document:
     return layers
 
 
+def _distribution(losses: np.ndarray) -> Document:
+    """How many days of the past would have cost today's holdings how much."""
+    if losses.size < 2:
+        return {"edges": [], "counts": []}
+    counts, edges = np.histogram(losses, bins=min(max(math.isqrt(losses.size), 8), 60))
+    return {"edges": edges.tolist(), "counts": counts.tolist()}
+
+
 def _market(result: Result) -> Document:
     figures = result.market
     if figures is None:
@@ -124,6 +132,7 @@ def _market(result: Result) -> Document:
             {"asset": c.asset, "value": c.value, "share_of_cvar": c.share}
             for c in figures.contributions
         ],
+        "distribution": _distribution(figures.losses),
         "stresses": [
             {
                 "id": s.id,

@@ -110,6 +110,8 @@ class MarketResult:
         To the CVaR of the default method at ``contributions_days`` and ``contributions_level``.
     drift : float
         Expected gain per year that was declared, 0 if none; only the parametric methods use it.
+    losses : array, shape (n,)
+        What today's holdings would have lost on each day of the past, the oldest first, money.
     """
 
     methods: Mapping[str, Mapping[int, Mapping[float, Figure]]]
@@ -125,6 +127,7 @@ class MarketResult:
     last: date
     drift: float
     note: str
+    losses: Floats = field(default_factory=lambda: np.zeros(0))
 
 
 @dataclass
@@ -294,6 +297,7 @@ def market(
         last=history.days[-1],
         drift=drift,
         note=_drift_note(drift),
+        losses=_losses(task, task.moves(1), 1),
     )
 
 
@@ -315,14 +319,17 @@ def _drift_note(drift: float) -> str:
     return f"expected gain of the parametric methods: {said}; the past moves are taken as observed"
 
 
+def _losses(task: _Task, moves: Floats, days: int) -> Floats:
+    """Loss of the whole under every past move, money."""
+    if task.odd:
+        return np.asarray(task.parts(moves, np.ones(len(task.assets)), days).sum(axis=1))
+    return returns.pnl(moves, task.values)
+
+
 def _figures(task: _Task, days: int) -> dict[str, dict[float, Figure]]:
     """All methods at one horizon; one that cannot be computed is left out and named."""
     moves = task.moves(days)
-    losses = (
-        task.parts(moves, np.ones(len(task.assets)), days).sum(axis=1)
-        if task.odd
-        else returns.pnl(moves, task.values)
-    )
+    losses = _losses(task, moves, days)
     methods: dict[str, Callable[[], dict[float, Figure]]] = {
         "historical": lambda: _historical(task, losses, days),
         "normal": lambda: _fitted(task, returns.fit_normal(losses, _block(losses, days)), days),

@@ -310,7 +310,7 @@ def contributions(document: Document, *, most: int = 12) -> Spec | None:
     if not any(row["share"] > 0 for row in rows):
         return None
     colours = [palette.AVERAGE, palette.BAD_YEAR]
-    return _bars(
+    return bars(
         rows,
         ["average year", "worst year in 100"],
         colours,
@@ -333,7 +333,7 @@ def controls(document: Document, *, most: int = 12) -> Spec | None:
     if not any(row["amount"] > 0 for row in rows):
         return None
     text = money_label(run["currency"], "round(datum.amount / 100) * 100")
-    return _bars(
+    return bars(
         rows, ["costs a year", "saves a year"], [palette.COST, palette.SAVING], "amount", text
     )
 
@@ -342,7 +342,7 @@ def _label(each: Document) -> str:
     return shortened(str(each.get("name") or each["id"]), 30)
 
 
-def _bars(rows: list[Spec], kinds: list[str], colours: list[str], field: str, text: str) -> Spec:
+def bars(rows: list[Spec], kinds: list[str], colours: list[str], field: str, text: str) -> Spec:
     """Two bars for each name, with the figure at the end of the bar and no axis to read it from."""
     # Two names may look alike when shortened, so places order the rows and names only label them.
     names = {row["place"]: row["name"] for row in rows}

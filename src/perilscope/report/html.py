@@ -21,6 +21,7 @@ from perilscope.cycle import amounts
 from perilscope.report import (
     backtest,
     charts,
+    holdings,
     network_drawing,
     portraits,
     register,
@@ -159,6 +160,8 @@ def _charts(run: Mapping[str, Any]) -> dict[str, Markup]:
         "controls": charts.controls(run),
         "tornado": tornado.chart(run),
         "backtest": backtest.of_run(run),
+        "distribution": holdings.distribution(run),
+        "bearers": holdings.bearers(run),
     }
     # Vega escapes every text it writes; the tests feed it markup.
     return {

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Charts of the market chapter: the losses of the past, and which holdings carry the risk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from perilscope.cycle.amounts import level as level_
+from perilscope.report import charts, palette
+from perilscope.report.charts import Document, Spec
+from perilscope.report.names import cleaned
+
+LEVEL = "0.975"
+MOST = 10
+
+
+def distribution(document: Document) -> Spec | None:
+    """Days of the past by what they would have cost, with one-day VaR and CVaR."""
+    run = cleaned(document)
+    market: dict[str, Any] = run.get("market") or {}
+    drawn = market.get("distribution") or {}
+    if not drawn.get("counts"):
+        return None
+    edges, counts = drawn["edges"], drawn["counts"]
+    figures = _figures(market)
+    var = figures.get("VaR")
+    rows = [
+        {"from": low, "to": high, "days": count, "root": count**0.5,
+         "beyond": var is not None and low >= var}
+        for low, high, count in zip(edges, edges[1:], counts, strict=False)
+    ]  # fmt: skip
+    money = charts.money_label(run["currency"])
+    x = {
+        "field": "from", "type": "quantitative",
+        "title": "what a day of the past would cost today's holdings (gains at the left)",
+        "axis": {"labelExpr": money, "grid": False, "tickCount": 7},
+    }  # fmt: skip
+    bars: Spec = {
+        "data": {"values": rows},
+        "mark": {"type": "bar", "binSpacing": 1},
+        "encoding": {
+            "x": {**x, "bin": {"binned": True}},
+            "x2": {"field": "to"},
+            "y": {
+                "field": "root", "type": "quantitative", "title": "days (root scale)",
+                "axis": {"labelExpr": "format(datum.value * datum.value, ',.0f')", "tickCount": 5},
+            },
+            "color": {
+                "condition": {"test": "datum.beyond", "value": palette.BREACH},
+                "value": palette.AVERAGE,
+            },
+        },
+    }  # fmt: skip
+    marks: list[dict[str, Any]] = [
+        {"at": value, "said": f"{name} {level_(LEVEL)}", "line": place}
+        for place, (name, value) in enumerate(figures.items())
+    ]
+    at = {"field": "at", "type": "quantitative"}
+    rules: Spec = {
+        "data": {"values": marks},
+        "mark": {"type": "rule", "color": palette.INK, "strokeDash": [4, 3]},
+        "encoding": {"x": at},
+    }
+    texts = [
+        {
+            "data": {"values": [mark]},
+            "mark": {
+                "type": "text", "align": "left" if mark["line"] else "right",
+                "dx": 5 if mark["line"] else -5, "fontSize": 11, "color": palette.INK,
+            },
+            "encoding": {
+                "x": at,
+                "y": {"value": 10 + 16 * mark["line"]},
+                "text": {"field": "said", "type": "nominal"},
+            },
+        }
+        for mark in marks
+    ]  # fmt: skip
+    spec = charts.base(200)
+    spec["layer"] = [bars, rules, *texts]
+    return spec
+
+
+def _figures(market: dict[str, Any]) -> dict[str, float]:
+    """One-day VaR and CVaR of the method that the report uses."""
+    method = market.get("methods", {}).get(market.get("default_method"), {})
+    figure = method.get("1", {}).get(LEVEL)
+    return {"VaR": figure["var"], "CVaR": figure["cvar"]} if figure else {}
+
+
+def bearers(document: Document) -> Spec | None:
+    """Each holding's share of the value beside its share of CVaR."""
+    run = cleaned(document)
+    market: dict[str, Any] = run.get("market") or {}
+    held = market.get("contributions") or []
+    whole = sum(abs(each["value"]) for each in held)
+    if not whole or len(held) < 2:
+        return None
+    ranked = sorted(held, key=lambda each: -abs(each["share_of_cvar"]))[:MOST]
+    kinds = ["share of what is held", "share of CVaR"]
+    rows = [
+        {"name": each["asset"], "place": place, "of": kind, "share": share}
+        for place, each in enumerate(ranked)
+        for kind, share in zip(
+            kinds, (abs(each["value"]) / whole, max(each["share_of_cvar"], 0.0)), strict=True
+        )
+    ]
+    if not any(row["share"] > 0.0 for row in rows):
+        return None
+    text = "format(100 * datum.share, '.0f') + ' %'"
+    return charts.bars(rows, kinds, [palette.AVERAGE, palette.BAD_YEAR], "share", text)
