@@ -55,6 +55,8 @@ def test_what_no_engine_holds_is_refused_at_once(net: Network) -> None:
     begin = time.perf_counter()
     with pytest.raises(TooLargeError, match="too densely connected"):
         ask(net)
+    with pytest.raises(TooLargeError, match="too densely connected"):
+        ask(net, engine="pyAgrum")
     assert time.perf_counter() - begin < 5.0  # a second on a machine that does nothing else
 
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 
 import pytest
 
 from perilscope import formats
 from perilscope.engines.elimination import marginals
+from perilscope.engines.findings import Findings
+from perilscope.engines.inference import ask
 from perilscope.engines.network import Network
-from perilscope.errors import DataError
+from perilscope.errors import AssessmentError, DataError
+from perilscope.formats import xdsl
 
 # E. Charniak, Bayesian Networks without Tears (1991), figure 2: the family, the dog and the light
 DOG = {
@@ -379,3 +383,41 @@ def test_uai_in_the_order_of_the_format_is_never_turned() -> None:
     found = formats.read("BAYES 2 2 2 2 1 0 2 0 1 2 0.5 0.5 4 0.3 0.7 0.7 0.3", "both.uai")
     assert found.network.node("1").table.tolist() == [[0.3, 0.7], [0.7, 0.3]]
     assert not found.notes
+
+
+def many_causes(count: int) -> str:
+    """A noisy-OR of GeNIe: cause i is there with 1/10 and brings the effect with 1/(i + 2)."""
+    names = [f"c{i}" for i in range(count)]
+    states = '<state id="T"/><state id="F"/>'
+    nodes = [
+        f'<cpt id="{name}">{states}<probabilities>0.1 0.9</probabilities></cpt>' for name in names
+    ]
+    columns = " ".join(f"{1 / (i + 2)!r} {1 - 1 / (i + 2)!r} 0 1" for i in range(count))
+    nodes.append(
+        f'<noisymax id="y">{states}<parents>{" ".join(names)}</parents>'
+        f"<parameters>{columns} 0.01 0.99</parameters></noisymax>"
+    )
+    return f'<smile version="1.0" id="n"><nodes>{"".join(nodes)}</nodes></smile>'
+
+
+def test_noisy_max_of_twenty_five_parents_is_answered_in_closed_form() -> None:
+    net = formats.read(many_causes(25), "many.xdsl").network
+    quiet = 0.99 * math.prod(1.0 - 0.1 / (i + 2) for i in range(25))
+    assert ask(net, targets=["y"]).marginals["y"]["T"] == pytest.approx(1.0 - quiet, rel=1e-12)
+    first = 0.1 * (1.0 - quiet * 0.5 / (1.0 - 0.1 / 2))  # the first cause there, the effect too
+    seen = ask(net, Findings(hard={"y": "T"}), ["c0"])
+    assert seen.marginals["c0"]["T"] == pytest.approx(first / (1.0 - quiet), rel=1e-12)
+    again = formats.read(formats.write(net, "json"), "again.json").network
+    assert formats.digest(again) == formats.digest(net)
+    with pytest.raises(AssessmentError, match="full table over 25 parents"):
+        formats.write(net, "bif")
+
+
+def test_noisy_max_without_its_table_is_the_one_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = many_causes(5)
+    full = formats.read(text, "n.xdsl").network.node("y")
+    monkeypatch.setattr(xdsl, "DEEP", 2)
+    short = formats.read(text, "n.xdsl").network.node("y")
+    assert short.hidden
+    assert not full.hidden
+    assert short.table == pytest.approx(full.table, abs=1e-15)

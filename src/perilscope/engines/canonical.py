@@ -169,6 +169,43 @@ class NoisyMax(Canonical):
         return found
 
 
+@dataclass(frozen=True, eq=False)
+class NoisyMin(NoisyMax):
+    """A noisy-MAX whose states are declared worst first, as GeNIe does: the first effect counts.
+
+    Parameters
+    ----------
+    effects : sequence of arrays, shape (states of the parent, own states)
+        Law of the effect of each state of each parent; own states fall from worst to harmless.
+    leak : sequence of float
+        Law of what happens by itself.
+
+    Examples
+    --------
+    >>> node = NoisyMin("y", ("yes", "no"), ("a",), (2,), ([[0, 1], [0.8, 0.2]],), (0.1, 0.9))
+    >>> node.table.round(9).tolist()
+    [[0.1, 0.9], [0.82, 0.18]]
+    """
+
+    def __post_init__(self) -> None:
+        if not len(self.leak):
+            object.__setattr__(self, "leak", (*[0.0] * (len(self.states) - 1), 1.0))
+        super().__post_init__()
+
+    @property
+    def opening(self) -> tuple[Array, ...]:
+        """P(effect >= k | state of the parent), counted from the worst."""
+        return tuple(np.cumsum(law[:, ::-1], axis=1)[:, ::-1] for law in self.effects)
+
+    @property
+    def closing(self) -> Array:
+        """Differences of the chances of a state or one after it, times that of the leak."""
+        size = len(self.states)
+        differences = np.eye(size) - np.eye(size, k=-1)
+        found: Array = np.cumsum(np.array(self.leak)[::-1])[::-1][:, None] * differences
+        return found
+
+
 def noisy_or(
     name: str, states: tuple[str, str], parents: Mapping[str, float], leak: float = 0.0
 ) -> NoisyMax:

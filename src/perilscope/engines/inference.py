@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from perilscope.engines import elimination
 from perilscope.engines.canonical import tabled
-from perilscope.engines.capacity import TooLargeError, fitted, others_hold
+from perilscope.engines.capacity import OTHERS, TooLargeError, cost, fitted, others_hold
 from perilscope.engines.findings import Findings
 from perilscope.engines.junction import Junction
 from perilscope.engines.network import CELLS, AnyNode, Array, Factor, Network, Node
@@ -343,6 +343,8 @@ def ask(
         except TooLargeError as refused:
             if engine == TREE or not (others_hold(refused.cost) and _others_there()):
                 raise
+    elif not others_hold(found := cost(net, OTHERS)):
+        raise TooLargeError(found)
     return _by_other(net, findings, targets)
 
 

@@ -5,6 +5,7 @@
 
     {"name": "loss", ..., "model": {"kind": "noisy-max", "effects": [[[1.0, 0.0], ...], ...],
                                     "leak": [0.99, 0.01]}}
+    {"kind": "noisy-min", "effects": [...], "leak": [0.01, 0.99]}  the same, states worst first
     {"kind": "noisy-and", "passes": [[0.0, 0.9], ...], "most": 1.0}
     {"kind": "logistic", "intercept": -4.0, "weights": [[0.0, 1.1], ...]}
     {"kind": "ranked", "weights": [2.0, 1.0], "spread": 0.1}
@@ -19,7 +20,14 @@ from typing import Any
 
 import numpy as np
 
-from perilscope.engines.canonical import Canonical, Logistic, NoisyAnd, NoisyMax, Ranked
+from perilscope.engines.canonical import (
+    Canonical,
+    Logistic,
+    NoisyAnd,
+    NoisyMax,
+    NoisyMin,
+    Ranked,
+)
 from perilscope.engines.network import AnyNode
 from perilscope.errors import PerilscopeError
 from perilscope.formats.draft import Place, RefusedError, Shape, Tabled
@@ -27,6 +35,7 @@ from perilscope.formats.json_text import want, want_key
 
 _KEYS: Mapping[str, tuple[str, str]] = {
     "noisy-max": ("effects", "leak"),
+    "noisy-min": ("effects", "leak"),
     "noisy-and": ("passes", "most"),
     "logistic": ("weights", "intercept"),
     "ranked": ("weights", "spread"),
@@ -38,7 +47,8 @@ def spelled(node: Canonical) -> dict[str, Any]:
     match node:
         case NoisyMax():
             effects = [np.asarray(law).tolist() for law in node.effects]
-            return {"kind": "noisy-max", "effects": effects, "leak": list(node.leak)}
+            kind = "noisy-min" if isinstance(node, NoisyMin) else "noisy-max"
+            return {"kind": kind, "effects": effects, "leak": list(node.leak)}
         case NoisyAnd():
             passes = [[float(p) for p in row] for row in node.passes]
             return {"kind": "noisy-and", "passes": passes, "most": node.most}
@@ -76,9 +86,10 @@ def canonical(
         deep = [flat(row, f"{at}.{inner}[{k}]") for k, row in enumerate(rows)]
         try:
             match kind:
-                case "noisy-max":
+                case "noisy-max" | "noisy-min":
                     leak = tuple(_numbers(last, f"{at}.leak"))
-                    return NoisyMax(own, states, names, sizes, tuple(deep), leak)
+                    what = NoisyMin if kind == "noisy-min" else NoisyMax
+                    return what(own, states, names, sizes, tuple(deep), leak)
                 case "noisy-and":
                     return NoisyAnd(own, states, names, sizes, tuple(deep), last)
                 case "logistic":

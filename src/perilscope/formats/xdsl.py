@@ -23,6 +23,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from perilscope.engines.canonical import NoisyMin
 from perilscope.engines.network import AnyNode, Network
 from perilscope.formats import labels, markup
 from perilscope.formats.draft import (
@@ -39,6 +40,8 @@ from perilscope.formats.draft import (
 )
 from perilscope.formats.markup import Element
 
+DEEP = 12
+"""Parents of a noisy-MAX node beyond which it stays without a full table."""
 _ORDER = "perilscope_order"
 _UNREAD = {
     "equation": "an equation",
@@ -163,31 +166,40 @@ def _noisy_max(
     values = source.numbers()
     said = [word for strengths in element.all("strengths") for word in strengths.text.split()]
 
-    def numbers(shape: Shape) -> Array:
+    def effects(shape: Shape) -> tuple[list[Array], Array]:
+        """For each parent the law of the effect of each of its states, and what no parent does."""
         columns = (sum(shape[:-1]) + 1, shape[-1])
         causes = counted(values, columns, source.place, key).reshape(columns)
         if not (np.all(causes >= 0.0) and np.all(np.abs(causes.sum(axis=1) - 1.0) <= WITHIN)):
             raise RefusedError(source.place, key, "a column of parameters is no law")
         causes = causes / causes.sum(axis=1, keepdims=True)
         order = _orders(said, shape[:-1], source.place, key)
-        table = np.ones(shape)
-        start = 0
+        found, start = [], 0
         for axis, size in enumerate(shape[:-1]):
             block = causes[start : start + size]
             if block[-1, -1] != 1.0:
                 what = f"the last column of parent {parents[axis]} has an effect"
                 raise RefusedError(source.place, key, what, "it is (0, ..., 0, 1)")
-            beyond = _beyond(block[order[axis]])
-            table *= beyond.reshape(
-                [size if at in (axis, len(shape) - 1) else 1 for at in range(len(shape) - 1)]
-                + [shape[-1]]
-            )
+            found.append(block[order[axis]])
             start += size
-        table *= _beyond(causes[start:])[0]
+        return found, causes[start]
+
+    def numbers(shape: Shape) -> Array:
+        laws, leak = effects(shape)
+        table = np.ones(shape)
+        for axis, law in enumerate(laws):
+            sizes = [len(law) if at == axis else 1 for at in range(len(laws))]
+            table *= _beyond(law).reshape([*sizes, shape[-1]])
+        table *= _beyond(leak[None])[0]
         table[..., :-1] -= table[..., 1:]
         return np.maximum(table, 0.0).reshape(-1)
 
-    return Tabled(key, parents, element.place, numbers, lambda _row, _width: source.place)
+    def made(own: str, labels: tuple[str, ...], names: tuple[str, ...], sizes: Shape) -> AnyNode:
+        laws, leak = effects((*sizes, len(labels)))
+        return NoisyMin(own, labels, names, sizes, tuple(laws), tuple(leak.tolist()))
+
+    untold = made if len(parents) > DEEP else None
+    return Tabled(key, parents, element.place, numbers, lambda _row, _width: source.place, untold)
 
 
 def _beyond(laws: Array) -> Array:
