@@ -3,14 +3,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import count
+
 import numpy as np
 from measure import Case
 
+from perilscope.engines.compound import Compound
+from perilscope.engines.counts import Poisson
+from perilscope.engines.distributions import Lognormal
+from perilscope.engines.findings import Findings
+from perilscope.engines.grid import Grid
+from perilscope.engines.joint import propagated
+from perilscope.engines.joint.propagated import Driven
+from perilscope.engines.network import Network, Node
 from perilscope.engines.slices.chain import Chain, Places
 from perilscope.engines.slices.passage import passage
 
 SMALL = "feedback year, 8 states, 52 slices, 32,768 points"
 LARGE = "feedback year, 64 states, 52 slices, 16,384 points"
+CARRIED = "24 nodes drive 24 lines (2^24 joint states), one finding changed"
 RUIN = "ruin within a year, 8 states, 52 slices, 8,192 points"
 
 
@@ -33,6 +45,30 @@ def drawn(states: int, points: int, ways: int, seed: int = 0) -> Chain:
     )
 
 
+def _carried() -> Callable[[], object]:
+    """Losses carried through a network of a market and what fails with it."""
+    states, turn = ("no", "yes"), count()
+    nodes = [Node("market", states, (), np.array([0.9, 0.1]))]
+    rows = np.array([[0.98, 0.02], [0.7, 0.3]])
+    nodes += [Node(f"v{i}", states, ("market",), rows) for i in range(24)]
+    net, grid = Network(tuple(nodes)), Grid(4096.0, 2**15)
+    driven = [
+        Driven(
+            Compound(
+                f"l{i}", lambda _t, y, i=i: (Poisson(0.3 * y), Lognormal(11.0 + 0.05 * i, 0.9))
+            ),
+            f"v{i}",
+        )
+        for i in range(24)
+    ]
+
+    def call() -> object:
+        seen = Findings(hard={"market": states[next(turn) % 2]})
+        return propagated.law(net, driven, findings=seen, grid=grid).var(0.99)
+
+    return call
+
+
 def chains() -> list[Case]:
     """Every case of chains; the first call compiles and does not count."""
     small, large, ruin = drawn(8, 2**15, 8), drawn(64, 2**14, 128), drawn(8, 2**13, 8)
@@ -41,5 +77,6 @@ def chains() -> list[Case]:
     return [
         Case(SMALL, lambda: small.mass(52, workers=2)),
         Case(LARGE, lambda: large.mass(52, workers=2)),
+        Case(CARRIED, _carried()),
         Case(RUIN, lambda: passage(ruin, 52, 400.0)),
     ]

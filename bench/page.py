@@ -69,7 +69,7 @@ NETWORKS = {
     n.PROTOCOL_TREE: "<= 2 ms",
 }
 """Cases of networks and what they were built to stay under."""
-CHAINS = {s.SMALL: "<= 100 ms", s.LARGE: "<= 1.5 s", s.RUIN: ""}
+CHAINS = {s.SMALL: "<= 100 ms", s.LARGE: "<= 1.5 s", s.RUIN: "", s.CARRIED: ""}
 """Cases of horizons in slices and what they were built to stay under."""
 OTHERS = (c.HELP, c.RUN_EXACT, c.RUN_BOTH)
 
