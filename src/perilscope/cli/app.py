@@ -17,6 +17,7 @@ from perilscope.cli.market import market
 from perilscope.cli.network import network
 from perilscope.cli.prices import prices
 from perilscope.cli.protocol import protocol
+from perilscope.cli.together import condition, contributions, sensitivity
 
 if TYPE_CHECKING:
     from perilscope.report.press import Press
@@ -430,6 +431,9 @@ def monitor(
 app.command()(capital)
 app.command()(diff)
 app.command()(feedback)
+app.command()(condition)
+app.command()(contributions)
+app.command()(sensitivity)
 app.add_typer(elicit.app, name="elicit")
 app.add_typer(market, name="market")
 app.add_typer(network, name="network")

@@ -181,7 +181,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
     seen = watching.watched(book, workspace.alerts)
     for each in seen:
         steps.note("note", f"watches.{each.id}", each.sentence)
-    prior, drivers, scores = _drivers(book, settings, valuation.price, seen)
+    prior, drivers, scores = drivers_of(book, settings, valuation.price, seen)
     inventory = _inventory(valuation, steps)
     learned = learn(book, workspace.incidents, workspace.trials, book.as_of)
     for found in learned.findings:
@@ -203,7 +203,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         register = joined.register()
         law = register.law()
         contributions = register.contributions(0.99)
-        layers = _layers(joined, law, book)
+        layers = layers_of(joined, law, book)
         figures = market_figures(workspace, settings, drivers, held, valued, steps.note)
         everything = _together(workspace, settings, context, joined, held, valued, steps)
         world = World(context, joined, register, law, settings.seed, settings.years)
@@ -268,7 +268,7 @@ def _chosen(book: Book, joined: Joined) -> dict[str, Scenario]:
 # --- the steps ------------------------------------------------------------------------------------
 
 
-def _drivers(
+def drivers_of(
     book: Book,
     settings: Settings,
     price: Callable[[str], float],
@@ -305,7 +305,7 @@ def _inventory(valuation: Valuation, steps: _Steps) -> dict[str, Worth]:
     return found
 
 
-def _layers(joined: Joined, law: LossLaw, book: Book) -> dict[str, Law]:
+def layers_of(joined: Joined, law: LossLaw, book: Book) -> dict[str, Law]:
     """The law of each layer, on a grid that suits it."""
     laws: dict[str, Law] = {}
     for layer in LAYERS:

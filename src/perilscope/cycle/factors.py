@@ -62,18 +62,18 @@ def _moved(found: Swing, currency: str) -> Document:
         "path": found.path,
         "name": fair.fair_name(found.path),
         "swing": MOVED[found.of],
-        "values": [_spelled(value, found.dimension, currency) for value in found.values],
+        "values": [spelled(value, found.dimension, currency) for value in found.values],
     }
 
 
-def _spelled(value: float, dimension: str, currency: str) -> str:
+def spelled(value: float, dimension: str, currency: str) -> str:
     """A value of a leaf as people write it.
 
     Examples
     --------
-    >>> _spelled(0.0362, "rate", "USD"), _spelled(0.05, "probability", "USD")
+    >>> spelled(0.0362, "rate", "USD"), spelled(0.05, "probability", "USD")
     ('0.0362 per year', '5 %')
-    >>> _spelled(450_000.0, "money", "USD")
+    >>> spelled(450_000.0, "money", "USD")
     '$450k'
     """
     if dimension == "rate":

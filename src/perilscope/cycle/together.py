@@ -102,6 +102,15 @@ def together(
     made = joint_law(joined, book, context, lots, history, seed, note, shocks)
     if made is None:
         return None
+    return completed(made, positions)
+
+
+Made = tuple[Whole, Callable[[], list[joining.Market]]]
+"""A joint law, and what makes its scenarios as other histories would have given them."""
+
+
+def completed(made: Made, positions: Sequence[Position]) -> Together:
+    """A joint law with who bears its tail, which states stand behind it, and how sure it is."""
     whole, other = made
     law = whole.law
     held = borne.contributions(whole.joint, law, LEVEL)
@@ -120,7 +129,7 @@ def joint_law(
     seed: int,
     note: Note,
     shocks: Shocks | None = None,
-) -> tuple[Whole, Callable[[], list[joining.Market]]] | None:
+) -> Made | None:
     """The law alone, and what makes its scenarios as other histories would have given them."""
     if history is None or not lots.values or not joined.lines:
         return None
@@ -324,6 +333,7 @@ __all__ = [
     "Cause",
     "Together",
     "causes",
+    "completed",
     "contributions",
     "joint_law",
     "slope",

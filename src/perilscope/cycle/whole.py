@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
+from perilscope.book import Book
 from perilscope.cycle import factors, rows
-from perilscope.cycle.assess import Result
+from perilscope.cycle.assess import Law, Result
 from perilscope.cycle.measures import Document, finite, measures
 from perilscope.cycle.settings import LEVELS
-from perilscope.cycle.together import LEVEL, Rows, Together, causes, contributions, slope
+from perilscope.cycle.together import Rows, Together, causes, contributions, slope
 from perilscope.layers.joining import Whole
 
 MOST_LEAVES = 20
@@ -24,7 +26,7 @@ def enterprise(result: Result) -> Document:
 
     ``ale`` stays that of operational and protocol losses; without a market all figures do.
     """
-    plain = without_market(result)
+    plain, book = without_market(result), result.book
     all_ = result.together
     if all_ is None:
         return plain
@@ -33,10 +35,10 @@ def enterprise(result: Result) -> Document:
     return {
         **found,
         "mean": all_.law.mean,
-        "uncertainty": _uncertainty(all_),
-        **borne(all_, result),
-        **_causes(all_),
-        "alone": _alone(result),
+        "uncertainty": uncertainty(all_),
+        **borne(all_, book),
+        **traced(all_),
+        "alone": alone(all_, result.layers),
         "joined": _joined(all_.whole),
     }
 
@@ -99,7 +101,7 @@ def _behind(result: Result) -> Document:
     return found
 
 
-def _uncertainty(all_: Together) -> Document:
+def uncertainty(all_: Together) -> Document:
     """By level: the standard error of the scenarios, and what the history leaves open."""
     found: Document = {}
     for level, (var, cvar) in all_.intervals.items():
@@ -113,27 +115,28 @@ def _uncertainty(all_: Together) -> Document:
     return found
 
 
-def borne(all_: Together, result: Result) -> Document:
+def borne(all_: Together, book: Book) -> Document:
     """Who bears the tail, in every way of splitting it."""
     held = all_.borne
-    split = contributions(held, result.book.scenarios, result.book, all_.shares)
+    split = contributions(held, book.scenarios, book, all_.shares)
     return {
         "contributions": {
             "level": f"{held.level:g}",
             "cvar": held.cvar,
-            **{name: _rows(each, held.cvar) for name, each in split.items()},
+            **{name: shares_of(each, held.cvar) for name, each in split.items()},
         }
     }
 
 
-def _rows(found: Rows, whole: float) -> list[Document]:
+def shares_of(found: Rows, whole: float) -> list[Document]:
+    """Who bears how much of a whole."""
     return [
         {"id": name, "kind": kind, "cvar": value, "share": value / whole if whole else 0.0}
         for name, kind, value in found
     ]
 
 
-def _causes(all_: Together) -> Document:
+def traced(all_: Together) -> Document:
     """What networks have to do with the tail: no addends, but chances given the tail."""
     found = []
     for each in causes(all_.driving, all_.tails):
@@ -147,7 +150,7 @@ def _causes(all_: Together) -> Document:
         if len(each.states) == 1:
             at = next(k for k, x in enumerate(all_.driving) if x.network == each.network)
             row["cvar_per_probability"] = slope(
-                all_.driving[at], all_.tails[at], each.node, each.states[0], LEVEL
+                all_.driving[at], all_.tails[at], each.node, each.states[0], all_.borne.level
             )
         found.append(row)
     return {"causes": found, "joint_states": _states(all_)}
@@ -170,17 +173,15 @@ def _states(all_: Together) -> list[Document]:
                     "probability": float(tail.chance[k]),
                     "given_tail": float(given[k]),
                     "exceeds_var": float(tail.exceed[k]),
-                    "expected_tail_loss": all_.law.var(LEVEL) + beyond,
+                    "expected_tail_loss": all_.law.var(all_.borne.level) + beyond,
                 }
             )
     return found
 
 
-def _alone(result: Result) -> Document:
+def alone(all_: Together, layers: Mapping[str, Law]) -> Document:
     """Each layer by itself against all together, at every level."""
-    all_ = result.together
-    assert all_ is not None
-    laws = {**result.layers, "market": all_.whole.market}
+    laws = {**layers, "market": all_.whole.market}
     found: Document = {}
     for level in LEVELS:
         each = {name: law.cvar(level) for name, law in laws.items()}

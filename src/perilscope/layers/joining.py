@@ -23,6 +23,7 @@ from perilscope.engines.compound import Compound
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.joint.parts import Interface, Rungs
+from perilscope.engines.register import Register
 from perilscope.errors import AssessmentError
 from perilscope.evidence.positions import Position
 from perilscope.layers import operational, revaluation
@@ -259,7 +260,11 @@ def whole(
         for x in driving
         if x.interface.keys
     ]
-    register = replace(joined, mixtures=tuple(mixtures)).register()
+    lines = list(joined.lines.values())
+    groups = {line.group for line in lines}
+    caps = {name: cap for name, cap in joined.caps.items() if name in groups}
+    # a line that one network drives by itself is tied to what the network does to prices
+    register = Register(lines, mixtures=mixtures, caps=caps)
     joint = Joint(register, [each.interface for each in driving], market, tokens)
     return Whole(joint, joint.law(), alone(joint), moves, driving, tokens)
 

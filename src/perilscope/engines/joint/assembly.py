@@ -389,6 +389,15 @@ class Joint:
                 found += chance * price * float(mine @ self._pattern_means(c)[key]) / whole
         return found
 
+    def own_mean(self, weights: Weights) -> float:
+        """Mean of all lines, without the market and at today's prices."""
+        free = [key for part in self.parts if not part.token for key in part.keys]
+        found = [self._line_mean(key, weights) for key in free]
+        for place, c in enumerate(self.tokened):
+            for table in self.parts[c].table(weights).values():
+                found.append(float(table @ self._token_means[place]))
+        return math.fsum(found)
+
     def mean_given(self, c: int, state: State) -> float:
         """Mean of the sum, as the window holds it, given one state of a part."""
         known = list(self.weights)

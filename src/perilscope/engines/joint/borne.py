@@ -153,7 +153,7 @@ def _token_shares(joint: Joint, c: int, weights: Weights) -> dict[str, Transform
             priced = joint.prices(rungs)
             here = {t: float(mass @ priced[t][members]) / float(mass.sum()) for t in joint.matter}
             price = here[part.token]
-            at = cells.at_price(part, lines, price)
+            at = cells.at_price(part, price)
             shares = at.shares(side.transforms, cells.at_lines(part, lines, price))
             term = law * rest[rungs]
             for other, each in zip(joint.tokened, joint.priced, strict=True):
@@ -232,6 +232,19 @@ def _holdings(
 
 
 # --- causes
+
+
+def means(joint: Joint) -> tuple[Array, ...]:
+    """Of each interface, the mean of all lines in each of its joint states, at today's prices."""
+    found = []
+    for i, own in enumerate(joint.weights):
+        known = list(joint.weights)
+        each = []
+        for k in range(len(own)):
+            known[i] = np.eye(len(own))[k]
+            each.append(joint.own_mean(known))
+        found.append(np.array(each))
+    return tuple(found)
 
 
 @dataclass(frozen=True)

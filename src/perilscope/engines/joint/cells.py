@@ -79,7 +79,7 @@ class Priced:
         return found
 
     def _made(self, price: float) -> Transform:
-        return at_price(self.part, self._lines, price).transforms(
+        return at_price(self.part, price).transforms(
             self._transforms, at_lines(self.part, self._lines, price)
         )
 
@@ -117,23 +117,21 @@ def _lagrange(t: float) -> tuple[list[float], list[float]]:
     return value, slope
 
 
+def dearer(line: Compound, price: float) -> Compound:
+    """A line all of whose losses cost ``price`` times as much."""
+    scale = line.scale
+    if isinstance(scale, Constant):
+        return replace(line, scale=Constant(scale.value * price))
+    return replace(line, scale=Scaled(scale, price))
+
+
 def at_lines(part: Part, lines: Mapping[str, Compound], price: float) -> dict[str, Compound]:
     """The lines of a part when a token costs ``price`` times what it does today."""
-    return {
-        key: replace(
-            line,
-            scale=Constant(line.scale.value * price)
-            if isinstance(line.scale, Constant)
-            else Scaled(line.scale, price),
-        )
-        for key in part.keys
-        if (line := lines[key])
-    }
+    return {key: dearer(lines[key], price) for key in part.keys}
 
 
-def at_price(part: Part, lines: Mapping[str, Compound], price: float) -> Part:
+def at_price(part: Part, price: float) -> Part:
     """The part when a token costs ``price`` times what it does today: holdings grow alike."""
-    del lines
     if part.component is None:
         return part
     units = tuple(replace(unit, cap=unit.cap * price) for unit in part.component.units)

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands about the whole institution: a condition, who bears the tail, what it answers to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from perilscope.cycle.settings import Settings
+    from perilscope.cycle.workspace import Workspace
+
+Book = Annotated[Path, typer.Argument(metavar="BOOK", help="A .yaml file, or a folder of them.")]
+Evidence = Annotated[
+    list[str] | None,
+    typer.Option("--evidence", "-e", metavar="NODE=STATE", help="What is known already (repeat)."),
+]
+Horizon = Annotated[
+    str, typer.Option(metavar="'6 months'", help="Instead of the book's.", show_default=False)
+]
+Prices = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Daily prices instead of the book's.")
+]
+Positions = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Positions instead of the book's.")
+]
+Json = Annotated[
+    str | None,
+    typer.Option(
+        "--json",
+        metavar="FILE|-",
+        help="Write the answer as JSON; with - to standard output, and nothing else there.",
+        show_default=False,
+    ),
+]
+
+
+def _opened(
+    book: Path,
+    evidence: list[str] | None,
+    horizon: str,
+    prices: Path | None,
+    positions: Path | None,
+) -> tuple[Workspace, Settings]:
+    from perilscope.cycle.settings import Settings
+    from perilscope.cycle.workspace import open_workspace
+
+    settings = Settings(
+        engine="exact",
+        evidence=tuple(evidence or ()),
+        horizon=horizon,
+        prices=prices,
+        positions=positions,
+    )
+    return open_workspace(book, settings), settings
+
+
+def _told(document: dict[str, Any], json: str | None, draw: Any, **more: Any) -> None:
+    from perilscope.cli.show import emit, printer
+
+    emit(json, document)
+    console = printer(json)
+    console.print(draw(document, width=min(max(console.width, 60), 130), **more))
+
+
+def condition(
+    book: Book,
+    on: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NODE=STATE", help="What is taken to be so (repeat)."),
+    ] = None,
+    above: Annotated[
+        str,
+        typer.Option(
+            metavar="50M",
+            help="Instead: what stands behind a loss above so much.",
+            show_default=False,
+        ),
+    ] = "",
+    evidence: Evidence = None,
+    horizon: Horizon = "",
+    prices: Prices = None,
+    positions: Positions = None,
+    json: Json = None,
+) -> int:
+    """The whole institution under an event, beside what it is without it.
+
+    A node of a network, a protocol's `exploited`, an issuer, a venue: whatever the book's networks
+    say. With `--above` the other way round: the joint states most likely behind such a loss.
+
+    [bold]perilscope condition my-book --on depeg=yes[/bold]
+    [bold]perilscope condition my-book --on usdc-peg.depeg=yes --on harbor-lend.exploited=yes[/bold]
+    [bold]perilscope condition my-book --above 80M --json -[/bold]
+    """
+    from perilscope.cycle import conditions
+    from perilscope.errors import MisuseError
+    from perilscope.report import together as drawn
+
+    if bool(on) == bool(above):
+        raise MisuseError(
+            "either --on NODE=STATE (repeat it for several) or --above AMOUNT is wanted, not both"
+        )
+    workspace, settings = _opened(book, evidence, horizon, prices, positions)
+    if on:
+        found = conditions.condition(workspace, settings, on)
+        _told(found, json, drawn.condition)
+    else:
+        amount = conditions.amount(above, workspace.book.currency)
+        found = conditions.behind(workspace, settings, amount)
+        _told(found, json, drawn.behind)
+    return 0
+
+
+def contributions(
+    book: Book,
+    level: Annotated[float, typer.Option(help="Confidence level, above 0.5.")] = 0.99,
+    by: Annotated[
+        str,
+        typer.Option(
+            metavar="WAY",
+            help="Only: layers, scenarios, assets, protocols, counterparties, threats, "
+            "vulnerabilities.",
+            show_default=False,
+        ),
+    ] = "",
+    evidence: Evidence = None,
+    horizon: Horizon = "",
+    prices: Prices = None,
+    positions: Positions = None,
+    json: Json = None,
+) -> int:
+    """Who bears the tail of market, operational and protocol losses together.
+
+    Contributions add up, whichever way they are split. Causes are no addends: of them stands how
+    likely they are, given such a loss.
+
+    [bold]perilscope contributions my-book[/bold]
+    [bold]perilscope contributions my-book --level 0.975 --by counterparties --json -[/bold]
+    """
+    from perilscope.cycle.bearing import bearing
+    from perilscope.errors import MisuseError
+    from perilscope.report import together as drawn
+
+    if by and by not in drawn.WAYS:
+        raise MisuseError(f"--by {by!r} is no way of splitting: choose {', '.join(drawn.WAYS)}")
+    workspace, settings = _opened(book, evidence, horizon, prices, positions)
+    _told(bearing(workspace, settings, level), json, drawn.contributions, only=by)
+    return 0
+
+
+def sensitivity(
+    book: Book,
+    most: Annotated[int, typer.Option(help="Rows of each table.", min=1, max=1000)] = 10,
+    estimates: Annotated[
+        bool, typer.Option(help="Whether every estimate of every scenario is moved.")
+    ] = True,
+    evidence: Evidence = None,
+    horizon: Horizon = "",
+    prices: Prices = None,
+    positions: Positions = None,
+    json: Json = None,
+) -> int:
+    """What a bad year of everything answers to: estimates, entries of tables, the market.
+
+    Slopes of table entries are exact; the steepest are also moved in full, odds halved and doubled.
+
+    [bold]perilscope sensitivity my-book[/bold]
+    [bold]perilscope sensitivity my-book --no-estimates --most 30 --json -[/bold]
+    """
+    from perilscope.cycle.answers import answers
+    from perilscope.report import together as drawn
+
+    workspace, settings = _opened(book, evidence, horizon, prices, positions)
+    found = answers(workspace, settings, estimates=estimates)
+    _told(found, json, drawn.sensitivity, most=most)
+    return 0

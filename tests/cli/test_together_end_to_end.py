@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""condition, contributions, sensitivity: what they print, write, and refuse."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from perilscope.cli import run
+from perilscope.report import together as drawn
+
+BOOK = """
+institution: {name: Small, kind: hedge fund}
+currency: USD
+as_of: 2026-11-20
+positions: positions.csv
+prices: prices.csv
+market: {stale_after_days: 30}
+tokens: {ETH: {kind: coin}, USDC: {kind: stablecoin}}
+venues: {kestrel: {kind: exchange, holds: 1M}}
+assets: {wallet: {kind: wallet, holds: {ETH: 500}}, desk: {kind: other, worth: 5M}}
+networks:
+  peg:
+    period: 1 year
+    nodes:
+      stress: {states: [calm, stressed], table: [0.7, 0.3]}
+      depeg: {parents: [stress], table: {calm: [0.95, 0.05], stressed: [0.7, 0.3]}}
+      never: {table: [1, 0]}
+    shocks: {depeg: {yes: {USDC: -20 %}}}
+scenarios:
+  sold-low: {asset: desk, frequency: from peg.depeg, magnitude: "exponential(300k)"}
+  theft:
+    {asset: wallet, frequency: 1 in 5 years, magnitude: {value: 50 to 400 ETH, at_most: wallet}}
+limits: [{measure: expected loss per year, at_most: 300k, owner: board}]
+"""
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("book")
+    rng = np.random.default_rng(11)
+    steps = np.cumsum(rng.standard_t(5, (700, 2)) * [0.03, 0.0005], axis=0)
+    closes = np.exp(steps - steps[-1]) * [2000.0, 1.0]
+    last = date(2026, 11, 20)
+    rows = [
+        f"{last - timedelta(days=699 - k)},{eth:.6f},{usdc:.6f}"
+        for k, (eth, usdc) in enumerate(closes.tolist())
+    ]
+    (folder / "prices.csv").write_text("\n".join(["date,ETH,USDC", *rows]) + "\n")
+    (folder / "positions.csv").write_text("asset,quantity,venue\nETH,1500,kestrel\nUSDC,2000000,\n")
+    (folder / "book.yaml").write_text(BOOK)
+    return str(folder)
+
+
+def test_condition_reads_the_institution_beside_what_it_is(book: str, capsys: Any) -> None:
+    assert run(["condition", book, "--on", "depeg=yes", "--json", "-"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["on"] == {"peg.depeg": "yes"}
+    assert found["probability"] == pytest.approx(0.7 * 0.05 + 0.3 * 0.3)
+    whole = found["enterprise"]
+    assert whole["after"]["cvar"]["0.99"] > whole["before"]["cvar"]["0.99"]
+    # a certain event is one more: of a Poisson law given at least one
+    mean = -math.log(1 - 0.125) / 0.125 * 300_000
+    row = next(row for row in found["scenarios"] if row["id"] == "sold-low")
+    assert row["ale"]["after"] == pytest.approx(mean, rel=1e-9)
+    assert row["ale"]["before"] == pytest.approx(0.125 * mean, rel=1e-9)
+    assert row["happens"]["after"] == 1.0
+    usdc = next(row for row in found["holdings"] if row["id"] == "USDC")
+    assert usdc["mean"]["after"] == pytest.approx(0.2 * usdc["value"], rel=1e-9)
+    stress = next(r for r in found["nodes"] if (r["node"], r["state"]) == ("stress", "stressed"))
+    assert stress["probability"]["after"] == pytest.approx(0.09 / 0.125)
+    assert found["limits"][0]["breached"]["after"] is True
+
+
+def test_condition_above_a_loss_finds_the_states_behind_it(book: str, capsys: Any) -> None:
+    assert run(["condition", book, "--above", "2.5M", "--json", "-"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    states = found["states"]
+    assert sum(row["probability"] for row in states) == pytest.approx(1.0)
+    assert sum(row["given_loss"] for row in states) == pytest.approx(1.0, rel=1e-3)
+    total = sum(row["probability"] * row["exceeds"] for row in states)
+    assert total == pytest.approx(found["probability"], rel=1e-3)
+    for rows in found["bears"].values():
+        assert sum(row["loss"] for row in rows) == pytest.approx(found["expected_loss"], rel=1e-3)
+
+
+def test_contributions_add_up_at_any_level(book: str, capsys: Any) -> None:
+    assert run(["contributions", book, "--level", "0.975", "--json", "-"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    split = found["contributions"]
+    assert split["level"] == "0.975"
+    for name, rows in split.items():
+        if isinstance(rows, list):
+            assert sum(row["cvar"] for row in rows) == pytest.approx(found["cvar"]), name
+    assert {row["id"] for row in split["layers"]} == {"market", "operational"}
+    venues = {row["id"]: row["cvar"] for row in split["counterparties"]}
+    assets = {row["id"]: row["cvar"] for row in split["assets"]}
+    assert venues["kestrel"] == pytest.approx(assets["ETH"])
+    assert run(["contributions", book, "--by", "layers"]) == 0
+    shown = capsys.readouterr().out
+    assert "by layer" in shown
+    assert "by scenario" not in shown
+
+
+def test_sensitivity_ranks_what_a_bad_year_answers_to(book: str, capsys: Any) -> None:
+    assert run(["sensitivity", book, "--json", "-"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    by = {row["entry"]: row for row in found["tables"]}
+    depeg = by["P(depeg=yes | stress=stressed)"]
+    assert depeg["cvar_slope"] > 0 > by["P(depeg=no | stress=stressed)"]["cvar_slope"]
+    assert depeg["cvar"][0] < found["cvar"] < depeg["cvar"][1]
+    # the entry counts in 3 years of 10, and a de-peg costs its mean in money
+    each = -math.log(1 - 0.125) / 0.125 * 300_000
+    assert depeg["ale_slope"] == pytest.approx(0.3 * each, rel=1e-6)
+    paths = {(row["scenario"], row["path"]) for row in found["estimates"]}
+    assert paths == {("sold-low", "magnitude"), ("theft", "frequency"), ("theft", "magnitude")}
+    theft = next(row for row in found["estimates"] if row["path"] == "frequency")
+    assert theft["cvar"][0] < found["cvar"] < theft["cvar"][1]
+    assert theft["ale"][1] - theft["ale"][0] > 0
+    assert {row["name"] for row in found["market"]} == {
+        "volatility of prices",
+        "what states do to prices",
+    }
+
+
+def test_screens_fit_their_width(book: str, tmp_path: Path) -> None:
+    asked = (
+        (["condition", book, "--on", "peg.depeg=yes"], drawn.condition),
+        (["condition", book, "--above", "2M"], drawn.behind),
+        (["sensitivity", book, "--no-estimates"], drawn.sensitivity),
+    )
+    for words, draw in asked:
+        told = tmp_path / "told.json"
+        assert run([*words, "--json", str(told)]) == 0
+        for columns in (80, 110):
+            sink = io.StringIO()
+            Console(file=sink, width=columns).print(
+                draw(json.loads(told.read_text()), width=columns)
+            )
+            lines = sink.getvalue().splitlines()
+            assert max(map(len, lines)) <= columns
+            assert not any("…" in line and "$" in line.split("…")[-1][:1] for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["condition", "--on", "depeg=maybe"], "no such state"),
+        (["condition", "--on", "depegged=yes"], "did you mean depeg"),
+        (["condition", "--on", "depeg"], "write NODE=STATE"),
+        (["condition", "--on", "never=yes"], "cannot happen"),
+        (["condition", "--on", "depeg=yes", "--on", "depeg=no"], "both yes and no"),
+        (["condition"], "--on NODE=STATE"),
+        (["condition", "--on", "depeg=yes", "--above", "1M"], "not both"),
+        (["condition", "--above", "much"], "80M"),
+        (["condition", "--above", "-3M"], "80M"),
+        (["condition", "--above", "900M"], "rarer than one in a million"),
+        (["contributions", "--level", "1.5"], "between 0.5 and 1"),
+        (["contributions", "--by", "colour"], "no way of splitting"),
+        (["condition", "--on", "depeg=yes", "--horizon", "soon"], "soon"),
+    ],
+)
+def test_what_is_wrong_is_said(book: str, words: list[str], said: str, capsys: Any) -> None:
+    command, *rest = words
+    assert run([command, book, *rest]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert said in " ".join(shown.err.split())
+
+
+def test_book_without_positions_has_conditions_and_contributions(
+    tmp_path: Path, capsys: Any
+) -> None:
+    where = tmp_path / "book.yaml"
+    bare = BOOK.replace("positions: positions.csv\n", "").replace("prices: prices.csv\n", "")
+    where.write_text(bare.replace("ETH: {kind: coin}", "ETH: {kind: coin, price: 2000}"))
+    assert run(["condition", str(where), "--on", "depeg=yes", "--json", "-"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["joined"] is False
+    assert found["enterprise"] == found["without_market"]
+    assert run(["contributions", str(where), "--json", "-"]) == 0
+    split = json.loads(capsys.readouterr().out)
+    rows = split["contributions"]["scenarios"]
+    assert sum(row["cvar"] for row in rows) == pytest.approx(split["cvar"])
+    assert run(["sensitivity", str(where)]) != 0
+    assert "nothing that has prices" in " ".join(capsys.readouterr().err.split())
