@@ -121,7 +121,8 @@ def rejections(found: Found) -> list[str]:
         "## Rejections at 5 %\n",
         "On how many of the ten assets a test rejects, by the exact or simulated p-value where "
         "there is one. A right model would be rejected on 0 or 1, sometimes 2; assets move "
-        "together, so the ten are not independent.\n",
+        "together, so the ten are not independent. ESR regressions have no simulated p-value and "
+        "reject right forecasts far too often with so few days in the tail.\n",
         *table(["test", *MODELS], rows),
     ]
 
@@ -169,8 +170,8 @@ from {first} to {LAST}.
 Written by `docs/make_backtests.py`; the names of the tests are those of
 [the guide](guides/backtests.md).
 
-Prices: daily closes in USD (23:59 UTC) of {source}. They are not part of this project; only
-figures computed from them are shown.
+Prices: daily closes in USD (23:59 UTC) of {source}.
+They are not part of this project; only figures computed from them are shown.
 
 One year at 97.5 % has nine exceptions. So few tell apart what is clearly wrong and little else:
 read the page for how tests and models behave, not for a verdict on an asset.

@@ -188,7 +188,7 @@ def _conditional(c: Case) -> Result:
     five = {
         "statistic_5_lags": more.statistic,
         "p_value_5_lags": more.p_value,
-        "p_value_simulated_5_lags": more.parameters["p_value_simulated"],
+        "p_value_simulated_5_lags": more.parameters.get("p_value_simulated"),
     }
     return Result(found.statistic, found.p_value, {**found.parameters, **five})
 

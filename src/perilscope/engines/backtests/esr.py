@@ -199,9 +199,8 @@ def esr(loss: Array, cvar: Array, level: float, form: Form, var: Array | None = 
         raise AssessmentError("losses do not vary")
     if form == "intercept" and float(np.ptp(cvar)) <= 1e-9 * float(np.abs(cvar).max()):
         quantile_x = unit[:, None]  # one forecast for all days: a constant says it all
-    elif (
-        min(float(np.ptp(x[:, 1])) / float(np.abs(x[:, 1]).max()) for x in (quantile_x, line))
-        < 1e-9
+    elif any(
+        float(np.ptp(x[:, 1])) <= 1e-9 * float(np.abs(x[:, 1]).max()) for x in (quantile_x, line)
     ):
         raise AssessmentError(
             "the forecasts are the same every day: there is nothing to regress on"
