@@ -207,7 +207,7 @@ def head(found: Opened) -> Document:
         "as_of": book.as_of.isoformat(),
         "currency": book.currency,
         "net_assets": desk.net_assets,
-        "gross": math.fsum(abs(value) for value in values.values()),
+        "gross": desk.gross(),
         "net": math.fsum(values.values()),
         "worth": desk.worth(),
         "positions": len(desk.lots),

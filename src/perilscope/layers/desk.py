@@ -153,6 +153,15 @@ class Desk:
                     found[asset] += part
         return found
 
+    def gross(self, scope: str = "") -> float:
+        """Exposures of every lot without regard to side; what only prices another is apart."""
+        return math.fsum(
+            abs(money)
+            for lot in self.priced(scope)
+            for asset, money in self.exposures(lot).items()
+            if asset == lot.asset or lot.instrument == "pool"
+        )
+
     def worth(self, scope: str = "") -> float:
         """What a scope's positions are worth, money."""
         return math.fsum(self.worth_of(lot) for lot in self.priced(scope))
@@ -387,17 +396,7 @@ class Desk:
 
 
 def _gross(desk: Desk, _spec: MeasureSpec, scope: str) -> Figure:
-    return _whole(desk, scope), "", "money"
-
-
-def _whole(desk: Desk, scope: str) -> float:
-    """Exposures of every lot without regard to side, stable coins that only price others apart."""
-    return math.fsum(
-        abs(money)
-        for lot in desk.priced(scope)
-        for asset, money in desk.exposures(lot).items()
-        if asset == lot.asset or lot.instrument == "pool"
-    )
+    return desk.gross(scope), "", "money"
 
 
 def _net(desk: Desk, _spec: MeasureSpec, scope: str) -> Figure:
@@ -407,7 +406,7 @@ def _net(desk: Desk, _spec: MeasureSpec, scope: str) -> Figure:
 def _leverage(desk: Desk, _spec: MeasureSpec, scope: str) -> Figure:
     if not desk.net_assets:
         raise AssessmentError("leverage is of net assets: declare `institution: net_assets`")
-    return _whole(desk, scope) / desk.net_assets, "", "times"
+    return desk.gross(scope) / desk.net_assets, "", "times"
 
 
 def _concentration(desk: Desk, spec: MeasureSpec, scope: str) -> Figure:

@@ -15,6 +15,8 @@ from perilscope.report.columns import Column, figures, lay, words, wrapped
 from perilscope.report.names import cleaned
 
 WIDTH = 110
+SHOWN = 12
+"""Assets whose contributions stand on the morning page."""
 _BAR = 12
 _STYLE = {"breached": "bold red", "warned": "yellow", "kept": "", "unknown": "dim"}
 
@@ -24,13 +26,13 @@ Shown = Mapping[str, Any]
 def limits(document: Shown, *, width: int = WIDTH) -> Group:
     """Draw every limit with use, headroom and what changed overnight."""
     run = cleaned(document)
-    return Group(*head(run), *_limits(run, width), *findings(run, width))
+    return Group(*head(run, width), *_limits(run, width), *findings(run, width))
 
 
 def morning(document: Shown, *, width: int = WIDTH) -> Group:
     """Draw the morning page."""
     run = cleaned(document)
-    lines: list[Text] = [*head(run), *_day(run, width), Text(), *_limits(run, width), Text()]
+    lines: list[Text] = [*head(run, width), *_day(run, width), Text(), *_limits(run, width), Text()]
     lines += [*_sizes(run["sizes"], run["currency"], width), Text()]
     lines += [*_shares(run, width), Text(), *_stresses(run["stresses"], run["currency"], width)]
     return Group(*lines, *findings(run, width))
@@ -39,7 +41,7 @@ def morning(document: Shown, *, width: int = WIDTH) -> Group:
 def sized(document: Shown, *, width: int = WIDTH) -> Group:
     """Draw the largest buy and sell of one asset."""
     run = cleaned(document)
-    return Group(*head(run), *_sizes([run], run["currency"], width))
+    return Group(*head(run, width), *_sizes([run], run["currency"], width))
 
 
 def traded(document: Shown, *, width: int = WIDTH) -> Group:
@@ -77,14 +79,14 @@ def traded(document: Shown, *, width: int = WIDTH) -> Group:
             f"{money(risk['marginal'], currency)})."
         )
         lines += wrapped(text, width, 3)
-    return Group(*head(run), *lines, *findings(run, width))
+    return Group(*head(run, width), *lines, *findings(run, width))
 
 
 def stressed(document: Shown, *, width: int = WIDTH) -> Group:
     """Draw every episode replayed, the worst stretch and the reverse stress."""
     run = cleaned(document)
     currency = run["currency"]
-    lines = [*head(run)]
+    lines = [*head(run, width)]
     if run["shocked"]:
         lines += [*_own(run["shocked"], currency, width), Text()]
     lines += [*_stresses(run["episodes"], currency, width), Text()]
@@ -134,7 +136,7 @@ def contributed(document: Shown, *, width: int = WIDTH) -> Group:
         f"{run['days']}-day CVaR {level_(str(run['level']))} {money(run['cvar'], currency)} "
         f"(VaR {money(run['var'], currency)}); each list adds up to both. +- is one standard error."
     )
-    lines = [*head(run), *wrapped(said, width, 2)]
+    lines = [*head(run, width), *wrapped(said, width, 2)]
     for kind, rows in run["contributions"].items():
         if len(rows) > 1:
             columns = (
@@ -183,20 +185,24 @@ def proposed(document: Shown, *, width: int = WIDTH) -> Group:
         ]
         for row in run["trades"]
     ]
-    lines = [*head(run), *wrapped(text, width, 2), *lay(columns, rows, width)]
+    lines = [*head(run, width), *wrapped(text, width, 2), *lay(columns, rows, width)]
     return Group(*lines, *findings(run, width))
 
 
-def head(run: Shown) -> Iterator[Text]:
+def head(run: Shown, width: int = WIDTH) -> Iterator[Text]:
     """Draw the first line of every page of the desk."""
-    text = Text(f"{run['book']}", "bold")
     currency = run["currency"]
-    text.append(f"   as of {run['as_of']}   {run['positions']} positions", "dim")
-    for what in ("gross", "net"):
-        text.append(f"   {what} {money(run[what], currency)}", "dim")
+    parts = [f"as of {run['as_of']}", f"{run['positions']} positions"]
+    parts += [f"{what} {money(run[what], currency)}" for what in ("gross", "net", "worth")]
     if run["net_assets"]:
-        text.append(f"   net assets {money(run['net_assets'], currency)}", "dim")
-    yield text
+        parts.append(f"net assets {money(run['net_assets'], currency)}")
+    line = Text(f"{run['book']}", "bold")
+    for part in parts:
+        if line.cell_len + len(part) + 3 > width:
+            yield line
+            line = Text(" " * 2)
+        line.append(f"   {part}", "dim")
+    yield line
 
 
 def _named(row: Shown) -> str:
@@ -212,10 +218,13 @@ def _limits(run: Shown, width: int) -> Iterator[Text]:
         yield from wrapped("The book has no limits that positions can be held against.", width, 2)
         return
     currency = run["currency"]
-    columns = (
+    columns: tuple[Column, ...] = (
         words("limit", 18, 46), figures("now"), figures("overnight"), figures("limit"),
         figures("headroom"), figures("used"), _bars(), words("owner", 6, 18),
     )  # fmt: skip
+    wide = width >= 100
+    if not wide:  # the name of a limit matters more than a bar
+        columns = columns[:6] + columns[7:]
     rows = []
     for row in run["limits"]:
         style = _STYLE[row["state"]]
@@ -230,7 +239,7 @@ def _limits(run: Shown, width: int) -> Iterator[Text]:
                 (measured(row["limit"], unit, currency), ""),
                 (_signed(row["headroom"], unit, currency, plus=False), style),
                 (share(row["used"]), style),
-                (_filled(row["used"]), style),
+                *([(_filled(row["used"]), style)] if wide else []),
                 (row["owner"], ""),
             ]
         )
@@ -322,9 +331,13 @@ def _shares(run: Shown, width: int) -> Iterator[Text]:
             (share(row["share"]), ""),
             (_filled(row["share"]), "dim"),
         ]
-        for row in run["contributions"]
+        for row in run["contributions"][:SHOWN]
     ]
     yield from lay(columns, rows, width)
+    if len(run["contributions"]) > SHOWN:
+        rest = run["contributions"][SHOWN:]
+        adds = money(sum(row["cvar"] for row in rest), currency)
+        yield from wrapped(f"and {len(rest)} more, which add {adds}", width, 1, style="dim")
 
 
 def _stresses(rows: Sequence[Shown], currency: str, width: int) -> Iterator[Text]:

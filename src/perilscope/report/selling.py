@@ -35,7 +35,7 @@ def sold(document: Shown, *, width: int = WIDTH) -> Group:
         for row in run["sales"]
     ]
     level = level_(str(run["level"]))
-    lines = [*head(run), *lay(columns, rows, width), Text()]
+    lines = [*head(run, width), *lay(columns, rows, width), Text()]
     for key, name in (("var", "VaR"), ("cvar", "CVaR")):
         low, high = (money(x, currency) for x in run[f"adjusted_{key}_interval"])
         text = (
@@ -82,5 +82,5 @@ def simulated(document: Shown, *, width: int = WIDTH) -> Group:
             low, high = (money(row[f"{key}_{end}"], currency) for end in ("low", "high"))
             cells += [(money(row[key], currency), "bold"), (f"{low} to {high}", "dim")]
         rows.append(cells)
-    lines = [*head(run), *wrapped(text, width, 4), *lay(columns, rows, width)]
+    lines = [*head(run, width), *wrapped(text, width, 4), *lay(columns, rows, width)]
     return Group(*lines, *findings(run, width))
