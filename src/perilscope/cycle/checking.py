@@ -168,5 +168,6 @@ def _told(one: Finding) -> Document:
         "what": one.what,
         "mend": one.mend,
         "where": one.where,
+        "size": one.size,
         "path": [{"time": time, "price": price} for time, price in one.path],
     }

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -54,6 +54,8 @@ class Finding:
         File and line.
     path : tuple of (time, price)
         Hour by hour, where prices within the day are given.
+    size : float
+        Of a move or of a disagreement, as a share.
     """
 
     asset: str
@@ -65,6 +67,7 @@ class Finding:
     mend: str = ""
     where: str = ""
     path: tuple[tuple[str, float], ...] = ()
+    size: float = 0.0
 
     def __str__(self) -> str:
         return f"{self.asset}: {self.what}"
@@ -310,7 +313,8 @@ def _glitches(series: _Series, other: _Series) -> Iterator[tuple[int, Finding]]:
             f"{100.0 * usual:.2f} %); {whose} is out of line with its own next bars"
         )
         mend = "take this day from the source that is in line"
-        yield at, series.finding("glitch", weight, at, what, mend)
+        found = series.finding("glitch", weight, at, what, mend)
+        yield at, replace(found, size=math.expm1(gap))
 
 
 def _liar(series: _Series, at: int, other: _Series, there: int) -> str:
@@ -410,7 +414,7 @@ def _move(
         text += ", and back the next day" if returns else ", and it does not come back"
         text += "; see it hour by hour" if hours else ""
     found = series.finding(kind, weight, at, text, mend)
-    return Finding(**{**found.__dict__, "path": hours})
+    return replace(found, path=hours, size=math.expm1(move))
 
 
 def _range(series: _Series) -> Iterator[Finding]:

@@ -27,11 +27,11 @@ Shown = Mapping[str, Any]
 def checked(document: Shown, *, width: int = WIDTH) -> Group:
     """Draw the verdict on every asset, then what was found."""
     run = cleaned(document)
-    against = f"   against {run['second']}" if run["second"] else ""
     head = Text(str(run["source"]), "bold")
-    head.append(f"   {run['first']} to {run['last']}   {len(run['assets'])} assets{against}", "dim")
+    head.append(f"   {run['first']} to {run['last']}   {len(run['assets'])} assets", "dim")
     counts = {v: sum(row["verdict"] == v for row in run["assets"]) for v in _ORDER}
     verdict = ", ".join(f"{n} {_WORDS[v]}" for v, n in counts.items() if n)
+    verdict += f", held against {run['second']}" if run["second"] else ""
     lines = [head, *wrapped(f"{verdict}.", width, 2, style="bold"), Text()]
     lines += [*_assets(run, width), Text(), *_findings(run, width)]
     return Group(*lines)
@@ -80,16 +80,18 @@ def _why(row: Shown) -> str:
 def _findings(run: Shown, width: int) -> Iterator[Text]:
     for weight in ("fails", "warns"):
         found = [one for one in run["findings"] if one["weight"] == weight]
-        for one in found[:FEW]:
-            where = f"{one['where']}: " if one["where"] else ""
+        plain = [one for one in found if weight == "fails" or one["kind"] != "glitch"]
+        for one in plain[:FEW]:
+            where = f"{one['where'].rsplit('/', 1)[-1]}: " if one["where"] else ""
             text = f"{where}{one['asset']}: {one['what']}"
             yield from wrapped(text, width, 4, style=_STYLE[weight])
             if one["mend"]:
                 yield from wrapped(one["mend"], width, 2, style="dim", indent="    ")
             yield from _path(one, width)
-        if len(found) > FEW:
-            text = f"and {len(found) - FEW} more of this weight; --json FILE has all"
+        if len(plain) > FEW:
+            text = f"and {len(plain) - FEW} more of this weight; --json FILE has all"
             yield from wrapped(text, width, 1, style="dim")
+    yield from _glitches(run, width)
     common = [row for row in run["glitch_days"] if row["assets"] > 1][:5]
     if common:
         told = ", ".join(f"{row['day']} ({row['assets']} assets)" for row in common)
@@ -100,6 +102,21 @@ def _findings(run: Shown, width: int) -> Iterator[Text]:
         yield from _path(one, width)
     for note in run["notes"]:
         yield from wrapped(f"note: {note}", width, 4, style="yellow")
+
+
+def _glitches(run: Shown, width: int) -> Iterator[Text]:
+    """Disagreements of the two sources that exclude nothing, the largest first."""
+    found = [f for f in run["findings"] if f["kind"] == "glitch" and f["weight"] == "warns"]
+    if not found:
+        return
+    yield Text()
+    yield from wrapped(
+        f"{len(found)} closes differ from the second source far more than usual; the largest:",
+        width, 2, style="yellow",
+    )  # fmt: skip
+    for one in sorted(found, key=lambda f: -f["size"])[:FEW]:
+        text = f"{one['asset']}: {one['what'].partition(' (')[0]}, {100.0 * one['size']:.1f} %"
+        yield from wrapped(text, width, 1, style="yellow", indent="    ")
 
 
 def _path(one: Shown, width: int) -> Iterator[Text]:
