@@ -82,6 +82,7 @@ RATIOS = (
     (n.ALL_30_AGRUM, n.ALL_30, ""),
     (n.WHAT_IF_1000_AGRUM, n.WHAT_IF_1000, ""),
     (n.SAMPLED_AGRUM, n.SAMPLED, ">= 10"),
+    (m.FHS_ARCH, m.FHS_ONE, ">= 120"),
 )
 """(slower, faster, what was aimed at): how many times as long the first takes."""
 

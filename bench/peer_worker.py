@@ -20,7 +20,7 @@ import warnings
 from typing import Any
 
 LEVELS = (0.95, 0.99, 0.999)
-PEERS = ("aggregate", "gemact", "pyfair", "pycrq", "pgmpy", "numpy", "scipy")
+PEERS = ("aggregate", "gemact", "pyfair", "pycrq", "pgmpy", "arch", "numpy", "scipy")
 
 
 def _lognormal(row: dict[str, Any]) -> tuple[float, float]:
@@ -177,6 +177,20 @@ def pgmpy(name: str, nodes: list[dict[str, Any]], seen: dict[str, int]) -> dict[
     return {"seconds": time.perf_counter() - start, "marginals": found}
 
 
+def arch(windows: list[list[float]]) -> dict[str, Any]:
+    """GARCH(1,1) of each window, the variance of the next day and the worst residuals."""
+    import numpy as np
+    from arch import arch_model
+
+    start = time.perf_counter()
+    for window in windows:
+        model = arch_model(np.array(window), mean="Constant", vol="GARCH", p=1, q=1, rescale=False)
+        fit = model.fit(disp="off", show_warning=False)
+        ahead = fit.forecast(horizon=1, reindex=False).variance.to_numpy()[-1, 0]
+        np.sqrt(ahead) * np.sort(fit.std_resid)[:15]
+    return {"seconds": time.perf_counter() - start}
+
+
 def versions() -> dict[str, Any]:
     """Which versions stand here."""
     found = {}
@@ -196,6 +210,7 @@ CASES = {
     "pyfair": pyfair,
     "pycrq": pycrq,
     "pgmpy": pgmpy,
+    "arch": arch,
     "versions": versions,
 }
 

@@ -58,6 +58,7 @@ def measured(rounds: int, only: str) -> page.Measured:
             *network_cases.networks(worker),
             *chain_cases.chains(),
             *market_cases.market(),
+            *(market_cases.by_arch(worker) if worker else ()),
             *cases.commands(out),
         ]
         timings = interleaved([case for case in todo if only in case.name], rounds, say)
