@@ -101,8 +101,8 @@ def roll(
         Series are shared out among so many; the answer is the same.
     thorough : bool
         Search every window from many starts, as `garch.fit` does: some fifteen times the work.
-        Without, about one window in a few thousand misses a maximum that its neighbours do not
-        have, mostly by less than 0.3 of log-likelihood.
+        Without, a window may miss a maximum that its neighbours do not have: none of 24,515
+        real windows did, 5 of 6,020 simulated ones.
 
     Raises
     ------
