@@ -273,3 +273,13 @@ def test_liquidity_horizons_by_hand(capsys: Any, tmp_path: Path) -> None:
     assert run([*words, "--liquidity", "SOL=20"]) == 2
     assert run(words) == 0
     assert "liquidity horizons" in capsys.readouterr().out
+
+
+def test_without_a_method_the_quick_models_are_taken(capsys: Any, tmp_path: Path) -> None:
+    from perilscope.cycle.rolling import QUICK
+
+    prices = closes(tmp_path / "p.csv", 200)
+    words = ["--prices", prices, "--weights", "BTC=1", "--days", "30", "--window", "150"]
+    found = asked(capsys, *words)
+    assert set(found["methods"]) == set(QUICK)
+    assert len(found["comparison"]["ranking"]) == len(QUICK)

@@ -53,6 +53,12 @@ Weights = Annotated[str, typer.Option(metavar="BTC=0.6,ETH=0.4", help="Shares of
 Method = Annotated[
     list[str] | None, typer.Option(metavar="NAME|all", help="Which models; repeat it.")
 ]
+Models = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--method", metavar="NAME|all", help="Which models; the quick ones without. Repeat it."
+    ),
+]
 Last = Annotated[
     datetime | None,
     typer.Option("--to", formats=["%Y-%m-%d"], metavar="DATE", help="Last day of prices."),
@@ -139,7 +145,7 @@ def backtest(
     level: Annotated[float, typer.Option(help="Level of VaR and CVaR, above 0.5.")] = 0.975,
     prices: PriceFiles = None,
     weights: Weights = "",
-    method: Method = None,
+    method: Models = None,
     days: Annotated[int, typer.Option(help="Days that are forecast, the last ones.")] = 365,
     window: Annotated[int, typer.Option(help="Daily returns behind each forecast.")] = 365,
     last: Last = None,
@@ -157,6 +163,7 @@ def backtest(
     [bold]perilscope market backtest BOOK --method historical --method t[/bold]
     [bold]perilscope market backtest --prices closes.csv --weights BTC=0.6,ETH=0.4[/bold]
     """
+    from perilscope.cli.show import progress
     from perilscope.cycle import backtest as asking
     from perilscope.cycle import rolling
     from perilscope.errors import MisuseError
@@ -168,7 +175,8 @@ def backtest(
         found = asking.of_files(file, level, seed)
     else:
         source = _source(book, prices, weights, method, level, last, seed, positions)
-        found = rolling.backtest(source, rolling.Rolling(source.asked, days, window))
+        with progress(quiet=False) as tell:
+            found = rolling.backtest(source, rolling.Rolling(source.asked, days, window), tell)
     if out is not None:
         _drawn(page.chart(found), out)
     _told(found, json, page.backtest)
@@ -182,7 +190,7 @@ def tournament(
     level: Annotated[float, typer.Option(help="Level of VaR and CVaR, above 0.5.")] = 0.975,
     prices: PriceFiles = None,
     weights: Weights = "",
-    method: Method = None,
+    method: Models = None,
     days: Annotated[int, typer.Option(help="Days that are forecast, the last ones.")] = 365,
     window: Annotated[int, typer.Option(help="Daily returns behind each forecast.")] = 365,
     last: Last = None,
@@ -199,11 +207,13 @@ def tournament(
     [bold]perilscope market tournament BOOK --log champions.json[/bold]
     [bold]perilscope market tournament --prices closes.csv --weights BTC=0.6,ETH=0.4[/bold]
     """
+    from perilscope.cli.show import progress
     from perilscope.cycle import rolling
     from perilscope.report import backtest as page
 
     source = _source(book, prices, weights, method, level, last, seed, positions)
-    found = rolling.play(source, rolling.Rolling(source.asked, days, window))
+    with progress(quiet=False) as tell:
+        found = rolling.play(source, rolling.Rolling(source.asked, days, window), tell)
     if log is not None:
         rolling.keep_log(log, found)
     _told(found, json, page.tournament)
@@ -252,7 +262,7 @@ def _source(
 
     asked = asking.Asked(
         level=level,
-        methods=tuple(method or (asking.ALL,)),
+        methods=tuple(method or rolling.QUICK),
         last=last.date() if last else None,
         seed=seed,
     )

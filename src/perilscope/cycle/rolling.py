@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -25,6 +25,11 @@ from perilscope.store.documents import to_json, write_text
 
 WHOLE = "portfolio"
 COMPILED = ("garch", "garch-t", "gjr", "gjr-t", "egarch", "fhs", "conditional-evt")
+QUICK = ("historical", "age-weighted", "volatility-weighted", "normal", "t", "cornish-fisher",
+         "ewma", "evt")  # fmt: skip
+"""Models that are rolled over a year in seconds: what is taken unless others are asked for."""
+Tell = Callable[[str, int, int], None]
+"""Hears what is done: of which model, and how many of how many."""
 MANY = 60
 """Fits from which on it pays to load compiled likelihoods."""
 
@@ -87,7 +92,7 @@ def _forecasts(name: str, found: Rolled, ready: Prepared) -> Forecasts:
 
 
 def forecasts(
-    source: Source, asked: Rolling
+    source: Source, asked: Rolling, tell: Tell | None = None
 ) -> tuple[tuple[Forecasts, ...], dict[str, str], Prepared]:
     """Every chosen model rolled over what is held; those that cannot be, with the reason."""
     ready = prepared(source.history, source.weights, replace(source.asked, horizon=1))
@@ -96,7 +101,9 @@ def forecasts(
     if asked.days >= MANY and any(model.name in COMPILED for model in chosen):
         garch.prepare(machine.code_folder)
     found, failed = [], {}
-    for model in chosen:
+    for place, model in enumerate(chosen, 1):
+        if tell is not None:
+            tell(f"rolling the models over {source.name}", place, len(chosen))
         try:
             one = rolled(
                 model, sample.returns, sample.weights, level, asked.days, asked.window, sample.seed
@@ -112,9 +119,9 @@ def forecasts(
     return tuple(found), failed, ready
 
 
-def backtest(source: Source, asked: Rolling) -> Document:
+def backtest(source: Source, asked: Rolling, tell: Tell | None = None) -> Document:
     """Every test of every chosen model on what is held."""
-    told, failed, ready = forecasts(source, asked)
+    told, failed, ready = forecasts(source, asked, tell)
     document = of_forecasts(told, source.asked.level, source.asked.seed)
     notes = [*source.findings, *ready.findings]
     notes += [f"{name}: no forecasts: {why}" for name, why in failed.items()]
@@ -128,7 +135,7 @@ def backtest(source: Source, asked: Rolling) -> Document:
     }
 
 
-def play(source: Source, asked: Rolling) -> Document:
+def play(source: Source, asked: Rolling, tell: Tell | None = None) -> Document:
     """The tournament of models for each asset that is held, and for the portfolio."""
     subjects: Document = {}
     findings = list(source.findings)
@@ -139,7 +146,9 @@ def play(source: Source, asked: Rolling) -> Document:
         parts.append((dict(source.weights), WHOLE))
     for weights, name in parts:
         try:
-            told, failed, ready = forecasts(replace(source, weights=weights), asked)
+            told, failed, ready = forecasts(
+                replace(source, name=name, weights=weights), asked, tell
+            )
             subjects[name] = _played(tournament.play(told, source.asked.level), told, failed)
         except AssessmentError as error:
             findings.append(f"{name}: no tournament: {error}")
