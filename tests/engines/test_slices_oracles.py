@@ -68,9 +68,12 @@ def test_every_path_listed(states: int, slices: int, seed: int) -> None:
     assert chain.mean(slices) == pytest.approx(float(own), abs=1e-12)
 
 
-def test_the_two_engines_agree_and_threads_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("states", [5, 20])
+def test_the_engines_agree_and_threads_change_no_bit(
+    states: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("numba")
-    chain = drawn(5, 4, 7, points=1024)
+    chain = drawn(states, 4, 7, points=1024)
     plain = chain.mass(20)
     monkeypatch.setattr(engine, "_MUCH", 0.0)
     one, two = chain.mass(20), chain.mass(20, workers=3)

@@ -45,6 +45,8 @@ MOST_STATES = 1024
 _ROUNDING = 1e-9
 _CHUNK = 1 << 17
 """Complex numbers that one turn of the NumPy engine holds at once (2 MiB)."""
+_NARROW = 16
+"""States up to which frequencies are computed abreast."""
 _MUCH = 2e7
 """Complex products from which on the compiled engine pays."""
 
@@ -220,15 +222,15 @@ class Chain:
     def _compiled(self, phi: Transform, kinds: Indices, slices: int, workers: int) -> Transform:
         from perilscope.engines.slices import compiled
 
+        power = compiled.abreast if self.states <= _NARROW else compiled.power
         rows = np.ascontiguousarray(phi.T)
         out = np.empty(len(rows), dtype=np.complex128)
-        edges = np.linspace(0, len(rows), 4 * workers + 1).astype(int).tolist()
+        edges = (np.linspace(0, len(rows) / 64, 4 * workers + 1).astype(int) * 64).tolist()
+        edges[-1] = len(rows)
 
         def part(ends: tuple[int, int]) -> None:
             low, high = ends
-            compiled.power(
-                self.transition, kinds, rows[low:high], self.start, slices, out[low:high]
-            )
+            power(self.transition, kinds, rows[low:high], self.start, slices, out[low:high])
 
         with ThreadPoolExecutor(workers) as threads:
             list(threads.map(part, itertools.pairwise(edges)))
