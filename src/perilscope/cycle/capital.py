@@ -12,9 +12,11 @@ import numpy as np
 
 from perilscope.beliefs.law import point
 from perilscope.cycle.assess import Result, assess
+from perilscope.cycle.reading import read
 from perilscope.cycle.settings import LEVELS, Settings
 from perilscope.cycle.workspace import Workspace, with_horizon
 from perilscope.engines.joint import borne
+from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.loss import LossLaw
 from perilscope.engines.slices.chain import Chain, Places
 from perilscope.engines.slices.passage import capital as lasting
@@ -164,8 +166,9 @@ def _lasting(
     """
     days = workspace.book.horizon_years * 365.25 / slices
     try:
-        part = assess(with_horizon(workspace, f"{days:.9g} days"), settings)
-        chain = _widened(*_law(part), slices)
+        part = read(with_horizon(workspace, f"{days:.9g} days"), settings).law
+        moved = (part.moved, part.window.low) if isinstance(part, SignedLaw) else (part, 0.0)
+        chain = _widened(*moved, slices)
         enough, less = lasting([(1.0, chain)], slices, survival)
     except PerilscopeError as error:
         notes.append(f"no capital that lasts: {error}")

@@ -21,9 +21,10 @@ from perilscope.cycle.changes import (
 )
 from perilscope.cycle.document import document
 from perilscope.cycle.inputs import Made
+from perilscope.cycle.reading import Reading, read
 from perilscope.cycle.settings import LEVELS, Settings
 from perilscope.engines.attribution import Shares, shares
-from perilscope.errors import MisuseError, PerilscopeError
+from perilscope.errors import AssessmentError, MisuseError, PerilscopeError
 
 Document = dict[str, Any]
 Progress = Callable[[str, int, int], None]
@@ -207,15 +208,29 @@ def _shared(
 def _run(inputs: Inputs, failed: set[str]) -> Any:
     """The figures of one mixture, found without what only the report wants."""
     workspace, settings = inputs
-    engine = settings.engine if settings.engine == "simulation" else "exact"
-    plain = replace(settings, engine=engine, tornado="", band=False)
+    plain = replace(settings, tornado="", band=False)
     try:
-        result = document(assess(workspace, plain))
+        if settings.engine == "simulation":
+            result = document(assess(workspace, plain))
+            left_out, figures = {each["id"] for each in result["failed"]}, _figures(result)
+        else:
+            known = read(workspace, replace(plain, engine="exact"))
+            left_out, figures = {each.id for each in known.joined.failed}, _exact(known)
     except (PerilscopeError, KeyError) as error:
         raise _UnfitError(str(error)) from error
-    if {each["id"] for each in result["failed"]} - failed:
+    if left_out - failed:
         raise _UnfitError("a scenario cannot be assessed in this mixture")
-    return _figures(result)
+    return figures
+
+
+def _exact(known: Reading) -> Any:
+    """As the document of a run has them; a market that cannot be joined is left out there too."""
+    try:
+        law = known.law
+    except AssessmentError:
+        law = known.plain
+    tail = [f(level) for f in (law.var, law.cvar) for level in LEVELS]
+    return np.array([known.plain.mean / known.book.horizon_years, *tail])
 
 
 def _unsplit(a: Made, b: Made, move: Any) -> tuple[list[Bar], Document]:
