@@ -31,7 +31,14 @@ MORNING = "positions file to morning page, 50 positions, 25 of them instruments"
 READ = "35,000 daily bars read"
 INSPECTED = "their findings"
 
+COLUMNS = "VaR and CVaR of 50 assets, 1,600 days"
+EULER = "CVaR of 50 assets by asset, exact, 1,600 days"
+EULER_MANY = "VaR and CVaR of 500 positions by position, with errors, 1,600 days"
+
 GOALS = {
+    COLUMNS: "as fast as skfolio, 40 times riskfolio-lib",
+    EULER: "<= 0.1 ms",
+    EULER_MANY: "<= 50 ms",
     Z_ONE: "<= 0.5 s",
     Z_TWO: "<= 0.5 s",
     Z_THREE: "<= 0.5 s",
@@ -50,7 +57,7 @@ GOALS = {
 
 def market() -> list[Case]:
     """Every case of market risk."""
-    return [*backtests(), *filtered(), *revalued(), *mornings()]
+    return [*allocated(), *backtests(), *filtered(), *revalued(), *mornings()]
 
 
 def filtered() -> list[Case]:
@@ -95,6 +102,20 @@ def garch_series(number: int, days: int) -> np.ndarray:
         square = out[day] ** 2
         h = 16.0 * (1 - persistence) + alpha * square + (persistence - alpha) * h
     return out.T.copy()
+
+
+def allocated() -> list[Case]:
+    """Historical figures and their allocation."""
+    from perilscope.engines.euler import euler, slopes
+    from perilscope.engines.returns import columns
+
+    moves = 0.03 * np.random.default_rng(1).standard_t(4, (1600, 50))
+    amounts, parts = np.full(50, 0.02), -np.repeat(moves, 10, axis=1)
+    return [
+        Case(COLUMNS, lambda: columns(moves, 0.975)),
+        Case(EULER, lambda: slopes(moves, amounts, 0.975)),
+        Case(EULER_MANY, lambda: euler(parts, 0.975)),
+    ]
 
 
 def backtests() -> list[Case]:

@@ -414,11 +414,19 @@ def predict(model: Model, sample: Sample) -> Prediction:
     found = model.fit(sample)
     notes = list(found.notes)
     effective = found.effective if math.isfinite(found.effective) else sample.effective
+    most = float(sample.weights.sum()) if np.all(sample.weights >= 0.0) else math.inf
+
+    def capped(level: float) -> Intervals:
+        """What is not owed loses at most all of it."""
+        (a, b), (c, d) = found.interval_at(level)
+        var, cvar = found.law.var(level), found.law.cvar(level)
+        return (a, max(min(b, most), var)), (c, max(min(d, most), cvar))
+
     if len(sample.returns) < FEW:
         notes.append(f"{len(sample.returns)} daily returns: the far tail rests on very few")
     elif sample.effective < FEW:
         notes.append(f"effective sample size {sample.effective:.0f}: the interval is wide")
-    return replace(found, notes=tuple(notes), effective=effective)
+    return replace(found, notes=tuple(notes), effective=effective, interval_at=capped)
 
 
 def by_blocks(fit: Fit, sample: Sample, blocks: int = BLOCKS) -> Callable[[float], Intervals]:
