@@ -192,7 +192,7 @@ def test_a_run_says_the_same_as_the_desk(capsys: Any, book: str, prices: Any) ->
 def test_the_morning_page_of_instruments(capsys: Any, book: str) -> None:
     found = asked(capsys, "morning", book)
     now = whole(40_000, 2_000, 1.0, 0, {"BTC": 40_000, "ETH": 2_000})
-    assert found["worth"] == pytest.approx(math.fsum(now.values()), rel=1e-9)
+    assert found["positions_worth"] == pytest.approx(math.fsum(now.values()), rel=1e-9)
     assert all(row["state"] == "kept" for row in found["limits"])
     assert any("half of the debt" in text for text in found["findings"])
     assert any("without bound" in text for text in found["findings"])

@@ -291,3 +291,15 @@ def test_a_simulation_of_the_book(capsys: Any, book: str) -> None:
     assert figure["var_low"] < figure["var"] < figure["var_high"]
     assert run(["market", "simulate", book, "--level", "1.5"]) == 2
     capsys.readouterr()
+
+
+def test_a_perpetual_hedges_without_moving_a_balance(capsys: Any, book: str) -> None:
+    found = asked(capsys, "trade", book, "sell 8 BTC-PERP @ beta for basis")
+    rows = {row["measure"]: row for row in found["limits"]}
+    assert rows["net exposure"]["value"] == pytest.approx(200e3 + 200e3)  # ETH and USDC are left
+    assert rows["gross exposure"]["value"] == pytest.approx(880e3 + 320e3)
+    balance = rows["balance at one exchange"]
+    assert balance["value"] == pytest.approx(balance["before"])
+    slope, whole = found["risk"][0]["marginal"], found["risk"][0]["incremental"]
+    assert slope < 0.0
+    assert whole < 0.0

@@ -139,3 +139,28 @@ def test_what_is_fetched_can_be_read(
     capsys.readouterr()
     assert run(["prices", "fetch", "nowhere", "XYZ", "--since", "2024-01-01"]) == 2
     assert "trades no XYZ" in capsys.readouterr().err
+
+
+def test_a_book_counts_in_its_currency(capsys: Any, tmp_path: Path) -> None:
+    stamp = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp() * 1000)
+    (tmp_path / "prices").mkdir()
+    bars = [[stamp + k * 86_400_000, 1, 1, 1, 100.0 + k % 7, 1] for k in range(300)]
+    (tmp_path / "prices" / "BTC_USDT.json").write_text(json.dumps(bars))
+    (tmp_path / "positions.csv").write_text("asset,quantity\nBTC,10\n")
+    (tmp_path / "book.yaml").write_text(
+        "institution: {name: D, kind: hedge fund, net_assets: 1M}\ncurrency: USD\n"
+        "as_of: 2024-10-26\nassets: {cash: {kind: wallet, worth: 1M, basis: bank, owner: coo}}\n"
+        "scenarios: {t: {story: S., asset: cash, frequency: 1 in 50 years, magnitude: 10k, "
+        "owner: coo}}\npositions: positions.csv\nprices: prices\n"
+    )
+    words = ["market", "morning", str(tmp_path / "book.yaml"), "--json", "-"]
+    assert run(words) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["gross"] == pytest.approx(10 * (100 + 299 % 7))
+    assert any("prices are in USDT" in text for text in found["findings"])
+    rows = [f"{date.fromordinal(START + k)},USDT,0.9" for k in range(300)]
+    (tmp_path / "prices" / "usdt.csv").write_text("\n".join(["date,asset,close", *rows]))
+    assert run(words) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["gross"] == pytest.approx(9 * (100 + 299 % 7))
+    assert not any("prices are in USDT" in text for text in found["findings"])

@@ -209,7 +209,7 @@ def head(found: Opened) -> Document:
         "net_assets": desk.net_assets,
         "gross": desk.gross(),
         "net": math.fsum(values.values()),
-        "worth": desk.worth(),
+        "positions_worth": desk.worth(),
         "positions": len(desk.lots),
     }
 
@@ -219,6 +219,8 @@ def head(found: Opened) -> Document:
 
 def parse_trade(text: str) -> Position:
     """A trade as it is said: ``buy 200 ETH @ binance``, ``sell 1.5k SOL @ kestrel for momentum``.
+
+    ``ETH-PERP`` is a perpetual of the whole account, entered at today's price.
 
     Examples
     --------
@@ -233,7 +235,14 @@ def parse_trade(text: str) -> Position:
     sign = 1.0 if said[1].lower() == "buy" else -1.0
     if not units > 0.0:
         raise MisuseError(f"{text!r}: more than nothing is bought or sold")
-    return Position(said[4], sign * units, said[5] or "", said[6] or "")
+    asset, swap = said[4], said[4].upper().endswith("-PERP")
+    return Position(
+        asset[:-5] if swap else asset,
+        sign * units,
+        said[5] or "",
+        said[6] or "",
+        instrument="perpetual" if swap else "spot",
+    )
 
 
 def trade(path: Path, text: str, settings: Settings | None = None) -> Document:

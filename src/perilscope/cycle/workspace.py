@@ -18,6 +18,7 @@ from perilscope.evidence.alerts import Alert, parse_alerts
 from perilscope.evidence.incidents import Incident, Trial, parse_incidents, parse_tests
 from perilscope.evidence.positions import Position, parse_positions
 from perilscope.evidence.prices import History
+from perilscope.evidence.quotes import converted, foreign
 from perilscope.evidence.scanner import parse_findings
 from perilscope.layers.revaluation import plain
 from perilscope.sources import files
@@ -155,7 +156,9 @@ def held_prices(
     if history is None or not moving:
         return None, ()
     book = workspace.book
-    history, moving, notes = screened(history, moving, book.as_of, book.market.accept)
+    notes = foreign(history, moving, book.currency)
+    history, moving, told = screened(history, moving, book.as_of, book.market.accept)
+    notes += told
     if not moving:
         return None, tuple(notes)
     kept, findings = prices.gate(history, moving, book.as_of, book.market.stale_after_days)
@@ -204,7 +207,7 @@ def _prices(
         faults.extend(error.faults)
         return None
     data.append(DataFile(_name(where, book.prices), history.digest, history.note))
-    return history
+    return converted(history, book.currency)[0]
 
 
 def _parsed(where: Path, named: str | None, parse, data: list[DataFile], faults: list[Fault]):  # type: ignore[no-untyped-def]

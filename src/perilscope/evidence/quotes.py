@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from perilscope.evidence.history import History
@@ -59,3 +60,17 @@ def converted(history: History, currency: str = "USD") -> tuple[History, list[st
             quotes[asset] = currency
         notes.append(f"{named}: quoted in {quote}, turned into {currency} by the price of {quote}")
     return replace(history, closes=closes, others=others, quotes=quotes, bars={}), notes
+
+
+def foreign(history: History, assets: Sequence[str], currency: str) -> list[str]:
+    """A sentence about the assets whose prices are still in something else than the currency."""
+    quoted: dict[str, list[str]] = {}
+    for asset in assets:
+        quote = history.quotes.get(asset, "")
+        if quote and quote not in (currency, asset):
+            quoted.setdefault(quote, []).append(asset)
+    return [
+        f"{', '.join(names)}: prices are in {quote}, of which there is no price: figures count a "
+        f"{quote} as one {currency}; add the price of {quote} to the prices"
+        for quote, names in quoted.items()
+    ]

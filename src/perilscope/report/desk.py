@@ -193,7 +193,8 @@ def head(run: Shown, width: int = WIDTH) -> Iterator[Text]:
     """Draw the first line of every page of the desk."""
     currency = run["currency"]
     parts = [f"as of {run['as_of']}", f"{run['positions']} positions"]
-    parts += [f"{what} {money(run[what], currency)}" for what in ("gross", "net", "worth")]
+    parts += [f"{what} {money(run[what], currency)}" for what in ("gross", "net")]
+    parts.append(f"worth {money(run['positions_worth'], currency)}")
     if run["net_assets"]:
         parts.append(f"net assets {money(run['net_assets'], currency)}")
     line = Text(f"{run['book']}", "bold")
