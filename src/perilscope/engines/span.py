@@ -7,6 +7,7 @@ tells how far to go, and the points follow from how fine the quantiles want to b
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
@@ -28,10 +29,11 @@ _LOOK = 2**9
 _BEYOND = 2e-5  # probability left beyond the grid, a fiftieth of the rarest level shown
 _OF_RARE = 0.02  # the same, of the probability that there is any loss
 _UNSHARED = 1e-4  # the same for sums before a cap, where only the shares of it depend on it
-_BLUR = 1e-4  # most that events put on points may move a quantile before extrapolation
+_BLUR = 8.5e-5  # most that events put on points may move a quantile before extrapolation
 _MOST_OF_RUNG, _DAMPED = 2**16, 15.0
 """Points of the grid of one level, at most, and its tilt."""
 _UNSEEN = 2.0  # points of the first look below which a quantile is not seen
+_HARD = 30.0
 _SWAMPED = 1e-3  # of the squared width of the tail: what events of one line may hide of it
 _FINE = {USUAL: 200.0, PLAIN: 400.0}  # least number of steps below the smallest quantile shown
 _LEVELS = (0.95, 0.975, 0.99, 0.999)
@@ -41,6 +43,8 @@ _APART = 50.0
 """Least ratio of the quantiles of two such levels."""
 
 Look = Callable[[Grid], LossLaw]
+_Events = tuple[float, float, float]
+"""Number of events, their mean size, and where their law begins with a step in its density."""
 
 
 def choose(
@@ -283,13 +287,14 @@ class _Blur:
         falls: float = 4.0,
     ) -> None:
         self._parts = parts
-        self._few: list[tuple[float, float]] = []
-        self._many: dict[str, list[tuple[float, float]]] = {}
+        self._few: list[_Events] = []
+        self._many: dict[str, list[_Events]] = {}
         for key, mine in parts.items():
             own = []
             for part in mine:
                 mean = math.fsum(w * counts.mean for w, counts in part.counts)
-                own.append((part.weight * mean, part.severity.mean))
+                begins = _begins(part.severity)
+                own.append((part.weight * mean, part.severity.mean, begins))
             if key in apart and min(c.mean for x in mine for _, c in x.counts) >= MANY:
                 self._many[key] = own
             else:
@@ -304,7 +309,8 @@ class _Blur:
         here = list(self._few)
         for key, own in self._many.items():
             mine = self._parts[key]
-            here += [(1.0 + far_events(mine, grid), grid.step)] if heavy(mine, grid) else own
+            on_points = [(1.0 + far_events(mine, grid), grid.step, 0.0)]
+            here += on_points if heavy(mine, grid) else own
         return _gained(here, grid.step) / (2.0 * self._scale * self._least)
 
     def refuse(self, grid: Grid) -> None:
@@ -317,7 +323,7 @@ class _Blur:
                 for x in self._parts[key]
             )
             if hidden and _gained(own, grid.step) > _SWAMPED * self._scale**2:
-                number = math.fsum(n for n, _ in own)
+                number = math.fsum(n for n, *_ in own)
                 raise AssessmentError(
                     f"{key}: {number:.2g} events are too many to be added up one by one; write "
                     "what those of a day or an hour cost together as one event, and how often "
@@ -325,9 +331,27 @@ class _Blur:
                 )
 
 
-def _gained(events: Iterable[tuple[float, float]], step: float) -> float:
-    """Variance that so many events of such mean sizes gain on points a step apart."""
-    return math.fsum(n * step * min(step / 6.0, size) for n, size in events)
+def _gained(events: Iterable[_Events], step: float) -> float:
+    """Variance that so many events of such mean sizes gain on points a step apart.
+
+    Where a law begins about a step from zero with a step in its density, extrapolation takes off
+    less of it, so it counts as more.
+    """
+    return math.fsum(
+        n * step * min(step / 6.0, size) * (_HARD if 0.2 * step < begins < 4.0 * step else 1.0)
+        for n, size, begins in events
+    )
+
+
+@functools.lru_cache(maxsize=2**12)
+def _begins(law: Distribution) -> float:
+    """The least value of a law whose density begins there with a step; else zero."""
+    low = law.support[0]
+    if not 0.0 < low < law.mean < math.inf:
+        return 0.0
+    reach = 1e-4 * (law.mean - low)
+    half, whole = law.cdf(np.array([low + 0.5 * reach, low + reach]))
+    return low if 0.0 < whole < 2.2 * half and float(law.cdf(low)) == 0.0 else 0.0
 
 
 def _far(look: Look, top: float, beyond: float, of_rare: float = _OF_RARE) -> tuple[LossLaw, float]:
