@@ -256,3 +256,38 @@ def test_a_very_rare_loss_has_a_law_too(rate: float, capsys: Any) -> None:
     for x, p in whole["exceedance"]:
         known = rate * max(1.0 - x / 1e6, 0.0)
         assert p == pytest.approx(known, rel=2 * rate + 1e-6, abs=2e-11 + rate * 1e-4)
+
+
+def test_a_million_events_a_year_are_exact_and_not_simulated(capsys: Any) -> None:
+    """Quantiles by the normal law and its skew: what that leaves is below 1e-8 here."""
+    code, found = quick(capsys, "--frequency", "1e6 per year", "--severity", "uniform(1, 3)")
+    assert code == 0
+    assert any("no horizons are simulated" in each["what"] for each in found["findings"])
+    n, second, third = 1e6, 13 / 3, 10.0
+    for level in ("0.95", "0.99", "0.999"):
+        z = float(stats.norm.ppf(float(level)))
+        known = 2 * n + z * math.sqrt(n * second) + (z * z - 1) / 6 * third / second
+        assert found["enterprise"]["var"][level] == pytest.approx(known, rel=1e-8)
+        assert found["enterprise"]["error"][level] < 1e-5
+
+
+def test_a_thousand_million_events_a_year_are_refused_at_once(capsys: Any) -> None:
+    code, found = quick(capsys, "--frequency", "1e9 per year", "--severity", "1 to 5")
+    assert code != 0
+    assert "too many to be added up one by one" in found["failed"][0]["reason"]
+
+
+def test_an_interval_over_nine_orders(capsys: Any) -> None:
+    """At most one event: the quantile is that of the lognormal law itself."""
+    code, found = quick(
+        capsys, "--frequency", "1e-9 per year", "--severity", "1 to 1bn", "--engine", "exact"
+    )
+    assert code == 0
+    code, found = quick(
+        capsys, "--frequency", "0.002 per year", "--severity", "1 to 1bn", "--engine", "exact"
+    )
+    z = float(stats.norm.ppf(1.0 + math.log1p(-0.001) / 0.002))  # Poisson: one event or more
+    sigma = math.log(1e9) / (2 * 1.6448536269514722)
+    known = math.exp(math.log(1e9) / 2 + sigma * z)
+    assert found["enterprise"]["var"]["0.999"] == pytest.approx(known, rel=1e-3)
+    assert found["enterprise"]["error"]["0.999"] < 1e-4

@@ -36,6 +36,7 @@ from perilscope.engines.compound import Compound
 from perilscope.engines.draws import Simulated
 from perilscope.engines.loss import LossLaw
 from perilscope.engines.simulation import simulate
+from perilscope.engines.vectorised import BLOCK
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.evidence.prices import History
 from perilscope.layers import drivers as driving
@@ -332,7 +333,8 @@ def _simulate(joined: Joined, book: Book, settings: Settings, steps: _Steps) -> 
     events = {line.key: loss_events(line)[0] * line.years for line in lines}
     slow = {line.key: 1 if installed() and not line.beliefs else BY_LAWS for line in lines}
     work = math.fsum(number * slow[key] for key, number in events.items())
-    draws = min(settings.years, int(MOST_EVENTS / max(work, 1e-9)))
+    # horizons are drawn in whole blocks
+    draws = min(settings.years, int(MOST_EVENTS / max(work * BLOCK, 1e-9)) * BLOCK)
     average = f"each has {math.fsum(events.values()):,.0f} loss events on average"
     if draws < FEWEST_DRAWS:
         steps.note("warning", "simulation", f"no horizons are simulated: {average}")
