@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from datetime import date, timedelta
@@ -283,3 +284,18 @@ def test_without_a_method_the_quick_models_are_taken(capsys: Any, tmp_path: Path
     found = asked(capsys, *words)
     assert set(found["methods"]) == set(QUICK)
     assert len(found["comparison"]["ranking"]) == len(QUICK)
+
+
+@pytest.mark.parametrize("width", [80, 110])
+def test_pages_keep_their_width(tmp_path: Path, width: int) -> None:
+    from rich.console import Console
+
+    from perilscope.cycle.backtest import of_files
+    from perilscope.report.backtest import backtest
+
+    ours = Path(table(tmp_path / "a-file-with-quite-a-long-name.csv", forecasts(n=150)))
+    theirs = Path(table(tmp_path / "theirs.csv", forecasts(n=150) | {"cvar": np.full(150, 0.09)}))
+    for files in ([ours], [ours, theirs]):
+        console = Console(width=300, record=True, file=io.StringIO())
+        console.print(backtest(of_files(files, 0.975), width=width))
+        assert max(len(line) for line in console.export_text().splitlines()) <= width

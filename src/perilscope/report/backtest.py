@@ -110,8 +110,6 @@ def _says(row: Shown) -> str:
     said = []
     if "zone" in more:
         said.append(str(more["zone"]))
-    if "degrees_of_freedom" in more:
-        said.append(f"df {more['degrees_of_freedom']}")
     if more.get("b") is not None:
         said.append(f"b {more['b']:.3g}" + (" at its bound" if more.get("at_bound") else ""))
     if "first_exception" in more:
@@ -128,16 +126,23 @@ def _says(row: Shown) -> str:
         reached = [alarm for alarm, day in more["alarms"].items() if day is not None]
         if reached:
             said.append(f"passed {reached[-1]} on day {more['alarms'][reached[-1]]}")
+    if "degrees_of_freedom" in more:
+        said.append(f"df {more['degrees_of_freedom']}")
     return ", ".join(said)
+
+
+def _best(row: Shown) -> float | None:
+    """The exact or simulated p-value where there is one, else that of the published law."""
+    for name in ("p_value_exact", "p_value_simulated"):
+        if row["parameters"].get(name) is not None:
+            return float(row["parameters"][name])
+    return None if row["p_value"] is None else float(row["p_value"])
 
 
 def _other(row: Shown) -> str:
     """The exact or simulated p-value, where there is one."""
-    more = row["parameters"]
-    for name in ("p_value_exact", "p_value_simulated"):
-        if more.get(name) is not None:
-            return _p(more[name])
-    return ""
+    found = _best(row)
+    return "" if found is None or found == row["p_value"] else _p(found)
 
 
 def _table(run: Shown, width: int) -> Iterator[Text]:
@@ -152,14 +157,14 @@ def _table(run: Shown, width: int) -> Iterator[Text]:
         if mine:
             rows.append([(f"— {family['name']}", "dim"), *[("", "")] * 4])
         for name, row in mine:
-            p = row["p_value"]
+            p = _best(row)
             style = "bold red" if p is not None and p < SMALL else ""
             rows.append(
                 [
                     (name, style),
                     (_number(row["statistic"]), ""),
-                    (_p(p), style),
-                    (_other(row), "dim"),
+                    (_p(row["p_value"]), "" if _other(row) else style),
+                    (_other(row), style or "dim"),
                     (_says(row), "dim"),
                 ]
             )
@@ -201,8 +206,8 @@ def ranked(found: Shown, forecasts: Mapping[str, Shown], width: int) -> Iterator
     """The ranking by mean score, with what the main tests say of each."""
     columns = (
         words("forecast", 12, 34), figures(f"mean {found['score']}"),
-        Column(("p against", "the best")), Column(("confidence", "set p")), figures("exceptions"),
-        Column(("kupiec", "p")), Column(("z2", "p")), Column(("e-backtest", "p")),
+        Column(("against", "best p")), Column(("conf.", "set p")), Column(("excep-", "tions")),
+        Column(("kupiec", "p")), Column(("z2", "p")), Column(("bet", "p")),
     )  # fmt: skip
     rows = []
     for row in found["ranking"]:
@@ -210,11 +215,8 @@ def ranked(found: Shown, forecasts: Mapping[str, Shown], width: int) -> Iterator
         against = row["diebold_mariano"]
         inside = row["in_confidence_set"]
         small = [
-            (
-                _p(tests[name]["p_value"]),
-                "bold red" if (tests[name]["p_value"] or 1.0) < SMALL else "",
-            )
-            for name in ("kupiec-pof", "z2", "e-backtest")
+            (_p(p), "bold red" if p is not None and p < SMALL else "")
+            for p in (_best(tests[name]) for name in ("kupiec-pof", "z2", "e-backtest"))
         ]
         rows.append(
             [
@@ -229,7 +231,7 @@ def ranked(found: Shown, forecasts: Mapping[str, Shown], width: int) -> Iterator
     yield from lay(columns, rows, width)
     yield from wrapped(
         "bold: in the 90 % model confidence set (Hansen, Lunde and Nason); lower scores are better",
-        width, 1, style="dim",
+        width, 2, style="dim",
     )  # fmt: skip
 
 
