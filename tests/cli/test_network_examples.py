@@ -94,6 +94,19 @@ def test_a_network_of_a_book_knows_what_the_book_observed(capsys: Any) -> None:
     assert "did you mean usdc-peg" in capsys.readouterr().err
 
 
+def test_a_protocol_of_a_book_is_a_network_too(capsys: Any) -> None:
+    found = asked(capsys, "query", BOOK, "--network", "harbor-lend", "-t", "exploited")
+    assert run(["protocol", "score", BOOK, "harbor-lend", "--json", "-"]) == 0
+    card = json.loads(capsys.readouterr().out)["protocols"][0]
+    assert found["marginals"]["exploited"]["yes"] == pytest.approx(card["probability"], rel=1e-12)
+    worse = asked(
+        capsys, "query", BOOK, "--network", "harbor-lend", "-t", "exploited", "-e", "audits=none"
+    )
+    assert worse["marginals"]["exploited"]["yes"] > found["marginals"]["exploited"]["yes"]
+    assert run(["network", "show", BOOK, "--network", "harbour-lend"]) == 2
+    assert "did you mean harbor-lend" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("kind", ["json", "bif", "xmlbif", "xdsl", "net", "cmpx"])
 def test_what_is_converted_is_the_same_to_the_last_bit(
     capsys: Any, chest: str, tmp_path: Path, kind: str

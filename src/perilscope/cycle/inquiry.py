@@ -26,6 +26,7 @@ from perilscope.errors import MisuseError
 from perilscope.sources.files import read_bytes
 
 if TYPE_CHECKING:
+    from perilscope.book import Protocol
     from perilscope.cycle.measures import Document
 
 Value = TypeVar("Value")
@@ -53,7 +54,7 @@ class Asked:
 
 
 def opened(source: Path, name: str = "") -> Asked:
-    """The network of a file, or one of a book's by its name.
+    """The network of a file, or one of a book's by its name: a declared one, or a protocol's.
 
     Raises
     ------
@@ -71,15 +72,30 @@ def opened(source: Path, name: str = "") -> Asked:
 
     book, _ = open_book(source)
     known = drivers.drivers(book).networks
-    if not known:
+    names = list(known) or list(book.protocols)
+    if not names:
         raise MisuseError(f"{source}: this book declares no networks")
-    if not name and len(known) > 1:
-        raise MisuseError(f"{source} has several networks: --network {' | '.join(known)}")
-    chosen = name or next(iter(known))
+    if not name and len(names) > 1:
+        raise MisuseError(f"{source} has several networks: --network {' | '.join(names)}")
+    chosen = name or names[0]
+    if chosen not in known and chosen in book.protocols:
+        return _protocol(book.protocols[chosen])
     if chosen not in known:
-        raise MisuseError(f"no network is called {chosen!r}{_near(chosen, known)}")
+        near = _near(chosen, dict.fromkeys([*known, *book.protocols]))
+        raise MisuseError(f"no network is called {chosen!r}{near}")
     driver = known[chosen]
     return Asked(chosen, driver.network, dict(driver.evidence), period_years=driver.years)
+
+
+def _protocol(item: Protocol) -> Asked:
+    """The built-in network of a protocol, its declared factors observed; money as it is written."""
+    from perilscope.layers.protocol import driver
+    from perilscope.layers.protocol_factors import declared
+
+    found = driver(item)
+    left = [told.name for told in declared(item) if told.state is None]
+    notes = (f"declared, but left open: {', '.join(left)}",) if left else ()
+    return Asked(item.id, found.network, dict(found.evidence), notes, found.years)
 
 
 def read_findings(
