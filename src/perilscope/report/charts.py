@@ -113,7 +113,7 @@ def money_label(currency: str, field: str = "datum.value") -> str:
     return f"'{sign}' + ({text}) + '{unit}'"
 
 
-def _steps(name: str, curve: Sequence[Sequence[float]], low: float) -> list[Spec]:
+def steps(name: str, curve: Sequence[Sequence[float]], low: float) -> list[Spec]:
     """Points of one curve from the left edge of the chart down to the rarest chance drawn."""
     inside = [(loss, chance) for loss, chance in curve if loss > low]
     before = [chance for loss, chance in curve if loss <= low]
@@ -127,7 +127,7 @@ def _steps(name: str, curve: Sequence[Sequence[float]], low: float) -> list[Spec
     return kept if start >= RAREST else []
 
 
-def _edges(
+def edges(
     curves: Mapping[str, Sequence[Sequence[float]]], bounds: Sequence[float]
 ) -> tuple[float, float]:
     """Return the amounts between which the curves have something to say, at round numbers."""
@@ -202,26 +202,11 @@ def exceedance(document: Document) -> Spec | None:
     }
     sources = {name: curve for name, curve in sources.items() if any(p > 0 for _, p in curve)}
     allowed = appetite(document)
-    low, high = _edges(sources, [amount for _, amount, _ in allowed])
-    values = [point for name, curve in sources.items() for point in _steps(name, curve, low)]
+    low, high = edges(sources, [amount for _, amount, _ in allowed])
+    values = [point for name, curve in sources.items() for point in steps(name, curve, low)]
     if not values:
         return None
-    x = {
-        "field": "loss", "type": "quantitative",
-        "scale": {"type": "log", "domain": [low, high], "nice": False},
-        "axis": {
-            "values": _ticks(low, high), "labelExpr": money_label(document["currency"]),
-            "title": "loss in the period", "grid": True, "labelOverlap": True,
-        },
-    }  # fmt: skip
-    y = {
-        "field": "chance", "type": "quantitative",
-        "scale": {"type": "log", "domain": [RAREST, 1], "nice": False},
-        "axis": {
-            "values": list(_CHANCES), "title": "chance of losing more",
-            "labelExpr": "datum.value >= 1 ? 'always' : '1 in ' + format(1 / datum.value, ',.0f')",
-        },
-    }  # fmt: skip
+    x, y = loss_axis(low, high, document["currency"]), chance_axis()
     band = _band(document, low, high, x, y)
     colours = {
         "operational": palette.OPERATIONAL, "protocol": palette.PROTOCOL,
@@ -247,6 +232,30 @@ def exceedance(document: Document) -> Spec | None:
     ]
     shown = [each | {"encoding": encoding} for each in lines if each["data"]["values"]]
     return base(380) | {"layer": [*_appetite_marks(allowed, high), *band, *shown]}
+
+
+def loss_axis(low: float, high: float, currency: str) -> Spec:
+    """A logarithmic axis of losses in a period."""
+    return {
+        "field": "loss", "type": "quantitative",
+        "scale": {"type": "log", "domain": [low, high], "nice": False},
+        "axis": {
+            "values": _ticks(low, high), "labelExpr": money_label(currency),
+            "title": "loss in the period", "grid": True, "labelOverlap": True,
+        },
+    }  # fmt: skip
+
+
+def chance_axis() -> Spec:
+    """A logarithmic axis of the chance of losing more."""
+    return {
+        "field": "chance", "type": "quantitative",
+        "scale": {"type": "log", "domain": [RAREST, 1], "nice": False},
+        "axis": {
+            "values": list(_CHANCES), "title": "chance of losing more",
+            "labelExpr": "datum.value >= 1 ? 'always' : '1 in ' + format(1 / datum.value, ',.0f')",
+        },
+    }  # fmt: skip
 
 
 def _band(document: Document, low: float, high: float, x: Spec, y: Spec) -> list[Spec]:

@@ -22,6 +22,7 @@ from perilscope.report import (
     backtest,
     charts,
     holdings,
+    institution,
     network_drawing,
     portraits,
     register,
@@ -66,6 +67,7 @@ def _page(document: Mapping[str, Any], *, strict: bool) -> str:
     page = template.render(
         run=run,
         plain=basis(run),
+        joined=institution.joined(run),
         css=Markup(css),  # noqa: S704  our own style sheet
         csp=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
         charts=_charts(run),
@@ -159,6 +161,10 @@ def _charts(run: Mapping[str, Any]) -> dict[str, Markup]:
         "contributions": charts.contributions(run),
         "controls": charts.controls(run),
         "tornado": tornado.chart(run),
+        "together": institution.curves(run),
+        "bearing_scenarios": institution.bearers(run, "scenarios"),
+        "bearing_assets": institution.bearers(run, "assets"),
+        "bearing_counterparties": institution.bearers(run, "counterparties"),
         "backtest": backtest.of_run(run),
         "distribution": holdings.distribution(run),
         "bearers": holdings.bearers(run),

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures of the whole institution: curves of the layers and of all together, and who bears the
+tail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from perilscope.report import charts, palette
+from perilscope.report.names import cleaned, shortened
+
+Document = Mapping[str, Any]
+
+TOGETHER, MARKET = "everything together", "market"
+_COLOURS = {
+    MARKET: palette.GIVEN,
+    "operational": palette.OPERATIONAL,
+    "protocol": palette.PROTOCOL,
+    TOGETHER: palette.ENTERPRISE,
+}
+
+
+def joined(run: Document) -> bool:
+    """Whether the run has one law of all layers."""
+    return "contributions" in run["enterprise"]
+
+
+def curves(document: Document) -> charts.Spec | None:
+    """Return exceedance curves of the layers by themselves and of all together, over one horizon.
+
+    ``None`` where the run joins no market.
+    """
+    if not joined(document):
+        return None
+    layers = document["layers"]
+    market = (layers.get("market") or {}).get("over_horizon") or {}
+    sources = {
+        MARKET: market.get("exceedance", []),
+        "operational": layers.get("operational", {}).get("exceedance", []),
+        "protocol": layers.get("protocol", {}).get("exceedance", []),
+        TOGETHER: document["enterprise"]["exceedance"],
+    }
+    sources = {name: curve for name, curve in sources.items() if any(p > 0 for _, p in curve)}
+    low, high = charts.edges(sources, [])
+    low = max(low, 1e-3 * high)  # small losses are told by the register
+    values = [point for name, curve in sources.items() for point in charts.steps(name, curve, low)]
+    x = charts.loss_axis(low, high, document["currency"])
+    encoding = {
+        "x": x, "y": charts.chance_axis(),
+        "color": {
+            "field": "layer", "type": "nominal",
+            "scale": {"domain": [*sources], "range": [_COLOURS[name] for name in sources]},
+        },
+        "strokeWidth": {
+            "condition": {"test": f"datum.layer === '{TOGETHER}'", "value": 2.8}, "value": 1.6,
+        },
+    }  # fmt: skip
+    smooth, stepped = (TOGETHER, MARKET), ("operational", "protocol")
+    layers_ = [
+        {
+            "data": {"values": [each for each in values if each["layer"] in names]},
+            "mark": {"type": "line", "interpolate": way, "clip": True},
+            "encoding": encoding,
+        }
+        for names, way in ((smooth, "monotone"), (stepped, "step-after"))
+    ]
+    return charts.base(360) | {"layer": layers_}
+
+
+def bearers(document: Document, way: str, *, most: int = 10) -> charts.Spec | None:
+    """Return bars of who bears the mean of the worst 1 in 100, split one way.
+
+    Parameters
+    ----------
+    document : mapping
+        The run document.
+    way : str
+        ``layers``, ``scenarios``, ``assets``, ``counterparties``, ...
+    most : int
+        Bars at most, the longest.
+    """
+    if not joined(document):
+        return None
+    run = cleaned(document)
+    told = sorted(run["enterprise"]["contributions"][way], key=lambda row: -abs(row["cvar"]))[:most]
+    told = [row for row in told if row["cvar"] > 0.0]
+    if not told:
+        return None
+    rows = [
+        {
+            "name": shortened(row["id"] or "none named", 34),
+            "place": place,
+            "of": "share of the mean of the worst 1 in 100",
+            "share": row["share"],
+        }
+        for place, row in enumerate(told)
+    ]
+    return charts.bars(
+        rows,
+        ["share of the mean of the worst 1 in 100"],
+        [palette.BAD_YEAR],
+        "share",
+        "datum.share < 0.01 ? '<1 %' : format(100 * datum.share, '.0f') + ' %'",
+    )
