@@ -14,6 +14,7 @@ from pathlib import Path
 
 import cases as c
 import chain_cases as s
+import joint_cases as j
 import market_cases as m
 import network_cases as n
 from accuracy import Accuracy
@@ -71,6 +72,16 @@ NETWORKS = {
 """Cases of networks and what they were built to stay under."""
 CHAINS = {s.SMALL: "<= 100 ms", s.LARGE: "<= 1.5 s", s.RUIN: "", s.CARRIED: ""}
 """Cases of horizons in slices and what they were built to stay under."""
+TOGETHER = {
+    j.EVIDENCE: "<= 1 ms",
+    j.CURVE: "<= 3 ms",
+    j.WHAT_IF: "<= 3 ms",
+    j.NETWORKS: "<= 10 ms",
+    j.BUILD: "",
+    j.TOKENS: "",
+    j.ENTRIES: "<= 2 s",
+}
+"""Cases of the joint law and what they were built to stay under."""
 OTHERS = (c.HELP, c.RUN_EXACT, c.RUN_BOTH)
 
 RATIOS = (
@@ -260,6 +271,7 @@ def tables(found: Measured) -> str:
         ("How exact", errors(found.accuracy)),
         ("Simulation", rates(t)),
         ("Networks", f"{times(t, NETWORKS)}\n\n{known(t)}"),
+        ("Everything together", times(t, TOGETHER)),
         ("Slices", times(t, CHAINS)),
         ("Market", times(t, m.GOALS)),
         ("Commands", times(t, dict.fromkeys(OTHERS, ""))),
@@ -319,6 +331,8 @@ The networks are random but the same each time; the published ones are of the bn
 asked for every marginal with one leaf seen, another state each time. pgmpy is asked by variable
 elimination, its network built beforehand. pyAgrum answers 25 parents of a noisy-MAX by full tables,
 which takes more than half a minute, and is left out there.""",
+    "Everything together": """\
+New weights each time, as inference gives them; inference itself is not counted.""",
     "Slices": """\
 Two threads, compiled; the law of a year with any state after any other. Without Numba the small one
 takes about three times as long and the large one about ten.""",

@@ -17,6 +17,7 @@ import tempfile
 import accuracy
 import cases
 import chain_cases
+import joint_cases
 import market_cases
 import network_cases
 import page
@@ -57,6 +58,7 @@ def measured(rounds: int, only: str) -> page.Measured:
             *(cases.peers(worker, answers) if worker else ()),
             *network_cases.networks(worker),
             *chain_cases.chains(),
+            *joint_cases.joint(),
             *market_cases.market(),
             *(market_cases.by_arch(worker) if worker else ()),
             *cases.commands(out),
