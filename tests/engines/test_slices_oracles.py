@@ -307,6 +307,34 @@ def test_the_bound_holds_where_the_window_is_too_narrow() -> None:
         assert bound.total >= 0.5 * wrong - 1e-12
 
 
+def test_the_bound_holds_where_losses_come_every_other_slice_at_most() -> None:
+    """A large loss on one step, none on the step that must follow: nothing may underflow."""
+    places = Places(1.0, 4096, 2048)
+    chain = Chain(
+        np.array([1.0, 0.0]),
+        np.array([[0.5, 0.5], [1.0, 0.0]]),
+        np.array([[-1, 0], [-1, -1]]),
+        ((0,),),
+        places.mass([900.0], 1.0)[None, :],
+        places,
+    )
+    true = 1.0 - sum(_twice(52)[:3])
+    assert reach(chain, 52).above >= true
+    assert reach(chain, 2).total < 1e-12
+
+
+def _twice(slices: int) -> np.ndarray:
+    """Chances of how often the step is made."""
+    count = np.zeros((slices + 1, 2))
+    count[0, 0] = 1.0
+    for _ in range(slices):
+        new = np.zeros_like(count)
+        new[:, 0] += 0.5 * count[:, 0] + count[:, 1]
+        new[1:, 1] += 0.5 * count[:-1, 0]
+        count = new
+    return count.sum(axis=1)
+
+
 def test_mixtures_stand_outside_the_power() -> None:
     one, two = drawn(2, 2, 5), drawn(2, 2, 6)
     mass = mixed([(0.3, one.mass(4)), (0.7, two.mass(4))])

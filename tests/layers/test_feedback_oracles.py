@@ -181,3 +181,35 @@ def test_what_cannot_be_assessed_is_refused() -> None:
     with pytest.raises(AssessmentError, match="no finite mean"):
         made(CHAIN.replace("costs: 100", 'costs: "pareto(0.9, 10)"'))
     assert math.isfinite(measures(made(CHAIN))[0])
+
+
+HEAVY = """
+  nodes:
+    a: {parents: [before a], table: {no: [0.95, 0.05], yes: [0.5, 0.5]}}
+  losses:
+    x: {node: a, costs: "pareto(1.5, 100)"}
+"""
+
+
+def test_heavy_costs_keep_their_mean_and_the_window_stays_fine() -> None:
+    """Infinite variance: the mean beyond the window counts, and exceedance is that of one big one."""
+    found = made(HEAVY, slices=52)
+    at, entries = np.array([1.0, 0.0]), 0.0
+    for _ in range(52):
+        entries += at[0] * 0.05
+        at = at @ np.array([[0.95, 0.05], [0.5, 0.5]])
+    mean, whole, low = measures(found)
+    assert mean == pytest.approx(entries * 300.0, rel=1e-9)  # 100 * 1.5 / 0.5
+    assert found.chains[0][1].places.step < 0.02 * (whole.var(0.95) + low)
+    far = 1e5  # subexponential: one large cost makes it, others add their mean
+    alone = entries * (100.0 / (far - mean)) ** 1.5
+    assert whole.exceed(far - low) == pytest.approx(alone, rel=0.05)
+
+
+def test_nodes_that_forget_everything_and_no_nodes_at_all() -> None:
+    text = "  nodes: {a: {table: [0.9, 0.1]}}\n  losses: {x: {node: a, costs: 5}}\n"
+    mean, whole, low = measures(made(text, slices=52))
+    assert mean == pytest.approx(5.0 * (0.1 + 51 * 0.09))
+    assert whole.exceed(4.9 - low) == pytest.approx(1.0 - 0.9**52, rel=1e-9)
+    with pytest.raises(BookError, match="there is no node"):
+        load_text(HEAD + "  nodes: {}\n")

@@ -110,6 +110,9 @@ def laid_out(written: Any, report: Report) -> Any:
     if not isinstance(written, dict) or not isinstance(written.get("nodes"), dict):
         return written
     nodes = written["nodes"]
+    if not nodes:
+        report(("feedback", "nodes"), "there is no node", "Give at least one: see the guide.")
+        return written
     states = states_of(nodes)
     even = {
         f"{BEFORE}{name}": {"states": list(own), "table": _even(own)}

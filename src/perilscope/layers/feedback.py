@@ -155,7 +155,7 @@ class _Built:
         if beyond > 2.0 * SURE:
             self.notes.append(
                 f"up to {beyond:.1e} of the probability lies beyond the window: costs have heavy "
-                "tails, and figures of rarer losses are too small"
+                "tails; figures at levels near that are not to be trusted"
             )
         chains = tuple(
             (weight, steps.chain(costs, places))

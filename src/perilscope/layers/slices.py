@@ -25,7 +25,11 @@ Way = tuple[Any, tuple[str, ...]]
 """A market, by what makes it, and the costs that are met on the way."""
 
 SURE = 1e-7
-"""Probability that the window may cut off."""
+"""Probability that the window may cut off, where it can be fine enough all the same."""
+_SURE = (SURE, 1e-6, 1e-5, 1e-4)
+_ENOUGH = 4
+"""By how much fewer points than wanted may do."""
+_HELD = 1e-13
 _USUAL, _MOST, _LOOK = 2**15, 2**17, 2**11
 _FINE = 400.0
 _ALIGNED = 64
@@ -174,7 +178,15 @@ class Steps:
             )
             for key, met in self.ways
         ]
-        return Chain(self.start, self.matrix, self.kinds, tuple(rows), np.stack(masses), places)
+        laws_on = np.stack(masses)
+        own = {key: float(np.mean(losses)) for key, losses in self.markets.items()}
+        own |= {key: float(law.mean) for key, law in costs.items()}
+        means = np.array([own[key] for key in laws])  # in the order in which they were placed
+        # a mean that the window holds is left alone: its last bits are those of the masses
+        lacks = laws_on.sum(axis=1) < 1.0 - _HELD
+        beyond = np.where(lacks, means - laws_on @ places.amounts, 0.0)
+        ways = tuple(rows)
+        return Chain(self.start, self.matrix, self.kinds, ways, laws_on, places, beyond)
 
     def walk(
         self, costs: Mapping[str, Distribution], held: Held, hold: bool, sale: Sale | None
@@ -207,22 +219,34 @@ def window(
     (Places, float)
         And at most how probable it is to lie beyond it.
     """
+    for sure in _SURE:
+        low, high, beyond = _range(steps, worlds, slices, sure)
+        look = _places(low, high, _LOOK)
+        sums = np.cumsum(steps.chain(worlds[0], look).mass(slices))
+        ends = [look.amounts[min(int(np.searchsorted(sums, a)), _LOOK - 1)] for a in (0.5, 0.95)]
+        # where the look is too coarse to tell, a finer one is wanted
+        scale = max(float(ends[1] - ends[0]), look.step)
+        points = 2 ** math.ceil(math.log2((low + high) / (scale / _FINE)))
+        if points <= _ENOUGH * _MOST and scale > look.step:
+            break
+    return _places(low, high, int(min(max(points, _USUAL), _MOST))), beyond
+
+
+def _range(
+    steps: Steps, worlds: Sequence[Mapping[str, Distribution]], slices: int, sure: float
+) -> tuple[float, float, float]:
+    """How far a window reaches below and above zero, and how probable it is to lie beyond."""
     most = max(float(np.abs(x).max()) for x in steps.markets.values())
     each = max((law.mean for costs in worlds for law in costs.values()), default=0.0)
     low = high = max(most, each, 1.0) * 2.0
     for _ in range(_WIDENINGS):
-        places = _places(low, high, _LOOK)
-        cut = [reach(steps.chain(costs, places), slices) for costs in worlds]
+        cut = [reach(steps.chain(costs, _places(low, high, _LOOK)), slices) for costs in worlds]
         below, above = max(c.below for c in cut), max(c.above + c.single for c in cut)
-        if below <= SURE and above <= SURE:
+        if below <= sure and above <= sure:
             break
-        low *= 1.5 if below > SURE else 1.0
-        high *= 1.5 if above > SURE else 1.0
-    sums = np.cumsum(steps.chain(worlds[0], places).mass(slices))
-    ends = [places.amounts[min(int(np.searchsorted(sums, a)), _LOOK - 1)] for a in (0.5, 0.95)]
-    scale = max(float(ends[1] - ends[0]), places.step)
-    points = 2 ** math.ceil(math.log2((low + high) / (scale / _FINE)))
-    return _places(low, high, int(min(max(points, _USUAL), _MOST))), below + above
+        low *= 1.5 if below > sure else 1.0
+        high *= 1.5 if above > sure else 1.0
+    return low, high, below + above
 
 
 def severity(law: Distribution, places: Places) -> Floats:

@@ -133,6 +133,8 @@ class Chain:
         Independent laws of losses on the window.
     places : Places
         The window.
+    beyond : array, shape (laws,), optional
+        What the mean of each law is more than its mean on the window.
 
     Raises
     ------
@@ -158,6 +160,7 @@ class Chain:
     ways: tuple[tuple[int, ...], ...]
     laws: Array
     places: Places
+    beyond: Array | None = None
 
     def __post_init__(self) -> None:
         states = len(self.start)
@@ -253,8 +256,10 @@ class Chain:
         return float((self.visits(slices) * per_way[self.kinds]).sum())
 
     def mean(self, slices: int) -> float:
-        """Expected loss over some slices, of the laws as the window holds them."""
+        """Expected loss over some slices, with what is known to lie beyond the window."""
         own = self.laws @ self.places.amounts
+        if self.beyond is not None:
+            own = own + self.beyond
         per_way = np.array([*(sum(own[i] for i in way) for way in self.ways), 0.0])
         return float((self.visits(slices) * per_way[self.kinds]).sum())
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import logsumexp
 
 from perilscope.engines.slices.chain import Chain
 
@@ -105,13 +106,13 @@ def _log_moment(chain: Chain, slices: int, masses: Array, amounts: Array, s: flo
     top = logs.max(axis=1, keepdims=True)
     own = (top + np.log(np.exp(logs - top).sum(axis=1, keepdims=True))).ravel()
     per_way = np.array([*(sum(own[i] for i in way) for way in chain.ways), 0.0])
-    height = max(float(per_way.max()), 0.0)
-    matrix = chain.transition * np.exp(per_way - height)[chain.kinds]
-    at, total = chain.start.copy(), slices * height
+    with np.errstate(divide="ignore"):  # by logarithms: steps may differ by any factor
+        steps = np.log(chain.transition) + per_way[chain.kinds]
+        at = np.log(chain.start)
     for _ in range(slices):
-        at = at @ matrix
-        size = float(at.sum())
-        if not size > 0.0:
-            return -math.inf
-        at, total = at / size, total + math.log(size)
-    return total
+        paths = at[:, None] + steps
+        most = paths.max(axis=0)
+        most = np.where(np.isfinite(most), most, 0.0)
+        with np.errstate(divide="ignore"):
+            at = most + np.log(np.exp(paths - most).sum(axis=0))
+    return float(logsumexp(at))
