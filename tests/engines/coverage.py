@@ -147,7 +147,7 @@ def _whole(case: Case) -> Callable[[Sample], tuple[float, float]]:
     """What the model says given endless history."""
     rng = np.random.default_rng(99)
     if case.model == "caviar":
-        big = sampled(case.draw(rng, 60_000))
+        big = sampled(case.draw(rng, 30_000))
         law = caviar.CaviarLaw(big.losses, np.abs(big.daily))
         fit, ratio = law.at(LEVEL), law.ratio(LEVEL)
 
@@ -157,7 +157,7 @@ def _whole(case: Case) -> Callable[[Sample], tuple[float, float]]:
 
         return at
     if case.model == "regime":
-        fitted = switching.fit_regimes(sampled(case.draw(rng, 60_000)).log_percent)[0]
+        fitted = switching.fit_regimes(sampled(case.draw(rng, 20_000)).log_percent)[0]
 
         def ahead(sample: Sample) -> tuple[float, float]:
             now = switching.filtered(sample.log_percent, fitted)[0][-1]
@@ -166,7 +166,7 @@ def _whole(case: Case) -> Callable[[Sample], tuple[float, float]]:
 
         return ahead
     model = "historical" if case.model == "age-weighted" else case.model
-    count, size = (40, 8_000) if case.draw in (gaussian_tied, t_tied, factor) else (10, 200_000)
+    count, size = (60, 2_000) if case.draw in (gaussian_tied, t_tied, factor) else (4, 100_000)
     laws: list[Law] = [
         named(model).fit(sampled(case.draw(rng, size), seed)).law for seed in range(count)
     ]
