@@ -27,6 +27,7 @@ Array = NDArray[np.float64]
 SHARE = 0.1
 """Share of the losses that lies beyond the threshold (McNeil and Frey take a tenth)."""
 LEAST = 20
+HEAVY = 0.6
 LOWEST = -0.5
 """Below this shape the likelihood has no regular maximum."""
 
@@ -299,6 +300,8 @@ def evt(sample: Sample) -> Prediction:
     notes = []
     if fit.xi <= LOWEST + 1e-6:
         notes.append(f"shape at its bound of {LOWEST}")
+    if fit.xi > HEAVY:
+        notes.append(f"a tail of shape {fit.xi:.2f}: CVaR hangs on a few losses")
     return Prediction(
         law,
         interval,

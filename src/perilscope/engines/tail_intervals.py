@@ -28,6 +28,8 @@ Interval = tuple[float, float]
 Intervals = tuple[Interval, Interval]
 
 REPLICATES = 600
+LEAST_BEYOND = 4.0
+"""With fewer losses beyond VaR that tell something of their own, their spread is no yardstick."""
 PRIOR_SHAPE, PRIOR_SPREAD = 0.25, 0.15
 """Where the shape of tails of daily returns lies before the losses are looked at."""
 _SHAPES = (-0.3, 0.7)
@@ -141,17 +143,25 @@ def observed(
     vars_ = _order(losses, level, mass, inside, seed, weights is not None)
     if vars_[1] >= float(losses.max()):  # the worst so far is no bound
         vars_ = vars_[0], max(vars_[1], var + (drawn.above - 1.0) * abs(var), cvar)
-    return (min(vars_[0], var), max(vars_[1], var)), (min(cvars[0], cvar), max(cvars[1], cvar))
+    return (min(vars_[0], var), max(vars_[1], var)), (min(cvars[0], cvar), max(cvars[1], cvar, vars_[1]))
 
 
 class _Drawn:
     """Samples of so many losses from a smooth tail: how VaR and CVaR scatter about the truth."""
 
-    def __init__(self, vars_: Array, cvars: Array, errors: Array, truth: Interval, count: float):
+    def __init__(
+        self,
+        vars_: Array,
+        cvars: Array,
+        errors: Array,
+        truth: Interval,
+        count: float,
+        level: float,
+    ):
         self.count = count
         self.studentised = self.plain = (-_Z90, _Z90)
         kept = errors > 0.0
-        self.few = bool(kept.mean() < 0.95)
+        self.few = bool(kept.mean() < 0.95) or count * (1.0 - level) < LEAST_BEYOND
         if truth[1] > 0.0:
             rates = np.log(np.maximum(cvars / truth[1], 1e-9))
             self.plain = _ends(rates)
@@ -184,7 +194,7 @@ def _drawn(
     errors = np.sqrt(np.maximum((beyond**2).sum(axis=1) / whole - mean**2, 0.0) / whole)
     var = float(_quantile(threshold, shape, scale, np.array([(1.0 - level) / share]))[0])
     cvar = (var + scale - shape * threshold) / (1.0 - shape)
-    return _Drawn(vars_, vars_ + mean, errors, (var, cvar), float(whole))
+    return _Drawn(vars_, vars_ + mean, errors, (var, cvar), float(whole), level)
 
 
 def _order(
