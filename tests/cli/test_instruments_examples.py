@@ -327,3 +327,34 @@ def test_the_worst_stretch_is_the_worst(capsys: Any, book: str, prices: Any) -> 
     assert found["loss"] == pytest.approx(losses[at], rel=1e-9)
     start = AS_OF.toordinal() - DAYS + 1
     assert found["first"] == date.fromordinal(start + at).isoformat()
+
+
+def test_more_money_than_there_is(capsys: Any, book: str) -> None:
+    path = Path(book).parent / "positions.csv"
+    path.write_text(HEADER + row(asset="BTC", quantity="1e300"))
+    for command in ("morning", "simulate", "liquidity", "stress"):
+        assert run(["market", command, book]) != 0
+        assert "more than all the money" in capsys.readouterr().err
+
+
+def test_what_is_already_liquidated_is_said(capsys: Any, book: str) -> None:
+    lots = [lot_of(asset="BTC", quantity=1, instrument="perpetual", entry=50000, margin=100),
+            lot_of(asset="ETH", quantity=1, instrument="loan", quote="USDC", debt=90000,
+                   threshold=0.8), lot_of(asset="BTC", quantity=1)]  # fmt: skip
+    (Path(book).parent / "positions.csv").write_text(HEADER + "".join(row(**x) for x in lots))
+    found = asked(capsys, "morning", book)
+    said = [text for text in found["findings"] if "nothing left" in text]
+    assert len(said) == 2
+    assert "(line 2)" in said[0]
+
+
+def test_three_days_of_prices(capsys: Any, book: str) -> None:
+    path = Path(book).parent / "prices.csv"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[0], *lines[-3:]]))
+    found = asked(capsys, "morning", book)
+    assert [row["days"] for row in found["risk"]] == [1]
+    assert any("only 3 days" in text for text in found["findings"])
+    path.write_text("\n".join([lines[0], *lines[-30:]]))
+    found = asked(capsys, "morning", book)
+    assert found["risk"][0]["cvar_interval"][0] < found["risk"][0]["cvar_interval"][1]

@@ -208,3 +208,12 @@ def test_a_discount_widens_with_the_fall_and_never_passes_all() -> None:
     price, move = np.array([50.0, 110.0]), np.array([-0.5, 0.1])
     assert lending.staked(price, move, 0.02, 0.1).tolist() == pytest.approx([46.5, 107.8])
     assert lending.staked(price, np.array([-1.0, 0.0]), 0.5, 5.0).tolist() == [0.0, 55.0]
+
+
+@pytest.mark.parametrize(("price", "left"), [(1400.0, 1400 * (10 - 6000 * 1.05 / 1400) - 6000),
+                                             (1000.0, 0.0), (1.0, 0.0)])  # fmt: skip
+def test_a_loan_that_is_not_healthy_at_the_start(price: float, left: float) -> None:
+    # at 1,400: health 0.9625, so half of the debt of 12,000 is repaid there and then
+    now = np.array([price])
+    found = lending.equity(10.0, 12_000.0, 0.825, 0.05, now, now, start=price)
+    assert float(found[0]) == pytest.approx(left)

@@ -33,6 +33,7 @@ RESPONSE = 1.0
 """An implied volatility is multiplied by exp(this times the absolute log move of the price)."""
 _BUMP = 1e-4
 _LEAST = 1e-12
+ALL_MONEY = 1e16
 ABSURD = 1000.0
 """Short options on more than so many times everything else are a slip of the pen."""
 
@@ -230,6 +231,7 @@ def _loan(state: _State) -> Floats:
     left = lending.equity(
         state.lot.quantity, terms.debt or 0.0, terms.threshold or 0.8, terms.penalty,
         np.maximum(state.price, _LEAST * state.now), np.maximum(state.low, _LEAST * state.now),
+        start=state.now,
     )  # fmt: skip
     return np.asarray(left * state.quote)
 
@@ -334,13 +336,20 @@ def realised(history: History | None, assets: Sequence[str]) -> dict[str, float]
 
 
 def refuse_absurd(lots: Sequence[Position], marks: Marks, net_assets: float | None) -> None:
-    """Refuse short options on far more than everything else together.
+    """Refuse positions of more money than there is, and short options on far more than the rest.
 
     Raises
     ------
     AssessmentError
-        With the line: a loss without bound on such a size is no figure.
+        With the line: no figure of such a size would mean anything.
     """
+    for lot in lots:
+        amount = 1.0 if lot.terms.inverse else marks.price(lot.asset)
+        if not abs(lot.quantity) * amount < ALL_MONEY:
+            raise AssessmentError(
+                f"{_name(lot)}: {lot.quantity:.3g} units are worth more than all the money there "
+                "is. Is the quantity in units of the asset?"
+            )
     rest = max(
         net_assets or 0.0,
         math.fsum(abs(lot.quantity) * marks.price(lot.asset) for lot in lots if plain(lot)),
@@ -374,6 +383,13 @@ def notes(lots: Sequence[Position], marks: Marks) -> list[str]:
             "short options lose without bound beyond the moves of the history: the upper ends of "
             "the intervals are of moves half as large again"
         )
+    for lot in lots:
+        closed = lot.instrument == "loan" or lot.terms.margin is not None
+        if closed and lot.quantity and not worth(lot, marks) > 0.0:
+            found.append(
+                f"{_name(lot)}: at today's prices it is liquidated with nothing left: are entry, "
+                "margin and debt right?"
+            )
     if any(x.instrument == "loan" for x in lots):
         found.append("loans are liquidated at health 1, half of the debt at a time, without jumps")
     return found

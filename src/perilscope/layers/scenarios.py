@@ -96,6 +96,10 @@ def scenarios(
     known = [asset for asset in assets if asset in history.assets]
     if not known:
         raise AssessmentError("there are no prices of anything that is held")
+    if len(history.days) <= days:
+        raise AssessmentError(
+            f"{len(history.days)} days of prices do not hold one window of {days} days"
+        )
     ends, lows, highs = (np.ones((len(history.days) - days, len(assets))) for _ in range(3))
     at = [list(assets).index(asset) for asset in known]
     columns = [history.assets.index(asset) for asset in known]

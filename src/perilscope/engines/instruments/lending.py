@@ -40,6 +40,7 @@ def equity(
     price: Floats,
     low: Floats,
     close: float = CLOSE,
+    start: float | None = None,
 ) -> Floats:
     """What a loan is worth to the borrower after the liquidations on the way, in units of the debt.
 
@@ -55,6 +56,9 @@ def equity(
         Collateral in units of what is owed, at the end and at its lowest.
     close : float
         Share of the debt that one liquidation repays.
+    start : float, optional
+        Collateral in units of what is owed at the start: a loan that is not healthy then is
+        liquidated there, before any path begins.
 
     Returns
     -------
@@ -78,6 +82,11 @@ def equity(
     p = np.asarray(price, np.float64)
     if debt <= 0.0:
         return np.asarray(units * p - debt)
+    if start is not None:
+        while threshold * units * start < debt:
+            units, debt = units - close * debt * (1.0 + penalty) / start, (1.0 - close) * debt
+            if units <= 0.0 or debt <= 0.0:
+                return np.asarray(np.maximum(units * p, 0.0))
     lowest = np.minimum(np.asarray(low, np.float64), p)
     first = debt / (threshold * units)  # the price of the first liquidation
     kept = 1.0 - close * threshold * (1.0 + penalty)
