@@ -192,7 +192,7 @@ HEAVY = """
 
 
 def test_heavy_costs_keep_their_mean_and_the_window_stays_fine() -> None:
-    """Infinite variance: the mean beyond the window counts, and exceedance is that of one big one."""
+    """Infinite variance: the mean beyond the window counts; exceedance is that of one big one."""
     found = made(HEAVY, slices=52)
     at, entries = np.array([1.0, 0.0]), 0.0
     for _ in range(52):

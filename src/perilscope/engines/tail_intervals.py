@@ -143,7 +143,10 @@ def observed(
     vars_ = _order(losses, level, mass, inside, seed, weights is not None)
     if vars_[1] >= float(losses.max()):  # the worst so far is no bound
         vars_ = vars_[0], max(vars_[1], var + (drawn.above - 1.0) * abs(var), cvar)
-    return (min(vars_[0], var), max(vars_[1], var)), (min(cvars[0], cvar), max(cvars[1], cvar, vars_[1]))
+    return (min(vars_[0], var), max(vars_[1], var)), (
+        min(cvars[0], cvar),
+        max(cvars[1], cvar, vars_[1]),
+    )
 
 
 class _Drawn:
