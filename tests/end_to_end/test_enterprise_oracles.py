@@ -100,3 +100,14 @@ def test_uncertainty_stands_beside_every_figure(calm: dict[str, Any]) -> None:
         assert 0.0 < known["cvar_se"] < high - low
     assert "blocks of 30 days" in whole["joined"]["moves"]
     assert whole["joined"]["tokens"] == {"approval-drain": "ETH", "custody-insider": "BTC"}
+
+
+def test_every_limit_says_how_likely_it_is_to_be_exceeded(calm: dict[str, Any]) -> None:
+    limits = {row["measure"]: row for row in calm["limits"]}
+    more = limits["chance of losing more than 5M in a year"]
+    assert more["chance_of_breach"] == pytest.approx(more["value"], rel=1e-9)
+    rare = limits["loss in a 1-in-100 year"]
+    assert 0.0 < rare["chance_of_breach"] < 0.01 < rare["chance_of_breach_with_market"]
+    days = limits["1-day CVaR 97.5 %"]  # breached: beyond VaR it costs more on average
+    assert 0.0 < days["chance_of_breach"] < 0.025
+    assert "chance_of_breach" not in limits["balance at one exchange"]

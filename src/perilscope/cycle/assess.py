@@ -122,6 +122,7 @@ class Result:
     insight: Insight
     tied: Tied | None
     together: Together | None
+    held: History | None
     findings: tuple[Finding, ...]
 
     @property
@@ -257,6 +258,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         insight=behind,
         tied=tied,
         together=everything,
+        held=held,
         findings=tuple(steps.findings),
     )
 

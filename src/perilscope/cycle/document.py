@@ -12,7 +12,7 @@ import numpy as np
 import scipy
 
 import perilscope
-from perilscope.cycle import dependence, networks, protocols, rows, sentences, whole
+from perilscope.cycle import breaches, dependence, networks, protocols, rows, sentences, whole
 from perilscope.cycle.assess import Law, Result
 from perilscope.cycle.measures import Document, finite, measures
 from perilscope.cycle.trading import PastYear
@@ -53,7 +53,9 @@ def document(result: Result) -> Document:
         "controls": controls,
         "covers": rows.covers(result),
         "net": rows.net(result),
-        "limits": [rows.limit(s) for s in result.limits],
+        "limits": breaches.told(
+            [rows.limit(s) for s in result.limits], breaches.chances(result, result.held)
+        ),
         "inventory": rows.inventory(result),
         "grades": rows.graded(result, scenarios),
         "improve": rows.improve(result, scenarios),
