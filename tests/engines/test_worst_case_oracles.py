@@ -13,7 +13,7 @@ from scipy.stats import lognorm, norm, pareto
 
 from perilscope.engines.compound import Compound
 from perilscope.engines.counts import Poisson
-from perilscope.engines.distributions import Lognormal
+from perilscope.engines.distributions import Lognormal, Pareto
 from perilscope.engines.register import Register
 from perilscope.engines.worst_case import best_cvar, best_var, extremes, worst_var
 from perilscope.errors import MisuseError
@@ -99,6 +99,15 @@ def test_laws_of_a_register_stand_between_best_and_worst() -> None:
         assert found.best_cvar.low <= joint.cvar(level) <= found.worst_cvar * (1 + 1e-9)
         assert found.worst_var.low >= found.added_var * 0.99
         assert found.worst_var.high <= found.worst_cvar * (1 + 1e-3)
+
+
+def test_heavy_tails_keep_their_means() -> None:
+    """One loss: its best CVaR is its CVaR, also where the last row holds most of the tail."""
+    line = Compound("a", lambda _t, y: (Poisson(1.0 * y), Pareto(1.2, 1e5)))
+    law = Register([line]).law()
+    found = extremes([law], 0.99)
+    assert found.best_cvar.low == pytest.approx(law.cvar(0.99), rel=0.03)
+    assert found.best_cvar.high == pytest.approx(law.cvar(0.99), rel=0.01)
 
 
 def test_one_loss_is_itself_and_nonsense_is_refused() -> None:

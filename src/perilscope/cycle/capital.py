@@ -127,6 +127,8 @@ def _worst_case(result: Result, level: float, notes: list[str]) -> Document:
         layers["market"] = own["market"] = market.moved, market.window.low
     told: Document = {}
     for name, laws in (("layers", layers), ("scenarios", own)):
+        if len(laws) < 2:
+            continue  # nothing to depend on each other
         try:
             found = extremes([law for law, _ in laws.values()], level)
         except (AssessmentError, MisuseError) as error:

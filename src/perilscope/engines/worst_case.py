@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from perilscope.engines.loss import LossLaw
 from perilscope.engines.streams import stream
-from perilscope.errors import MisuseError
+from perilscope.errors import AssessmentError, MisuseError
 
 Array = npt.NDArray[np.float64]
 Quantiles = tuple[Callable[[Array], Array], Callable[[Array], Array]]
@@ -104,9 +104,17 @@ def extremes(laws: Sequence[LossLaw], level: float, *, rows: int = ROWS) -> Extr
         worst_var=worst_var(pairs, level, rows=rows),
         best_var=best_var(pairs, level, rows=rows),
         worst_cvar=float(sum(law.cvar(level) for law in laws)),
-        best_cvar=best_cvar(pairs, level, rows=rows),
+        best_cvar=best_cvar(pairs, level, rows=rows, tops=[_top(law, rows) for law in laws]),
         added_var=float(sum(law.var(level) for law in laws)),
     )
+
+
+def _top(law: LossLaw, rows: int) -> float:
+    """Mean of a loss in the last of so many rows; 0 where its grid does not reach there."""
+    try:
+        return law.cvar(1.0 - 1.0 / rows)
+    except AssessmentError:
+        return 0.0
 
 
 def quantiles(law: LossLaw) -> Quantiles:
@@ -159,16 +167,27 @@ def best_var(laws: Sequence[Quantiles], level: float, *, rows: int = ROWS) -> Br
     return Bracket(*ends)
 
 
-def best_cvar(laws: Sequence[Quantiles], level: float, *, rows: int = ROWS) -> Bracket:
+def best_cvar(
+    laws: Sequence[Quantiles],
+    level: float,
+    *,
+    rows: int = ROWS,
+    tops: Sequence[float] | None = None,
+) -> Bracket:
     """The smallest CVaR that the sum may have, from the flattest sum that was found.
 
-    For losses bounded from below.
+    For losses bounded from below. ``tops`` are the means of each loss in its last row, which for
+    heavy tails are far from its quantiles there.
     """
     _check(laws, level)
     low, high = _edges(0.0, 1.0, rows)
     ends = []
     for side, edges in ((0, low), (1, high)):
-        sums = np.sort(_flat(_matrix(laws, edges, side)))
+        matrix = _matrix(laws, edges, side)
+        for j, top in enumerate(tops or ()):
+            last = int(np.argmax(matrix[:, j]))
+            matrix[last, j] = max(matrix[last, j] if side == 0 else 0.0, top)
+        sums = np.sort(_flat(matrix))
         first = round(level * rows)
         ends.append(float(sums[first:].mean()) if first < rows else float(sums[-1]))
     return Bracket(*ends)
