@@ -105,9 +105,9 @@ def test_heavy_tails_keep_their_means() -> None:
     """One loss: its best CVaR is its CVaR, also where the last row holds most of the tail."""
     line = Compound("a", lambda _t, y: (Poisson(1.0 * y), Pareto(1.2, 1e5)))
     law = Register([line]).law()
-    found = extremes([law], 0.99)
-    assert found.best_cvar.low == pytest.approx(law.cvar(0.99), rel=0.03)
-    assert found.best_cvar.high == pytest.approx(law.cvar(0.99), rel=0.01)
+    found = extremes([law], 0.99).best_cvar
+    assert 0.95 * law.cvar(0.99) < found.low <= law.cvar(0.99) <= found.high * (1 + 1e-9)
+    assert found.high < 1.05 * law.cvar(0.99)
 
 
 def test_one_loss_is_itself_and_nonsense_is_refused() -> None:
