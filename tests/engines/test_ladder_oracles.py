@@ -88,6 +88,20 @@ def test_small_losses_every_year_and_a_large_one_in_a_hundred() -> None:
     assert law.cvar(0.999) == pytest.approx((v + 2e9 + SMALL) / 2.0, rel=1e-6)
 
 
+def test_very_many_small_losses_and_a_rare_large_one() -> None:
+    """P(S > x) = P(X > x - rest) for the one large loss; the rest is a thousandth of a step."""
+    law = Register(
+        [
+            line("small", Poisson(1000.0), Exponential(1.8)),
+            line("large", Bernoulli(RARE), Uniform(1e9, 2e9)),
+        ]
+    ).law()
+    v = 1e9 + 1800.0 + 1e9 * (1.0 - 0.001 / RARE)
+    assert law.var(0.999) == pytest.approx(v, rel=1e-5)
+    assert law.error_at(0.999) < 1e-3
+    assert law.exceed(1e8) == pytest.approx(RARE, rel=1e-6)
+
+
 def test_contributions_at_every_level() -> None:
     register = both()
     law = register.law()

@@ -64,6 +64,18 @@ def extrapolated(fine: Array, coarse: Array) -> Array:
     return (reached - apart[:, None]).ravel()
 
 
+def held(sums: Array, coarse: Array) -> Array:
+    """Sums of a law that run neither ahead of it nor behind, by what it is on every other point.
+
+    What is taken off near an atom, or from many losses below a step, may make a sum larger than
+    one that comes after it; then quantiles far beyond would be read there.
+    """
+    found, reached = sums.reshape(-1, 2).copy(), np.cumsum(coarse)
+    np.minimum(found[:-2], reached[2:, None], out=found[:-2])
+    np.maximum(found[2:], reached[:-2, None], out=found[2:])
+    return found.ravel()
+
+
 class LossLaw:
     """Law of a loss that is never negative.
 
@@ -97,6 +109,8 @@ class LossLaw:
         Steps of the true law that the grid does not see; counted as error of VaR.
     events : float
         Expected number of events of heavy lines: with them the rounding of transforms grows.
+    within : array of grid.points / 2, optional
+        The same, only to hold the distribution function by, where it is not extrapolated.
     others : callable, optional
         Gives pairs of laws on grids of the same range whose differences tell the error of this
         one.
@@ -112,6 +126,7 @@ class LossLaw:
         none: float,
         excess: float = 0.0,
         coarse: Array | None = None,
+        within: Array | None = None,
         others: Others | None = None,
         grain: float = 0.0,
         events: float = 0.0,
@@ -122,8 +137,9 @@ class LossLaw:
         self._others, self._grain, self._events = others, grain, events
         sums = np.cumsum(mass) if coarse is None else extrapolated(mass, coarse)
         self._mass, self._sums = (mass if coarse is None else None), sums
+        within = coarse if within is None else within
         # rounding may let a sum fall by 1e-16; a distribution function does not
-        rising = np.maximum.accumulate(sums)
+        rising = np.maximum.accumulate(sums if within is None else held(sums, within))
         self.cumulative: Array = np.minimum(np.maximum(rising, 0.0, out=rising), 1.0, out=rising)
         self.step, self.points, self.tilt = grid.step, grid.points, grid.tilt
         self.method = "exact, lattice" if grid.lattice else "exact, FFT"
@@ -192,7 +208,7 @@ class LossLaw:
         What lies evenly beside it is taken off, as it stands one point further out.
         """
         m = [max(float(x), 0.0) for x in self.mass[max(k - 2, 0) : k + 3]]
-        if len(m) < 5:
+        if len(m) < 5 or m[1] + m[2] + m[3] <= 0.0:
             return 0.0
         shift = ((m[3] - m[4]) - (m[1] - m[0])) / (m[1] + m[2] + m[3])
         return shift if abs(shift) > 1e-4 else 0.0

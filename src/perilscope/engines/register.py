@@ -392,7 +392,11 @@ class Register:
         excess = math.fsum(part.excess for part in parts)
 
         def law(
-            grid: Grid, mass: Array, coarse: Array | None = None, others: Others | None = None
+            grid: Grid,
+            mass: Array,
+            coarse: Array | None = None,
+            others: Others | None = None,
+            within: Array | None = None,
         ) -> LossLaw:
             return LossLaw(
                 grid,
@@ -402,6 +406,7 @@ class Register:
                 none=none,
                 excess=excess,
                 coarse=coarse,
+                within=within,
                 others=others,
                 grain=max((part.grain for part in parts), default=0.0),
                 events=math.fsum(part.events for part in parts),
@@ -412,7 +417,10 @@ class Register:
         rough = functools.cache(lambda: law(half, mass(self.rough)))
         if not all(part.even for part in parts):
             return law(self.grid, fine, others=lambda this, _: [(this, rough())])
-        coarse, plain = mass(self.coarse), functools.cache(lambda: law(self.grid, fine))
+        coarse, plain = (
+            mass(self.coarse),
+            functools.cache(lambda: law(self.grid, fine, within=coarse)),
+        )
         certain_all = all(part.certain for part in parts)
 
         def others(this: LossLaw, x: float) -> list[Pair]:
