@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from perilscope.engines.added import Added
 from perilscope.engines.band import mean_interval
@@ -201,3 +202,20 @@ def test_added_counts_given_some_by_enumeration() -> None:
     p = [math.exp(-0.3) * 0.3**k / math.factorial(k) for k in range(3)]
     one = (p[1] * 0.5625 + p[0] * 0.375) / (1 - p[0] * 0.5625)
     assert abs(np.count_nonzero(drawn == 1) - n * one) < 4.5 * math.sqrt(n * one * (1 - one))
+
+
+def test_a_fixed_sum_times_a_shared_factor_that_no_other_line_has() -> None:
+    """N events of one sum c Y make c N Y: P(c N Y > x) = sum P(N = n) P(Y > x / (c n))."""
+    factor = Shared("year", Gamma(4.0, 0.25))
+
+    def build(theta: tuple[float, ...], years: float) -> tuple[Poisson, Constant]:
+        return Poisson(1.0 * years), Constant(500.0 * theta[0])
+
+    law = Register([Compound("a", build, beliefs=(factor,))]).law()
+    n = np.arange(1, 40)
+    chances = stats.poisson.pmf(n, 1.0)
+    for level in (0.95, 0.99, 0.999):
+        v = law.var(level)
+        over = float(chances @ stats.gamma.sf(v / (500.0 * n), 4.0, scale=0.25))
+        assert over == pytest.approx(1.0 - level, rel=1e-5)
+        assert law.error_at(level) < 1e-5

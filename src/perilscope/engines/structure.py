@@ -100,7 +100,8 @@ def components(
         first, *others = sorted({_find(root, owner[key]) for key, _ in law[0][1]})
         for other in others:
             root[other] = first
-    common = _common(lines)
+    # what one line alone has is private to it
+    common = {belief: keys for belief, keys in _common(lines).items() if len(keys) > 1}
     for belief in common:
         first, *others = sorted({_find(root, owner[key]) for key in common[belief]})
         for other in others:
