@@ -127,7 +127,7 @@ class MarketResult:
     last: date
     drift: float
     note: str
-    losses: Floats = field(default_factory=lambda: np.zeros(0))
+    losses: Floats = field(default_factory=lambda: np.zeros(0), compare=False)
 
 
 @dataclass
