@@ -101,8 +101,7 @@ def _venues(shown: Found) -> Iterator[Any]:
     yield Text("\nWhat stands at a venue when it fails", style="bold")
     table = _table(
         ("", "left"), ("chance", "right"), ("today", "right"), ("then", "right"),
-        ("left", "right"), ("comes back", "right"), ("lost then", "right"),
-        ("a year", "right"), ("prices by", "left"),
+        ("left", "right"), ("comes back", "right"), ("lost", "right"), ("a year", "right"),
     )  # fmt: skip
     currency = shown["currency"]
     for row in shown["counterparties"]:
@@ -115,7 +114,6 @@ def _venues(shown: Found) -> Iterator[Any]:
             f"{share(back['mean'])}{after}",
             money(row["lost"]["mean"], currency),
             money(row["expected"] / shown["horizon_years"], currency),
-            Text(row["prices_by"]),
         )
     yield table
 

@@ -43,8 +43,8 @@ def _table(*columns: tuple[str, str]) -> Table:
 def _law(shown: Found) -> Table:
     currency, together, apart = shown["currency"], shown["law"], shown["apart"]
     table = _table(
-        ("loss over the horizon", "left"), ("exceeds", "right"), ("and then costs", "right"),
-        ("were nodes apart", "right"), ("acting together adds", "right"),
+        ("the horizon's loss", "left"), ("exceeds", "right"), ("then costs", "right"),
+        ("were nodes apart", "right"), ("together adds", "right"),
     )  # fmt: skip
     table.add_row(
         Text("mean"), "", money(together["mean"], currency), money(apart["mean"], currency)
