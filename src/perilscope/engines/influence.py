@@ -173,7 +173,8 @@ def by_influence(
             if not bent or error == 0.0:
                 found.append(around(figure, error, centre, freedom, moved))
                 continue
-            towards = _covariance(influences, lags) @ slope
+            centred = influences - influences.mean(axis=0)  # the direction; the length is `error`
+            towards = centred.T @ (centred @ slope)
             towards = towards * (error / float(slope @ towards))
             half = float(special.stdtrit(max(freedom - 1.0, 2.0), 0.95))
             ends = [measures(at + (moved + z) * towards, level)[place] for z in (-half, half)]
@@ -181,13 +182,3 @@ def by_influence(
         return found[0], found[1]
 
     return interval
-
-
-def _covariance(influences: Array, lags: int) -> Array:
-    """Of the parameters, up to a factor: days that are alike counted together."""
-    centred = influences - influences.mean(axis=0)
-    total = centred.T @ centred
-    for lag in range(1, min(lags, len(centred) - 1) + 1):
-        cross = centred[lag:].T @ centred[:-lag]
-        total = total + (1.0 - lag / (lags + 1.0)) * (cross + cross.T)
-    return np.asarray(total)
