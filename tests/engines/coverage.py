@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from perilscope.engines import caviar, switching
+from perilscope.engines import caviar
+from perilscope.engines import switching as chain
 from perilscope.engines.models import named
 from perilscope.engines.predictive import Law, Sample
 
@@ -28,7 +29,7 @@ LEVEL, DAYS = 0.975, 1000
 Draw = Callable[[np.random.Generator, int], Array]
 PAIR = np.linalg.cholesky(np.array([[1.0, 0.7], [0.7, 1.0]]))
 WEIGHTS = np.array([0.6, 0.4])
-REGIMES = switching.Regimes(0.1, 2.0, 5.0, 0.97, 0.92, 0.01, -1.0, 14.0)
+REGIMES = chain.Regimes(0.1, 2.0, 5.0, 0.97, 0.92, 0.01, -1.0, 14.0)
 SHAPE = np.array([0.0015, 0.9, 0.2])  # of the recursion, for a quantile of 1.96 standard deviations
 
 
@@ -157,11 +158,11 @@ def _whole(case: Case) -> Callable[[Sample], tuple[float, float]]:
 
         return at
     if case.model == "regime":
-        fitted = switching.fit_regimes(sampled(case.draw(rng, 20_000)).log_percent)[0]
+        fitted = chain.fit_regimes(sampled(case.draw(rng, 20_000)).log_percent)[0]
 
         def ahead(sample: Sample) -> tuple[float, float]:
-            now = switching.filtered(sample.log_percent, fitted)[0][-1]
-            found = switching.ahead(fitted, now, 1)
+            now = chain.filtered(sample.log_percent, fitted)[0][-1]
+            found = chain.ahead(fitted, now, 1)
             return found.var(LEVEL), found.cvar(LEVEL)
 
         return ahead
