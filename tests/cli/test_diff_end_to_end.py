@@ -65,8 +65,13 @@ def test_wrong_use_is_said(
 
 
 def test_without_inputs_on_request(tmp_path: Path) -> None:
-    out = tmp_path / "o"
-    given = ["run", EXAMPLE, "--engine", "exact", "--quiet", "--out", str(out)]
+    book, out = tmp_path / "book.yaml", tmp_path / "o"
+    book.write_text(
+        "institution: {name: Small}\ncurrency: USD\nas_of: 2026-11-20\n"
+        "assets: {desk: {kind: other}}\n"
+        "scenarios: {x: {asset: desk, frequency: 1 per year, magnitude: 5k}}\n"
+    )
+    given = ["run", str(book), "--engine", "exact", "--quiet", "--out", str(out)]
     assert run([*given]) == 0
     assert (out / "inputs.zip").is_file()
     assert run([*given, "--no-inputs"]) == 0

@@ -19,7 +19,7 @@ from perilscope.engines.register import Register
 from perilscope.errors import AssessmentError
 
 WIDE = bool(os.environ.get("PERILSCOPE_SEARCH"))
-SEEDS, DRAWS = (range(100), 10_000_000) if WIDE else (range(6), 60_000)
+SEEDS, DRAWS = (range(100), 10_000_000) if WIDE else (range(4), 50_000)
 
 
 class Market:
