@@ -11,15 +11,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 
 from perilscope.engines import garch
-from perilscope.engines.extremes import ParetoFit, fit_pareto, pareto_influences
+from perilscope.engines.extremes import (
+    ParetoFit,
+    fit_pareto,
+    pareto_influences,
+    pareto_posterior,
+)
 from perilscope.engines.garch import Fit
 from perilscope.engines.garch_forms import Form
-from perilscope.engines.influence import around
 from perilscope.engines.log_laws import PeaksLaw, lost
 from perilscope.engines.predictive import (
     Array,
@@ -38,7 +42,9 @@ from perilscope.engines.volatility_models import (
     FITTED,
     LAMBDA,
     PATHS,
+    ewma_spread,
     ewma_variances,
+    ewma_weights,
     fitted,
     notes_of,
     simulated_error,
@@ -236,9 +242,7 @@ def volatility_weighted(sample: Sample) -> Prediction:
             losses += weight * lost(walk(Form("garch"), natural, sigma**2, column[days]))
     one = lost(z * now) @ weights
 
-    def daily(level: float) -> Intervals:
-        return observed(one, level, sample.seed, 0, sample.share)
-
+    daily = _by_scaled(sample, z, now, weights, one)
     interval = daily if sample.horizon == 1 else _stretched(daily, z * now, weights, losses)
     sigmas = {"sigma": float(now[0])} if held.size == 1 else {}
     sigmas = sigmas or {f"sigma.{i}": float(s) for i, s in enumerate(now, start=1)}
@@ -253,6 +257,35 @@ def volatility_weighted(sample: Sample) -> Prediction:
             "lambda": "0.94, not fitted (RiskMetrics)",
         },
     )
+
+
+def _by_scaled(
+    sample: Sample, z: Array, now: Array, weights: Array, losses: Array
+) -> Callable[[float], Intervals]:
+    """The doubt of the losses that were drawn by chance, and of today's volatilities."""
+    each = ewma_weights(len(z))
+    squares = float(each @ each) / sample.share
+    moves = z * now
+    slope = -np.exp(moves / 100.0) / 100.0 * weights * moves  # of a loss by log volatility
+    power = z**2 / (z**2).mean(axis=0) - 1.0
+    sizes = np.array([ewma_spread(column**2, squares) for column in z.T])
+    alike = np.atleast_2d(np.corrcoef(power, rowvar=False))
+    doubt = 0.25 * np.outer(sizes, sizes) * alike
+
+    def interval(level: float) -> Intervals:
+        plain = observed(losses, level, sample.seed, 0, sample.share)
+        found = []
+        for mass, value, ends in zip(
+            (_near(losses, historical(losses, level)[0]), tail_weights(losses, level)),
+            historical(losses, level),
+            plain,
+            strict=True,
+        ):
+            pull = mass @ slope
+            found.append(_wider(value, ends, float(pull @ doubt @ pull)))
+        return found[0], found[1]
+
+    return interval
 
 
 def conditional_evt(sample: Sample) -> Prediction:
@@ -301,28 +334,73 @@ def conditional_evt(sample: Sample) -> Prediction:
 def _by_peaks(
     sample: Sample, fit: Fit, law: PeaksLaw, tail: ParetoFit, x: Array
 ) -> Callable[[float], Intervals]:
-    """Delta method on the filter, the share beyond the threshold, and the shape of the tail."""
+    """The posterior of the tail, widened by the filter and by the share beyond the threshold.
+
+    These two by the delta method, with what they have in common with the tail.
+    """
     beyond = x > law.threshold
+    excesses = x[beyond] - law.threshold
     own = np.zeros((x.size, 3))
-    own[beyond, :2] = pareto_influences(x[beyond] - law.threshold, tail) / law.share
+    own[beyond, :2] = pareto_influences(excesses, tail) / law.share
     own[:, 2] = beyond - law.share
     influences = np.column_stack([own, _Filter(fit).influences])
     steps = np.array([1e-4, 1e-4, 1e-3 * law.share, 1e-4, 1e-4 * fit.sigma])
+
+    @cache
+    def posterior() -> tuple[Array, ...]:
+        return pareto_posterior(excesses, tail, sample.share)
 
     def interval(level: float) -> Intervals:
         slopes = np.empty((5, 2))
         for i, step in enumerate(steps.tolist()):
             up, down = (_moved(law, i, side * step, level) for side in (1.0, -1.0))
             slopes[i] = (np.array(up) - np.array(down)) / (2.0 * step)
-        errors = np.sqrt(((influences @ slopes) ** 2).mean(axis=0) / (x.size * sample.share))
-        centre, days = float(lost(np.asarray(fit.mu))), float(tail.count)
+        all_of_it = ((influences @ slopes) ** 2).mean(axis=0)
+        tails = ((own[:, :2] @ slopes[:2]) ** 2).mean(axis=0)
+        more = np.maximum(all_of_it - tails, 0.0) / (x.size * sample.share)
+        ends = _tail_ends(law, level, *posterior())
         var, cvar = (
-            around(value, error, centre, days)
-            for value, error in zip((law.var(level), law.cvar(level)), errors.tolist(), strict=True)
+            _wider(value, end, variance)
+            for value, end, variance in zip(
+                (law.var(level), law.cvar(level)), ends, more.tolist(), strict=True
+            )
         )
         return var, cvar
 
     return interval
+
+
+def _tail_ends(law: PeaksLaw, level: float, xi: Array, beta: Array, chance: Array) -> Intervals:
+    """Of VaR and CVaR, what 90 % of the chance of shapes and scales lies between."""
+    best = _in_residuals(law, level, np.array([min(law.xi, 0.99) or 1e-9]), np.array([law.beta]))
+    found = []
+    for figures, own, value in zip(
+        _in_residuals(law, level, xi, beta),
+        best,
+        (law.var(level), law.cvar(level)),
+        strict=True,
+    ):
+        order = np.argsort(figures, kind="stable")
+        below = np.cumsum(chance[order]) - 0.5 * chance[order]
+        ends = np.interp([0.05, 0.95], below, figures[order])
+        # a mean of losses is not quite the loss of a mean
+        moved = lost(law.mu - law.sigma * ends) - lost(law.mu - law.sigma * own)
+        low, high = (value + moved).tolist()
+        found.append((min(low, value), max(high, value)))
+    return found[0], found[1]
+
+
+def _in_residuals(law: PeaksLaw, level: float, xi: Array, beta: Array) -> tuple[Array, Array]:
+    """VaR and CVaR of a residual for many tails."""
+    share = law.share
+    if 1.0 - level < share:
+        var = law.threshold + beta * np.expm1(-xi * math.log((1.0 - level) / share)) / xi
+        return var, (var + beta - xi * law.threshold) / (1.0 - xi)
+    first = np.arange(law.below.size) / law.count
+    held = np.clip(first + 1.0 / law.count - np.maximum(first, level), 0.0, None)
+    beyond = share * (law.threshold + beta / (1.0 - xi))
+    var = np.full(xi.size, float(law.at(np.asarray(1.0 - level))))
+    return var, (beyond + float(held @ law.below)) / (1.0 - level)
 
 
 def _moved(law: PeaksLaw, which: int, by: float, level: float) -> tuple[float, float]:

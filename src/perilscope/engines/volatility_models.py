@@ -18,7 +18,7 @@ from perilscope.engines import garch
 from perilscope.engines.garch import Fit
 from perilscope.engines.garch_forms import Form, Windows
 from perilscope.engines.garch_plain import garch_path
-from perilscope.engines.influence import around
+from perilscope.engines.influence import Z90, around
 from perilscope.engines.kept import Kept
 from perilscope.engines.log_laws import LogLaw, lost
 from perilscope.engines.predictive import (
@@ -246,11 +246,70 @@ def ewma_variances(returns: Array, mean: float, weight: float = LAMBDA) -> Array
     return np.asarray(out[0])
 
 
+def ewma_weights(size: int, weight: float = LAMBDA) -> Array:
+    """What each squared return weighs in the variance of the day after the last; they sum to 1.
+
+    Examples
+    --------
+    >>> ewma_weights(3).round(4).tolist()
+    [0.3472, 0.3329, 0.3199]
+    """
+    fade = LAMBDA ** np.arange(min(75, size))
+    found = (1.0 - weight) * weight ** np.arange(size - 1, -1, -1.0)
+    found[: fade.size] += weight**size * fade / fade.sum()
+    return np.asarray(found)
+
+
+def ewma_spread(z2: Array, squares: float) -> float:
+    """Standard deviation of the logarithm of an EWMA variance about the true one.
+
+    A mean of squares under weights w has the relative variance (kurtosis - 1) times the sum of w^2.
+    Returns divided by an EWMA volatility have a larger kurtosis k than the innovations, K: the
+    volatility is itself uncertain by that variance, so k = K (1 + (K - 1) squares).
+
+    Parameters
+    ----------
+    z2 : array, shape (n,)
+        Squares of returns over their EWMA variances.
+    squares : float
+        Sum of the squared weights.
+
+    Examples
+    --------
+    >>> z = np.random.default_rng(1).standard_normal(100_000)
+    >>> round(ewma_spread(z**2, 0.0), 3), round(ewma_spread(z**2, 0.03), 2)
+    (0.0, 0.23)
+    """
+    seen = float((z2**2).mean() / z2.mean() ** 2)
+    rest = 1.0 - squares
+    own = (math.sqrt(rest**2 + 4.0 * squares * seen) - rest) / (2.0 * squares) if squares else seen
+    return math.sqrt(math.log1p(max(own - 1.0, 0.0) * squares))
+
+
+def ewma_ends(value: float, centre: float, spread: float, shift: float) -> tuple[float, float]:
+    """90 % interval of a figure whose distance from the centre goes with the EWMA volatility.
+
+    Mean squares of skew terms are skew themselves: the variance is taken as lognormal about the
+    true one, without bias, so the true one lies farther above than below. ``shift`` is the standard
+    error of the centre.
+
+    Examples
+    --------
+    >>> [round(x, 4) for x in ewma_ends(1.0, 0.0, 0.25, 0.0)]
+    [0.827, 1.2476]
+    """
+    reach = value - centre
+    if reach == 0.0:
+        return value - Z90 * shift, value + Z90 * shift
+    half = Z90 * math.hypot(0.5 * spread, shift / abs(reach))
+    ends = [centre + reach * math.exp(0.25 * spread**2 + side * half) for side in (-1.0, 1.0)]
+    return min(ends), max(ends)
+
+
 def ewma(sample: Sample) -> Prediction:
     """Normal returns whose variance is an exponentially weighted mean of squares.
 
-    The interval is of how well so few days tell a variance: an EWMA of weights w has the relative
-    variance (kurtosis - 1) times the sum of w^2.
+    The interval is of how well so few days tell a variance, see `ewma_reach`, and of the mean.
     """
     returns = garch.checked(sample.log_percent)
     mean = float(returns.mean())
@@ -264,16 +323,14 @@ def ewma(sample: Sample) -> Prediction:
         z = innovations(None, (sample.horizon, PATHS), _stream(sample, "ewma"))
         natural = np.array([mean, 0.0, 1.0 - LAMBDA, 1.0 - LAMBDA, LAMBDA, 0.0])
         law = EmpiricalLaw(lost(walk(Form("garch"), natural, sigma**2, z)))
-    squares = (1.0 - LAMBDA) / (1.0 + LAMBDA)
-    kurtosis = float((z2**2).mean() / z2.mean() ** 2)
-    doubt = 0.5 * math.sqrt(max(kurtosis - 1.0, 0.0) * squares)
+    squares = float(ewma_weights(returns.size) @ ewma_weights(returns.size))
+    spread = ewma_spread(z2, squares / sample.share)
+    shift = sample.horizon * float(returns.std()) / math.sqrt(returns.size * sample.share) / 100.0
     centre = float(lost(np.asarray(mean * sample.horizon)))
 
     def interval(level: float) -> Intervals:
-        effective = sample.share / squares
         var, cvar = (
-            around(value, abs(value - centre) * doubt, centre, effective)
-            for value in (law.var(level), law.cvar(level))
+            ewma_ends(value, centre, spread, shift) for value in (law.var(level), law.cvar(level))
         )
         return var, cvar
 
