@@ -506,3 +506,35 @@ def test_wrong_interfaces_are_refused():
     lines = [Compound("theft", lambda _t, _y: (Poisson(0.7), Constant(1e6)))]
     with pytest.raises(AssessmentError, match="512 joint states"):
         Joint(Register(lines), many, market)
+
+
+def test_very_many_patterns_are_mixed_as_if_they_were_listed(monkeypatch):
+    """Twelve lines under one interface: the tree of products against the list of patterns."""
+    from perilscope.engines.joint import parts
+
+    rng = np.random.default_rng(6)
+    keys = [f"l{i}" for i in range(6)]
+    lines = [
+        Compound(
+            k, lambda _t, _y, i=i: (Poisson(0.5), Exponential(1.0 + i)), group="hold" * (i < 2)
+        )
+        for i, k in enumerate(keys)
+    ]
+    hits = tuple(
+        dict(zip(keys, at, strict=True)) for at in itertools.product((False, True), repeat=6)
+    )
+    interface = Interface("n", rng.dirichlet(np.ones(64)), hits, (0, 1) * 32, moves=True)
+    mixture = tuple(zip(interface.weights.tolist(), hits, strict=True))
+    market = Market(MOVES, [8.0, 16.0], (1.0, 0.5))
+    wide = Window(Grid(0.25, 2**10), 2**8)
+    found = []
+    for few in (16, 64):
+        monkeypatch.setattr(parts, "FEW", few)
+        register = Register(lines, mixtures=[mixture], caps={"hold": 3.0})
+        joint = Joint(register, (interface,), market, wide=wide)
+        assert joint.parts[0].many is (few == 16)
+        law = joint.law()
+        held = borne.contributions(joint, law, 0.99)
+        tail = borne.tails(joint, law, law.var(0.99))[0]
+        found.append([*law.moved.cumulative, *held.lines.values(), *tail.excess])
+    assert found[0] == pytest.approx(found[1], abs=1e-9)

@@ -17,6 +17,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,7 @@ import numpy.typing as npt
 from perilscope.engines.grid import Grid, Transform
 from perilscope.engines.joint import cells
 from perilscope.engines.joint.law import SignedLaw
+from perilscope.engines.joint.many import Many
 from perilscope.engines.joint.parts import Interface, Rungs, Scenarios, State, ones, parted
 from perilscope.engines.joint.window import Window, window
 from perilscope.engines.loss import LEVELS, LossLaw, Pair
@@ -64,7 +66,7 @@ class Side:
         self.grid: Grid = transforms.grid
 
     @cached_property
-    def patterns(self) -> list[Transform]:
+    def patterns(self) -> list[Any]:
         """Of each part, by pattern; of parts counted in tokens nothing."""
         joint = self._joint
         return [
@@ -514,8 +516,10 @@ def _pairs(one: SignedLaw, two: SignedLaw):  # type: ignore[no-untyped-def]
     return (one.var, two.var), (one.cvar, two.cvar)
 
 
-def _mixed(weights: Array, transforms: Transform) -> Transform:
+def _mixed(weights: Array, transforms: Any) -> Transform:
     """Mixture of the rows of transforms."""
+    if isinstance(transforms, Many):
+        return np.asarray(weights @ transforms)
     if len(weights) == 1:
         return np.asarray(transforms[0] * weights[0])
     found: Transform = np.asarray(weights @ transforms.view(np.float64)).view(np.complex128)

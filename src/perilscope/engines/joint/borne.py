@@ -21,6 +21,7 @@ from perilscope.engines.grid import Transform
 from perilscope.engines.joint import cells
 from perilscope.engines.joint.assembly import Joint, Weights
 from perilscope.engines.joint.law import SignedLaw
+from perilscope.engines.joint.many import Many
 from perilscope.engines.joint.parts import Rungs, ones
 
 Array = npt.NDArray[np.float64]
@@ -125,8 +126,12 @@ def _mean_of(joint: Joint, c: int, weights: Weights) -> Transform:
     return np.asarray(joint.parts[c].table(weights)[()] @ joint.fine.patterns[c])
 
 
-def _weighed(table: Array, shares: list[Mapping[str, Transform]], key: str) -> Transform | None:
+def _weighed(
+    table: Array, shares: list[Mapping[str, Transform]] | Many, key: str
+) -> Transform | None:
     """A line's part of the sum over the patterns; None where it never has any."""
+    if isinstance(shares, Many):
+        return shares.weighed(table, key)
     found: Transform | None = None
     for chance, each in zip(table.tolist(), shares, strict=True):
         if chance > 0.0 and key in each:

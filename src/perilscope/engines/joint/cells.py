@@ -79,9 +79,10 @@ class Priced:
         return found
 
     def _made(self, price: float) -> Transform:
-        return at_price(self.part, price).transforms(
+        made = at_price(self.part, price).transforms(
             self._transforms, at_lines(self.part, self._lines, price)
         )
+        return np.asarray(made)
 
     def at(self, price: float) -> tuple[Transform, Transform]:
         """Transforms by pattern at a price against today's, and their derivatives by it."""

@@ -12,13 +12,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from perilscope.engines.compound import Compound
 from perilscope.engines.grid import Grid, Transform
+from perilscope.engines.joint.many import Many
 from perilscope.engines.structure import Component
 from perilscope.engines.transforms import Transforms
 from perilscope.errors import AssessmentError, MisuseError
@@ -27,6 +28,8 @@ Array = npt.NDArray[np.float64]
 Rungs = tuple[int, ...]
 Pattern = tuple[tuple[str, bool], ...]
 
+FEW = 16
+"""Patterns whose transforms are listed."""
 MOST_STATES = 4096
 """Joint states of the interfaces of one part, which are listed one by one."""
 
@@ -154,22 +157,32 @@ class Part:
             found[state.rungs][state.pattern] += chance
         return found
 
-    def transforms(self, transforms: Transforms, lines: Mapping[str, Compound]) -> Transform:
-        """Transform of its loss in each pattern, shape (patterns, frequencies)."""
+    @property
+    def many(self) -> bool:
+        """Whether its patterns are too many to be listed as transforms."""
+        listed = self.component is None or bool(self.component.shared) or bool(self.token)
+        return len(self.patterns) > FEW and not listed
+
+    def transforms(self, transforms: Transforms, lines: Mapping[str, Compound]) -> Any:
+        """Transform of its loss in each pattern, (patterns, frequencies), or what mixes them."""
         if self.component is None:
             return np.ones((1, transforms.grid.points // 2 + 1), dtype=np.complex128)
         if not self.interfaces:
             return transforms.tied(self.component, lines)[None, :]
+        if self.many:
+            return Many(self.component, self.patterns, transforms, lines)
         return np.stack([transforms.tied(self._in(p), lines) for p in self.patterns])
 
     def shares(
         self, transforms: Transforms, lines: Mapping[str, Compound]
-    ) -> list[Mapping[str, Transform]]:
+    ) -> list[Mapping[str, Transform]] | Many:
         """For each pattern, of each line the transform of E[line; part = s]."""
         if self.component is None:
             return [{}]
         if not self.interfaces:
             return [transforms.component(self.component, lines, shares=True)[1]]
+        if self.many:
+            return Many(self.component, self.patterns, transforms, lines, shares=True)
         each = (self._in(pattern) for pattern in self.patterns)
         return [transforms.component(one, lines, shares=True)[1] for one in each]
 
