@@ -26,7 +26,7 @@ from perilscope.engines.grid import Grid, Transform
 from perilscope.engines.joint import cells
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.joint.many import Many
-from perilscope.engines.joint.parts import Interface, Rungs, Scenarios, State, ones, parted
+from perilscope.engines.joint.parts import Interface, Pattern, Rungs, Scenarios, State, ones, parted
 from perilscope.engines.joint.window import Window, window
 from perilscope.engines.loss import LEVELS, LossLaw, Pair
 from perilscope.engines.register import Register
@@ -427,15 +427,30 @@ class Joint:
         """Mean of each line of a part in each pattern, exact but for capped holdings."""
         if c not in self._by_pattern:
             part, register = self.parts[c], self.register
-            lines = [register.lines[key] for key in part.keys]
             found = {key: np.zeros(len(part.patterns)) for key in part.keys}
+            units = [] if part.component is None else [unit.keys for unit in part.component.units]
+            if part.component is not None and part.component.shared:
+                units = [part.keys]
+            known: dict[Pattern, Mapping[str, float]] = {}
             for j, pattern in enumerate(part.patterns):
-                known = [((1.0, dict(pattern)),)] if pattern else []
-                one = Register(lines, mixtures=known, caps=register.caps, grid=register.grid)
-                for key in part.keys:
-                    found[key][j] = one.means[key]
+                for keys in units:  # given a pattern units are independent of each other
+                    own = tuple((key, hit) for key, hit in pattern if key in keys)
+                    at = (*own, *((key, True) for key in keys if key not in dict(own)))
+                    if at not in known:
+                        known[at] = self._means_given(register, keys, dict(own))
+                    for key in keys:
+                        found[key][j] = known[at][key]
             self._by_pattern[c] = found
         return self._by_pattern[c]
+
+    @staticmethod
+    def _means_given(
+        register: Register, keys: Sequence[str], own: Mapping[str, bool]
+    ) -> Mapping[str, float]:
+        """Means of a few lines where it is known which of them have events."""
+        lines = [register.lines[key] for key in keys]
+        mixtures = [((1.0, own),)] if own else []
+        return Register(lines, mixtures=mixtures, caps=register.caps, grid=register.grid).means
 
     @cached_property
     def _token_means(self) -> list[Array]:
