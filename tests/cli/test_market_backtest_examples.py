@@ -215,6 +215,12 @@ def test_models_rolled_over_weights(capsys: Any, tmp_path: Path) -> None:
     single = asked(capsys, *words, "--method", "historical")
     assert single["tests"]["kupiec-pof"] == one["tests"]["kupiec-pof"]
     assert single["portfolio"] == "BTC 0.6, ETH 0.4"
+    first = (date(2025, 1, 1) + timedelta(419 - 370)).isoformat()
+    since = asked(capsys, *words, "--method", "historical", "--from", first)
+    assert since["tests"]["kupiec-pof"] == single["tests"]["kupiec-pof"]
+    later = (date(2025, 1, 1) + timedelta(419 - 369)).isoformat()
+    late = asked(capsys, *words, "--method", "historical", "--from", later, code=2)
+    assert "give more history" in late
 
 
 def test_a_tournament_and_its_log(capsys: Any, tmp_path: Path) -> None:
@@ -232,6 +238,8 @@ def test_a_tournament_and_its_log(capsys: Any, tmp_path: Path) -> None:
     assert len(kept) == sum(len(each["changes"]) for each in found["subjects"].values())
     assert run(words) == 0
     assert "champion" in capsys.readouterr().out
+    assert run([*words, "--from", "2026-01-01"]) == 2
+    assert "give more history" in " ".join(capsys.readouterr().err.split())
     log.write_text("[]", encoding="utf-8")
     assert run([*words, "--log", str(log)]) == 1
     assert "not a log of champions" in capsys.readouterr().err

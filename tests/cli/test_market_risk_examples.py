@@ -170,6 +170,60 @@ def test_a_still_price_fails_where_it_must_and_is_told_under_its_name(
     assert found["methods"]["normal"]["var"] is None
 
 
+def test_no_answer_by_any_method_is_no_success(capsys: Any, prices: str) -> None:
+    few = ("--prices", prices, "--weights", "BTC=1", "--to", "2024-02-05")
+    garch = ("--method", "garch", "--method", "gjr")
+    found = asked(capsys, *few, *garch, code=4)
+    assert all(each["error"] and each["var"] is None for each in found["methods"].values())
+    found = asked(capsys, *few, *garch, "--method", "historical")
+    assert found["methods"]["garch"]["error"]
+    assert found["methods"]["historical"]["error"] is None
+
+
+def test_the_presample_is_chosen_and_named(
+    capsys: Any, prices: str, closes: np.ndarray[Any, Any]
+) -> None:
+    words = ("--prices", prices, "--weights", "BTC=1", "--method", "garch")
+    usual, other = asked(capsys, *words), asked(capsys, *words, "--presample", "sample")
+    assert usual["presample"] == "backcast"
+    assert other["presample"] == "sample"
+    row = other["methods"]["garch"]
+    assert "mean of the squares" in row["conventions"]["presample"]
+    assert row["log_likelihood"] != usual["methods"]["garch"]["log_likelihood"]
+    # the likelihood at these parameters, begun at the mean square and followed day by day
+    p, r = row["parameters"], 100.0 * np.log(closes[1:, 0] / closes[:-1, 0])
+    e2 = (r - p["mu"]) ** 2
+    h, total = p["omega"] + (p["alpha"] + p["beta"]) * e2.mean(), 0.0
+    for square in e2.tolist():
+        total -= 0.5 * (math.log(2.0 * math.pi * h) + square / h)
+        h = p["omega"] + p["alpha"] * square + p["beta"] * h
+    assert row["log_likelihood"] == pytest.approx(total, abs=1e-9)
+    assert "backcast or sample" in refused(capsys, *words, "--presample", "zero")
+    assert run(["market", "risk", *words, "--presample", "sample"]) == 0
+    assert "Squares before the first day in GARCH models: sample" in capsys.readouterr().out
+
+
+@pytest.mark.acceptance
+def test_marks_and_pounds_from_prices(capsys: Any, tmp_path: Path) -> None:
+    """Fiorentini, Calzolari and Panattoni (1996), asked of prices that made these returns."""
+    file = Path(__file__).resolve().parents[3] / "shared" / "data" / "reference" / "ref_dem2gbp.csv"
+    if not file.exists():
+        pytest.skip("the private data set is not beside the project")
+    returns = np.loadtxt(file, skiprows=1)
+    levels = 100.0 * np.exp(np.concatenate([[0.0], np.cumsum(returns)]) / 100.0)
+    start = date(2015, 1, 1).toordinal()
+    rows = [f"{date.fromordinal(start + k)},{x!r}" for k, x in enumerate(levels.tolist())]
+    path = tmp_path / "marks.csv"
+    path.write_text("date,DEM\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    found = asked(capsys, "--prices", str(path), "--weights", "DEM=1", "--accept", "DEM",
+                  "--method", "garch", "--presample", "sample")  # fmt: skip
+    row = found["methods"]["garch"]
+    published = {"mu": -0.00619041, "omega": 0.0107613, "alpha": 0.153134, "beta": 0.805974}
+    for name, value in published.items():
+        assert row["parameters"][name] == pytest.approx(value, abs=6e-7)
+    assert row["log_likelihood"] == pytest.approx(-1106.60788, abs=1e-5)
+
+
 def test_thirty_days_answer_with_a_note(capsys: Any, prices: str) -> None:
     found = asked(
         capsys,

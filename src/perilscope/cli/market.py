@@ -59,6 +59,10 @@ Models = Annotated[
         "--method", metavar="NAME|all", help="Which models; the quick ones without. Repeat it."
     ),
 ]
+First = Annotated[
+    datetime | None,
+    typer.Option("--from", formats=["%Y-%m-%d"], metavar="DATE", help="First day of prices."),
+]
 Last = Annotated[
     datetime | None,
     typer.Option("--to", formats=["%Y-%m-%d"], metavar="DATE", help="Last day of prices."),
@@ -86,10 +90,7 @@ def risk(
     ] = None,
     prices: PriceFiles = None,
     weights: Weights = "",
-    first: Annotated[
-        datetime | None,
-        typer.Option("--from", formats=["%Y-%m-%d"], metavar="DATE", help="First day of prices."),
-    ] = None,
+    first: First = None,
     last: Last = None,
     level: Annotated[float, typer.Option(help="Confidence level, above 0.5.")] = 0.975,
     horizon: Annotated[int, typer.Option(help="Days; a week is 7.", min=1, max=366)] = 1,
@@ -99,10 +100,18 @@ def risk(
         list[str] | None,
         typer.Option(metavar="SYMBOL", help="Use its prices whatever is found; repeat it."),
     ] = None,
+    presample: Annotated[
+        str,
+        typer.Option(
+            metavar="backcast|sample", help="GARCH: what stands for squares before the first day."
+        ),
+    ] = "backcast",
     positions: Positions = None,
     json: Json = None,
-) -> None:
+) -> int:
     """VaR and CVaR by every model, with 90 % intervals, of weights or of a book.
+
+    Leaves with 4 when several models were asked and none could answer.
 
     [bold]perilscope market risk --prices closes.csv --weights BTC=0.6,ETH=0.4[/bold]
     """
@@ -118,6 +127,7 @@ def risk(
         last=last.date() if last else None,
         seed=seed,
         accept=tuple(accept or ()),
+        presample=presample,
     )
     if book is not None:
         if weights or len(prices or ()) > 1:
@@ -129,6 +139,7 @@ def risk(
     else:
         raise MisuseError("what is held? Give a BOOK, or --prices FILE and --weights BTC=0.6,...")
     _told(found, json, page.risk)
+    return 4 if all(each["error"] for each in found["methods"].values()) else 0
 
 
 @market.command()
@@ -148,6 +159,7 @@ def backtest(
     method: Models = None,
     days: Annotated[int, typer.Option(help="Days that are forecast, the last ones.")] = 365,
     window: Annotated[int, typer.Option(help="Daily returns behind each forecast.")] = 365,
+    first: First = None,
     last: Last = None,
     seed: Annotated[int, typer.Option(help="Names the random streams of p-values.")] = 1,
     out: Annotated[
@@ -174,7 +186,7 @@ def backtest(
             raise MisuseError("either --file with forecasts, or a BOOK or --prices, not both")
         found = asking.of_files(file, level, seed)
     else:
-        source = _source(book, prices, weights, method, level, last, seed, positions)
+        source = _source(book, prices, weights, method, level, (first, last), seed, positions)
         with progress(quiet=False) as tell:
             found = rolling.backtest(source, rolling.Rolling(source.asked, days, window), tell)
     if out is not None:
@@ -193,6 +205,7 @@ def tournament(
     method: Models = None,
     days: Annotated[int, typer.Option(help="Days that are forecast, the last ones.")] = 365,
     window: Annotated[int, typer.Option(help="Daily returns behind each forecast.")] = 365,
+    first: First = None,
     last: Last = None,
     seed: Annotated[int, typer.Option(help="Names the random streams.")] = 1,
     log: Annotated[
@@ -211,7 +224,7 @@ def tournament(
     from perilscope.cycle import rolling
     from perilscope.report import backtest as page
 
-    source = _source(book, prices, weights, method, level, last, seed, positions)
+    source = _source(book, prices, weights, method, level, (first, last), seed, positions)
     with progress(quiet=False) as tell:
         found = rolling.play(source, rolling.Rolling(source.asked, days, window), tell)
     if log is not None:
@@ -241,7 +254,7 @@ def frtb(
     from perilscope.cycle import frtb as asking
     from perilscope.report import backtest as page
 
-    source = _source(book, prices, weights, None, 0.975, last, seed, positions)
+    source = _source(book, prices, weights, None, 0.975, (None, last), seed, positions)
     _told(asking.frtb_of(source, asking.parse_horizons(liquidity)), json, page.frtb)
 
 
@@ -251,7 +264,7 @@ def _source(
     weights: str,
     method: list[str] | None,
     level: float,
-    last: datetime | None,
+    days: tuple[datetime | None, datetime | None],
     seed: int,
     positions: Path | None,
 ) -> Source:
@@ -263,7 +276,8 @@ def _source(
     asked = asking.Asked(
         level=level,
         methods=tuple(method or rolling.QUICK),
-        last=last.date() if last else None,
+        first=days[0].date() if days[0] else None,
+        last=days[1].date() if days[1] else None,
         seed=seed,
     )
     if book is not None:

@@ -25,6 +25,7 @@ from perilscope.engines.predictive import (
     checked_level,
     predict,
 )
+from perilscope.engines.volatility_models import PRESAMPLES
 from perilscope.errors import AssessmentError, DataError, Fault, MisuseError
 from perilscope.evidence.admission import screened
 from perilscope.evidence.prices import History, gate
@@ -45,7 +46,8 @@ _BARS = 24
 class Asked:
     """What is asked: level, horizon in days, methods, first and last day of prices, seed.
 
-    ``accept`` names assets that are used whatever is found in their prices.
+    ``accept`` names assets that are used whatever is found in their prices; ``presample`` says what
+    stands for the squares before the first day in GARCH models.
     """
 
     level: float = 0.975
@@ -55,9 +57,13 @@ class Asked:
     last: date | None = None
     seed: int = 1
     accept: tuple[str, ...] = ()
+    presample: str = "backcast"
 
     def __post_init__(self) -> None:
         checked_level(self.level)
+        if self.presample not in PRESAMPLES:
+            some = " or ".join(PRESAMPLES)
+            raise MisuseError(f"--presample {self.presample!r}: {some}")
         if self.horizon < 1:
             raise MisuseError(f"--horizon {self.horizon}: at least one day")
         if self.first and self.last and self.first >= self.last:
@@ -196,7 +202,7 @@ class Prepared:
 def _risks(history: History, weights: Mapping[str, float], asked: Asked) -> Document:
     chosen = asked.chosen
     ready = prepared(history, weights, asked)
-    sample = ready.sample
+    sample = replace(ready.sample, presample=asked.presample)
     methods: Document = {}
     for model in chosen:
         try:
@@ -217,6 +223,7 @@ def _risks(history: History, weights: Mapping[str, float], asked: Asked) -> Docu
         "assets": list(ready.assets),
         "excluded": dict(ready.excluded),
         "conventions": dict(CONVENTIONS),
+        "presample": asked.presample,
         "seed": asked.seed,
         "methods": methods,
         "picture": _picture(sample.losses),

@@ -42,6 +42,7 @@ from perilscope.engines.volatility_models import (
     FITTED,
     LAMBDA,
     PATHS,
+    conventions_of,
     ewma_spread,
     ewma_variances,
     ewma_weights,
@@ -89,7 +90,8 @@ def fhs(sample: Sample) -> Prediction:
     held = np.flatnonzero(sample.weights)
     weights = sample.weights[held]
     logs = 100.0 * np.log1p(sample.returns[:, held])
-    fits = [fitted(np.ascontiguousarray(column)) for column in logs.T]
+    before = sample.presample
+    fits = [fitted(np.ascontiguousarray(x), presample=before) for x in logs.T]
     z = np.column_stack([fit.residuals for fit in fits])
     if sample.horizon == 1:
         moves = np.array([fit.mu for fit in fits]) + z * np.array([fit.sigma for fit in fits])
@@ -107,7 +109,7 @@ def fhs(sample: Sample) -> Prediction:
         math.fsum(fit.log_likelihood for fit in fits),
         notes=tuple(dict.fromkeys(note for fit in fits for note in notes_of(fit))),
         conventions={
-            **FITTED,
+            **conventions_of(sample),
             "returns": "100 x log returns of each asset held",
             "residuals": "as they are, those of one day together",
             "log_likelihood": "sum over the assets held",
@@ -290,7 +292,7 @@ def _by_scaled(
 
 def conditional_evt(sample: Sample) -> Prediction:
     """GARCH residuals with a Pareto tail."""
-    fit = fitted(sample.log_percent)
+    fit = fitted(sample.log_percent, presample=sample.presample)
     x = -fit.residuals
     ordered = np.sort(x)
     count = max(math.ceil(TAIL * x.size), min(20, x.size // 2))
@@ -327,7 +329,10 @@ def conditional_evt(sample: Sample) -> Prediction:
         parameters,
         fit.log_likelihood,
         notes=notes_of(fit),
-        conventions={**FITTED, "threshold": "the worst tenth of the residuals lie beyond"},
+        conventions={
+            **conventions_of(sample),
+            "threshold": "the worst tenth of the residuals lie beyond",
+        },
     )
 
 

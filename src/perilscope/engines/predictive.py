@@ -96,6 +96,9 @@ class Sample:
     share : float
         Effective size of the sample as a share of its days: less than 1 where a part of it was
         filled in from factors. Intervals grow with it.
+    presample : str
+        What stands for the squares before the first day in GARCH models: ``backcast``, or
+        ``sample``, their mean over all days (Bollerslev and Ghysels).
 
     Raises
     ------
@@ -117,6 +120,7 @@ class Sample:
     horizon: int = 1
     seed: int = 1
     share: float = 1.0
+    presample: str = "backcast"
 
     def __post_init__(self) -> None:
         table = np.ascontiguousarray(self.returns, dtype=np.float64)

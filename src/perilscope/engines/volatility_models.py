@@ -50,10 +50,23 @@ FITTED: Mapping[str, str] = {
 }
 
 
-def fitted(returns: Array, kind: str = "garch", student: bool = False) -> Fit:
+PRESAMPLES: Mapping[str, str] = {
+    "backcast": FITTED["presample"],
+    "sample": "mean of the squares about the fitted mean, all days",
+}
+
+
+def conventions_of(sample: Sample) -> Mapping[str, str]:
+    """Conventions of models that are fitted by likelihood, with the presample as asked."""
+    return {**FITTED, "presample": PRESAMPLES[sample.presample]}
+
+
+def fitted(
+    returns: Array, kind: str = "garch", student: bool = False, presample: str = "backcast"
+) -> Fit:
     """`garch.fit`, kept: several models ask for the same."""
-    key = kind, student, returns.tobytes()
-    return _FITS.get(key, lambda: garch.fit(returns, kind, student))
+    key = kind, student, presample, returns.tobytes()
+    return _FITS.get(key, lambda: garch.fit(returns, kind, student, presample))
 
 
 def walk(form: Form, natural: Array, variance: float, z: Array) -> Array:
@@ -107,7 +120,7 @@ def of_kind(kind: str, student: bool) -> Callable[[Sample], Prediction]:
     """The model of a kind, as a function of the sample."""
 
     def model(sample: Sample) -> Prediction:
-        fit = fitted(sample.log_percent, kind, student)
+        fit = fitted(sample.log_percent, kind, student, sample.presample)
         ahead = _Ahead(fit, sample)
         law: Law = LogLaw(fit.mu, fit.sigma, fit.nu)
         if sample.horizon > 1:
@@ -118,7 +131,7 @@ def of_kind(kind: str, student: bool) -> Callable[[Sample], Prediction]:
             {**fit.parameters, "sigma": fit.sigma},
             fit.log_likelihood,
             notes=notes_of(fit),
-            conventions=FITTED,
+            conventions=conventions_of(sample),
         )
 
     return model

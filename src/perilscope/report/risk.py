@@ -44,6 +44,8 @@ def _head(run: Shown, width: int) -> Iterator[Text]:
         said = f"Shares of {money(run['value'], run['currency'])}, with 90 % intervals."
     if run["effective"] < 0.95 * run["returns"]:
         said += f" Effective sample size {run['effective']:,.0f}."
+    if run.get("presample", "backcast") != "backcast":
+        said += f" Squares before the first day in GARCH models: {run['presample']}."
     yield from wrapped(said, width, 2, style="dim")
 
 
