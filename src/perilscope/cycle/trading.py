@@ -20,6 +20,7 @@ from perilscope.cycle.workspace import (
     portfolio,
 )
 from perilscope.engines.rolling import rolled
+from perilscope.engines.simple_models import HISTORICAL
 from perilscope.errors import AssessmentError
 from perilscope.evidence.forecasts import Forecasts
 from perilscope.evidence.positions import Position
@@ -206,9 +207,7 @@ def past_year(held: History | None, valued: tuple[Valued, ...]) -> PastYear | No
     window = min(YEAR, len(moves) - days)
     worth = np.array([spot[a] for a in assets])
     scale = float(np.abs(worth).sum())
-    from perilscope.engines.models import named  # all models: a second of imports
-
-    found = rolled(named("historical"), moves, worth / scale, PAST_LEVEL, days, window)
+    found = rolled(HISTORICAL, moves, worth / scale, PAST_LEVEL, days, window)
     told = Forecasts(
         name="historical",
         days=held.days[len(held.days) - days :],

@@ -354,8 +354,9 @@ def _fallen_back(sample: Sample, parameters: dict[str, float]) -> Prediction:
     )
 
 
+HISTORICAL = Model("historical", "the moves of the past, equally likely", historical)
 MODELS = (
-    Model("historical", "the moves of the past, equally likely", historical),
+    HISTORICAL,
     Model("age-weighted", "the same, recent ones likelier (Boudoukh et al. 1998)", age_weighted),
     Model("normal", "normal law, maximum likelihood", normal),
     Model("t", "Student t law, maximum likelihood", student),

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Literal
 
 import numpy as np
-from scipy import optimize, sparse, special
+from scipy import special
 
 from perilscope.engines.backtests.result import (
     Array,
@@ -56,6 +56,8 @@ def quantile_regression(y: Array, x: Array, share: float, weights: Array | None 
     weight = np.ones(days) if weights is None else weights / weights.mean()
     scale = float(np.abs(y).max()) or 1.0
     # max y'd with X'd = share-weighted sums, 0 <= d <= w; the coefficients are its prices
+    from scipy import optimize, sparse  # slow to load, and seldom wanted
+
     found = optimize.linprog(
         -y / scale,
         A_eq=sparse.csr_matrix(x.T),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
 from perilscope.engines.backtests.exceptions import zone
 from perilscope.engines.backtests.result import (
@@ -141,6 +141,8 @@ def berkowitz_tail(scores: Array, level: float) -> Result:
         sd = math.exp(log_sd)
         inside = below * float(special.log_ndtr((cut - mean) / sd)) if below else 0.0
         return _normal_height(tail, mean, sd * sd) + inside
+
+    from scipy import optimize  # slow to load, and seldom wanted
 
     found = optimize.minimize(
         lambda at: -height(at[0], at[1]) / z.size,
