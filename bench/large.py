@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run a large institution from the command line: time, processor time and memory of each run.
+
+    python bench/large.py                  once without compiled code, once with it
+    python bench/large.py --engine exact   the exact engine alone
+    python bench/large.py --keep DIR       leave book and run there
+
+Asked for: 10 s with everything compiled, 20 s without, 1.5 GB, on two cores. A run may not take
+more than 6 GB of addresses, so that it fails before the machine does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import large_book
+
+MOST_ADDRESSES = 6 << 30
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: seconds on the wall and of the processors, and bytes at most."""
+
+    name: str
+    wall: float
+    cpu: float
+    peak: int
+    fault: str
+
+    def row(self) -> str:
+        """A row of a table in Markdown."""
+        seen = f"{self.wall:.1f} s | {self.cpu:.1f} s | {self.peak / 1e9:.2f} GB"
+        return f"| {self.name} | {seen} | {self.fault or 'whole'} |"
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description="Run a large institution.")
+    asked.add_argument("--engine", default="both", help="as of perilscope run")
+    asked.add_argument("--keep", default="", help="folder for book and run")
+    options = asked.parse_args()
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(options.keep or made)
+        folder.mkdir(parents=True, exist_ok=True)
+        book = large_book.written(folder)
+        print("| large institution | wall | processors | memory | |\n|---|---|---|---|---|")
+        for name in ("cold", "warm"):
+            found = _run(name, book, folder, options.engine)
+            print(found.row(), flush=True)
+            if found.fault:
+                raise SystemExit(1)
+        for line in _seen(json.loads((folder / "out" / "run.json").read_text())):
+            print(line)
+
+
+def _run(name: str, book: Path, folder: Path, engine: str) -> Run:
+    """One run in a process of its own; compiled code is kept in the folder, empty when cold."""
+    known = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    places = {"XDG_CACHE_HOME": str(folder / "cache"), "NUMBA_CACHE_DIR": str(folder / "cache")}
+    words = ["run", str(book), "--quiet", "--engine", engine, "--out", str(folder / "out")]
+    begun = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "perilscope", *words],
+        env=known | places,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    resource.prlimit(process.pid, resource.RLIMIT_AS, (MOST_ADDRESSES, MOST_ADDRESSES))
+    assert process.stderr is not None
+    said = process.stderr.read().strip().splitlines()
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    fault = "" if process.returncode == 0 else f"{process.returncode}: {said[-1:]}"
+    seconds = time.perf_counter() - begun
+    return Run(name, seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024, fault)
+
+
+def _seen(run: dict[str, Any]) -> list[str]:
+    """What is in the run, so that a fast one that left things out is noticed."""
+    findings = [each["severity"] for each in run.get("findings", ())]
+    counts = {name: len(run.get(name) or ()) for name in ("scenarios", "controls", "protocols")}
+    return [
+        ", ".join(f"{count} {name}" for name, count in counts.items()),
+        f"joint law: {run['enterprise'].get('joined')}, left out: {run['failed']}",
+        ", ".join(f"{findings.count(kind)} {kind}s" for kind in ("error", "warning", "note")),
+    ]
+
+
+if __name__ == "__main__":
+    main()
