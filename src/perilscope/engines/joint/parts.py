@@ -214,14 +214,37 @@ def parted(
     movers = [i for i, each in enumerate(interfaces) if each.moves]
     found = []
     used: set[int] = set()
-    for component in components:
+    for component in _gathered(components, tokens):
         mine = [i for i, x in enumerate(interfaces) if set(x.keys) & component.driven]
         used.update(mine)
-        priced = {tokens.get(key, "") for key in component.keys}
-        token = priced.pop() if len(priced) == 1 else ""
+        token = _token(component, tokens)
         found.append(_part(component, mine, movers, interfaces, token))
     found += [_part(None, [i], movers, interfaces, "") for i in movers if i not in used]
     return tuple(found)
+
+
+def _token(component: Component, tokens: Mapping[str, str]) -> str:
+    """What all losses of a component are counted in; empty for money."""
+    priced = {tokens.get(key, "") for key in component.keys}
+    return priced.pop() if len(priced) == 1 else ""
+
+
+def _gathered(components: Sequence[Component], tokens: Mapping[str, str]) -> Sequence[Component]:
+    """Components with what is counted in one token as one of them, where nothing drives it.
+
+    Their losses move with one price: one transform at each price does for all of them.
+    """
+    found: list[Component] = []
+    first: dict[str, int] = {}
+    for component in components:
+        token = _token(component, tokens)
+        if token and not component.driven and not component.shared:
+            at = first.setdefault(token, len(found))
+            if at < len(found):
+                found[at] = replace(found[at], units=found[at].units + component.units)
+                continue
+        found.append(component)
+    return found
 
 
 def _part(
