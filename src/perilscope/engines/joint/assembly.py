@@ -402,11 +402,22 @@ class Joint:
 
     def mean_given(self, c: int, state: State) -> float:
         """Mean of the sum, as the window holds it, given one state of a part."""
+        part = self.parts[c]
+        if not part.coupled:  # nothing else answers to it
+            means = self._pattern_means(c)
+            table = part.table(self.weights)[()]
+            apart = [float(each[state.pattern] - table @ each) for each in means.values()]
+            return self._held_mean + math.fsum(apart)
         known = list(self.weights)
-        for place, i in enumerate(self.parts[c].interfaces):
+        for place, i in enumerate(part.interfaces):
             known[i] = np.eye(len(known[i]))[state.at[place]]
         mean, cut = self.mean(known)
         return mean + cut
+
+    @cached_property
+    def _held_mean(self) -> float:
+        """Mean of the sum as the window holds it."""
+        return math.fsum(self.mean(self.weights))
 
     def _line_mean(self, key: str, weights: Weights) -> float:
         """Exact mean of a line; with other weights from its means in each pattern."""
