@@ -98,15 +98,22 @@ def forecasts(
     ready = prepared(source.history, source.weights, replace(source.asked, horizon=1))
     sample, level = ready.sample, source.asked.level
     chosen = source.asked.chosen
-    if asked.days >= MANY and any(model.name in COMPILED for model in chosen):
-        garch.prepare(machine.code_folder)
+    compiled = asked.days >= MANY and any(model.name in COMPILED for model in chosen)
+    compiled = compiled and garch.prepare(machine.code_folder)
     found, failed = [], {}
     for place, model in enumerate(chosen, 1):
         if tell is not None:
             tell(f"rolling the models over {source.name}", place, len(chosen))
         try:
             one = rolled(
-                model, sample.returns, sample.weights, level, asked.days, asked.window, sample.seed
+                model,
+                sample.returns,
+                sample.weights,
+                level,
+                asked.days,
+                asked.window,
+                sample.seed,
+                at_once=compiled,
             )
         except AssessmentError as error:
             if len(chosen) == 1:

@@ -85,11 +85,16 @@ class _Filter:
         return np.asarray(fit.influences @ fit.slopes(figures).T)
 
 
+def each_asset(sample: Sample) -> Array:
+    """100 x log returns of every asset that is held, shape (n, assets)."""
+    return np.asarray(100.0 * np.log1p(sample.returns[:, np.flatnonzero(sample.weights)]))
+
+
 def fhs(sample: Sample) -> Prediction:
     """Filtered historical simulation; the residuals of one day stay together across assets."""
     held = np.flatnonzero(sample.weights)
     weights = sample.weights[held]
-    logs = 100.0 * np.log1p(sample.returns[:, held])
+    logs = each_asset(sample)
     before = sample.presample
     fits = [fitted(np.ascontiguousarray(x), presample=before) for x in logs.T]
     z = np.column_stack([fit.residuals for fit in fits])

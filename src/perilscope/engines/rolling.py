@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from perilscope.engines.garch_ahead import fit_ahead
 from perilscope.engines.predictive import (
     LEAST,
     EmpiricalLaw,
@@ -62,6 +63,8 @@ def rolled(
     days: int = DAYS,
     window: int = WINDOW,
     seed: int = 1,
+    *,
+    at_once: bool = False,
 ) -> Rolled:
     """Forecast each of the last ``days`` days from the ``window`` returns before it.
 
@@ -73,6 +76,9 @@ def rolled(
     weights : array, shape (k,)
         Today's, on every day of the past.
     level : float
+    at_once : bool
+        Make GARCH fits of all days together where that can be done: quick with compiled
+        likelihoods, slow without.
 
     Raises
     ------
@@ -101,6 +107,8 @@ def rolled(
     rows: list[int] = []
     found: list[tuple[float, float, float, float, float]] = []
     failed: list[tuple[int, str]] = []
+    if at_once:
+        _foreseen(model.name, returns, weights, days, window)
     for row in range(len(returns) - days, len(returns)):
         try:
             law = model.fit(Sample(returns[row - window : row], weights, 1, seed)).law
@@ -127,6 +135,20 @@ def rolled(
         table[:, 4] if known else None,
         tuple(failed),
     )
+
+
+def _foreseen(name: str, returns: Array, weights: Array, days: int, window: int) -> None:
+    """Fits of all days that have one; a day whose returns no model takes is left to the model."""
+    try:
+        fit_ahead(
+            name,
+            [
+                Sample(returns[row - window : row], weights)
+                for row in range(len(returns) - days, len(returns))
+            ],
+        )
+    except AssessmentError:
+        return
 
 
 def _pit(law: Law, loss: float) -> float:

@@ -38,7 +38,7 @@ LAMBDA = 0.94
 PATHS = 100_000
 _FEWER = 20_000  # for slopes, with the same random numbers on both sides
 _BATCHES = 20
-_FITS = Kept[Fit](64)
+_FITS = Kept[Fit](64 << 20, lambda fit: 64 * fit.variances.size)
 
 FITTED: Mapping[str, str] = {
     **CONVENTIONS,
@@ -67,6 +67,11 @@ def fitted(
     """`garch.fit`, kept: several models ask for the same."""
     key = kind, student, presample, returns.tobytes()
     return _FITS.get(key, lambda: garch.fit(returns, kind, student, presample))
+
+
+def kept(returns: Array, student: bool, fit: Fit) -> None:
+    """Keep a GARCH fit that was made elsewhere, for whoever asks `fitted` for it."""
+    _FITS.put(("garch", student, "backcast", returns.tobytes()), fit)
 
 
 def walk(form: Form, natural: Array, variance: float, z: Array) -> Array:
