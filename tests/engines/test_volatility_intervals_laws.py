@@ -96,3 +96,12 @@ def test_intervals_cover(name: str, nu: float | None, said: float | None, gamma:
     least = 0.86 if SEARCH else 0.90 - reach
     assert least <= var <= 0.90 + max(reach, 0.05)
     assert least <= cvar <= 0.90 + max(reach, 0.05)
+
+
+def test_no_interval_is_a_point_on_either_side_of_the_threshold() -> None:
+    r, _ = steady(1, 6.0)
+    found = models.named("conditional-evt").fit(Sample(np.expm1(r / 100)[:, None], np.ones(1)))
+    for level in (0.55, 0.8, 0.89, 0.9, 0.91, 0.975, 0.999):
+        values = found.law.var(level), found.law.cvar(level)
+        for value, (low, high) in zip(values, found.interval(level), strict=True):
+            assert low < 0.99 * value < 1.01 * value < high, level

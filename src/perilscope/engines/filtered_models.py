@@ -360,7 +360,14 @@ def _by_peaks(
     def posterior() -> tuple[Array, ...]:
         return pareto_posterior(excesses, tail, sample.share)
 
+    moves = (fit.mu - fit.sigma * x)[:, None]
+    among = _by_residuals(sample, [fit], np.ones(1), moves)
+
     def interval(level: float) -> Intervals:
+        if 1.0 - level >= law.share:  # VaR lies among the residuals, not in the tail
+            var, cvar = among(level)
+            gap = law.cvar(level) - historical(lost(moves[:, 0]), level)[1]
+            return var, (cvar[0] + gap, cvar[1] + gap)
         slopes = np.empty((5, 2))
         for i, step in enumerate(steps.tolist()):
             up, down = (_moved(law, i, side * step, level) for side in (1.0, -1.0))
@@ -401,16 +408,9 @@ def _tail_ends(law: PeaksLaw, level: float, xi: Array, beta: Array, chance: Arra
 
 
 def _in_residuals(law: PeaksLaw, level: float, xi: Array, beta: Array) -> tuple[Array, Array]:
-    """VaR and CVaR of a residual for many tails."""
-    share = law.share
-    if 1.0 - level < share:
-        var = law.threshold + beta * np.expm1(-xi * math.log((1.0 - level) / share)) / xi
-        return var, (var + beta - xi * law.threshold) / (1.0 - xi)
-    first = np.arange(law.below.size) / law.count
-    held = np.clip(first + 1.0 / law.count - np.maximum(first, level), 0.0, None)
-    beyond = share * (law.threshold + beta / (1.0 - xi))
-    var = np.full(xi.size, float(law.at(np.asarray(1.0 - level))))
-    return var, (beyond + float(held @ law.below)) / (1.0 - level)
+    """VaR and CVaR of a residual, beyond the threshold, for many tails."""
+    var = law.threshold + beta * np.expm1(-xi * math.log((1.0 - level) / law.share)) / xi
+    return var, (var + beta - xi * law.threshold) / (1.0 - xi)
 
 
 def _moved(law: PeaksLaw, which: int, by: float, level: float) -> tuple[float, float]:
