@@ -64,6 +64,7 @@ class Side:
     def __init__(self, joint: Joint, transforms: Transforms, halved: bool = False) -> None:
         self._joint, self.transforms, self._halved = joint, transforms, halved
         self.grid: Grid = transforms.grid
+        self._mixtures: dict[int, Transform] = {}
 
     @cached_property
     def patterns(self) -> list[Any]:
@@ -89,7 +90,18 @@ class Side:
         found = ones(self.grid)
         for c, part in enumerate(self._joint.parts):
             if not part.coupled and c != leave:
-                found = found * _mixed(part.table(weights)[()], self.patterns[c])
+                found = found * self._mixture(c, weights)
+        return found
+
+    def _mixture(self, c: int, weights: Weights) -> Transform:
+        """A part that no state of prices touches; one of very many patterns is kept."""
+        part, own = self._joint.parts[c], self._joint.weights
+        kept = part.many and all(weights[i] is own[i] for i in part.interfaces)
+        if kept and c in self._mixtures:
+            return self._mixtures[c]
+        found = _mixed(part.table(weights)[()], self.patterns[c])
+        if kept:
+            self._mixtures[c] = found
         return found
 
     def moved(
