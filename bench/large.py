@@ -6,7 +6,7 @@
     python bench/large.py --keep DIR       leave book and run there
 
 Asked for: 10 s with everything compiled, 20 s without, 1.5 GB, on two cores. A run may not take
-more than 6 GB of addresses, so that it fails before the machine does.
+more than 6 GB of data, so that it fails before the machine does.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Any
 
 import large_book
 
-MOST_ADDRESSES = 6 << 30
+MOST_DATA = 6 << 30
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def _run(name: str, book: Path, folder: Path, engine: str) -> Run:
         stderr=subprocess.PIPE,
         text=True,
     )
-    resource.prlimit(process.pid, resource.RLIMIT_AS, (MOST_ADDRESSES, MOST_ADDRESSES))
+    resource.prlimit(process.pid, resource.RLIMIT_DATA, (MOST_DATA, MOST_DATA))
     assert process.stderr is not None
     said = process.stderr.read().strip().splitlines()
     _, status, used = os.wait4(process.pid, 0)
