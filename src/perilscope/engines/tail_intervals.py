@@ -18,7 +18,7 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 from perilscope.engines.returns import historical
 from perilscope.engines.streams import stream
@@ -222,6 +222,8 @@ def _order(
 
 def _binomial(part: float, whole: int, level: float) -> float:
     """The rank that VaR reaches with this probability, between whole numbers by interpolation."""
+    from scipy import stats  # slow to load, and seldom wanted
+
     at = int(stats.binom.ppf(part, whole, level))
     more = float(special.bdtr(at, whole, level))
     less = float(special.bdtr(at - 1, whole, level)) if at > 0 else 0.0
