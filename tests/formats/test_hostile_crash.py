@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perilscope import formats
+from perilscope.engines.canonical import NoisyMax
 from perilscope.errors import DataError, PerilscopeError
 
 from .networks import mixed
@@ -82,21 +83,35 @@ def test_many_tables_that_are_large_together_are_refused() -> None:
     assert "with those before it" in refused(head + "probability" + last + more, "a.bif", 5)
 
 
-def test_canonical_and_deterministic_nodes_cannot_grow_either() -> None:
+def thirty_parents(child: str) -> str:
     nodes = "".join(
         f'<cpt id="n{at}"><state id="x"/><state id="y"/><probabilities>1 0</probabilities></cpt>'
         for at in range(30)
     )
     given = " ".join(f"n{at}" for at in range(30))
+    return f'<smile id="n"><nodes>{nodes}{child.format(given=given)}</nodes></smile>'
+
+
+def test_deterministic_nodes_cannot_grow_either() -> None:
+    child = (
+        '<deterministic id="c"><state id="x"/><parents>{given}</parents>'
+        "<resultingstates>x</resultingstates></deterministic>"
+    )
+    assert "cells" in refused(thirty_parents(child), "a.xdsl")
+
+
+def test_a_noisy_max_of_thirty_parents_needs_no_table() -> None:
     columns = " ".join(["0.5 0.5 0 1"] * 30 + ["0 1"])
-    for node in (
-        f'<noisymax id="c"><state id="x"/><state id="y"/><parents>{given}</parents>'
-        f"<parameters>{columns}</parameters></noisymax>",
-        f'<deterministic id="c"><state id="x"/><parents>{given}</parents>'
-        "<resultingstates>x</resultingstates></deterministic>",
-    ):
-        told = refused(f'<smile id="n"><nodes>{nodes}{node}</nodes></smile>', "a.xdsl")
-        assert "cells" in told
+    child = (
+        '<noisymax id="c"><state id="x"/><state id="y"/><parents>{given}</parents>'
+        f"<parameters>{columns}</parameters></noisymax>"
+    )
+    tracemalloc.start()
+    net = formats.read(thirty_parents(child), "a.xdsl").network
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert isinstance(net.node("c"), NoisyMax)
+    assert peak < 8 * 2**20
 
 
 @pytest.mark.parametrize("name", ["a.xmlbif", "a.xdsl", "a.bif", ""])

@@ -14,7 +14,6 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize
 
 from perilscope.engines import returns
 from perilscope.engines.influence import by_influence, contributions
@@ -116,6 +115,8 @@ def fit_pareto(excesses: Array) -> ParetoFit:
     heights = [height(t) for t in grid.tolist()]
     best = int(np.argmax(heights))
     low, high = grid[max(best - 1, 0)], grid[min(best + 1, grid.size - 1)]
+    from scipy import optimize  # heavy, and most runs fit no tail
+
     found = optimize.minimize_scalar(
         lambda t: -height(float(t)), bounds=(low, high), method="bounded", options={"xatol": 1e-12}
     )

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import signal
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -106,6 +105,13 @@ def _filtered(inputs: Array, heads: Any, b: float) -> Array:
     """y(0) = head, y(t) = input(t-1) + b y(t-1), along the last axis."""
     fed = np.empty_like(inputs)
     fed[..., 0], fed[..., 1:] = heads, inputs[..., :-1]
+    return _run(fed, b)
+
+
+def _run(fed: Array, b: float) -> Array:
+    """y(t) = input(t) + b y(t-1), along the last axis."""
+    from scipy import signal  # half a second that only a fit without compiled code pays
+
     return np.asarray(signal.lfilter([1.0], [1.0, -b], fed, axis=-1))
 
 
@@ -213,7 +219,7 @@ def garch_path(
         fed = np.empty(size + 1)
         fed[0] = om + (0.5 * (gains + losses) + b) * before[lane]
         fed[1:] = om + np.where(e < 0.0, losses, gains) * e * e
-        out[lane] = signal.lfilter([1.0], [1.0, -b], fed)
+        out[lane] = _run(fed, b)
 
 
 def egarch(
