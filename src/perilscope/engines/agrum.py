@@ -95,7 +95,7 @@ class _Compiled:
                 found[name] = dict(zip(net.node(name).states, values, strict=True))
         except self.library.IncompatibleEvidence:
             raise _impossible(hard) from None
-        except Exception as error:
+        except Exception as error:  # running out of memory is a bare one
             raise _out_of_memory(error) from None
         return found
 
@@ -108,7 +108,7 @@ class _Compiled:
             return float(self.engine.evidenceProbability())
         except self.library.IncompatibleEvidence:
             return 0.0
-        except Exception as error:
+        except Exception as error:  # running out of memory is a bare one
             raise _out_of_memory(error) from None
 
     def _know(self, hard: Mapping[str, str], likelihood: Mapping[str, Sequence[float]]) -> None:

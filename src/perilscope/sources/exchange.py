@@ -158,7 +158,7 @@ def _asked(
     for attempt in range(TRIES):
         try:
             return ask()
-        except Exception as error:
+        except Exception as error:  # ccxt is optional: its errors are told by name
             passing = any(c.__name__ == "NetworkError" for c in type(error).__mro__)
             if not (passing or isinstance(error, OSError)) or attempt == TRIES - 1:
                 told = f"{venue.id} does not answer: {type(error).__name__}: {str(error)[:200]}"
