@@ -185,14 +185,23 @@ def test_slopes_of_table_entries_are_differences_of_the_law(horizon):
     largest = max(abs(row.cvar) for row in rows)
     assert {row.node for row in rows} == {"stress", "depeg", "run", "leaked"}
 
+    var = law.var(0.99)
+
     def cvar(row, value):
         other = slopes.changed(known.drivers, row, value)
-        return found.whole.joint.law(found.whole.weights(other, known.years)).cvar(0.99)
+        moved = found.whole.joint.law(found.whole.weights(other, known.years))
+        if horizon == "1 year":
+            return moved.cvar(0.99)
+        # a quarter's few spans are atoms, between which the grid reads VaR to a step: there the
+        # tail beyond the same point, whose slope it is by the envelope theorem
+        return var + moved.excess(var) / 0.01
 
-    for row in rows[:5]:
-        h = 2e-4 * min(row.value, 1.0 - row.value)
-        apart = (cvar(row, row.value + h) - cvar(row, row.value - h)) / (2 * h)
-        assert row.cvar == pytest.approx(apart, abs=2e-3 * largest)
+    for row in rows[:8]:
+        h = 2e-3 * min(row.value, 1.0 - row.value)
+        one, two = (
+            (cvar(row, row.value + s) - cvar(row, row.value - s)) / (2 * s) for s in (h, 2 * h)
+        )
+        assert row.cvar == pytest.approx((4.0 * one - two) / 3.0, abs=1e-6 * largest)
     # of the mean there is no kink: an entry moves it exactly in a straight line here
     leak = next(row for row in rows if row.node == "leaked" and row.state == "yes")
     if horizon == "1 year":

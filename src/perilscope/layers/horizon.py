@@ -79,6 +79,50 @@ def powered(within: Floats, periods: float) -> tuple[Floats, str]:
     )
 
 
+def slopes(within: Floats, periods: float, worth: Floats) -> Floats | None:
+    """Derivatives of E[worth of the worst of ``periods`` alike draws] by the law of one draw.
+
+    Parameters
+    ----------
+    within : array
+        Joint law within one period, mildest rung first on every axis.
+    periods : float
+    worth : array, the same shape
+
+    Returns
+    -------
+    array, the same shape, or None
+        Defined up to a constant, as probabilities add up to one. None where no law exists over the
+        horizon and :func:`powered` gives an estimate.
+
+    Notes
+    -----
+    With F the distribution function of one draw the expectation is the sum of F^k times what the
+    worth changes by along all axes; each F is a sum of entries of the law.
+
+    Examples
+    --------
+    A chance of 0.1 a period, over two periods 1 - 0.9^2, whose slope is 2 x 0.9:
+
+    >>> found = slopes(np.array([0.9, 0.1]), 2.0, np.array([0.0, 1.0]))
+    >>> round(float(found[1] - found[0]), 12)
+    1.8
+    """
+    if powered(within, periods)[1]:
+        return None
+    by, below = worth, within
+    for axis in range(within.ndim):
+        last = np.take(by, [-1], axis=axis)
+        by = np.concatenate([-np.diff(by, axis=axis), last], axis=axis)
+        below = np.cumsum(below, axis=axis)
+    rate = np.zeros_like(below)
+    np.power(below, periods - 1.0, out=rate, where=below > 0.0)
+    found = by * periods * rate
+    for axis in range(within.ndim):
+        found = np.flip(np.cumsum(np.flip(found, axis), axis=axis), axis)
+    return np.asarray(found)
+
+
 def _differences(over: Floats) -> Floats:
     """Cells from the probabilities ``over[a]`` that some axis exceeds rung a."""
     padded = np.pad(over, [(1, 0)] * over.ndim, constant_values=1.0)

@@ -10,7 +10,7 @@ drive losses or move prices, so the sensitivity functions of networks give every
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +21,7 @@ from perilscope.engines.joint.borne import StateTail
 from perilscope.engines.network import Network, Node
 from perilscope.engines.one_way import OneWay, one_way
 from perilscope.errors import AssessmentError
+from perilscope.layers import horizon
 from perilscope.layers.drivers import Drivers
 from perilscope.layers.horizon import powered
 from perilscope.layers.joining import Axis, Driving
@@ -166,8 +167,7 @@ def _rung(axis: Axis, state: str) -> int:
 def _pulled(drivers: Drivers, driving: Driving, worth: Floats, years: float) -> Floats:
     """Worth of the states within the network's own period, to first order.
 
-    The states of the horizon follow from those of the period; what a little more of one of these
-    is worth is found by moving it from the first (central differences).
+    The states of the horizon follow from those of the period.
     """
     driver = drivers.driver(driving.network)
     shape = tuple(len(axis.groups) for axis in driving.axes)
@@ -178,36 +178,78 @@ def _pulled(drivers: Drivers, driving: Driving, worth: Floats, years: float) -> 
     ).table
     held = [k for k, axis in enumerate(driving.axes) if axis.node in driver.conditions]
     periods = years / driver.years
+    found = _exactly(within, held, periods, worth.reshape(shape))
+    if found is None:
+        found = _by_steps(within, held, periods, worth.reshape(shape))
+    return found.ravel()
 
-    def value(table: Floats) -> float:
-        return math.fsum((_moved(table, held, periods) * worth.reshape(shape)).ravel().tolist())
 
-    anchor = np.unravel_index(int(np.argmax(within)), shape)
-    found = np.zeros(shape)
-    for index in np.ndindex(*shape):
+def _exactly(within: Floats, held: Sequence[int], periods: float, worth: Floats) -> Floats | None:
+    """Slopes by every state within the period; None where its law over the horizon is estimated.
+
+    Held axes are conditioned on: there the law is mass times a function of part / mass, whose
+    slope by the mass is the function less its own slopes weighed by that part.
+    """
+    found = np.zeros_like(within)
+    for at in _parts(within, held):
+        part = within[at]
+        mass = math.fsum(part.ravel().tolist())
+        if mass <= 0.0:
+            continue
+        own = horizon.slopes(part / mass, periods, worth[at])
+        if own is None:
+            return None
+        whole = float((powered(part / mass, periods)[0] * worth[at]).sum())
+        found[at] = own + whole - float((own * part).sum()) / mass
+    return found
+
+
+def _by_steps(within: Floats, held: Sequence[int], periods: float, worth: Floats) -> Floats:
+    """The same by differences: what moving a little from the likeliest state to each is worth.
+
+    Steps twice as wide tell the error of either, which is taken off (Richardson).
+    """
+
+    def value(index: tuple[int, ...], step: float) -> float:
+        table = within.copy()
+        table[index] += step
+        table[anchor] -= step
+        return math.fsum((_moved(table, held, periods) * worth).ravel().tolist())
+
+    anchor = np.unravel_index(int(np.argmax(within)), within.shape)
+    found = np.zeros_like(within)
+    for index in np.ndindex(*within.shape):
         if index == tuple(int(k) for k in anchor):
             continue
-        step = min(_STEP, 0.5 * float(within[index])) if within[index] > 0.0 else 0.0
-        up, down = within.copy(), within.copy()
-        up[index] += _STEP
-        up[anchor] -= _STEP
-        down[index] -= step
-        down[anchor] += step
-        found[index] = (value(up) - value(down)) / (_STEP + step)
-    return np.asarray(found.ravel())
+        h = _STEP
+        if within[index] >= 2.0 * h:
+            near, far = (
+                (value(index, step) - value(index, -step)) / (2.0 * step) for step in (h, 2.0 * h)
+            )
+            found[index] = (4.0 * near - far) / 3.0
+        else:  # a probability is not below zero
+            here, one, two = (value(index, step) for step in (0.0, h, 2.0 * h))
+            found[index] = (4.0 * one - two - 3.0 * here) / (2.0 * h)
+    return found
+
+
+def _parts(within: Floats, held: Sequence[int]) -> Iterator[tuple[slice | int, ...]]:
+    """Where the law stands given each joint state of the held axes."""
+    for rung in np.ndindex(*(within.shape[axis] for axis in held)):
+        at: list[slice | int] = [slice(None)] * within.ndim
+        for axis, index in zip(held, rung, strict=True):
+            at[axis] = index
+        yield tuple(at)
 
 
 def _moved(within: Floats, held: Sequence[int], periods: float) -> Floats:
     """The law over a horizon, given the law within one period; held axes are conditioned on."""
     table = np.zeros_like(within)
-    for rung in np.ndindex(*(within.shape[axis] for axis in held)):
-        at: list[slice | int] = [slice(None)] * within.ndim
-        for axis, index in zip(held, rung, strict=True):
-            at[axis] = index
-        part = within[tuple(at)]
+    for at in _parts(within, held):
+        part = within[at]
         mass = math.fsum(part.ravel().tolist())
         if mass > 0.0:
-            table[tuple(at)] = mass * powered(part / mass, periods)[0]
+            table[at] = mass * powered(part / mass, periods)[0]
     return table
 
 

@@ -56,6 +56,7 @@ class _Market:
     plain: Transform
     combinations: tuple[tuple[int, ...], ...]
     prices: Array
+    offs: tuple[Array, ...] = ()
 
 
 class Side:
@@ -284,7 +285,7 @@ class Joint:
             self.matter,
             self.count,
         )
-        return _Market(found.linear, found.plain, found.combinations, found.prices)
+        return _Market(found.linear, found.plain, found.combinations, found.prices, found.offs)
 
     @property
     def priced(self) -> list[cells.Priced]:
@@ -382,8 +383,9 @@ class Joint:
                 table = tables[c][self.rungs_of(c, rungs)]
                 whole = math.fsum(table.tolist())
                 if whole > 0.0:
-                    price = float(self.market(rungs).prices[place])
-                    found.append(chance * price * float(table @ self._token_means[place]) / whole)
+                    market = self.market(rungs)
+                    mean = market.prices[place] * self._token_means[place] + market.offs[place]
+                    found.append(chance * float(table @ mean) / whole)
         return math.fsum(found), cut
 
     def line_mean(self, key: str) -> float:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from perilscope.engines import allocation
 from perilscope.engines.grid import Transform
 from perilscope.engines.joint import cells
-from perilscope.engines.joint.assembly import Joint, Weights
+from perilscope.engines.joint.assembly import Joint, Side, Weights
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.joint.many import Many
 from perilscope.engines.joint.parts import Rungs, ones
@@ -291,11 +291,10 @@ def tails(joint: Joint, law: SignedLaw, x: float) -> tuple[StateTail, ...]:
     """
     found: dict[int, StateTail] = {}
     weights = joint.weights
-    outside = joint.fine.fixed(weights)
     for c, part in enumerate(joint.parts):
         if not part.interfaces:
             continue
-        exceed, excess = _given(joint, c, outside, x)
+        exceed, excess = _given(joint, c, x)
         chances = part.chances(weights)
         for place, i in enumerate(part.interfaces):
             at = np.array([state.at[place] for state in part.states])
@@ -313,31 +312,37 @@ def tails(joint: Joint, law: SignedLaw, x: float) -> tuple[StateTail, ...]:
     return tuple(found[i] for i in sorted(found))
 
 
-def _given(joint: Joint, c: int, outside: Transform, x: float) -> tuple[Array, Array]:
+def _given(joint: Joint, c: int, x: float) -> tuple[Array, Array]:
     """P(L > x) and E (L - x)+ in every state of one part."""
-    part, side = joint.parts[c], joint.fine
-    if not part.coupled:
-        moved = side.moved(joint.weights)
-        whole = sum(moved.values(), np.zeros(1, dtype=np.complex128))
-        rests: dict[Rungs, Transform] = {(): whole * side.fixed(joint.weights, leave=c)}
-    elif part.token:
-        return _given_token(joint, c, outside, x)
-    else:
-        left = side.moved(joint.weights, leave=c)
-        rests = {rungs: rest * outside for rungs, rest in left.items()}
+    part = joint.parts[c]
+    if part.token:
+        return _given_token(joint, c, x)
+    sides = [(side, _rests(side, joint, c)) for side in (joint.fine, joint.coarse)]
     known: dict[tuple[Rungs, int], tuple[float, float]] = {}
     for state in part.states:
         key = (state.rungs, state.pattern)
-        if key not in known and state.rungs in rests:
-            z = side.patterns[c][state.pattern] * rests[state.rungs]
-            mean = joint.mean_given(c, state)
-            known[key] = _beyond(joint, joint.window.grid.back(z), mean, x)
+        if key not in known and state.rungs in sides[0][1]:
+            fine, half = (
+                side.grid.back(side.patterns[c][state.pattern] * rests[state.rungs])
+                for side, rests in sides
+            )
+            known[key] = _beyond(joint, fine, half, joint.mean_given(c, state), x)
     none = (0.0, 0.0)
     both = [known.get((state.rungs, state.pattern), none) for state in part.states]
     return np.array([p for p, _ in both]), np.array([e for _, e in both])
 
 
-def _given_token(joint: Joint, c: int, outside: Transform, x: float) -> tuple[Array, Array]:
+def _rests(side: Side, joint: Joint, c: int) -> dict[Rungs, Transform]:
+    """Everything but one part, by the state of prices that the part makes."""
+    weights = joint.weights
+    if not joint.parts[c].coupled:
+        whole = sum(side.moved(weights).values(), np.zeros(1, dtype=np.complex128))
+        return {(): whole * side.fixed(weights, leave=c)}
+    outside = side.fixed(weights)
+    return {rungs: rest * outside for rungs, rest in side.moved(weights, leave=c).items()}
+
+
+def _given_token(joint: Joint, c: int, x: float) -> tuple[Array, Array]:
     """The same of a part that is counted in tokens: each state by itself."""
     part = joint.parts[c]
     found = []
@@ -346,12 +351,14 @@ def _given_token(joint: Joint, c: int, outside: Transform, x: float) -> tuple[Ar
         for place, i in enumerate(part.interfaces):
             known[i] = np.eye(len(known[i]))[state.at[place]]
         mean, cut = joint.mean(known)
-        found.append(_beyond(joint, joint.fine.law(known), mean + cut, x))
+        fine, half = joint.fine.law(known), joint.coarse.law(known)
+        found.append(_beyond(joint, fine, half, mean + cut, x))
     return np.array([p for p, _ in found]), np.array([e for _, e in found])
 
 
-def _beyond(joint: Joint, mass: Array, mean: float, x: float) -> tuple[float, float]:
-    """P(L > x) and E (L - x)+ of a law on the window."""
+def _beyond(joint: Joint, mass: Array, half: Array, mean: float, x: float) -> tuple[float, float]:
+    """P(L > x) and E (L - x)+ of a law on the window, as `Joint.law` reads it."""
     window = joint.window
-    law = SignedLaw(window, mass, mean=mean, sd=math.nan)
+    coarse = None if window.grid.lattice else half
+    law = SignedLaw(window, mass, mean=mean, sd=math.nan, coarse=coarse)
     return max(law.exceed(x), 0.0), law.excess(x)

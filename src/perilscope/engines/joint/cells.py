@@ -67,6 +67,7 @@ class Priced:
     def __init__(self, part: Part, lines: Mapping[str, Compound], transforms: Transforms) -> None:
         self.part, self._lines, self._transforms = part, lines, transforms
         self._known: dict[int, Transform] = {}
+        self._offs: dict[int, Array] = {}
 
     def _node(self, k: int) -> Transform:
         found = self._known.get(k)
@@ -94,6 +95,36 @@ class Priced:
         at: Transform = sum(w * z for w, z in zip(value, nodes, strict=True))  # type: ignore[assignment]
         rise: Transform = sum(w * z for w, z in zip(slope, nodes, strict=True))  # type: ignore[assignment]
         return at, rise / (_STEP * price)
+
+    def off(self, price: float) -> Array:
+        """By how much the mean on the grid is off the price times today's, by pattern, in money.
+
+        A cap seldom lies on a point of the grid, and at another price it lies elsewhere between
+        two; without caps nothing is off.
+        """
+        x = math.log(max(price, 1e-6)) / _STEP
+        k = math.floor(x)
+        found = np.zeros(len(self.part.patterns))
+        for w, i in zip(_lagrange(x - k)[0], _BESIDE, strict=True):
+            found += w * self._off(k + i)
+        return found
+
+    def _off(self, k: int) -> Array:
+        if k not in self._offs:
+            price = math.exp(k * _STEP)
+            self._offs[k] = self._capped(price) - price * self._capped(1.0)
+        return self._offs[k]
+
+    def _capped(self, price: float) -> Array:
+        """Mean on the grid of what is capped there at a price and today, by pattern."""
+        component, grid = self.part.component, self._transforms.grid
+        high = grid.range / max(price, 1.0)
+        units = () if component is None else tuple(u for u in component.units if u.cap <= high)
+        if component is None or not units:
+            return np.zeros(len(self.part.patterns))
+        part = at_price(replace(self.part, component=replace(component, units=units)), price)
+        found = part.transforms(self._transforms, at_lines(part, self._lines, price))
+        return np.array([float(grid.back(z) @ grid.places) for z in np.asarray(found)])
 
 
 def _lagrange(t: float) -> tuple[list[float], list[float]]:
@@ -210,12 +241,15 @@ class Coupled:
         With the linear term, and without.
     prices : array, shape (parts,)
         Mean price of each part's token.
+    offs : tuple of array, shape (patterns,)
+        Of each part, by how much its mean on the grid is off that price times today's mean.
     """
 
     combinations: tuple[tuple[int, ...], ...]
     linear: Transform
     plain: Transform
     prices: Array
+    offs: tuple[Array, ...]
 
 
 def coupled(
@@ -257,6 +291,7 @@ def coupled(
     ends = np.cumsum(np.bincount(labels))
     plain = np.zeros((len(combinations), window.grid.points // 2 + 1), dtype=np.complex128)
     aside = np.zeros_like(plain)
+    offs = [np.zeros(n) for n in many]
     for start, end in zip([0, *ends[:-1].tolist()], ends.tolist(), strict=True):
         members = order[start:end]
         mass = weights[members]
@@ -270,12 +305,14 @@ def coupled(
             for t in tokens
         }
         at = [each.at(here[each.part.token]) for each in parts]
+        for off, each in zip(offs, parts, strict=True):
+            off += whole * each.off(here[each.part.token])
         for row, combination in enumerate(combinations):
             plain[row] += law * _product(at, combination)
             for place, each in enumerate(parts):
                 aside[row] += spread[each.part.token] * _product(at, combination, place)
     mean = np.array([float(weights @ priced[each.part.token]) for each in parts])
-    return Coupled(combinations, plain + aside, plain, mean)
+    return Coupled(combinations, plain + aside, plain, mean, tuple(offs))
 
 
 def _product(at: Sequence[Any], combination: Sequence[int], slope: int = -1) -> Transform:
