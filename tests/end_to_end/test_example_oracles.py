@@ -192,3 +192,17 @@ def test_independent_variances_add_to_twelve_digits() -> None:
     law = perilscope.quantify(*lines, engine="exact").result.law
     assert law.sd == pytest.approx(math.sqrt(0.2 * 1e12 + 0.5 * 25e10 + 3 * 4e8), rel=1e-12)
     assert law.mean == pytest.approx(510_000, rel=1e-12)
+
+
+def test_everything_together_is_drawn_and_agrees_with_the_joint_law(both: dict[str, Any]) -> None:
+    exact = both["enterprise"]
+    found = exact["simulated"]
+    assert found["strata"] == exact["joined"]["joint_states"]
+    assert found["years"] >= 250_000
+    assert abs(found["gap"]) <= 4.0
+    for level in ("0.95", "0.975", "0.99", "0.999"):
+        for key in ("var", "cvar"):
+            gap = found[key][level] - exact[key][level]
+            off = exact["error"][level] * exact[key][level]
+            assert abs(gap) <= 4 * found[f"{key}_se"][level] + off
+        assert 50 <= found["effective"][level] <= found["years"]

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -15,10 +14,12 @@ from threadpoolctl import threadpool_limits
 
 from perilscope.beliefs.law import point
 from perilscope.book import Book, Cover, Scenario
+from perilscope.cycle import drawn as others
 from perilscope.cycle.amounts import money
 from perilscope.cycle.dependence import Tied, tie
+from perilscope.cycle.drawn import Horizons
 from perilscope.cycle.insight import Assessed, Insight, doubtful, insight
-from perilscope.cycle.settings import LEVELS, Settings
+from perilscope.cycle.settings import Settings
 from perilscope.cycle.together import Together, together
 from perilscope.cycle.trading import (
     PastYear,
@@ -30,13 +31,8 @@ from perilscope.cycle.trading import (
     value,
 )
 from perilscope.cycle.workspace import Workspace, with_horizon
-from perilscope.engines import quadrature
-from perilscope.engines.backends import installed
-from perilscope.engines.compound import Compound
 from perilscope.engines.draws import Simulated
 from perilscope.engines.loss import LossLaw
-from perilscope.engines.simulation import simulate
-from perilscope.engines.vectorised import BLOCK
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.evidence.prices import History
 from perilscope.layers import drivers as driving
@@ -58,22 +54,15 @@ from perilscope.learning.update import Learned, learn
 from perilscope.monitoring.forecast import Forecast, forecast
 from perilscope.monitoring.limits import Figures, Standing, stand
 from perilscope.monitoring.review import due
-from perilscope.sources.machine import code_folder
 from perilscope.treatment.control import Verdict, World, verdict
 from perilscope.treatment.cover import Net, Protection, misread, net_of_all, protection
 
 Law: TypeAlias = LossLaw | Simulated
 """A law of loss from either engine; both answer the same questions."""
 
-MOST_EVENTS = 4e9
-"""Loss events that one run simulates at most, compiled; the number of horizons gives way."""
-FEWEST_DRAWS = 1_000
 MOST_SCENARIOS = 20_000
 A_SCENARIO = 0.03
 """Seconds that one scenario takes, about, with the error of its figures and its forecast."""
-BY_LAWS = 13
-"""How many of them take the time of one that is not compiled."""
-
 LAYERS = ("operational", "protocol")
 
 Progress = Callable[[str, int, int], None]
@@ -113,6 +102,7 @@ class Result:
     stresses: tuple[Stressed, ...]
     past_year: PastYear | None
     draws: Simulated | None
+    horizons: Horizons | None
     checks: Mapping[str, float]
     controls: tuple[Verdict, ...]
     covers: tuple[Protection, ...]
@@ -201,13 +191,21 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         steps.note("error", f"scenarios.{failure.id}", failure.reason, "left out of every total")
     laws = {key: register.law() for key, register in alone.items()}
     with ThreadPoolExecutor(1) as beside:  # the other engine works while this one does
-        drawn = beside.submit(_simulate, joined, book, settings, steps)
+        drawn = beside.submit(
+            others.losses,
+            joined,
+            {layer: _of_layer(layer, joined, book) for layer in LAYERS},
+            settings,
+            steps.note,
+            partial(steps.tell, "simulated years"),
+        )
         register = joined.register()
         law = register.law()
         contributions = register.contributions(0.99)
         layers = layers_of(joined, law, book)
         figures = market_figures(workspace, settings, drivers, held, valued, steps.note)
         everything = _together(workspace, settings, context, joined, held, valued, steps)
+        drawn_together = beside.submit(_horizons, everything, settings)
         world = World(context, joined, register, law, settings.seed, settings.years)
         controls = tuple(_controls(book, world, steps))
         covers, net = _covers(book, world, steps)
@@ -220,10 +218,12 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         assessed = Assessed(_chosen(book, joined), alone, laws, register, context)
         behind = insight(assessed, settings, partial(steps.note, "note"))
         tied = _tied(book, laws, settings, steps)
-        draws = drawn.result()
-    checks = (
-        {} if draws is None else {key: _gap(laws[key], draws.line(key)) for key in joined.lines}
-    )
+        draws, horizons = drawn.result(), drawn_together.result()
+    if horizons is not None and (why := others.thin(horizons.known)):
+        steps.note("note", "simulation", f"everything together: {why}")
+    checks = {
+        key: others.gap(laws[key], draws.line(key)) for key in joined.lines if draws is not None
+    }
     told: tuple[Law, dict[str, Law]] = (law, dict(laws))
     if draws is not None and settings.engine == "simulation":
         told = draws, {key: draws.line(key) for key in joined.lines}
@@ -240,7 +240,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         valued=valued,
         learned=learned,
         joined=joined,
-        events={key: loss_events(line) for key, line in joined.lines.items()},
+        events={key: others.loss_events(line) for key, line in joined.lines.items()},
         laws=told[1],
         layers=layers,
         law=told[0],
@@ -249,6 +249,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         stresses=desk.stresses() if desk is not None else (),
         past_year=past_year(held, valued),
         draws=draws,
+        horizons=horizons,
         checks=checks,
         controls=controls,
         covers=covers,
@@ -317,70 +318,8 @@ def layers_of(joined: Joined, law: LossLaw, book: Book) -> dict[str, Law]:
     return laws
 
 
-def loss_events(line: Compound) -> tuple[float, float]:
-    """Loss events per year, and the mean loss of one of them (before caps on shared holdings)."""
-    events, cost = 0.0, 0.0
-    for weight, theta in quadrature.nodes(line.beliefs):
-        counts, loss = line.build(theta, line.years)
-        some = float(counts.mean) * (1.0 - float(loss.cdf(0.0)))
-        events += weight * some
-        cost += weight * float(counts.mean) * float(loss.mean)
-    return events / line.years, (cost / events if events > 0.0 else 0.0)
-
-
-def _simulate(joined: Joined, book: Book, settings: Settings, steps: _Steps) -> Simulated | None:
-    if settings.engine == "exact":
-        return None
-    lines = list(joined.lines.values())
-    events = {line.key: loss_events(line)[0] * line.years for line in lines}
-    slow = {line.key: 1 if installed() and not line.beliefs else BY_LAWS for line in lines}
-    work = math.fsum(number * slow[key] for key, number in events.items())
-    # horizons are drawn in whole blocks
-    draws = min(settings.years, int(MOST_EVENTS / max(work * BLOCK, 1e-9)) * BLOCK)
-    average = f"each has {math.fsum(events.values()):,.0f} loss events on average"
-    if draws < FEWEST_DRAWS:
-        steps.note("warning", "simulation", f"no horizons are simulated: {average}")
-        return None
-    if draws < settings.years:
-        steps.note(
-            "note",
-            "simulation",
-            f"{draws:,} instead of {settings.years:,} horizons are simulated: {average}",
-        )
-    return simulate(
-        lines,
-        joined.mixtures,
-        joined.caps,
-        draws=draws,
-        seed=settings.seed,
-        workers=min(max((os.cpu_count() or 1) - 1, 1), 8),  # one is left to the exact engine
-        progress=lambda done: steps.tell("simulated years", done, draws),
-        parts={layer: _of_layer(layer, joined, book) for layer in LAYERS},
-        cache=code_folder,
-    )
-
-
 def _of_layer(layer: str, joined: Joined, book: Book) -> list[str]:
     return [key for key in joined.lines if book.scenarios[key].layer == layer]
-
-
-def _gap(law: LossLaw, drawn: Simulated) -> float:
-    """Largest difference of the two engines in standard errors: the mean, and how often the exact
-    VaR is exceeded (a binomial count).
-    """
-    n = drawn.count
-    gaps = []
-    if law.sd > 0.0 and math.isfinite(law.sd):
-        gaps.append((drawn.mean - law.mean) / (law.sd / math.sqrt(n)))
-    for level in LEVELS[:3]:
-        v = law.var(level)
-        # past what the grid makes of an atom at VaR, which it spreads over the points beside it
-        threshold = v * (1.0 + 1e-9) if law.grid.lattice else v + 2.0 * law.step_at(v)
-        p = law.exceed(threshold)
-        if 0.0 < p < 1.0:
-            hits = int(drawn.exceed_counts(threshold))
-            gaps.append((hits - n * p) / math.sqrt(n * p * (1.0 - p)))
-    return max(gaps, key=abs, default=0.0)
 
 
 def _together(
@@ -410,6 +349,10 @@ def _together(
         found = None
     steps.tell("joint law", 1, 1)
     return found
+
+
+def _horizons(everything: Together | None, settings: Settings) -> Horizons | None:
+    return None if everything is None else others.together(everything.whole, settings)
 
 
 def _controls(book: Book, world: World, steps: _Steps) -> Iterator[Verdict]:

@@ -6,12 +6,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+import numpy as np
+
 from perilscope.book import Book
-from perilscope.cycle import factors, rows
+from perilscope.cycle import drawn, factors, rows
 from perilscope.cycle.assess import Law, Result
 from perilscope.cycle.measures import Document, finite, measures
 from perilscope.cycle.settings import LEVELS
 from perilscope.cycle.together import Rows, Together, causes, contributions, slope
+from perilscope.engines.stratified import Weighted
 from perilscope.layers.joining import Whole
 
 MOST_LEAVES = 20
@@ -40,6 +43,45 @@ def enterprise(result: Result) -> Document:
         **traced(all_),
         "alone": alone(all_, result.layers),
         "joined": _joined(all_.whole),
+        **_simulated(result, found),
+    }
+
+
+def _simulated(result: Result, exact: Document) -> Document:
+    """The same by simulation; with ``--engine simulation`` its figures are the answer.
+
+    Where it is worth too few draws the exact figure stands; the run says so.
+    """
+    if result.horizons is None or result.together is None:
+        return {}
+    known = result.horizons.known
+    found = drawn.figures(known, result.together.law)
+    if result.settings.engine != "simulation":
+        return {"simulated": found}
+    told = _told(known, exact["exceedance"])
+    told |= {"method": f"simulation, {found['years']:,} horizons", "error": {}}
+    for key in ("var", "cvar"):
+        each = {a: x if x is not None else exact[key][a] for a, x in found[key].items()}
+        told[key] = each
+    for a, cvar in told["cvar"].items():
+        errors = [found[f"{key}_se"][a] for key in ("var", "cvar")]
+        worst = None if None in errors else max(errors)
+        told["error"][a] = None if worst is None or not cvar else worst / abs(cvar)
+    return {"simulated": found, **told}
+
+
+def _told(known: Weighted, curve: list[list[float]]) -> Document:
+    """Of a simulated law what hangs on no level; its curve at the points of the exact one."""
+    mean = known.mean.value
+    places = np.array([x for x, _ in curve])
+    shares = known.shares(places)
+    pairs = [[x, p] for x, p in zip(places.tolist(), shares.tolist(), strict=True) if p > 0.0]
+    square = known.of(lambda losses: (losses - mean) ** 2).value
+    return {
+        "mean": mean,
+        "sd": math.sqrt(square) if known.strata.finite else None,
+        "probability_of_loss": known.exceed(0.0).value,
+        "exceedance": pairs,
     }
 
 

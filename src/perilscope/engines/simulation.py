@@ -119,6 +119,31 @@ def simulate(
     >>> abs(drawn.mean - 50.0) < 4 * drawn.standard_error_of_mean
     True
     """
+    run = prepared(
+        lines, mixtures, caps, draws=draws, seed=seed, backend=backend, tables=tables, cache=cache
+    )
+    told = progress if progress is not None else _silent
+    held = draws * (len(lines) if keep_lines else 1)
+    if draws > MOST_KEPT or held > MOST_HELD if tally is None else tally:
+        return _tallied(run, parts, keep_lines, workers, told)
+    return _kept(run, parts, keep_lines, workers, told)
+
+
+def prepared(
+    lines: Sequence[Compound],
+    mixtures: Sequence[Mixture] = (),
+    caps: Mapping[str, float] | None = None,
+    *,
+    draws: int,
+    seed: int,
+    backend: str = "auto",
+    tables: bool = True,
+    cache: Cache | None = None,
+) -> Blocks:
+    """What :func:`simulate` draws from, block by block, for who adds the blocks up another way.
+
+    Parameters are those of :func:`simulate`.
+    """
     _check(lines, mixtures, draws)
     caps = dict(caps or {})
     driven = {key for mixture in mixtures for key in _keys(mixture)}
@@ -130,16 +155,11 @@ def simulate(
     plains = {key: line for key, line in found.items() if line is not None}
     events = math.fsum(line.expected for line in plains.values()) * draws
     by = chosen(backend, events, cache)
-    run = _Run(lines, mixtures, caps, plains, by, draws, seed)
-    told = progress if progress is not None else _silent
-    held = draws * (len(lines) if keep_lines else 1)
-    if draws > MOST_KEPT or held > MOST_HELD if tally is None else tally:
-        return _tallied(run, parts, keep_lines, workers, told)
-    return _kept(run, parts, keep_lines, workers, told)
+    return Blocks(lines, mixtures, caps, plains, by, draws, seed)
 
 
 @dataclass(frozen=True)
-class _Run:
+class Blocks:
     """All that the draws of a block follow from."""
 
     lines: Sequence[Compound]
@@ -150,7 +170,13 @@ class _Run:
     draws: int
     seed: int
 
-    def block(self, block: int, total: Floats, space: _Space) -> Iterator[tuple[str, Floats]]:
+    def block(
+        self,
+        block: int,
+        total: Floats,
+        space: _Space,
+        happens: Mapping[str, Any] | None = None,
+    ) -> Iterator[tuple[str, Floats]]:
         """Draw one block, after the caps of the groups.
 
         Parameters
@@ -162,13 +188,16 @@ class _Run:
         space : callable
             Gives an array of zeros that the loss of a line may be drawn into, or an empty one
             where it is not asked for: fresh memory costs more than the draws.
+        happens : mapping of str to array of bool, shape (BLOCK,), optional
+            In which horizons each driven line has events, where the mixtures are not to say.
 
         Yields
         ------
         tuple of str and array
             Key and loss of each line.
         """
-        happens = _states(self.mixtures, self.seed, block)
+        if happens is None:
+            happens = _states(self.mixtures, self.seed, block)
         capped: dict[str, dict[str, list[Floats]]] = {group: {} for group in self.caps}
         for line in self.lines:
             key, given = line.key, happens.get(line.key)
@@ -217,7 +246,7 @@ class _Scratch(threading.local):
 
 
 def _kept(
-    run: _Run, parts: Mapping[str, Sequence[str]], keep_lines: bool, workers: int, told: _Told
+    run: Blocks, parts: Mapping[str, Sequence[str]], keep_lines: bool, workers: int, told: _Told
 ) -> Draws:
     """All losses, one by one."""
     whole = -(-run.draws // BLOCK) * BLOCK
@@ -242,7 +271,7 @@ def _kept(
 
 
 def _tallied(
-    run: _Run, parts: Mapping[str, Sequence[str]], keep_lines: bool, workers: int, told: _Told
+    run: Blocks, parts: Mapping[str, Sequence[str]], keep_lines: bool, workers: int, told: _Told
 ) -> Tally:
     """Losses by size, in memory that does not grow with their number."""
     keys = [line.key for line in run.lines] if keep_lines else []

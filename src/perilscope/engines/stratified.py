@@ -13,9 +13,10 @@ for the effective number; Trindade et al. (2007) for the standard error of CVaR.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,7 @@ import numpy.typing as npt
 from perilscope.errors import AssessmentError, MisuseError
 
 Array = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.integer[Any]]
 
 THIN = 50.0
 """Fewest draws' worth of tail from which VaR and CVaR are told."""
@@ -56,16 +58,26 @@ class Strata:
 
     def __init__(self, losses: Sequence[npt.ArrayLike], *, finite: bool = True) -> None:
         own = [np.asarray(each, dtype=np.float64) for each in losses]
-        if not own or not any(each.size for each in own):
+        states = np.repeat(np.arange(len(own)), [each.size for each in own])
+        self._hold(np.concatenate(own) if own else np.zeros(0), states, len(own), finite)
+
+    @classmethod
+    def of(cls, losses: Array, states: Integers, number: int, *, finite: bool = True) -> Strata:
+        """Losses with the state that each was drawn in, of so many states."""
+        found = cls.__new__(cls)
+        found._hold(losses, states, number, finite)
+        return found
+
+    def _hold(self, losses: Array, states: Integers, number: int, finite: bool) -> None:
+        if not losses.size:
             raise MisuseError("no draws: at least one state has some")
-        if not all(np.all(np.isfinite(each)) for each in own):
+        if not np.all(np.isfinite(losses)):
             raise MisuseError("a loss that was drawn is no number")
-        self.counts = np.array([each.size for each in own])
+        self.counts = np.bincount(states, minlength=number)
         self.finite = finite
-        pooled = np.concatenate(own)
-        order = np.argsort(pooled, kind="stable")
-        self.losses: Array = pooled[order]
-        self.states = np.repeat(np.arange(len(own)), self.counts)[order]
+        self.order = np.argsort(losses, kind="stable")
+        self.losses: Array = losses[self.order]
+        self.states = states[self.order]
 
     def weighed(self, weights: Sequence[float] | Array) -> Weighted:
         """The law under given probabilities of the states.
@@ -83,31 +95,59 @@ class Strata:
         if np.any((self.counts == 0) & (known > 0.0)):
             k = int(np.argmax((self.counts == 0) & (known > 0.0)))
             raise MisuseError(f"state {k} has a weight and no draws: draw it first")
-        return Weighted(self, known)
+        each = np.divide(known, self.counts, out=np.zeros_like(known), where=self.counts > 0)
+        return Weighted(self, each[self.states])
+
+    def given(self, masses: Array) -> Weighted:
+        """The law where each draw has a weight of its own, in the order they were drawn.
+
+        Weights are scaled so that they add up to 1 (a ratio estimate).
+
+        Raises
+        ------
+        MisuseError
+            Weights that are negative, or all zero.
+        """
+        if masses.shape != self.losses.shape or np.any(masses < 0.0) or not masses.sum() > 0.0:
+            raise MisuseError(f"{self.losses.size:,} weights, none negative, are wanted")
+        return Weighted(self, masses[self.order] / math.fsum(masses.tolist()))
 
 
 class Weighted:
-    """The law of draws under given probabilities of the states."""
+    """The law of draws under given probabilities of the states.
 
-    def __init__(self, strata: Strata, weights: Array) -> None:
-        self.strata, self.weights = strata, weights
-        each = np.divide(weights, strata.counts, out=np.zeros_like(weights),
-                         where=strata.counts > 0)  # fmt: skip
-        self.each: Array = each
-        self._mass: Array = each[strata.states]
-        self._sums: Array = np.cumsum(self._mass)
+    Parameters
+    ----------
+    strata : Strata
+    mass : array, shape (draws,)
+        Weight of each draw, in the order of ``strata.losses``; they add up to 1.
+    """
+
+    def __init__(self, strata: Strata, mass: Array) -> None:
+        self.strata, self._mass = strata, mass
+        self.weights = np.bincount(strata.states, mass, len(strata.counts))
+        self._sums: Array = np.cumsum(mass)
+
+    @cached_property
+    def each(self) -> Array:
+        """Weight of a draw of each state, on average."""
+        counts = self.strata.counts
+        return np.divide(self.weights, counts, out=np.zeros_like(self.weights), where=counts > 0)
 
     def _error(self, values: Array) -> float | None:
         """Standard error of the weighted mean of values, one a draw: states apart."""
-        if not self.strata.finite:
-            return None
-        total = 0.0
-        for k, (weight, count) in enumerate(zip(self.weights, self.strata.counts, strict=True)):
-            if weight > 0.0:
-                own = values[self.strata.states == k]
-                spread = float(own.var(ddof=1)) if count > 1 else math.inf
-                total += weight * weight * spread / count
-        return math.sqrt(total)
+        return math.sqrt(self._variance(values)) if self.strata.finite else None
+
+    def _variance(self, values: Array) -> float:
+        """Of each state the spread of its weighted draws about what all come to."""
+        counts, states = self.strata.counts, self.strata.states
+        terms = self._mass * (values - float(self._mass @ values))
+        if np.any((counts == 1) & (self.weights > 0.0)):
+            return math.inf  # of one draw no spread can be told
+        sums = np.bincount(states, terms, len(counts))
+        means = np.divide(sums, counts, out=np.zeros_like(sums), where=counts > 0)
+        apart = np.bincount(states, (terms - means[states]) ** 2, len(counts))
+        return float(np.sum(apart * counts / np.maximum(counts - 1, 1)))
 
     @cached_property
     def mean(self) -> Estimate:
@@ -115,17 +155,34 @@ class Weighted:
         losses = self.strata.losses
         return Estimate(float(self._mass @ losses), self._error(losses))
 
+    def of(self, function: Callable[[Array], Array]) -> Estimate:
+        """Mean of a function of the loss."""
+        values = function(self.strata.losses)
+        return Estimate(float(self._mass @ values), self._error(values))
+
     def exceed(self, x: float) -> Estimate:
         """P(loss > x); always with a standard error."""
         above = (self.strata.losses > x).astype(np.float64)
-        total = 0.0
-        for k, (weight, count) in enumerate(zip(self.weights, self.strata.counts, strict=True)):
-            if weight > 0.0:
-                p = float(above[self.strata.states == k].mean())
-                # one more of each kind, so that a state without either is not taken as certain
-                q = (p * count + 1.0) / (count + 2.0)
-                total += weight * weight * q * (1.0 - q) / count
-        return Estimate(float(self._mass @ above), math.sqrt(total))
+        counts = self.strata.counts
+        inside = np.bincount(self.strata.states, self._mass * above, len(counts))
+        p = np.divide(inside, self.weights, out=np.zeros_like(inside), where=self.weights > 0.0)
+        # one more of each kind, so that a state without either is not taken as certain
+        q = (p * counts + 1.0) / (counts + 2.0)
+        squares = np.bincount(self.strata.states, self._mass**2, len(counts))
+        least = float(np.sum(squares * q * (1.0 - q)))
+        if self.alike:
+            return Estimate(float(self._mass @ above), math.sqrt(least))
+        return Estimate(float(self._mass @ above), math.sqrt(max(least, self._variance(above))))
+
+    def shares(self, places: Array) -> Array:
+        """P(loss > x) for many x, shape of them, without errors: for a curve."""
+        at = np.searchsorted(self.strata.losses, places, side="right")
+        return np.asarray(np.maximum(1.0 - np.append(0.0, self._sums)[at], 0.0))
+
+    @cached_property
+    def alike(self) -> bool:
+        """Whether all draws of a state have one weight."""
+        return bool(np.allclose(self._mass, self.each[self.strata.states], rtol=1e-9, atol=0.0))
 
     def effective(self, level: float) -> float:
         """How many equally weighted draws the tail beyond VaR is worth (Kish)."""
@@ -170,12 +227,11 @@ class Weighted:
         """
         v = self._at(level)
         excess = np.maximum(self.strata.losses - v, 0.0)
-        needs = np.array(
-            [
-                w * (float(excess[self.strata.states == k].std()) if n > 1 else 0.0)
-                for k, (w, n) in enumerate(zip(self.weights, self.strata.counts, strict=True))
-            ]
-        )
+        counts, states = self.strata.counts, self.strata.states
+        some = np.maximum(counts, 1)
+        means = np.bincount(states, excess, len(counts)) / some
+        spread = np.bincount(states, (excess - means[states]) ** 2, len(counts)) / some
+        needs = self.weights * np.sqrt(spread)
         total = float(needs.sum())
         shares = needs / total if total > 0.0 else self.weights
         return np.asarray(np.round(draws * shares), dtype=np.int64)
@@ -191,9 +247,10 @@ class Weighted:
     def _refuse_thin(self, level: float) -> None:
         worth = self.effective(level)
         if worth < THIN:
-            k = int(np.argmax(self.each))
+            k, counts = int(np.argmax(self.each)), self.strata.counts
+            whose = f"state {k} has {counts[k]:,} and now the weight {self.weights[k]:.3g}"
             raise AssessmentError(
                 f"the tail beyond {level:g} is worth {worth:.0f} draws under this evidence, and "
-                f"{THIN:.0f} are wanted: draw more horizons (state {k} has "
-                f"{self.strata.counts[k]:,} and now the weight {self.weights[k]:.3g})"
+                f"{THIN:.0f} are wanted: draw more horizons"
+                + (f" ({whose})" if len(counts) > 1 else "")
             )

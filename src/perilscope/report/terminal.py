@@ -321,7 +321,7 @@ def _trust(run: Document, width: int) -> list[Text]:
         wanted = "; ".join(f"{name} ({' '.join(said)})" for name, said in asks.items())
         text += f" Ask next: {wanted}"
     lines = _labelled("Trust", text.strip() or "no estimates to grade", width, 2)
-    return lines + _labelled("", _agreement(run), width, 1)
+    return lines + _labelled("", _agreement(run), width, 2)
 
 
 def _agreement(run: Document) -> str:
@@ -333,7 +333,18 @@ def _agreement(run: Document) -> str:
     gap = abs(checks[worst])
     years = f"{simulated['years']:,} simulated years" if simulated.get("years") else "simulation"
     verdict = "agree" if gap <= 4 else "DISAGREE"
-    return f"exact and {years} {verdict} (largest gap {gap:.1f} standard errors, {worst})"
+    said = f"exact and {years} {verdict} (largest gap {gap:.1f} standard errors, {worst})"
+    return said + _together_agree(run)
+
+
+def _together_agree(run: Document) -> str:
+    """Of everything together: whether the two ways agree, in a few words."""
+    found = (run.get("enterprise") or {}).get("simulated") or {}
+    gap = found.get("gap")
+    if gap is None or "strata" not in found:
+        return ""
+    verdict = "agree" if abs(gap) <= 4 else "DISAGREE"
+    return f"; with the market {found['years']:,} {verdict} ({abs(gap):.1f})"
 
 
 def _next(run: Document, width: int, report: str, book: str, out: str) -> list[Text]:

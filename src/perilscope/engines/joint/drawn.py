@@ -4,58 +4,173 @@
 A second way to every figure of `assembly`, which shares no transform with it: events are drawn one
 by one, a scenario of prices for each horizon, thefts in tokens at its prices. What depends on the
 path and has no transform is simulated like this alone.
+
+Few joint states are strata, each with a number of horizons fixed beforehand. Where they are too
+many each horizon draws its own, from their probabilities with a tenth spread evenly, and weighs
+the ratio of both. New evidence changes weights alone (`perilscope.engines.stratified`).
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines.draws import Draws
+from perilscope.engines.backends import Cache
 from perilscope.engines.joint.assembly import Joint
-from perilscope.engines.simulation import simulate
-from perilscope.engines.stratified import Strata
-from perilscope.engines.streams import stream, words
-from perilscope.errors import AssessmentError
+from perilscope.engines.joint.law import SignedLaw
+from perilscope.engines.simulation import Blocks, prepared
+from perilscope.engines.stratified import Estimate, Strata, Weighted
+from perilscope.engines.streams import stream
+from perilscope.engines.vectorised import BLOCK
+from perilscope.errors import MisuseError
 
 Array = npt.NDArray[np.float64]
+States = npt.NDArray[np.int16]
+"""State of each interface in each horizon, shape (horizons, interfaces)."""
 
 MOST_STRATA = 1024
+"""Joint states that are strata of their own."""
 FEWEST = 200
 """Draws that a state has at least, so that evidence may make it likely later."""
+_EVEN = 0.25
+"""Share of the draws that all states share alike."""
+_SPREAD = 0.1
+"""Share of its probability that an interface with too many states spreads evenly."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """In which joint state each horizon is drawn.
+
+    Parameters
+    ----------
+    at : array of int, shape (horizons, interfaces)
+    chances : tuple of array
+        For each interface the probabilities that its states were drawn with; empty where joint
+        states are strata.
+    sizes : tuple of int
+        States of each interface.
+    """
+
+    at: States
+    chances: tuple[Array, ...]
+    sizes: tuple[int, ...]
+
+    @cached_property
+    def strata(self) -> npt.NDArray[np.int64]:
+        """Stratum of each horizon; all are in one where states are drawn."""
+        if self.chances or not self.sizes:
+            return np.zeros(len(self.at), dtype=np.int64)
+        return np.asarray(np.ravel_multi_index(self.at.T.astype(np.int64), self.sizes))
+
+    @property
+    def count(self) -> int:
+        """Number of strata."""
+        return 1 if self.chances else math.prod(self.sizes)
+
+    def masses(self, weights: Sequence[Array]) -> Array:
+        """Weight of each horizon under probabilities of the states of each interface.
+
+        Raises
+        ------
+        MisuseError
+            Probabilities of other interfaces, or of a stratum that has no draws.
+        """
+        if tuple(map(len, weights)) != self.sizes:
+            raise MisuseError(f"weights of {self.sizes} states are wanted")
+        found = np.ones(len(self.at))
+        for place, known in enumerate(weights):
+            ratio = np.asarray(known, dtype=np.float64)
+            found *= (ratio / self.chances[place] if self.chances else ratio)[self.at[:, place]]
+        counts = np.bincount(self.strata, minlength=self.count)
+        return np.asarray(found / counts[self.strata])
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """Horizons by joint state of the interfaces.
+    """Horizons with the joint state that each was drawn in.
 
     Parameters
     ----------
-    strata : Strata
-    states : tuple of tuple of int
-        For each stratum the state of each interface.
+    losses : array, shape (horizons,)
+        Of everything; gains are negative.
+    plan : Plan
+    finite : bool
+        Whether losses have a variance.
     """
 
-    strata: Strata
-    states: tuple[tuple[int, ...], ...]
+    losses: Array
+    plan: Plan
+    finite: bool = True
 
-    def weights(self, interfaces: Sequence[Array]) -> Array:
-        """Probabilities of the strata from those of each interface, which are independent."""
-        return np.array(
-            [
-                math.prod(float(w[k]) for w, k in zip(interfaces, at, strict=True))
-                for at in self.states
-            ]
-        )
+    @cached_property
+    def strata(self) -> Strata:
+        """The losses by stratum."""
+        return Strata.of(self.losses, self.plan.strata, self.plan.count, finite=self.finite)
+
+    def weighed(self, weights: Sequence[Array]) -> Weighted:
+        """The law under probabilities of the states of each interface."""
+        return self.strata.given(self.plan.masses(weights))
 
 
-def draw(joint: Joint, draws: int, seed: int, *, fewest: int = FEWEST, workers: int = 1) -> Drawn:
-    """Draw horizons of everything together, state by state.
+def planned(weights: Sequence[Array], draws: int, seed: int, *, fewest: int | None = None) -> Plan:
+    """Which joint state each of about so many horizons is drawn in.
+
+    Parameters
+    ----------
+    weights : sequence of array
+        Probabilities of the states of each interface, which are independent.
+    draws : int
+    seed : int
+    fewest : int, optional
+        Draws of each stratum at least; by default 200, or a quarter of all shared alike.
+
+    Examples
+    --------
+    >>> plan = planned([np.array([0.9, 0.1])], 10_000, 1)
+    >>> np.bincount(plan.strata).tolist()
+    [9000, 1250]
+    """
+    sizes = tuple(len(each) for each in weights)
+    number = math.prod(sizes)
+    if number > MOST_STRATA:
+        return _random(weights, sizes, draws, seed)
+    least = max(FEWEST, int(draws * _EVEN / number)) if fewest is None else fewest
+    states = list(itertools.product(*map(range, sizes)))
+    chances = [math.prod(float(w[k]) for w, k in zip(weights, at, strict=True)) for at in states]
+    counts = [max(round(draws * chance), least) for chance in chances]
+    at = np.repeat(np.array(states, dtype=np.int16).reshape(number, len(sizes)), counts, axis=0)
+    return Plan(at, (), sizes)
+
+
+def _random(weights: Sequence[Array], sizes: tuple[int, ...], draws: int, seed: int) -> Plan:
+    chances = tuple((1.0 - _SPREAD) * w + _SPREAD / len(w) for w in weights)
+    at = np.empty((draws, len(sizes)), dtype=np.int16)
+    for place, chance in enumerate(chances):
+        u = stream(seed, "joint", f"state {place}").random(draws)
+        reached = np.cumsum(chance)[:-1]
+        at[:, place] = np.searchsorted(reached, u, side="right")
+    return Plan(at, chances, sizes)
+
+
+def draw(
+    joint: Joint,
+    draws: int,
+    seed: int,
+    *,
+    fewest: int | None = None,
+    workers: int = 1,
+    cache: Cache | None = None,
+) -> Drawn:
+    """Draw horizons of everything together.
 
     Parameters
     ----------
@@ -63,62 +178,158 @@ def draw(joint: Joint, draws: int, seed: int, *, fewest: int = FEWEST, workers: 
     draws : int
         In all, about; shared out by the probabilities of the states as they are now.
     seed : int
-    fewest : int
+    fewest : int, optional
         Draws of each state at least.
     workers : int
         Threads; they change no bit.
-
-    Raises
-    ------
-    AssessmentError
-        More joint states than can be drawn one by one.
+    cache : callable, optional
+        As in `perilscope.engines.simulation.simulate`.
     """
-    sizes = [len(each.weights) for each in joint.interfaces]
-    if math.prod(sizes) > MOST_STRATA:
-        raise AssessmentError(
-            f"{math.prod(sizes):,} joint states of all networks; at most {MOST_STRATA:,} are drawn "
-            "one by one: let fewer nodes drive losses or prices"
-        )
-    states = tuple(itertools.product(*(range(size) for size in sizes)))
-    losses = [
-        _stratum(joint, at, max(round(draws * _chance(joint, at)), fewest), seed, workers)
-        for at in states
-    ]
-    finite = math.isfinite(joint.register.moments()[1])
-    return Drawn(Strata(losses, finite=finite), states)
+    plan = planned(joint.weights, draws, seed, fewest=fewest)
+    blocks = list(pages(joint, plan, seed, lambda _here, losses: losses, workers, cache))
+    return Drawn(np.concatenate(blocks), plan, math.isfinite(joint.register.moments()[1]))
 
 
-def _chance(joint: Joint, at: tuple[int, ...]) -> float:
-    pairs = zip(joint.weights, at, strict=True)
-    return math.prod(float(weights[k]) for weights, k in pairs)
+def pages(
+    joint: Joint,
+    plan: Plan,
+    seed: int,
+    read: Callable[[slice, Array], Any],
+    workers: int = 1,
+    cache: Cache | None = None,
+) -> Iterator[Any]:
+    """What is read of the losses of each block of horizons, in order; memory does not grow.
+
+    Parameters
+    ----------
+    joint : Joint
+    plan : Plan
+    seed : int
+    read : callable
+        Given the horizons of the plan, and their losses.
+    workers, cache
+        As in :func:`draw`.
+    """
+    drawing = _Drawing(joint, plan, seed, cache)
+
+    def block(number: int) -> Any:
+        here = slice(number * BLOCK, min((number + 1) * BLOCK, len(plan.at)))
+        return read(here, drawing.block(number))
+
+    drawing.warm()
+    with ThreadPoolExecutor(workers) as pool:
+        yield from pool.map(block, range(-(-len(plan.at) // BLOCK)))
 
 
-def _stratum(joint: Joint, at: tuple[int, ...], number: int, seed: int, workers: int) -> Array:
-    """Losses of everything in one joint state."""
-    name = ",".join(map(str, at))
-    own = int(words(seed, "stratum", name, 0)[0] >> np.uint64(2))
-    hits = [each.hits[k] for each, k in zip(joint.interfaces, at, strict=True) if each.keys]
-    rungs = tuple(e.rungs[k] for e, k in zip(joint.interfaces, at, strict=True) if e.moves)
-    rng = stream(seed, "stratum", f"prices {name}", 0)
-    weights = np.asarray(joint.scenarios.weights)
-    drawn = rng.choice(len(weights), number, p=weights / weights.sum())
-    total: Array = joint.losses(rungs)[drawn].copy()
-    lines = list(joint.register.lines.values())
-    if not lines:
-        return total
-    found = simulate(
-        lines,
-        [((1.0, dict(hit)),) for hit in hits],
-        joint.register.caps,
-        draws=number,
-        seed=own,
-        workers=workers,
-        tally=False,
-    )
-    assert isinstance(found, Draws)  # none is tallied
-    prices = joint.scenarios.prices(rungs)
-    for line in lines:
-        token = joint.tokens.get(line.key, "")
-        mine = found.lines[line.key]
-        total += mine * prices[token][drawn] if token else mine
-    return total
+def gaps(law: SignedLaw, known: Weighted, levels: Sequence[float]) -> list[float]:
+    """Differences of both ways in standard errors.
+
+    Of the mean; and at the VaR of each level x of P(loss > x), on average over one step of the
+    grid (market scenarios are atoms, which a grid puts on the points beside them), and of
+    E(loss - x)+, which is CVaR where x is known. Empty where losses have no variance.
+    """
+    low, h = law.window.low, law.step
+    found: list[tuple[Estimate, float]] = [(known.mean, law.mean)]
+    for level in levels:
+        x = low + round((law.var(level) - low) / h) * h
+        ramp = known.of(lambda losses, x=x: np.clip((losses - x) / h, 0.0, 1.0))  # type: ignore[misc]
+        found.append((ramp, (law.excess(x) - law.excess(x + h)) / h))
+        beyond = known.of(lambda losses, x=x: np.maximum(losses - x, 0.0))  # type: ignore[misc]
+        found.append((beyond, law.excess(x)))
+    return [(one.value - exact) / one.error for one, exact in found if one.error]
+
+
+class _Drawing:
+    """Everything drawn block by block."""
+
+    def __init__(self, joint: Joint, plan: Plan, seed: int, cache: Cache | None) -> None:
+        self.joint, self.plan, self.seed = joint, plan, seed
+        lines = list(joint.register.lines.values())
+        mixtures = [((1.0, each.hits[0]),) for each in joint.interfaces if each.keys]
+        self.events: Blocks | None = (
+            prepared(lines, mixtures, joint.register.caps, draws=len(plan.at), seed=seed,
+                     cache=cache)
+            if lines else None
+        )  # fmt: skip
+        self.happens = [
+            {key: np.array([hit[key] for hit in each.hits]) for key in each.keys}
+            for each in joint.interfaces
+        ]
+        self.movers = [i for i, each in enumerate(joint.interfaces) if each.moves]
+        self.rungs = [np.array(joint.interfaces[i].rungs) for i in self.movers]
+        self.reached = np.cumsum(joint.scenarios.weights)
+        self.even = bool(np.ptp(joint.scenarios.weights) == 0.0)
+
+    def warm(self) -> None:
+        """Every state of prices valued once, before threads ask for it."""
+        for rungs in self.joint.markets:
+            self.joint.losses(rungs)
+            self.joint.prices(rungs)
+
+    def block(self, number: int) -> Array:
+        """Losses of the horizons of one block."""
+        at = self.plan.at[number * BLOCK : (number + 1) * BLOCK]
+        size = len(at)
+        if size < BLOCK:  # a block is always drawn whole
+            at = np.concatenate([at, np.repeat(at[-1:], BLOCK - size, axis=0)])
+        scenario = self._scenarios(number)
+        groups = list(self._markets(at))
+        total = np.empty(BLOCK)
+        for rungs, where in groups:
+            total[where] = self.joint.losses(rungs)[scenario[where]]
+        if self.events is not None:
+            self._add(total, self.events, number, at, scenario, groups)
+        return total[:size]
+
+    def _add(
+        self,
+        total: Array,
+        events: Blocks,
+        number: int,
+        at: States,
+        scenario: npt.NDArray[np.int64],
+        groups: Sequence[tuple[tuple[int, ...], Any]],
+    ) -> None:
+        """What is lost in events; what is counted in tokens at the prices of the scenario."""
+        happens = {
+            key: hit[at[:, place]]
+            for place, each in enumerate(self.happens)
+            for key, hit in each.items()
+        }
+        prices: dict[str, Array] = {}
+        for token in sorted(set(self.joint.tokens.values())):
+            found = prices[token] = np.empty(BLOCK)
+            for rungs, where in groups:
+                found[where] = self.joint.prices(rungs)[token][scenario[where]]
+        plain = np.zeros(BLOCK)
+        for key, loss in events.block(number, plain, self._space, happens):
+            token = self.joint.tokens.get(key, "")
+            if token:  # it stands in the plain sum at today's price
+                plain += loss * (prices[token] - 1.0)
+        total += plain
+
+    def _space(self, key: str, _block: int) -> Array:
+        """Room for a line that is asked for: of those counted in tokens, of others not."""
+        if key not in self.joint.tokens:
+            return np.zeros(0)
+        return np.zeros(BLOCK)
+
+    def _scenarios(self, number: int) -> npt.NDArray[np.int64]:
+        """Which market scenario each horizon of a block meets."""
+        rng, count = stream(self.seed, "joint", "prices", number), len(self.reached)
+        if self.even:
+            return np.asarray(rng.integers(count, size=BLOCK))
+        u = rng.random(BLOCK) * self.reached[-1]
+        return np.asarray(np.minimum(np.searchsorted(self.reached, u, side="right"), count - 1))
+
+    def _markets(self, at: States) -> Iterator[tuple[tuple[int, ...], Any]]:
+        """States of prices, and the horizons that are in them."""
+        if not self.movers:
+            yield (), slice(None)
+            return
+        made = [rung[at[:, i]] for i, rung in zip(self.movers, self.rungs, strict=True)]
+        sizes = [int(rung.max()) + 1 for rung in self.rungs]
+        placed = np.ravel_multi_index(made, sizes)
+        for value in np.unique(placed):
+            rungs = tuple(int(k) for k in np.unravel_index(value, sizes))
+            yield rungs, np.flatnonzero(placed == value)

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The other engine: losses drawn by themselves and together with the market, beside the exact ones.
+
+Horizons of everything are drawn in each joint state of the networks and kept, so that other
+evidence weighs them anew (`perilscope.engines.joint.drawn`).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from perilscope.cycle.settings import LEVELS, Settings
+from perilscope.engines import quadrature
+from perilscope.engines.backends import installed
+from perilscope.engines.compound import Compound
+from perilscope.engines.draws import Simulated
+from perilscope.engines.joint.drawn import Drawn, draw, gaps
+from perilscope.engines.joint.law import SignedLaw
+from perilscope.engines.loss import LossLaw
+from perilscope.engines.simulation import simulate
+from perilscope.engines.stratified import Weighted
+from perilscope.engines.vectorised import BLOCK
+from perilscope.errors import AssessmentError
+from perilscope.layers.enterprise import Joined
+from perilscope.layers.joining import Whole
+from perilscope.sources.machine import code_folder
+
+Document = dict[str, Any]
+Note = Callable[[str, str, str], None]
+"""Told (weight, where, what) a reader must know."""
+
+MOST_EVENTS = 4e9
+"""Loss events that one run simulates at most, compiled; the number of horizons gives way."""
+FEWEST_DRAWS = 1_000
+BY_LAWS = 13
+"""How many of them take the time of one that is not compiled."""
+TOGETHER = 4
+"""Of so many horizons of losses alone, one is drawn of everything together: they are kept."""
+MOST_TOGETHER = 1 << 22
+
+
+@dataclass(frozen=True)
+class Horizons:
+    """Horizons of everything, with the law that they are compared with."""
+
+    drawn: Drawn
+    known: Weighted
+
+
+def affordable(lines: Sequence[Compound], years: int) -> tuple[int, str]:
+    """How many horizons can be simulated, and why not more."""
+    events = {line.key: loss_events(line)[0] * line.years for line in lines}
+    slow = {line.key: 1 if installed() and not line.beliefs else BY_LAWS for line in lines}
+    work = math.fsum(number * slow[key] for key, number in events.items())
+    # horizons are drawn in whole blocks
+    most = int(MOST_EVENTS / max(work * BLOCK, 1e-9)) * BLOCK
+    return min(years, most), f"each has {math.fsum(events.values()):,.0f} loss events on average"
+
+
+def loss_events(line: Compound) -> tuple[float, float]:
+    """Loss events per year, and the mean loss of one of them (before caps on shared holdings)."""
+    events, cost = 0.0, 0.0
+    for weight, theta in quadrature.nodes(line.beliefs):
+        counts, loss = line.build(theta, line.years)
+        some = float(counts.mean) * (1.0 - float(loss.cdf(0.0)))
+        events += weight * some
+        cost += weight * float(counts.mean) * float(loss.mean)
+    return events / line.years, (cost / events if events > 0.0 else 0.0)
+
+
+def losses(
+    joined: Joined,
+    parts: Mapping[str, Sequence[str]],
+    settings: Settings,
+    note: Note,
+    told: Callable[[int, int], None],
+) -> Simulated | None:
+    """Losses of all lines, without the market; None where the exact engine alone is asked.
+
+    Parameters
+    ----------
+    joined : Joined
+    parts : mapping of str to sequence of str
+        Lines whose sum will be asked for.
+    settings : Settings
+    note : callable
+    told : callable
+        Told (horizons done, of how many).
+    """
+    if settings.engine == "exact":
+        return None
+    lines = list(joined.lines.values())
+    draws, why = affordable(lines, settings.years)
+    if draws < FEWEST_DRAWS:
+        note("warning", "simulation", f"no horizons are simulated: {why}")
+        return None
+    if draws < settings.years:
+        asked = f"{settings.years:,} horizons are simulated"
+        note("note", "simulation", f"{draws:,} instead of {asked}: {why}")
+    return simulate(
+        lines,
+        joined.mixtures,
+        joined.caps,
+        draws=draws,
+        seed=settings.seed,
+        workers=_workers(),
+        progress=lambda done: told(done, draws),
+        parts=parts,
+        cache=code_folder,
+    )
+
+
+def together(whole: Whole, settings: Settings) -> Horizons | None:
+    """Horizons of market, operational and protocol losses; None where there cannot be any."""
+    if settings.engine == "exact":
+        return None
+    years, _ = affordable(list(whole.joint.register.lines.values()), settings.years)
+    number = min(years // TOGETHER, MOST_TOGETHER)
+    if number < FEWEST_DRAWS:
+        return None
+    drawn = draw(whole.joint, number, settings.seed, workers=_workers(), cache=code_folder)
+    return Horizons(drawn, drawn.weighed(whole.joint.weights))
+
+
+def _workers() -> int:
+    """Threads; one core is left to the exact engine."""
+    return min(max((os.cpu_count() or 1) - 1, 1), 8)
+
+
+def gap(law: LossLaw, drawn: Simulated) -> float:
+    """Largest difference of the two engines in standard errors: the mean, and how often the exact
+    VaR is exceeded (a binomial count).
+    """
+    n = drawn.count
+    found = []
+    if law.sd > 0.0 and math.isfinite(law.sd):
+        found.append((drawn.mean - law.mean) / (law.sd / math.sqrt(n)))
+    for level in LEVELS[:3]:
+        v = law.var(level)
+        # past what the grid makes of an atom at VaR, which it spreads over the points beside it
+        threshold = v * (1.0 + 1e-9) if law.grid.lattice else v + 2.0 * law.step_at(v)
+        p = law.exceed(threshold)
+        if 0.0 < p < 1.0:
+            hits = int(drawn.exceed_counts(threshold))
+            found.append((hits - n * p) / math.sqrt(n * p * (1.0 - p)))
+    return max(found, key=abs, default=0.0)
+
+
+def figures(known: Weighted, law: SignedLaw) -> Document:
+    """Simulated figures with standard errors, and how far they are from the exact ones.
+
+    What the tail is worth too few draws for is null.
+    """
+    found: Document = {
+        "years": int(known.strata.counts.sum()),
+        "strata": len(known.strata.counts),
+        "mean": known.mean.value,
+        "mean_se": known.mean.error,
+        **{key: {} for key in ("var", "cvar", "var_se", "cvar_se", "effective")},
+    }
+    enough = []
+    for level in LEVELS:
+        name = f"{level:g}"
+        found["effective"][name] = known.effective(level)
+        try:
+            pair = {"var": known.var(level), "cvar": known.cvar(level)}
+            enough.append(level)
+        except AssessmentError:
+            pair = {}
+        for key in ("var", "cvar"):
+            found[key][name] = pair[key].value if pair else None
+            found[f"{key}_se"][name] = pair[key].error if pair else None
+    apart = gaps(law, known, enough)
+    return {**found, "gap": max(apart, key=abs) if apart else None}
+
+
+def thin(known: Weighted) -> str:
+    """Why a usual level has no simulated figure; empty where all have one."""
+    for level in LEVELS:
+        try:
+            known.var(level)
+        except AssessmentError as error:
+            return str(error)
+    return ""
