@@ -19,10 +19,11 @@ import numpy.typing as npt
 from perilscope.engines import allocation
 from perilscope.engines.grid import Transform
 from perilscope.engines.joint import cells
-from perilscope.engines.joint.assembly import Joint, Side, Weights
+from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.joint.many import Many
 from perilscope.engines.joint.parts import Rungs, ones
+from perilscope.engines.joint.side import Side, Weights
 
 Array = npt.NDArray[np.float64]
 Cuts = dict[str, tuple[float, float]]
@@ -123,7 +124,7 @@ def _lines(
 
 
 def _mean_of(joint: Joint, c: int, weights: Weights) -> Transform:
-    return np.asarray(joint.parts[c].table(weights)[()] @ joint.fine.patterns[c])
+    return np.asarray(joint.parts[c].table(weights)[()] @ joint.fine.patterns(c))
 
 
 def _weighed(
@@ -183,7 +184,7 @@ def others(joint: Joint, weights: Weights, leave: int = -1) -> dict[Rungs, Trans
         for c, part in enumerate(joint.parts):
             if part.coupled and not part.token and c != leave:
                 table = part.table(weights)[joint.rungs_of(c, rungs)]
-                term = term * (table @ joint.fine.patterns[c])
+                term = term * (table @ joint.fine.patterns(c))
         found[rungs] = term
     return found
 
@@ -323,7 +324,7 @@ def _given(joint: Joint, c: int, x: float) -> tuple[Array, Array]:
         key = (state.rungs, state.pattern)
         if key not in known and state.rungs in sides[0][1]:
             fine, half = (
-                side.grid.back(side.patterns[c][state.pattern] * rests[state.rungs])
+                side.grid.back(side.patterns(c)[state.pattern] * rests[state.rungs])
                 for side, rests in sides
             )
             known[key] = _beyond(joint, fine, half, joint.mean_given(c, state), x)

@@ -31,6 +31,7 @@ from perilscope.engines.grid import Transform
 from perilscope.engines.joint.parts import Part
 from perilscope.engines.joint.window import Window
 from perilscope.engines.kept import Kept
+from perilscope.engines.register import Register
 from perilscope.engines.transforms import Transforms
 from perilscope.errors import AssessmentError
 
@@ -151,10 +152,27 @@ def _lagrange(t: float) -> tuple[list[float], list[float]]:
 
 def dearer(line: Compound, price: float) -> Compound:
     """A line all of whose losses cost ``price`` times as much."""
+    if price == 1.0:
+        return line
     scale = line.scale
     if isinstance(scale, Constant):
         return replace(line, scale=Constant(scale.value * price))
     return replace(line, scale=Scaled(scale, price))
+
+
+def at_prices(register: Register, prices: Mapping[str, float]) -> Register:
+    """A register with some of its lines, and the holdings these belong to, at other prices.
+
+    Parameters
+    ----------
+    register : Register
+    prices : mapping of line to float
+        Against today's.
+    """
+    lines = [dearer(line, prices.get(key, 1.0)) for key, line in register.lines.items()]
+    groups = {line.group: prices[line.key] for line in lines if line.group and line.key in prices}
+    caps = {name: cap * groups.get(name, 1.0) for name, cap in register.caps.items()}
+    return Register(lines, mixtures=register.mixtures, caps=caps)
 
 
 def at_lines(part: Part, lines: Mapping[str, Compound], price: float) -> dict[str, Compound]:

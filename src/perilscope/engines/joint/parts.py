@@ -138,6 +138,11 @@ class Part:
         """Whether it depends on the market."""
         return bool(self.moving) or bool(self.token)
 
+    @property
+    def free(self) -> bool:
+        """Whether nothing drives it and it is counted in money."""
+        return self.component is not None and not self.interfaces and not self.token
+
     @cached_property
     def rungs(self) -> tuple[Rungs, ...]:
         """States of prices that its interfaces make, each once."""

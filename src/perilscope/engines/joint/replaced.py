@@ -62,15 +62,11 @@ class Replaced:
 
     def _plain(self, joint: Joint) -> Joint:
         """The same with losses counted in tokens at their mean price."""
-        lines = [self._scaled(line) for line in joint.register.lines.values()]
-        groups = {line.group: self._prices.get(line.key, 1.0) for line in lines if line.group}
-        caps = {name: cap * groups.get(name, 1.0) for name, cap in joint.register.caps.items()}
-        register = Register(lines, mixtures=joint.register.mixtures, caps=caps)
+        register = cells.at_prices(joint.register, self._prices)
         return Joint(register, joint.interfaces, joint.scenarios, wide=joint.window)
 
     def _scaled(self, line: Compound) -> Compound:
-        price = self._prices.get(line.key, 1.0)
-        return line if price == 1.0 else cells.dearer(line, price)
+        return cells.dearer(line, self._prices.get(line.key, 1.0))
 
     def with_(self, lines: Sequence[Compound]) -> _Other:
         """The same with some lines replaced, by key."""
@@ -88,7 +84,11 @@ class Replaced:
         joint = self._joint
         parts = [c for c, part in enumerate(joint.parts) if set(part.keys) & set(changed)]
         known = {**joint.register.lines, **changed}
-        z = self._one(parts[0], known) if len(parts) == 1 else self._several(parts, known)
+        z = (
+            self._one(parts[0], known)
+            if len(parts) == 1
+            else joint.fine.with_(known, {c: joint.parts[c] for c in parts}).total(joint.weights)
+        )
         mean, cut = joint.mean(joint.weights)
         if changed:
             mean += self._moved(joint.register, changed)
@@ -128,16 +128,6 @@ class Replaced:
         for rungs, rest in self._rests[c].items():
             total += (tables[rungs] @ own) * rest
         return total
-
-    def _several(self, parts: Sequence[int], lines: Mapping[str, Compound]) -> Transform:
-        joint, side = self._joint, self._joint.fine
-        kept = list(side.patterns)
-        try:
-            for c in parts:
-                side.patterns[c] = joint.parts[c].transforms(side.transforms, lines)
-            return side.total(joint.weights)
-        finally:
-            side.patterns[:] = kept
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Exact means of the sum, of its lines, and of both in one joint state.
+
+CVaR rests on the mean of the law *as the window holds it*, where gains are cut at the lowest point.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from perilscope.engines.compound import Compound
+from perilscope.engines.joint.markets import Markets
+from perilscope.engines.joint.parts import Part, Pattern, Rungs, State
+from perilscope.engines.joint.window import Window
+from perilscope.engines.register import Register
+
+Array = npt.NDArray[np.float64]
+Weights = Sequence[Array]
+
+
+class Priced(Protocol):
+    """What tokens cost under one state of prices, for each part that is counted in one."""
+
+    @property
+    def prices(self) -> Array:
+        """Mean price against today's, shape (parts,)."""
+        ...
+
+    @property
+    def offs(self) -> Sequence[Array]:
+        """By how much a part's mean on the grid is off that, by pattern."""
+        ...
+
+
+class Means:
+    """Means of a joint law.
+
+    Parameters
+    ----------
+    register : Register
+        On the window's grid.
+    parts : sequence of Part
+    markets : Markets
+    window : Window
+    weights : sequence of array
+        Of the interfaces' states, as the register knows them.
+    priced : callable
+        Given a state of prices, what tokens cost.
+    """
+
+    def __init__(
+        self,
+        register: Register,
+        parts: Sequence[Part],
+        markets: Markets,
+        window: Window,
+        weights: Weights,
+        priced: Callable[[Rungs], Priced],
+    ) -> None:
+        self._register, self._parts, self._markets = register, parts, markets
+        self._window, self._weights, self._priced = window, weights, priced
+        self._tokened = [c for c, part in enumerate(parts) if part.token]
+        self._place = {key: c for c, part in enumerate(parts) for key in part.keys}
+        self._averages: dict[Rungs, tuple[float, float]] = {}
+        self._by_pattern: dict[int, dict[str, Array]] = {}
+
+    def whole(self, weights: Weights) -> tuple[float, float]:
+        """Mean of the sum, and what cutting gains at the window's end adds to it."""
+        found = self._in_money(weights)
+        cut = 0.0
+        for rungs in self._markets.states:
+            chance = self._markets.chance(rungs, weights)
+            if chance <= 0.0:
+                continue
+            plain, added = self._average(rungs)
+            found.append(chance * plain)
+            cut += chance * added
+            for place, c in enumerate(self._tokened):
+                table = self._parts[c].table(weights)[self._made_by(c, rungs)]
+                whole = math.fsum(table.tolist())
+                if whole > 0.0:
+                    priced = self._priced(rungs)
+                    mean = priced.prices[place] * self._todays(c) + priced.offs[place]
+                    found.append(chance * float(table @ mean) / whole)
+        return math.fsum(found), cut
+
+    def line(self, key: str) -> float:
+        """Mean of a line; of one counted in tokens, at the prices of the scenarios."""
+        c = self._place[key]
+        part = self._parts[c]
+        if not part.token:
+            return self._register.means[key]
+        table, place = part.table(self._weights), self._tokened.index(c)
+        found = 0.0
+        for rungs in self._markets.states:
+            mine = table[self._made_by(c, rungs)]
+            whole = math.fsum(mine.tolist())
+            chance = self._markets.chance(rungs, self._weights)
+            if whole > 0.0 and chance > 0.0:
+                price = float(self._priced(rungs).prices[place])
+                found += chance * price * float(mine @ self.by_pattern(c)[key]) / whole
+        return found
+
+    def lines(self, weights: Weights) -> float:
+        """Mean of all lines, without the market and at today's prices."""
+        found = self._in_money(weights)
+        for c in self._tokened:
+            for table in self._parts[c].table(weights).values():
+                found.append(float(table @ self._todays(c)))
+        return math.fsum(found)
+
+    def given(self, c: int, state: State) -> float:
+        """Mean of the sum, as the window holds it, given one state of a part."""
+        part = self._parts[c]
+        if not part.coupled:  # nothing else answers to it
+            means = self.by_pattern(c)
+            table = part.table(self._weights)[()]
+            apart = [float(each[state.pattern] - table @ each) for each in means.values()]
+            return self._held + math.fsum(apart)
+        known = list(self._weights)
+        for place, i in enumerate(part.interfaces):
+            known[i] = np.eye(len(known[i]))[state.at[place]]
+        mean, cut = self.whole(known)
+        return mean + cut
+
+    @cached_property
+    def _held(self) -> float:
+        """Mean of the sum as the window holds it."""
+        return math.fsum(self.whole(self._weights))
+
+    def _average(self, rungs: Rungs) -> tuple[float, float]:
+        """Mean loss of the market, and what cutting gains at the window's end adds to it."""
+        if rungs not in self._averages:
+            losses, weights = self._markets.losses(rungs), self._markets.scenarios.weights
+            plain = float(weights @ losses)
+            self._averages[rungs] = plain, float(weights @ self._window.clamped(losses)) - plain
+        return self._averages[rungs]
+
+    def _made_by(self, c: int, rungs: Rungs) -> Rungs:
+        return self._markets.made_by(self._parts[c], rungs)
+
+    # --- lines
+
+    def _in_money(self, weights: Weights) -> list[float]:
+        """Means of the lines that are not counted in tokens."""
+        keys = [key for part in self._parts if not part.token for key in part.keys]
+        return [self._line(key, weights) for key in keys]
+
+    def _line(self, key: str, weights: Weights) -> float:
+        """Mean of a line; under other weights from its means in each pattern."""
+        c = self._place[key]
+        part = self._parts[c]
+        if weights is self._weights or not part.interfaces:
+            return self._register.means[key]
+        chance = sum(table for table in part.table(weights).values())
+        return float(np.asarray(chance) @ self.by_pattern(c)[key])
+
+    def _todays(self, c: int) -> Array:
+        """Mean of a part in each pattern at today's price."""
+        none = np.zeros(len(self._parts[c].patterns))
+        return np.asarray(sum(self.by_pattern(c).values(), none))
+
+    def by_pattern(self, c: int) -> dict[str, Array]:
+        """Mean of each line of a part in each pattern, exact but for capped holdings."""
+        if c not in self._by_pattern:
+            self._by_pattern[c] = self._found(self._parts[c])
+        return self._by_pattern[c]
+
+    def _found(self, part: Part) -> dict[str, Array]:
+        found = {key: np.zeros(len(part.patterns)) for key in part.keys}
+        units = [] if part.component is None else [unit.keys for unit in part.component.units]
+        if part.component is not None and part.component.shared:
+            units = [part.keys]
+        known: dict[Pattern, Mapping[str, float]] = {}
+        for j, pattern in enumerate(part.patterns):
+            for keys in units:  # given a pattern units are independent of each other
+                own = tuple((key, hit) for key, hit in pattern if key in keys)
+                at = (*own, *((key, True) for key in keys if key not in dict(own)))
+                if at not in known:
+                    known[at] = self._given_hits(keys, dict(own))
+                for key in keys:
+                    found[key][j] = known[at][key]
+        return found
+
+    def _given_hits(self, keys: Sequence[str], own: Mapping[str, bool]) -> Mapping[str, float]:
+        """Means of a few lines where it is known which of them have events."""
+        register = self._register
+        lines: list[Compound] = [register.lines[key] for key in keys]
+        mixtures = [((1.0, own),)] if own else []
+        return Register(lines, mixtures=mixtures, caps=register.caps, grid=register.grid).means

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How far a window reaches: looks at the joint law with few points.
+
+What lies beyond a window is kept by exact means, but it must be rare. Where losses are counted in
+tokens these are looked at in bands of scenarios, each as if all tokens stood at the dearest of it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from perilscope.engines.grid import Grid
+from perilscope.engines.joint.law import SignedLaw
+from perilscope.engines.joint.markets import Markets
+from perilscope.engines.joint.window import Window, window
+from perilscope.errors import AssessmentError
+
+SURE, RARE = 1e-6, 2e-5
+"""Probability left beyond the window that is sought, and that is borne."""
+BANDS = (0.9, 0.99, 0.999, 0.9999, 1.0)
+"""Shares of scenarios in which a token is no dearer than it is looked at."""
+_LOOK = 2**13
+_WIDEN = 4.0
+_TRIES = 6
+
+Band = tuple[float, Mapping[str, float]]
+"""Its probability, and by line what a token costs in it against today."""
+Look = Callable[[Window, Sequence[Band]], SignedLaw]
+"""The law of everything on a window, in bands of prices; its mean is not asked for."""
+
+
+def wide(look: Look, own: float, markets: Markets, tokens: Mapping[str, str]) -> Window:
+    """A window for everything.
+
+    Parameters
+    ----------
+    look : callable
+    own : float
+        Range of a grid that does for the lines at today's prices, in money.
+    markets : Markets
+    tokens : mapping of line to token
+
+    Raises
+    ------
+    AssessmentError
+        No window is wide enough.
+    """
+    losses = [markets.losses(rungs) for rungs in markets.states]
+    gain = 1.01 * max(max(float(-each.min()) for each in losses), 0.0) + 1e-9 * own
+    loss = max(max(float(each.max()) for each in losses), 0.0)
+    law = _looked(look, [(1.0, {})], gain, loss + own)
+    scale, top = law.var(0.95) - law.var(0.5), _top(law)
+    if tokens:
+        top = _top(_looked(look, _bands(markets, tokens), gain, 2.0 * top))
+    return window(gain, top, max(scale, 1e-6 * (gain + top)))
+
+
+def _looked(look: Look, bands: Sequence[Band], gain: float, loss: float) -> SignedLaw:
+    """A law with little beyond its window."""
+    for _ in range(_TRIES):
+        step = (gain + loss) / (_LOOK - 8)
+        law = look(Window(Grid(step, _LOOK), 2 * math.ceil(gain / step / 2.0)), bands)
+        if law.beyond <= SURE:
+            break
+        loss *= _WIDEN
+    if law.beyond > RARE:
+        raise AssessmentError(
+            "no window is wide enough for the tail of the losses together: "
+            f"{law.beyond:.1e} would lie beyond {law.window.high:.3g}"
+        )
+    return law
+
+
+def _top(law: SignedLaw) -> float:
+    """Where hardly anything lies beyond."""
+    k = int(np.searchsorted(law.moved.cumulative, 1.0 - SURE))
+    return max(law.window.low + (k + 2) * law.step, law.step)
+
+
+def _bands(markets: Markets, tokens: Mapping[str, str]) -> list[Band]:
+    """Bands of scenarios; all tokens are as dear as each may be in one, though not together."""
+    found: list[Band] = []
+    for below, share in zip((0.0, *BANDS), BANDS, strict=False):
+        dear = {
+            token: max(
+                float(np.quantile(markets.prices(rungs)[token], share)) for rungs in markets.states
+            )
+            for token in sorted(set(tokens.values()))
+        }
+        found.append((share - below, {key: dear[token] for key, token in tokens.items()}))
+    return found
