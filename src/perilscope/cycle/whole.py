@@ -14,6 +14,8 @@ from perilscope.cycle.assess import Law, Result
 from perilscope.cycle.measures import Document, finite, measures
 from perilscope.cycle.settings import LEVELS
 from perilscope.cycle.together import Rows, Together, causes, contributions, slope
+from perilscope.engines.joint.largest import largest
+from perilscope.engines.largest import Maximum
 from perilscope.engines.stratified import Weighted
 from perilscope.layers.joining import Whole
 
@@ -34,10 +36,11 @@ def enterprise(result: Result) -> Document:
     if all_ is None:
         return plain
     found = measures(all_.law, result.book.horizon_years, curve=True)
-    found |= {key: plain[key] for key in ("ale", "ale_interval", "leaves_out", "largest")}
+    found |= {key: plain[key] for key in ("ale", "ale_interval", "leaves_out")}
     return {
         **found,
         "mean": all_.law.mean,
+        "largest": _largest(largest(all_.whole.joint)),
         "uncertainty": uncertainty(all_),
         **borne(all_, book),
         **traced(all_),
@@ -130,10 +133,7 @@ def _behind(result: Result) -> Document:
         "ale_interval": list(behind.interval),
         "tornado": [factors.total_swing(swing, currency) for swing in swings],
         "bounds": rows.bounds(behind.bounds),
-        "largest": {
-            "var": {f"{a:g}": behind.largest.var(a) for a in LEVELS},
-            "curve": [[loss, p] for loss, p in behind.largest.curve(60)],
-        },
+        "largest": _largest(behind.largest),
     }
     if behind.band is not None:
         band = behind.band
@@ -141,6 +141,14 @@ def _behind(result: Result) -> Document:
         points = zip(*(map(float, column) for column in columns), strict=True)
         found["band"] = {"curve": [list(point) for point in points]}
     return found
+
+
+def _largest(law: Maximum) -> Document:
+    """The largest single loss of the horizon."""
+    return {
+        "var": {f"{a:g}": law.var(a) for a in LEVELS},
+        "curve": [[loss, p] for loss, p in law.curve(60)],
+    }
 
 
 def uncertainty(all_: Together) -> Document:

@@ -72,10 +72,10 @@ def largest(register: Register) -> LargestLaw:
     0.094777
     """
     found = components(register.lines, register.mixtures, register.caps)
-    return LargestLaw(found, tuple(_cases(part, register.lines) for part in found))
+    return LargestLaw(found, tuple(cases_of(part, register.lines) for part in found))
 
 
-def _cases(part: Component, lines: Mapping[str, Compound]) -> tuple[Case, ...]:
+def cases_of(part: Component, lines: Mapping[str, Compound]) -> tuple[Case, ...]:
     """The lines of a component for each value of what they share."""
     return tuple(
         (weight, {key: _parts(given[key], driven=key in part.driven) for key in part.keys})
@@ -109,61 +109,16 @@ def _single(law: Distribution) -> bool:
     return found is not None and len(found) == 1
 
 
-@dataclass(frozen=True)
-class LargestLaw:
-    """Law of the largest event; nothing lost counts as a largest event of zero.
-
-    Parameters
-    ----------
-    components : tuple of Component
-        Independent of one another.
-    cases : tuple of tuple of (weight, mapping)
-        For each component its lines as mixtures without beliefs, given some event where they are
-        driven; one case for each value of what the lines share.
-    """
-
-    components: tuple[Component, ...]
-    cases: tuple[tuple[Case, ...], ...]
+class Maximum:
+    """Law of a largest loss: quantiles and curves from its distribution function."""
 
     def cdf(self, x: Any) -> Array:
         """P(largest <= x), any shape."""
-        at = np.asarray(x, dtype=np.float64)
-        below = np.ones_like(at)
-        for laws, rates in self._together:
-            below = below * _none_above(laws, rates, at)
-        for part, cases in self._apart:
-            given = [weight * self._component(part, lines, at) for weight, lines in cases]
-            below = below * sum(given[1:], start=given[0])
-        return np.asarray(np.where(at >= 0.0, np.minimum(below, 1.0), 0.0))
+        raise NotImplementedError
 
-    @cached_property
-    def _apart(self) -> list[tuple[Component, tuple[Case, ...]]]:
-        """Components that are asked one by one."""
-        every = zip(self.components, self.cases, strict=True)
-        return [(part, cases) for part, cases in every if _plain(part, cases) is None]
-
-    @cached_property
-    def _together(self) -> list[tuple[list[Distribution], Array]]:
-        """Lines by themselves with Poisson counts, by family: their laws and rates."""
-        every = zip(self.components, self.cases, strict=True)
-        found = [known for part, cases in every if (known := _plain(part, cases)) is not None]
-        laws = [law for law, _ in found]
-        return [
-            ([laws[i] for i in places], np.array([found[i][1] for i in places]))
-            for places in families(laws)
-        ]
-
-    def _component(self, part: Component, lines: Lines, x: Array) -> Array:
-        line = {key: _below(lines[key], unit.cap, x) for unit in part.units for key in unit.keys}
-        total = np.zeros_like(x)
-        for probability, state in part.states:
-            idle = {key for key, happens in state if not happens}
-            below = np.full_like(x, probability)
-            for key in part.keys:
-                if key not in idle:
-                    below = below * line[key]
-            total = total + below
-        return total
+    def _steps(self) -> list[float] | None:
+        """Every amount that is possible, where these are few."""
+        return None
 
     @cached_property
     def none(self) -> float:
@@ -237,6 +192,63 @@ class LargestLaw:
         rare = 1.0 - np.geomspace(1e-6, 0.998 * some, points - points // 2)
         tail = fine[np.minimum(np.searchsorted(self.cdf(fine), rare), fine.size - 1)]
         return sorted({float(x) for x in np.concatenate([even, tail]) if x > 0.0})
+
+
+@dataclass(frozen=True)
+class LargestLaw(Maximum):
+    """Law of the largest event; nothing lost counts as a largest event of zero.
+
+    Parameters
+    ----------
+    components : tuple of Component
+        Independent of one another.
+    cases : tuple of tuple of (weight, mapping)
+        For each component its lines as mixtures without beliefs, given some event where they are
+        driven; one case for each value of what the lines share.
+    """
+
+    components: tuple[Component, ...]
+    cases: tuple[tuple[Case, ...], ...]
+
+    def cdf(self, x: Any) -> Array:
+        """P(largest <= x), any shape."""
+        at = np.asarray(x, dtype=np.float64)
+        below = np.ones_like(at)
+        for laws, rates in self._together:
+            below = below * _none_above(laws, rates, at)
+        for part, cases in self._apart:
+            given = [weight * self._component(part, lines, at) for weight, lines in cases]
+            below = below * sum(given[1:], start=given[0])
+        return np.asarray(np.where(at >= 0.0, np.minimum(below, 1.0), 0.0))
+
+    @cached_property
+    def _apart(self) -> list[tuple[Component, tuple[Case, ...]]]:
+        """Components that are asked one by one."""
+        every = zip(self.components, self.cases, strict=True)
+        return [(part, cases) for part, cases in every if _plain(part, cases) is None]
+
+    @cached_property
+    def _together(self) -> list[tuple[list[Distribution], Array]]:
+        """Lines by themselves with Poisson counts, by family: their laws and rates."""
+        every = zip(self.components, self.cases, strict=True)
+        found = [known for part, cases in every if (known := _plain(part, cases)) is not None]
+        laws = [law for law, _ in found]
+        return [
+            ([laws[i] for i in places], np.array([found[i][1] for i in places]))
+            for places in families(laws)
+        ]
+
+    def _component(self, part: Component, lines: Lines, x: Array) -> Array:
+        line = {key: _below(lines[key], unit.cap, x) for unit in part.units for key in unit.keys}
+        total = np.zeros_like(x)
+        for probability, state in part.states:
+            idle = {key for key, happens in state if not happens}
+            below = np.full_like(x, probability)
+            for key in part.keys:
+                if key not in idle:
+                    below = below * line[key]
+            total = total + below
+        return total
 
     def _steps(self) -> list[float] | None:
         """Every amount an event can cost, where these are few."""

@@ -266,7 +266,15 @@ def whole(
     # a line that one network drives by itself is tied to what the network does to prices
     register = Register(lines, mixtures=mixtures, caps=caps)
     joint = Joint(register, [each.interface for each in driving], market, tokens)
-    return Whole(joint, joint.law(), alone(joint), moves, driving, tokens)
+    for key in tokens:
+        if key not in joint.tokens:
+            note(
+                f"scenarios.{key}",
+                "its network, holding or belief ties it to losses that are not counted in "
+                f"{tokens[key]}: it is taken at today's price, not at the price of the market "
+                "scenario it happens in",
+            )
+    return Whole(joint, joint.law(), alone(joint), moves, driving, joint.tokens)
 
 
 def alone(joint: Joint) -> SignedLaw:

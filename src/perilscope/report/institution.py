@@ -13,11 +13,12 @@ from perilscope.report.names import cleaned, shortened
 
 Document = Mapping[str, Any]
 
-TOGETHER, MARKET = "everything together", "market"
+TOGETHER, MARKET, LARGEST = "everything together", "market", "largest single loss"
 _COLOURS = {
     MARKET: palette.GIVEN,
     "operational": palette.OPERATIONAL,
     "protocol": palette.PROTOCOL,
+    LARGEST: palette.BAD_YEAR,
     TOGETHER: palette.ENTERPRISE,
 }
 
@@ -40,6 +41,7 @@ def curves(document: Document) -> charts.Spec | None:
         MARKET: market.get("exceedance", []),
         "operational": layers.get("operational", {}).get("exceedance", []),
         "protocol": layers.get("protocol", {}).get("exceedance", []),
+        LARGEST: (document["enterprise"].get("largest") or {}).get("curve", []),
         TOGETHER: document["enterprise"]["exceedance"],
     }
     sources = {name: curve for name, curve in sources.items() if any(p > 0 for _, p in curve)}
@@ -57,14 +59,18 @@ def curves(document: Document) -> charts.Spec | None:
             "condition": {"test": f"datum.layer === '{TOGETHER}'", "value": 2.8}, "value": 1.6,
         },
     }  # fmt: skip
-    smooth, stepped = (TOGETHER, MARKET), ("operational", "protocol")
+    styles: list[tuple[tuple[str, ...], charts.Spec]] = [
+        ((TOGETHER, MARKET), {"interpolate": "monotone"}),
+        (("operational", "protocol"), {"interpolate": "step-after"}),
+        ((LARGEST,), {"interpolate": "monotone", "strokeDash": [6, 3]}),
+    ]
     layers_ = [
         {
             "data": {"values": [each for each in values if each["layer"] in names]},
-            "mark": {"type": "line", "interpolate": way, "clip": True},
+            "mark": {"type": "line", "clip": True} | style,
             "encoding": encoding,
         }
-        for names, way in ((smooth, "monotone"), (stepped, "step-after"))
+        for names, style in styles
     ]
     return charts.base(360) | {"layer": layers_}
 

@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The largest single loss of the horizon where the market is one of them.
+
+The market's loss over the horizon counts as one event beside the others: what is asked is
+max(0, market, largest event of any line). Given the joint state of what moves prices all of them
+are independent, so their distribution functions multiply; losses counted in tokens are priced by
+the market's scenario, so there the product stands inside the sum over scenarios.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from perilscope.engines.grid import atoms
+from perilscope.engines.joint import cells
+from perilscope.engines.joint.assembly import Joint
+from perilscope.engines.joint.parts import Part, Rungs
+from perilscope.engines.largest import Case, LargestLaw, Maximum, cases_of
+from perilscope.engines.structure import Component
+
+Array = npt.NDArray[np.float64]
+Given = tuple[Component, tuple[Case, ...]]
+"""A component with its lines for each value of what they share."""
+
+EACH = 256
+"""Scenarios that are taken one by one; more are gathered into as many cells of prices."""
+_LATTICE = 2**12
+_DEEP = 1e-7
+_REACHED = 1.0 - 1e-9
+
+
+def largest(joint: Joint) -> JointLargest:
+    """Law of the largest of the market's loss and all single events.
+
+    Parameters
+    ----------
+    joint : Joint
+
+    Returns
+    -------
+    JointLargest
+
+    Notes
+    -----
+    Exact, but for losses counted in tokens under more scenarios than are taken one by one: these
+    are gathered into cells narrow in price, each taken at its mean price *given* what the market
+    has lost, which leaves an error of the square of a cell's width.
+
+    Examples
+    --------
+    A market that loses 4 or gains 4, and one event in ten years that costs 3:
+
+    >>> from perilscope.engines.compound import Compound
+    >>> from perilscope.engines.counts import Binomial
+    >>> from perilscope.engines.distributions import Constant
+    >>> from perilscope.engines.grid import Grid
+    >>> from perilscope.engines.joint.window import Window
+    >>> from perilscope.engines.register import Register
+    >>> class Coin:
+    ...     names, weights = ("coin",), np.array([0.5, 0.5])
+    ...     def parts(self, rungs): return np.array([[4.0], [-4.0]])
+    ...     def prices(self, rungs): return {}
+    >>> line = Compound("theft", lambda theta, years: (Binomial(1, 0.1), Constant(3.0)))
+    >>> law = largest(Joint(Register([line]), [], Coin(), wide=Window(Grid(1.0, 64), 16)))
+    >>> law.exceed(0.0), law.exceed(3.0), law.var(0.95)
+    (0.55, 0.5, 4.0)
+    """
+    tables = [part.table(joint.weights) for part in joint.parts]
+    cases = [
+        () if part.component is None else cases_of(part.component, joint.register.lines)
+        for part in joint.parts
+    ]
+    free = [c for c, part in enumerate(joint.parts) if not part.coupled]
+    outside = _law([_given(joint.parts[c], tables[c][()], cases[c]) for c in free])
+    states = [
+        found
+        for rungs in joint.markets
+        if (found := _state(joint, rungs, tables, cases)) is not None
+    ]
+    return JointLargest(outside, tuple(states))
+
+
+def _state(
+    joint: Joint,
+    rungs: Rungs,
+    tables: Sequence[Mapping[Rungs, Array]],
+    cases: Sequence[tuple[Case, ...]],
+) -> _State | None:
+    """One state of prices; None where it cannot be."""
+    money: list[Given] = []
+    priced: list[tuple[str, Given]] = []
+    chance = 1.0
+    for c, part in enumerate(joint.parts):
+        if not part.coupled:
+            continue
+        mine = tables[c][joint.rungs_of(c, rungs)]
+        whole = math.fsum(mine.tolist())
+        if not whole > 0.0:
+            return None
+        chance *= whole
+        if part.component is not None:
+            found = _given(part, mine / whole, cases[c])
+            if part.token:
+                priced.append((part.token, found))
+            else:
+                money.append(found)
+    losses, weights = joint.losses(rungs), joint.scenarios.weights
+    if not priced:
+        order = np.argsort(losses)
+        market: _Market = _Alone(losses[order], np.cumsum(weights[order]))
+    else:
+        market = _priced(joint, rungs, [(token, _law([found])) for token, found in priced])
+    return _State(chance, _law(money), market)
+
+
+def _given(part: Part, chances: Array, cases: tuple[Case, ...]) -> Given:
+    """A part with its patterns as likely as they are."""
+    assert part.component is not None
+    if not part.interfaces:
+        return part.component, cases
+    pairs = zip(chances.tolist(), part.patterns, strict=True)
+    states = tuple((p, pattern) for p, pattern in pairs if p > 0.0)
+    return replace(part.component, states=states), cases
+
+
+def _law(given: Sequence[Given]) -> LargestLaw:
+    return LargestLaw(tuple(part for part, _ in given), tuple(cases for _, cases in given))
+
+
+@dataclass(frozen=True)
+class _State:
+    """One state of prices: its probability, the losses in money that it moves, the market."""
+
+    chance: float
+    law: LargestLaw
+    market: _Market
+
+
+class JointLargest(Maximum):
+    """Law of max(0, market, largest event).
+
+    Parameters
+    ----------
+    outside : LargestLaw
+        Of lines that no state of prices touches.
+    states : tuple
+        States of prices.
+    """
+
+    def __init__(self, outside: LargestLaw, states: tuple[_State, ...]) -> None:
+        self._outside, self._states = outside, states
+
+    def cdf(self, x: Any) -> Array:
+        """P(largest <= x), any shape."""
+        at = np.asarray(x, dtype=np.float64)
+        flat, back = np.unique(np.maximum(at.ravel(), 0.0), return_inverse=True)
+        found = np.zeros_like(flat)
+        for state in self._states:
+            found += state.chance * state.law.cdf(flat) * state.market.below(flat)
+        found *= self._outside.cdf(flat)
+        return np.where(at >= 0.0, np.minimum(found, 1.0)[back].reshape(at.shape), 0.0)
+
+
+class _Market:
+    """P(the market and what is counted in tokens lose no more than x, each)."""
+
+    def below(self, x: Array) -> Array:
+        """At losses in rising order."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class _Alone(_Market):
+    """Nothing is counted in tokens."""
+
+    losses: Array
+    reached: Array
+
+    def below(self, x: Array) -> Array:
+        count = np.searchsorted(self.losses, x, side="right")
+        return np.asarray(np.concatenate([[0.0], self.reached])[count])
+
+
+@dataclass(frozen=True)
+class _Priced(_Market):
+    """Scenarios by cell of prices, in rising order of loss, and each part in tokens with its law
+    at today's price.
+    """
+
+    losses: Array
+    weights: Array
+    labels: npt.NDArray[np.int64]
+    parts: tuple[tuple[Array, _Table], ...]
+
+    def below(self, x: Array) -> Array:
+        many = int(self.labels.max()) + 1
+        reached = np.searchsorted(self.losses, x, side="right")
+        at = np.repeat(np.arange(x.size), np.diff(reached, prepend=0)) * many
+        at += self.labels[: at.size]
+
+        def added(weights: Array) -> Array:
+            """By loss and cell, the scenarios that lose no more."""
+            found = np.bincount(at, weights[: at.size], x.size * many)
+            return np.asarray(np.cumsum(found.reshape(-1, many), axis=0, dtype=np.float64))
+
+        mass = added(self.weights)
+        found = mass.copy()
+        for prices, table in self.parts:
+            mean = added(self.weights * prices)
+            places = np.divide(x[:, None] * mass, mean, out=np.zeros_like(mass), where=mean > 0.0)
+            found *= table.at(places)
+        return np.asarray(found.sum(axis=1))
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A distribution function on a fine lattice of logarithms, its steps kept."""
+
+    logs: Array
+    values: Array
+    none: float
+
+    def at(self, y: Array) -> Array:
+        with np.errstate(divide="ignore"):
+            return np.interp(np.log(y), self.logs, self.values, left=self.none)
+
+
+def _priced(joint: Joint, rungs: Rungs, laws: Sequence[tuple[str, LargestLaw]]) -> _Priced:
+    losses, weights = joint.losses(rungs), joint.scenarios.weights
+    prices = joint.prices(rungs)
+    if len(losses) <= EACH:
+        labels = np.arange(len(losses))
+    else:
+        chosen = {token: prices[token] for token in joint.matter}
+        labels = cells.labelled(chosen, joint.matter, EACH)
+    order = np.argsort(losses)
+    parts = tuple((prices[token][order], _tabled(law)) for token, law in laws)
+    return _Priced(losses[order], weights[order], labels[order], parts)
+
+
+def _tabled(law: LargestLaw) -> _Table:
+    none = law.none
+    top = law.var(_REACHED) if none < _REACHED else 1.0
+    lattice = top * np.geomspace(_DEEP, 1.0, _LATTICE)
+    steps = np.array(sorted({x for x in _jumps(law) if 0.0 < x <= top}))
+    places = np.unique(np.concatenate([lattice, steps, np.nextafter(steps, 0.0)]))
+    return _Table(np.log(places), law.cdf(places), none)
+
+
+def _jumps(law: LargestLaw) -> set[float]:
+    """Where its distribution function steps: amounts that have a chance of their own, and caps."""
+    found: set[float] = set()
+    for part, cases in zip(law.components, law.cases, strict=True):
+        for unit in part.units:
+            found |= {unit.cap} if unit.capped else set()
+            for _, lines in cases:
+                for each in (each for key in unit.keys for each in lines[key]):
+                    found |= {min(x, unit.cap) for x, _ in atoms(each.severity) or ()}
+    return found
