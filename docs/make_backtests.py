@@ -121,8 +121,7 @@ def rejections(found: Found) -> list[str]:
         "## Rejections at 5 %\n",
         "On how many of the ten assets a test rejects, by the exact or simulated p-value where "
         "there is one. A right model would be rejected on 0 or 1, sometimes 2; assets move "
-        "together, so the ten are not independent. ESR regressions have no simulated p-value and "
-        "reject right forecasts far too often with so few days in the tail.\n",
+        "together, so the ten are not independent.\n",
         *table(["test", *MODELS], rows),
     ]
 

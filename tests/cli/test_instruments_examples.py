@@ -358,3 +358,48 @@ def test_three_days_of_prices(capsys: Any, book: str) -> None:
     path.write_text("\n".join([lines[0], *lines[-30:]]))
     found = asked(capsys, "morning", book)
     assert found["risk"][0]["cvar_interval"][0] < found["risk"][0]["cvar_interval"][1]
+
+
+@pytest.mark.parametrize("days", [1, 10])
+def test_market_risk_revalues_every_lot(
+    capsys: Any, book: str, prices: np.ndarray[Any, Any], days: int
+) -> None:
+    names = ("historical", "normal", "fhs", "t-copula")
+    words = [word for name in names for word in ("--method", name)]
+    found = asked(capsys, "risk", book, "--horizon", str(days), "--level", "0.975", *words)
+    losses = np.array([sum(each.values()) for each in brute(prices, days)])
+    now = whole(40_000, 2_000, 1.0, 0, {"BTC": 40_000, "ETH": 2_000})
+    assert found["value"] == pytest.approx(math.fsum(now.values()), rel=1e-9)
+    told = found["methods"]
+    place = math.ceil(losses.size * 0.975 - 1e-9) - 1
+    assert told["historical"]["var"] * found["value"] == pytest.approx(np.sort(losses)[place])
+    assert told["historical"]["cvar"] * found["value"] == pytest.approx(tail(losses, 0.975))
+    spread = math.sqrt(losses.var() * (losses.size / (losses.size - 1)))
+    want = losses.mean() + 1.959964 * spread
+    assert told["normal"]["var"] * found["value"] == pytest.approx(want, rel=2e-3)
+    for name in names:
+        assert told[name]["error"] is None
+        assert 0.3 < told[name]["cvar"] / told["historical"]["cvar"] < 3.0, name
+
+
+def test_a_backtest_of_a_book_revalues_every_lot(
+    capsys: Any, book: str, prices: np.ndarray[Any, Any]
+) -> None:
+    words = ("--method", "historical", "--days", "60", "--window", "200")
+    found = asked(capsys, "backtest", book, *words)
+    losses = np.array([sum(each.values()) for each in brute(prices, 1)])
+    now = math.fsum(whole(40_000, 2_000, 1.0, 0, {"BTC": 40_000, "ETH": 2_000}).values())
+    assert np.array(found["series"]["loss"]) * now == pytest.approx(losses[-60:])
+
+
+def test_a_hedge_without_delta_is_at_risk_all_the_same(capsys: Any, book: str) -> None:
+    """A straddle struck at F exp(v^2 T / 2): no delta, and a loss all the same."""
+    lots = [lot_of(asset="BTC", quantity=-10, instrument=side, strike=41180,
+                   expiry="2026-12-25", vol=0.6) for side in ("call", "put")]  # fmt: skip
+    cash = lot_of(asset="USD", quantity=300000, instrument="cash")
+    text = HEADER + "".join(row(**x) for x in [*lots, cash])
+    (Path(book).parent / "positions.csv").write_text(text)
+    found = asked(capsys, "risk", book, "--method", "historical", "--method", "fhs")
+    assert abs(found["weights"]["BTC"]) < 0.02
+    for each in found["methods"].values():
+        assert each["cvar"] > 0.02

@@ -13,6 +13,7 @@ from scipy import integrate, optimize, special, stats
 
 from perilscope.engines.backtests import calibration, esr, shortfall, transforms
 from perilscope.engines.backtests.forecast_law import ForecastLaw, drawn, forecast_law, whole_law
+from perilscope.engines.backtests.lines import quantile_lines
 from perilscope.errors import AssessmentError
 
 LEVEL, P = 0.975, 0.025
@@ -378,7 +379,7 @@ def test_quantile_regression_by_every_pair(weighted: bool) -> None:
         return float((weights * np.maximum(0.2 * gap, -0.8 * gap)).sum())
 
     best = min(loss(np.linalg.solve(x[[i, j]], y[[i, j]])) for i, j in combinations(range(30), 2))
-    found = esr.quantile_regression(y, x, 0.2, weights if weighted else None)
+    found = quantile_lines(y[None, :], x[:, 1], 0.2, weights[None, :])[0][0]
     assert loss(found) == pytest.approx(best, rel=1e-9)
 
 
@@ -386,7 +387,7 @@ def test_joint_regression_is_no_worse_than_a_general_search() -> None:
     rng = np.random.default_rng(7)
     sd = np.exp(0.4 * rng.standard_normal(400))
     y, x = -sd * rng.standard_t(6, 400), np.stack([np.ones(400), -2.5 * sd], axis=1)
-    quantile, cvar, _ = esr.joint_regression(y, x, x, 0.05)
+    fits = esr.joint_regression(y[None, :], x[:, 1], x[:, 1], 0.05)
     shift = y.max()
 
     def height(at: np.ndarray) -> float:
@@ -396,7 +397,7 @@ def test_joint_regression_is_no_worse_than_a_general_search() -> None:
         z = q - np.maximum(q - (y - shift), 0) / 0.05
         return float((z / e + np.log(-e)).mean())
 
-    ours = np.concatenate([quantile, cvar])
+    ours = np.concatenate([fits.quantile[0], fits.cvar[0]])
     best = height(ours)
     for start in (ours, np.array([0, 0.8, 0, 1.0]), np.array([-0.2, 0.7, -0.1, 0.9])):
         found = optimize.minimize(height, start, method="Nelder-Mead",
@@ -422,6 +423,49 @@ def test_esr_tests_hold_their_size_and_see_what_is_wrong() -> None:
             0.0475 / 60
         )
         assert float(np.mean(np.array(wrong[form]) < 0.05)) >= 0.7, form
+
+
+def test_simulated_p_values_of_esr_hold_their_size_in_a_year(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of 30 right years at 5 % more than 6 are rejected in 1 of 1,000; as published, 40 %."""
+    monkeypatch.setattr(esr, "PATHS", (99, 99))
+    t = float(stats.t.ppf(0.975, 4))
+    var, cvar = t / math.sqrt(2), stats.t.pdf(t, 4) / 0.025 * (4 + t * t) / 3 / math.sqrt(2)
+    published, simulated, wrong = 0, 0, 0
+    for seed in range(30):
+        rng = np.random.default_rng([seed, 250])
+        sd = np.exp(0.4 * np.sin(np.arange(250) / 40 + 6 * rng.random()))
+        loss = sd * rng.standard_t(4, 250) / math.sqrt(2)
+        law = forecast_law(0.975, var * sd, cvar * sd)  # knows VaR and CVaR, not the t law
+        found = esr.esr(loss, cvar * sd, 0.975, "strict", law=law, seed=seed)
+        published += (found.p_value or 0.0) < 0.05
+        simulated += float(str(found.parameters["p_value_simulated"])) <= 0.05
+        found = esr.esr(2.0 * loss, cvar * sd, 0.975, "intercept", law=law, seed=seed)
+        wrong += float(str(found.parameters["p_value_too_low_simulated"])) <= 0.05
+    assert simulated <= 6
+    assert published >= 5
+    assert wrong >= 15  # losses twice as large as forecast are seen
+
+
+def test_drawn_losses_have_the_figures_of_the_forecast() -> None:
+    """Shares beyond VaR and means beyond it, within 4 standard errors, for each kind of law."""
+    rng = np.random.default_rng(3)
+    one = np.ones(40_000)
+    for law in (
+        forecast_law(0.975, one, 1.4 * one),
+        whole_law(0.975, 1.959964 * one, 2.337803 * one, 0 * one, one),
+        whole_law(0.975, 1.991164 * one, 2.727802 * one, 0 * one, one),
+    ):
+        assert law is not None
+        var, cvar = {"exponential": (1.0, 1.4), "normal": (1.959964, 2.337803)}.get(
+            law.kind, (1.991164, 2.727802)
+        )
+        drawn_ = law.drawn(1.0 - rng.random(40_000))
+        beyond = drawn_[drawn_ > var]
+        assert abs(beyond.size / 40_000 - 0.025) < 4 * math.sqrt(0.025 * 0.975 / 40_000)
+        assert abs(beyond.mean() - cvar) < 4 * beyond.std() / math.sqrt(beyond.size)
+        assert abs(np.median(drawn_)) < 0.05
 
 
 def test_regressions_that_cannot_be() -> None:

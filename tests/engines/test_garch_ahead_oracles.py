@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from perilscope.engines import garch, models, volatility_models
+from perilscope.engines.predictive import Sample
 from perilscope.engines.rolling import rolled
 
 
@@ -17,7 +18,7 @@ def test_at_once_is_as_day_by_day(name: str) -> None:
     rng = np.random.default_rng(5)
     scale = 0.01 * np.exp(np.cumsum(0.05 * rng.standard_normal(330)))[:, None]
     moves = np.clip(scale * rng.standard_t(5, (330, 2)), -0.5, 0.5)
-    words = models.named(name), moves, np.array([0.6, 0.4]), 0.975, 30, 300
+    words = models.named(name), Sample(moves, np.array([0.6, 0.4])), 0.975, 30, 300
     volatility_models._FITS.clear()
     alone = rolled(*words)
     made = len(volatility_models._FITS)

@@ -17,7 +17,7 @@ WEIGHTS = np.array([0.7, -0.3])
 
 
 def test_historical_forecasts_by_hand() -> None:
-    found = rolled(named("historical"), MOVES, WEIGHTS, 0.9, days=40, window=200)
+    found = rolled(named("historical"), Sample(MOVES, WEIGHTS), 0.9, days=40, window=200)
     loss = -(MOVES @ WEIGHTS)
     for place, row in enumerate(range(280, 320)):
         before = np.sort(loss[row - 200 : row])
@@ -32,16 +32,16 @@ def test_historical_forecasts_by_hand() -> None:
 
 
 def test_a_forecast_does_not_see_its_own_day_or_later_ones() -> None:
-    one = rolled(named("normal"), MOVES, WEIGHTS, 0.975, days=20, window=200)
+    one = rolled(named("normal"), Sample(MOVES, WEIGHTS), 0.975, days=20, window=200)
     changed = MOVES.copy()
     changed[310:] *= 5.0
-    two = rolled(named("normal"), changed, WEIGHTS, 0.975, days=20, window=200)
+    two = rolled(named("normal"), Sample(changed, WEIGHTS), 0.975, days=20, window=200)
     assert np.array_equal(one.var[:11], two.var[:11])  # rows 300 to 310
     assert one.var[11] != two.var[11]
 
 
 def test_normal_laws_tell_mean_and_sd() -> None:
-    found = rolled(named("normal"), MOVES, WEIGHTS, 0.975, days=10, window=200)
+    found = rolled(named("normal"), Sample(MOVES, WEIGHTS), 0.975, days=10, window=200)
     loss = -(MOVES @ WEIGHTS)
     assert found.mean is not None
     assert found.sd is not None
@@ -60,7 +60,7 @@ def test_days_without_a_forecast_are_told() -> None:
     loss = -(MOVES @ WEIGHTS)
     wild = [row for row in range(220, 320) if abs(loss[row - 1]) > 0.05]
     assert 0 < len(wild) <= 10
-    found = rolled(Model("shy", "", fit), MOVES, WEIGHTS, 0.975, days=100, window=200)
+    found = rolled(Model("shy", "", fit), Sample(MOVES, WEIGHTS), 0.975, days=100, window=200)
     assert [row for row, _ in found.failed] == wild
     assert len(found.loss) == 100 - len(wild)
 
@@ -68,13 +68,13 @@ def test_days_without_a_forecast_are_told() -> None:
         raise AssessmentError("not today")
 
     with pytest.raises(AssessmentError, match="not today"):
-        rolled(Model("never", "", never), MOVES, WEIGHTS, 0.975, days=100, window=200)
+        rolled(Model("never", "", never), Sample(MOVES, WEIGHTS), 0.975, days=100, window=200)
 
 
 def test_what_cannot_be_rolled() -> None:
     with pytest.raises(AssessmentError, match="fewer than a window"):
-        rolled(named("normal"), MOVES, WEIGHTS, 0.975, days=200, window=200)
+        rolled(named("normal"), Sample(MOVES, WEIGHTS), 0.975, days=200, window=200)
     with pytest.raises(MisuseError, match="window"):
-        rolled(named("normal"), MOVES, WEIGHTS, 0.975, days=10, window=5)
+        rolled(named("normal"), Sample(MOVES, WEIGHTS), 0.975, days=10, window=5)
     with pytest.raises(MisuseError, match="level"):
-        rolled(named("normal"), MOVES, WEIGHTS, 97.5, days=10, window=200)
+        rolled(named("normal"), Sample(MOVES, WEIGHTS), 97.5, days=10, window=200)

@@ -95,14 +95,16 @@ def frtb_of(source: Source, liquidity: Mapping[str, int]) -> Document:
     if stray:
         raise MisuseError(f"--liquidity: {', '.join(stray)}: not held")
     base = int(frtb.BASE_HORIZON)
-    ready = prepared(source.history, source.weights, replace(source.asked, horizon=base))
+    ready = prepared(
+        source.history, source.weights, replace(source.asked, horizon=base), source.revalue
+    )
     sample, assets = ready.sample, list(source.weights)
     of = {asset: liquidity.get(asset, base) for asset in assets}
     horizons = sorted({base, *of.values()})
     parts: dict[float, Floats] = {}
     for horizon in horizons:
         moving = np.array([of[asset] >= horizon for asset in assets])
-        parts[float(horizon)] = np.asarray(-(sample.moves @ (sample.weights * moving)))
+        parts[float(horizon)] = sample.lost((sample.moves * moving)[:, sample.held])
     daily = replace(sample, horizon=1)
     window = min(365, len(daily.returns) - DAYS)
     if window < DAYS:
@@ -110,7 +112,7 @@ def frtb_of(source: Source, liquidity: Mapping[str, int]) -> Document:
             f"{len(daily.returns)} daily returns: {2 * DAYS} are needed, {DAYS} to count "
             f"exceptions on and {DAYS} before them"
         )
-    past = rolled(named("historical"), daily.returns, daily.weights, DAYS_LEVEL, DAYS, window)
+    past = rolled(named("historical"), daily, DAYS_LEVEL, DAYS, window)
     count = int(np.count_nonzero(past.loss > past.var))
     light = traffic_light(count, len(past.loss), DAYS_LEVEL).parameters
     cvar, multiplier = _cascade(parts, None), light["multiplier_frtb"]

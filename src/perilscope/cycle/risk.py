@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -25,12 +25,16 @@ from perilscope.engines.predictive import (
     checked_level,
     predict,
 )
+from perilscope.engines.revalued import After, Revalued
 from perilscope.engines.volatility_models import PRESAMPLES
 from perilscope.errors import AssessmentError, DataError, Fault, MisuseError
 from perilscope.evidence.admission import screened
 from perilscope.evidence.prices import History, gate
 from perilscope.evidence.quotes import converted
-from perilscope.layers.revaluation import plain
+from perilscope.layers import revaluation
+from perilscope.layers.desk import Desk
+from perilscope.layers.revaluation import Paths, plain
+from perilscope.layers.scenarios import extremes
 from perilscope.sources.files import read_prices
 
 Floats = NDArray[np.float64]
@@ -39,6 +43,10 @@ MOST_FILLED = 1000
 """Days of a short history that are filled in from a factor at most."""
 FACTOR = "BTC"
 """What short histories are filled in from, where the files have it."""
+LEVERAGE = 5.0
+"""Exposures of more than so many times the worth of what is held are shared out themselves."""
+Revaluer = Callable[[tuple[str, ...]], After]
+"""Assets in the order of their columns -> losses of what is held, as shares of the value."""
 _BARS = 24
 
 
@@ -123,7 +131,11 @@ def of_files(paths: Sequence[Path], weights: Mapping[str, float], asked: Asked) 
 
 @dataclass(frozen=True)
 class Held:
-    """What a book holds as weights of what moves, its prices, and what was noticed."""
+    """What a book holds as weights of what moves, its prices, and what was noticed.
+
+    ``revalue`` is None where everything is units of assets; else ``weights`` are what is gained for
+    a small move of each price (delta).
+    """
 
     name: str
     currency: str
@@ -132,6 +144,7 @@ class Held:
     weights: Mapping[str, float]
     asked: Asked
     findings: tuple[str, ...]
+    revalue: Revaluer | None = None
 
 
 def holding(path: Path, asked: Asked, settings: Settings | None = None) -> Held:
@@ -143,15 +156,15 @@ def holding(path: Path, asked: Asked, settings: Settings | None = None) -> Held:
         What is held is worth nothing, or there are no prices of it.
     """
     found = opened(path, settings)
-    desk = found.desk
-    values = {asset: value for asset, value in desk.values().items() if value != 0.0}
-    whole = math.fsum(values.values())
-    if not whole > 0.0:
-        raise AssessmentError("what is held is worth nothing in all: shares of it mean nothing")
+    desk, book = found.desk, found.workspace.book
+    odd = [lot for lot in desk.priced() if not plain(lot)]
+    needed = {a for lot in odd for a in revaluation.factors(lot, book.currency)}
+    values = {a: value for a, value in desk.values().items() if value != 0.0 or a in needed}
+    whole, said = _shared(desk)
     history = found.workspace.history
     if history is None:
         raise AssessmentError("the book names no prices: give `prices:` or --prices FILE")
-    findings = list(found.findings)
+    findings = [*found.findings, *said]
     moving = {a: v / whole for a, v in values.items() if a in history.assets}
     still = [asset for asset in values if asset not in moving]
     if not moving:
@@ -163,23 +176,52 @@ def holding(path: Path, asked: Asked, settings: Settings | None = None) -> Held:
             "the moves of the history alone: what the networks say of de-pegs is in the hybrid "
             "method of `market contributions` and `run`"
         )
-    if any(not plain(lot) for lot in desk.lots):
+    if odd:
         findings.append(
-            "instruments count by their delta here; `morning`, `contributions`, `stress` and "
-            "`simulate` revalue them in full"
+            "instruments are revalued in full under every move; of moves that a model draws the "
+            "way between is not known; the weights shown are their deltas"
         )
-    as_of = found.workspace.book.as_of
-    accept = (*asked.accept, *found.workspace.book.market.accept)
-    asked = replace(asked, last=min(asked.last or as_of, as_of), accept=accept)
-    book = found.workspace.book
-    name, currency = book.institution.name, book.currency
-    return Held(name, currency, whole, history, moving, asked, tuple(findings))
+    accept = (*asked.accept, *book.market.accept)
+    asked = replace(asked, last=min(asked.last or book.as_of, book.as_of), accept=accept)
+    revalue = _revaluer(desk, whole) if odd else None
+    name = book.institution.name
+    return Held(name, book.currency, whole, history, moving, asked, tuple(findings), revalue)
+
+
+def _shared(desk: Desk) -> tuple[float, tuple[str, ...]]:
+    """What losses are shares of: the worth of what is held, or its exposures under leverage.
+
+    Raises
+    ------
+    AssessmentError
+        There is nothing to share.
+    """
+    worth, gross = desk.worth(), desk.gross()
+    if worth > 0.0 and gross <= LEVERAGE * worth:
+        return worth, ()
+    if not gross > 0.0:
+        raise AssessmentError("what is held is worth nothing in all: shares of it mean nothing")
+    return gross, (
+        f"what is held is worth {worth:,.0f} {desk.book.currency}, its exposures {gross:,.0f}: "
+        "shares are of the exposures",
+    )
+
+
+def _revaluer(desk: Desk, whole: float) -> Revaluer:
+    """Losses of everything held, as shares of the whole."""
+
+    def of(assets: tuple[str, ...]) -> After:
+        return lambda end, low, high, days: (
+            desk.shifted(Paths(assets, end, low, high, days)) / whole
+        )
+
+    return of
 
 
 def of_book(path: Path, asked: Asked, settings: Settings | None = None) -> Document:
     """The same of what a book holds; with the value, so that shares can be read as money."""
     mine = holding(path, asked, settings)
-    done = _risks(mine.history, mine.weights, mine.asked)
+    done = _risks(mine.history, mine.weights, mine.asked, mine.revalue)
     done["findings"] = list(dict.fromkeys([*mine.findings, *done["findings"]]))
     return {**done, "book": mine.name, "currency": mine.currency, "value": mine.value}
 
@@ -199,9 +241,11 @@ class Prepared:
     excluded: Mapping[str, str] = field(default_factory=dict)
 
 
-def _risks(history: History, weights: Mapping[str, float], asked: Asked) -> Document:
+def _risks(
+    history: History, weights: Mapping[str, float], asked: Asked, revalue: Revaluer | None = None
+) -> Document:
     chosen = asked.chosen
-    ready = prepared(history, weights, asked)
+    ready = prepared(history, weights, asked, revalue)
     sample = replace(ready.sample, presample=asked.presample)
     methods: Document = {}
     for model in chosen:
@@ -291,14 +335,22 @@ def believed(
     return mended, left, out, [*notes, *told]
 
 
-def prepared(history: History, weights: Mapping[str, float], asked: Asked) -> Prepared:
-    """Returns of what is held over the days to use, its prices found to be believable."""
+def prepared(
+    history: History, weights: Mapping[str, float], asked: Asked, revalue: Revaluer | None = None
+) -> Prepared:
+    """Returns of what is held over the days to use, its prices found to be believable.
+
+    With ``revalue`` the sample carries the losses of instruments; an asset that is left out is
+    taken not to move.
+    """
     checked, left, out, told = believed(history, weights, asked)
-    ready = _prepared(checked, left, asked)
+    ready = _prepared(checked, left, asked, revalue)
     return replace(ready, excluded=out, findings=(*told, *ready.findings))
 
 
-def _prepared(history: History, weights: Mapping[str, float], asked: Asked) -> Prepared:
+def _prepared(
+    history: History, weights: Mapping[str, float], asked: Asked, revalue: Revaluer | None
+) -> Prepared:
     absent = [asset for asset in weights if asset not in history.assets]
     if absent:
         some = ", ".join(sorted(history.assets)[:12])
@@ -315,17 +367,27 @@ def _prepared(history: History, weights: Mapping[str, float], asked: Asked) -> P
     findings: list[str] = []
     late = [asset for asset in held if spans[asset][0] > least]
     if late and (last - begun).days < FEW:
-        return _filled(within, weights, asked, last, spans)
+        return _filled(within, weights, asked, last, spans, revalue)
     kept, noticed = gate(within, held, last)
     findings += [text for text in noticed if not text.startswith((FACTOR + " (not", "only"))]
     if asked.first and kept.days[0] > asked.first:
         findings.append(f"the days used start on {kept.days[0]}, not on {asked.first} as asked")
     daily = kept.closes[1:] / kept.closes[:-1] - 1.0
-    sample = Sample(daily, np.array([weights[a] for a in held]), asked.horizon, asked.seed)
+    amounts = np.array([weights[a] for a in held])
+    lost = None
+    if revalue is not None:
+        lost = Revalued.over(revalue(tuple(held)), daily, *_ways(kept, held))
+    sample = Sample(daily, amounts, asked.horizon, asked.seed, revalued=lost)
     rows = [_row(asset, weights[asset], *spans[asset], len(daily), len(daily)) for asset in held]
     return Prepared(
         sample, kept.days[0], kept.days[-1], tuple(rows), tuple(dict.fromkeys(findings))
     )
+
+
+def _ways(history: History, held: Sequence[str]) -> tuple[Floats, Floats]:
+    """Lows and highs of each day over the close before, by the closes where no more is known."""
+    columns = [history.assets.index(asset) for asset in held]
+    return extremes(history, columns, 1)
 
 
 def _row(
@@ -401,6 +463,7 @@ def _filled(  # one for all assets, because the factor and the days are shared
     asked: Asked,
     last: date,
     spans: Mapping[str, tuple[date, date]],
+    revalue: Revaluer | None,
 ) -> Prepared:
     """Short histories filled in from a factor: the longest of what is held, or BTC."""
     held = list(weights)
@@ -436,7 +499,8 @@ def _filled(  # one for all assets, because the factor and the days are shared
     table = np.stack(columns, axis=1)
     amounts = np.array([weights[a] for a in held])
     share = proxy.portfolio_share(table, amounts, shares)
-    sample = Sample(table, amounts, asked.horizon, asked.seed, share)
+    lost = None if revalue is None else Revalued.over(revalue(tuple(held)), table)
+    sample = Sample(table, amounts, asked.horizon, asked.seed, share, revalued=lost)
     return Prepared(
         sample, kept.days[0], kept.days[-1], tuple(rows), tuple(dict.fromkeys(findings))
     )

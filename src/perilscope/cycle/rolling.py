@@ -11,7 +11,7 @@ from pathlib import Path
 
 from perilscope.cycle.backtest import of_forecasts
 from perilscope.cycle.measures import Document
-from perilscope.cycle.risk import Asked, Prepared, holding, prepared
+from perilscope.cycle.risk import Asked, Prepared, Revaluer, holding, prepared
 from perilscope.cycle.settings import Settings
 from perilscope.engines import garch
 from perilscope.engines.rolling import DAYS, WINDOW, Rolled, rolled
@@ -58,6 +58,7 @@ class Source:
     weights: Mapping[str, float]
     asked: Asked
     findings: tuple[str, ...] = ()
+    revalue: Revaluer | None = None
 
 
 def of_prices(paths: Sequence[Path], weights: Mapping[str, float], asked: Asked) -> Source:
@@ -69,7 +70,7 @@ def of_prices(paths: Sequence[Path], weights: Mapping[str, float], asked: Asked)
 def of_book(path: Path, asked: Asked, settings: Settings | None = None) -> Source:
     """What a book holds."""
     mine = holding(path, asked, settings)
-    return Source(mine.name, mine.history, mine.weights, mine.asked, mine.findings)
+    return Source(mine.name, mine.history, mine.weights, mine.asked, mine.findings, mine.revalue)
 
 
 def _forecasts(name: str, found: Rolled, ready: Prepared) -> Forecasts:
@@ -95,7 +96,8 @@ def forecasts(
     source: Source, asked: Rolling, tell: Tell | None = None
 ) -> tuple[tuple[Forecasts, ...], dict[str, str], Prepared]:
     """Every chosen model rolled over what is held; those that cannot be, with the reason."""
-    ready = prepared(source.history, source.weights, replace(source.asked, horizon=1))
+    once = replace(source.asked, horizon=1)
+    ready = prepared(source.history, source.weights, once, source.revalue)
     sample, level = ready.sample, source.asked.level
     chosen = source.asked.chosen
     compiled = asked.days >= MANY and any(model.name in COMPILED for model in chosen)
@@ -105,16 +107,7 @@ def forecasts(
         if tell is not None:
             tell(f"rolling the models over {source.name}", place, len(chosen))
         try:
-            one = rolled(
-                model,
-                sample.returns,
-                sample.weights,
-                level,
-                asked.days,
-                asked.window,
-                sample.seed,
-                at_once=compiled,
-            )
+            one = rolled(model, sample, level, asked.days, asked.window, at_once=compiled)
         except AssessmentError as error:
             if len(chosen) == 1:
                 raise
@@ -146,16 +139,16 @@ def play(source: Source, asked: Rolling, tell: Tell | None = None) -> Document:
     """The tournament of models for each asset that is held, and for the portfolio."""
     subjects: Document = {}
     findings = list(source.findings)
-    several = len(source.weights) > 1
+    several = len(source.weights) > 1 or source.revalue is not None
     parts = [({asset: 1.0 if weight >= 0.0 else -1.0}, asset)
              for asset, weight in source.weights.items() if weight != 0.0]  # fmt: skip
     if several:
         parts.append((dict(source.weights), WHOLE))
     for weights, name in parts:
         try:
-            told, failed, ready = forecasts(
-                replace(source, name=name, weights=weights), asked, tell
-            )
+            revalue = source.revalue if name == WHOLE else None
+            part = replace(source, name=name, weights=weights, revalue=revalue)
+            told, failed, ready = forecasts(part, asked, tell)
             subjects[name] = _played(tournament.play(told, source.asked.level), told, failed)
         except AssessmentError as error:
             findings.append(f"{name}: no tournament: {error}")

@@ -19,6 +19,7 @@ from perilscope.cycle.workspace import (
     instruments,
     portfolio,
 )
+from perilscope.engines.predictive import Sample
 from perilscope.engines.rolling import rolled
 from perilscope.engines.simple_models import HISTORICAL
 from perilscope.errors import AssessmentError
@@ -207,7 +208,7 @@ def past_year(held: History | None, valued: tuple[Valued, ...]) -> PastYear | No
     window = min(YEAR, len(moves) - days)
     worth = np.array([spot[a] for a in assets])
     scale = float(np.abs(worth).sum())
-    found = rolled(HISTORICAL, moves, worth / scale, PAST_LEVEL, days, window)
+    found = rolled(HISTORICAL, Sample(moves, worth / scale), PAST_LEVEL, days, window)
     told = Forecasts(
         name="historical",
         days=held.days[len(held.days) - days :],

@@ -13,7 +13,7 @@ Source: McNeil, Frey and Embrechts, *Quantitative Risk Management* (2015), secti
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -149,10 +149,7 @@ class Drawn:
 
 
 def _losses(fitted: Fitted, tied: Tied, scores: Array) -> Array:
-    found = np.zeros(len(scores))
-    for j, (margin, weight) in enumerate(zip(fitted.margins, fitted.weights, strict=True)):
-        found -= weight * np.maximum(margin.quantiles(scores[:, j], tied.degrees), -1.0)
-    return found
+    return fitted.lost(fitted.moved(scores, tied.degrees))
 
 
 def _slopes(fitted: Fitted, tied: Tied, drawn: Drawn, rows: Rows) -> Array:
@@ -161,15 +158,7 @@ def _slopes(fitted: Fitted, tied: Tied, drawn: Drawn, rows: Rows) -> Array:
     Order: location, log scale and degrees of each asset, each correlation, degrees of the copula.
     """
     scores = drawn.scores(tied, rows)
-    found = []
-    for j, (margin, weight) in enumerate(zip(fitted.margins, fitted.weights, strict=True)):
-        unit = margin.units(scores[:, j], tied.degrees, margin.df)
-        step = 0.01 * margin.df
-        more = margin.units(scores[:, j], tied.degrees, margin.df + step)
-        less = margin.units(scores[:, j], tied.degrees, margin.df - step)
-        by_df = 0.0 if fitted.at_bound[j] else float((more - less).mean()) / (2.0 * step)
-        found += [-weight, -weight * margin.scale * float(unit.mean())]
-        found.append(-weight * margin.scale * by_df)
+    found = fitted.slopes(scores, tied.degrees)
     count = len(fitted.margins)
     base = _losses(fitted, tied, scores)
     for i in range(count if count <= MOST else 0):
@@ -235,7 +224,7 @@ def _degree_influences(ranks: Array, tied: Tied) -> Array:
 
 
 def _copula(sample: Sample, *, heavy: bool) -> Prediction:
-    fitted = fit_margins(sample.moves, sample.weights, sample.lags)
+    fitted = fit_margins(sample)
     count = len(fitted.margins)
     if count == 1:
         return alone(sample)
@@ -287,6 +276,9 @@ def _copula(sample: Sample, *, heavy: bool) -> Prediction:
 
 def alone(sample: Sample) -> Prediction:
     """One asset has nothing to be tied to: its own t law."""
+    if sample.revalued is not None:
+        found = student(sample)
+        return replace(found, notes=("only one asset moves: a t law of the losses", *found.notes))
     kept = int(np.argmax(np.abs(sample.weights) * sample.moves.std(axis=0)))
     weight = float(sample.weights[kept])
     one = Sample(

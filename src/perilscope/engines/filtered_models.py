@@ -87,26 +87,24 @@ class _Filter:
 
 def each_asset(sample: Sample) -> Array:
     """100 x log returns of every asset that is held, shape (n, assets)."""
-    return np.asarray(100.0 * np.log1p(sample.returns[:, np.flatnonzero(sample.weights)]))
+    return np.asarray(100.0 * np.log1p(sample.returns[:, sample.held]))
 
 
 def fhs(sample: Sample) -> Prediction:
     """Filtered historical simulation; the residuals of one day stay together across assets."""
-    held = np.flatnonzero(sample.weights)
-    weights = sample.weights[held]
     logs = each_asset(sample)
     before = sample.presample
     fits = [fitted(np.ascontiguousarray(x), presample=before) for x in logs.T]
     z = np.column_stack([fit.residuals for fit in fits])
     if sample.horizon == 1:
         moves = np.array([fit.mu for fit in fits]) + z * np.array([fit.sigma for fit in fits])
-        law: Law = EmpiricalLaw(lost(moves) @ weights)
-        interval = _by_residuals(sample, fits, weights, moves)
+        law: Law = EmpiricalLaw(_lost(sample, moves))
+        interval = _by_residuals(sample, fits, moves)
     else:
-        losses = _walked(sample, fits, weights, z)
+        losses = _walked(sample, fits, z)
         law = EmpiricalLaw(losses)
         day = np.array([fit.mu for fit in fits]) + z * np.array([fit.sigma for fit in fits])
-        interval = _stretched(_by_residuals(sample, fits, weights, day), day, weights, losses)
+        interval = _stretched(sample, _by_residuals(sample, fits, day), day, losses)
     return Prediction(
         law,
         interval,
@@ -133,22 +131,33 @@ def _named(fits: Sequence[Fit]) -> dict[str, float]:
     }
 
 
-def _walked(sample: Sample, fits: Sequence[Fit], weights: Array, z: Array) -> Array:
+def _lost(sample: Sample, logs: Array, days: int | None = None) -> Array:
+    """Losses under 100 x log moves of the assets held."""
+    return sample.lost(-lost(logs), days)
+
+
+def _slopes(sample: Sample, logs: Array) -> Array:
+    """Slope of a day's loss in 100 x the log move of each asset held, shape (n, assets)."""
+    return np.asarray(sample.slopes(-lost(logs), 1) * np.exp(logs / 100.0) / 100.0)
+
+
+def _walked(sample: Sample, fits: Sequence[Fit], z: Array) -> Array:
     """Losses at the end of paths of days drawn from the past."""
     rng = stream(sample.seed, "market", "paths of fhs")
     days = rng.integers(0, len(z), size=(sample.horizon, PATHS))
-    total = np.zeros(PATHS)
-    for fit, weight, column in zip(fits, weights.tolist(), z.T, strict=True):
-        total += weight * lost(walk(fit.form, fit.natural, float(fit.variances[-1]), column[days]))
-    return total
+    ends = [
+        walk(fit.form, fit.natural, float(fit.variances[-1]), column[days])
+        for fit, column in zip(fits, z.T, strict=True)
+    ]
+    return _lost(sample, np.stack(ends, axis=1))
 
 
 def _by_residuals(
-    sample: Sample, fits: Sequence[Fit], weights: Array, moves: Array
+    sample: Sample, fits: Sequence[Fit], moves: Array
 ) -> Callable[[float], Intervals]:
     """The doubt of residuals that were drawn by chance, and of the filter before them."""
-    losses = lost(moves) @ weights
-    slope = -np.exp(moves / 100.0) / 100.0 * weights  # of a loss by the location of an asset
+    losses = _lost(sample, moves, 1)
+    slope = _slopes(sample, moves)
 
     def interval(level: float) -> Intervals:
         plain = observed(losses, level, sample.seed, 0, sample.share)
@@ -206,10 +215,10 @@ def _wider(value: float, ends: Interval, variance: float) -> Interval:
 
 
 def _stretched(
-    interval: Callable[[float], Intervals], day: Array, weights: Array, losses: Array
+    sample: Sample, interval: Callable[[float], Intervals], day: Array, losses: Array
 ) -> Callable[[float], Intervals]:
     """The relative interval of one day, with the error of the simulation, about more days."""
-    one = lost(day) @ weights
+    one = _lost(sample, day, 1)
 
     def at(level: float) -> Intervals:
         daily = historical(one, level)
@@ -231,27 +240,25 @@ def _stretched(
 
 def volatility_weighted(sample: Sample) -> Prediction:
     """Returns of the past scaled to the volatility of today, EWMA of each asset."""
-    held = np.flatnonzero(sample.weights)
-    weights = sample.weights[held]
-    logs = 100.0 * np.log1p(sample.returns[:, held])
+    logs = each_asset(sample)
     roots = np.column_stack([np.sqrt(ewma_variances(garch.checked(x), 0.0)) for x in logs.T])
     if not np.all(roots > 0.0):
         raise AssessmentError("a price stood still from the first day on; begin where it moves")
     now, z = roots[-1], logs / roots[:-1]
     if sample.horizon == 1:
-        losses = lost(z * now) @ weights
+        losses = _lost(sample, z * now)
     else:
         rng = stream(sample.seed, "market", "paths of volatility-weighted")
         days = rng.integers(0, len(z), size=(sample.horizon, PATHS))
         natural = np.array([0.0, 0.0, 1.0 - LAMBDA, 1.0 - LAMBDA, LAMBDA, 0.0])
-        losses = np.zeros(PATHS)
-        for column, weight, sigma in zip(z.T, weights.tolist(), now.tolist(), strict=True):
-            losses += weight * lost(walk(Form("garch"), natural, sigma**2, column[days]))
-    one = lost(z * now) @ weights
-
-    daily = _by_scaled(sample, z, now, weights, one)
-    interval = daily if sample.horizon == 1 else _stretched(daily, z * now, weights, losses)
-    sigmas = {"sigma": float(now[0])} if held.size == 1 else {}
+        ends = [
+            walk(Form("garch"), natural, sigma**2, column[days])
+            for column, sigma in zip(z.T, now.tolist(), strict=True)
+        ]
+        losses = _lost(sample, np.stack(ends, axis=1))
+    daily = _by_scaled(sample, z, now)
+    interval = daily if sample.horizon == 1 else _stretched(sample, daily, z * now, losses)
+    sigmas = {"sigma": float(now[0])} if now.size == 1 else {}
     sigmas = sigmas or {f"sigma.{i}": float(s) for i, s in enumerate(now, start=1)}
     return Prediction(
         EmpiricalLaw(losses),
@@ -266,14 +273,13 @@ def volatility_weighted(sample: Sample) -> Prediction:
     )
 
 
-def _by_scaled(
-    sample: Sample, z: Array, now: Array, weights: Array, losses: Array
-) -> Callable[[float], Intervals]:
+def _by_scaled(sample: Sample, z: Array, now: Array) -> Callable[[float], Intervals]:
     """The doubt of the losses that were drawn by chance, and of today's volatilities."""
     each = ewma_weights(len(z))
     squares = float(each @ each) / sample.share
     moves = z * now
-    slope = -np.exp(moves / 100.0) / 100.0 * weights * moves  # of a loss by log volatility
+    losses = _lost(sample, moves, 1)
+    slope = _slopes(sample, moves) * moves  # of a loss by log volatility
     power = z**2 / (z**2).mean(axis=0) - 1.0
     sizes = np.array([ewma_spread(column**2, squares) for column in z.T])
     alike = np.atleast_2d(np.corrcoef(power, rowvar=False))
@@ -361,7 +367,10 @@ def _by_peaks(
         return pareto_posterior(excesses, tail, sample.share)
 
     moves = (fit.mu - fit.sigma * x)[:, None]
-    among = _by_residuals(sample, [fit], np.ones(1), moves)
+    # of the portfolio as one asset, instruments in its returns
+    whole = replace(sample, returns=np.expm1(sample.log_percent / 100.0)[:, None],
+                    weights=np.ones(1), revalued=None)  # fmt: skip
+    among = _by_residuals(whole, [fit], moves)
 
     def interval(level: float) -> Intervals:
         if 1.0 - level >= law.share:  # VaR lies among the residuals, not in the tail

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from perilscope.engines import parametric
+from perilscope.engines.predictive import Sample
 from perilscope.engines.simple_models import student_influences
 from perilscope.errors import AssessmentError
 
@@ -67,7 +68,10 @@ class Fitted:
     Parameters
     ----------
     moves : array, shape (n, k)
-    weights : array, shape (k,)
+    sample : Sample
+        What they are fitted to.
+    columns : array of int, shape (k,)
+        Of the sample's assets, those that are held and move.
     margins : tuple of Margin
     influences : array, shape (n, k, 3)
         Of each window on location, log scale and degrees of freedom of each asset.
@@ -78,7 +82,8 @@ class Fitted:
     """
 
     moves: Array
-    weights: Array
+    sample: Sample
+    columns: NDArray[np.intp]
     margins: tuple[Margin, ...]
     influences: Array
     at_bound: tuple[bool, ...]
@@ -90,8 +95,39 @@ class Fitted:
         columns = [m.ranks(self.moves[:, j]) for j, m in enumerate(self.margins)]
         return np.clip(np.stack(columns, axis=1), 1e-9, 1.0 - 1e-9)
 
+    def moved(self, scores: Array, degrees: float | None) -> Array:
+        """Returns at normal scores, or at t scores; no price falls below nothing, shape (n, k)."""
+        found = [m.quantiles(scores[:, j], degrees) for j, m in enumerate(self.margins)]
+        return np.maximum(np.stack(found, axis=1), -1.0)
 
-def fit_margins(moves: Array, weights: Array, lags: int) -> Fitted:
+    def lost(self, moves: Array) -> Array:
+        """Losses of what is held under such returns, shape (n,)."""
+        return self.sample.lost(self._whole(moves))
+
+    def _whole(self, moves: Array) -> Array:
+        """The same with the assets that never move."""
+        found = np.zeros((len(moves), self.sample.held.size))
+        found[:, np.searchsorted(self.sample.held, self.columns)] = moves
+        return found
+
+    def slopes(self, scores: Array, degrees: float | None) -> list[float]:
+        """Mean slope of the loss in location, log scale and degrees of each asset, in turn."""
+        whole = self.sample.slopes(self._whole(self.moved(scores, degrees)))
+        steep = whole[:, np.searchsorted(self.sample.held, self.columns)]
+        found = []
+        for j, margin in enumerate(self.margins):
+            unit = margin.units(scores[:, j], degrees, margin.df)
+            step = 0.01 * margin.df
+            more = margin.units(scores[:, j], degrees, margin.df + step)
+            less = margin.units(scores[:, j], degrees, margin.df - step)
+            by_df = np.zeros(1) if self.at_bound[j] else (more - less) / (2.0 * step)
+            pull = steep[:, j]
+            found += [float(pull.mean()), margin.scale * float((pull * unit).mean())]
+            found.append(margin.scale * float((pull * by_df).mean()))
+        return found
+
+
+def fit_margins(sample: Sample) -> Fitted:
     """Fit a t law to each asset that is held and moves.
 
     Raises
@@ -99,7 +135,8 @@ def fit_margins(moves: Array, weights: Array, lags: int) -> Fitted:
     AssessmentError
         Nothing moves, or an asset's law cannot be fitted.
     """
-    kept = [j for j, w in enumerate(weights) if w != 0.0 and float(moves[:, j].std()) > 1e-12]
+    moves, lags = sample.moves, sample.lags
+    kept = [j for j in sample.held.tolist() if float(moves[:, j].std()) > 1e-12]
     if not kept:
         raise AssessmentError("nothing that is held ever moved, so there are no laws of its moves")
     margins, influences, bounds, likelihood = [], [], [], 0.0
@@ -111,7 +148,8 @@ def fit_margins(moves: Array, weights: Array, lags: int) -> Fitted:
         likelihood += fit.likelihood
     return Fitted(
         moves[:, kept],
-        weights[kept],
+        sample,
+        np.array(kept),
         tuple(margins),
         np.stack(influences, axis=1),
         tuple(bounds),

@@ -37,6 +37,7 @@ from scipy import special
 
 from perilscope.engines import returns
 from perilscope.engines.parametric import student_measures
+from perilscope.engines.revalued import Revalued
 from perilscope.errors import AssessmentError, MisuseError
 
 Array = NDArray[np.float64]
@@ -99,6 +100,9 @@ class Sample:
     presample : str
         What stands for the squares before the first day in GARCH models: ``backcast``, or
         ``sample``, their mean over all days (Bollerslev and Ghysels).
+    revalued : Revalued, optional
+        How what is held is revalued where it is more than units of the assets; ``weights`` then are
+        what it gains for a small move of each price.
 
     Raises
     ------
@@ -121,6 +125,7 @@ class Sample:
     seed: int = 1
     share: float = 1.0
     presample: str = "backcast"
+    revalued: Revalued | None = None
 
     def __post_init__(self) -> None:
         table = np.ascontiguousarray(self.returns, dtype=np.float64)
@@ -131,7 +136,7 @@ class Sample:
             raise MisuseError(f"{weights.shape} weights do not fit returns of shape {table.shape}")
         if not np.all(np.isfinite(weights)):
             raise MisuseError("a weight is not a finite number")
-        if not np.any(weights != 0.0):
+        if self.revalued is None and not np.any(weights != 0.0):
             raise MisuseError("every weight is zero: nothing is held, so nothing can be lost")
         if self.horizon < 1:
             raise MisuseError(f"a horizon has at least one day, not {self.horizon}")
@@ -162,11 +167,15 @@ class Sample:
     @cached_property
     def losses(self) -> Array:
         """Losses over the horizon as shares of the value, shape (windows,), in order of time."""
+        if self.revalued is not None:
+            return self.revalued.windows(self.returns, self.horizon)
         return np.asarray(-(self.moves @ self.weights))
 
     @cached_property
     def daily(self) -> Array:
         """Simple returns of the portfolio on each day, today's weights, shape (T,)."""
+        if self.revalued is not None:
+            return np.asarray(-self.revalued.daily)
         return np.asarray(self.returns @ self.weights)
 
     @cached_property
@@ -185,6 +194,25 @@ class Sample:
             )
         return np.asarray(100.0 * np.log1p(self.daily))
 
+    @cached_property
+    def held(self) -> NDArray[np.intp]:
+        """Columns of the assets that what is held depends on."""
+        if self.revalued is not None:
+            return np.arange(self.weights.size)
+        return np.flatnonzero(self.weights)
+
+    def lost(self, moves: Array, days: int | None = None) -> Array:
+        """Losses under simple moves of `held` over so many days (the horizon), shape (n,)."""
+        if self.revalued is not None:
+            return self.revalued.at(moves, days or self.horizon)
+        return np.asarray(-(moves @ self.weights[self.held]))
+
+    def slopes(self, moves: Array, days: int | None = None) -> Array:
+        """Slope of the loss in the move of each of `held`, shape (n, k) or (1, k)."""
+        if self.revalued is not None:
+            return self.revalued.slopes(moves, days or self.horizon)
+        return -self.weights[self.held][None, :]
+
     @property
     def effective(self) -> float:
         """Windows that tell something of their own: not overlapping, not filled in."""
@@ -197,8 +225,13 @@ class Sample:
 
     def without(self, first: int, last: int) -> Sample:
         """The sample without the days from ``first`` up to ``last``."""
-        kept = np.concatenate([self.returns[:first], self.returns[last:]])
-        return replace(self, returns=kept)
+        kept = np.r_[:first, last : len(self.returns)]
+        return self.cut(kept)
+
+    def cut(self, rows: slice | NDArray[np.intp]) -> Sample:
+        """The sample of some days."""
+        held = None if self.revalued is None else self.revalued.cut(rows)
+        return replace(self, returns=self.returns[rows], revalued=held)
 
 
 @runtime_checkable
@@ -418,7 +451,8 @@ def predict(model: Model, sample: Sample) -> Prediction:
     found = model.fit(sample)
     notes = list(found.notes)
     effective = found.effective if math.isfinite(found.effective) else sample.effective
-    most = float(sample.weights.sum()) if np.all(sample.weights >= 0.0) else math.inf
+    bounded = sample.revalued is None and bool(np.all(sample.weights >= 0.0))
+    most = float(sample.weights.sum()) if bounded else math.inf
 
     def capped(level: float) -> Intervals:
         """What is not owed loses at most all of it."""

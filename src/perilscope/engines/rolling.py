@@ -57,24 +57,20 @@ class Rolled:
 
 def rolled(
     model: Model,
-    returns: Array,
-    weights: Array,
+    sample: Sample,
     level: float,
     days: int = DAYS,
     window: int = WINDOW,
-    seed: int = 1,
     *,
     at_once: bool = False,
 ) -> Rolled:
-    """Forecast each of the last ``days`` days from the ``window`` returns before it.
+    """Forecast the loss of today's holdings on each of the last days, from the days before it.
 
     Parameters
     ----------
     model : Model
-    returns : array, shape (T, k)
-        Simple daily returns, the oldest first; ``T >= window + days``.
-    weights : array, shape (k,)
-        Today's, on every day of the past.
+    sample : Sample
+        Daily returns, ``T >= window + days``, and what is held today.
     level : float
     at_once : bool
         Make GARCH fits of all days together where that can be done: quick with compiled
@@ -91,27 +87,28 @@ def rolled(
     --------
     >>> from perilscope.engines.models import named
     >>> moves = 0.02 * np.random.default_rng(1).standard_normal((400, 1))
-    >>> found = rolled(named("normal"), moves, np.ones(1), 0.975, 100, 250)
+    >>> found = rolled(named("normal"), Sample(moves, np.ones(1)), 0.975, 100, 250)
     >>> found.var.shape, bool(0.03 < found.var.mean() < 0.05), found.sd is not None
     ((100,), True, True)
     """
     checked_level(level)
     if window < LEAST or days < 1:
         raise MisuseError(f"a window of at least {LEAST} days, and at least one day to forecast")
-    if len(returns) < window + days:
+    size = len(sample.returns)
+    if size < window + days:
         raise AssessmentError(
-            f"{len(returns):,} daily returns are fewer than a window of {window} and {days} days "
+            f"{size:,} daily returns are fewer than a window of {window} and {days} days "
             "to forecast: give more history, or ask for fewer days"
         )
-    loss_of = -(np.asarray(returns, dtype=np.float64) @ np.asarray(weights, dtype=np.float64))
+    loss_of = -sample.daily
     rows: list[int] = []
     found: list[tuple[float, float, float, float, float]] = []
     failed: list[tuple[int, str]] = []
     if at_once:
-        _foreseen(model.name, returns, weights, days, window)
-    for row in range(len(returns) - days, len(returns)):
+        _foreseen(model.name, sample, days, window)
+    for row in range(size - days, size):
         try:
-            law = model.fit(Sample(returns[row - window : row], weights, 1, seed)).law
+            law = model.fit(sample.cut(slice(row - window, row))).law
             told = (law.var(level), law.cvar(level), _pit(law, float(loss_of[row])), *_two(law))
         except AssessmentError as error:
             failed.append((row, str(error)))
@@ -137,14 +134,14 @@ def rolled(
     )
 
 
-def _foreseen(name: str, returns: Array, weights: Array, days: int, window: int) -> None:
+def _foreseen(name: str, sample: Sample, days: int, window: int) -> None:
     """Fits of all days that have one; a day whose returns no model takes is left to the model."""
     try:
         fit_ahead(
             name,
             [
-                Sample(returns[row - window : row], weights)
-                for row in range(len(returns) - days, len(returns))
+                sample.cut(slice(row - window, row))
+                for row in range(len(sample.returns) - days, len(sample.returns))
             ],
         )
     except AssessmentError:

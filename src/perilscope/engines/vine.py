@@ -114,10 +114,7 @@ def _losses(fitted: Fitted, ranks: Array) -> Array:
     from scipy import special
 
     scores = special.ndtri(np.clip(ranks, 1e-12, 1.0 - 1e-12))
-    found = np.zeros(len(scores))
-    for j, (margin, weight) in enumerate(zip(fitted.margins, fitted.weights, strict=True)):
-        found -= weight * np.maximum(margin.quantiles(scores[:, j], None), -1.0)
-    return found
+    return fitted.lost(fitted.moved(scores, None))
 
 
 def _slopes(fitted: Fitted, vine: _Vine, rows: Rows) -> Array:
@@ -126,15 +123,7 @@ def _slopes(fitted: Fitted, vine: _Vine, rows: Rows) -> Array:
 
     ranks = vine.ranks(rows)
     scores = special.ndtri(np.clip(ranks, 1e-12, 1.0 - 1e-12))
-    found = []
-    for j, (margin, weight) in enumerate(zip(fitted.margins, fitted.weights, strict=True)):
-        unit = margin.units(scores[:, j], None, margin.df)
-        step = 0.01 * margin.df
-        more = margin.units(scores[:, j], None, margin.df + step)
-        less = margin.units(scores[:, j], None, margin.df - step)
-        by_df = 0.0 if fitted.at_bound[j] else float((more - less).mean()) / (2.0 * step)
-        found += [-weight, -weight * margin.scale * float(unit.mean())]
-        found.append(-weight * margin.scale * by_df)
+    found = fitted.slopes(scores, None)
     base = _losses(fitted, ranks)
     for changed, step in vine.moved():
         after = _losses(fitted, vine.ranks(rows, changed))
@@ -162,7 +151,7 @@ def vine(sample: Sample) -> Prediction:
         The extra is not installed, or more than 15 assets move.
     """
     library = _library()
-    fitted = fit_margins(sample.moves, sample.weights, sample.lags)
+    fitted = fit_margins(sample)
     count = len(fitted.margins)
     if count == 1:
         return alone(sample)

@@ -153,7 +153,7 @@ def _score(of: Callable[[Case], Array]) -> Callable[[Case], Result]:
 
 
 def _ess(form: esr.Form) -> Callable[[Case], Result]:
-    return lambda c: esr.esr(c.loss, c.need("cvar"), c.level, form, c.var)
+    return lambda c: esr.esr(c.loss, c.need("cvar"), c.level, form, c.var, c.tail, c.seed)
 
 
 def _nolde_ziegel(general: bool, one_sided: bool) -> Callable[[Case], Result]:

@@ -3,152 +3,229 @@
 
 Returns (minus losses) are regressed on the forecasts so that the fits are their VaR and CVaR: the
 joint loss of Fissler and Ziegel is minimised, in turn over the quantile's coefficients (a weighted
-quantile regression, solved exactly as a linear programme) and over those of CVaR. If the forecasts
-are right the line of CVaR has intercept 0 and slope 1.
+quantile regression, exact) and over those of CVaR. If the forecasts are right the line of CVaR has
+intercept 0 and slope 1.
+
+The published p-values are of very many days; with few they reject right forecasts far too often. So
+series are drawn from the forecasts and regressed in the same way, all of them together.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from scipy import special
 
+from perilscope.engines.backtests.forecast_law import ForecastLaw
+from perilscope.engines.backtests.lines import quantile_levels, quantile_lines
 from perilscope.engines.backtests.result import (
     Array,
     Result,
     Value,
     aligned,
+    at_least,
     checked_level,
     chi2_tail,
     two_sided,
 )
+from perilscope.engines.streams import stream
 from perilscope.errors import AssessmentError
 
 Form = Literal["strict", "auxiliary", "intercept"]
 MOST_DAYS = 20_000
 _ROUNDS = 40
+_STEPS, _HALVINGS = 100, 40
+WORK = 250_000
+"""Days of all drawn series together."""
+PATHS = (199, 999)
+"""Fewest and most series drawn."""
+MOST_DRAWN = 5_000
+"""Days beyond which the published law is good and nothing is drawn."""
 FEW = 25.0
-CAUTION = "few days in the tail: right forecasts are rejected far too often"
+CAUTION = "few days in the tail: by the published p-value right forecasts are rejected too often"
 """Of 100 series of 250 days at 97.5 % the strict form rejects 45 at 5 %, the intercept 19."""
 
 
-def quantile_regression(y: Array, x: Array, share: float, weights: Array | None = None) -> Array:
-    """Coefficients that minimise the weighted pinball loss of a quantile; shape (k,).
+@dataclass(frozen=True, eq=False)
+class Fits:
+    """Joint regressions of many series.
 
     Parameters
     ----------
-    y : array, shape (n,)
-    x : array, shape (n, k)
-    share : float
-        Of y that shall lie below.
-
-    Source: Koenker and Bassett, Econometrica 46 (1978), as the dual linear programme.
-
-    Examples
-    --------
-    >>> y = np.array([3.0, 1.0, 2.0])
-    >>> float(quantile_regression(y, np.ones((3, 1)), 0.5)[0])
-    2.0
+    quantile : array, shape (series, 1 or 2)
+    cvar : array, shape (series, m)
+    covariance : array, shape (series, m, m)
+        Of the coefficients of CVaR, by the sandwich of the joint loss, which needs no density.
     """
-    days, many = x.shape
-    weight = np.ones(days) if weights is None else weights / weights.mean()
-    scale = float(np.abs(y).max()) or 1.0
-    # max y'd with X'd = share-weighted sums, 0 <= d <= w; the coefficients are its prices
-    from scipy import optimize, sparse  # slow to load, and seldom wanted
 
-    found = optimize.linprog(
-        -y / scale,
-        A_eq=sparse.csr_matrix(x.T),
-        b_eq=(1.0 - share) * (x.T * weight).sum(axis=1),
-        bounds=np.stack([np.zeros(days), weight], axis=1),
-        method="highs",
-    )
-    if found.status != 0:
-        raise AssessmentError(f"the quantile regression found no solution: {found.message}")
-    return np.asarray(-found.eqlin.marginals * scale).reshape(many)
+    quantile: Array
+    cvar: Array
+    covariance: Array
 
 
-def _height(z: Array, e: Array) -> float:
-    """The joint loss given ``z``, whose mean is CVaR; e is negative."""
-    return float((z / e + np.log(-e)).mean())
-
-
-def _descend(z: Array, x: Array, start: Array) -> Array:
-    """Coefficients of CVaR that minimise the joint loss for fixed quantiles (Fisher scoring)."""
-    best, height = start, _height(z, x @ start)
-    for _ in range(100):
-        e = x @ best
-        weight = 1.0 / e**2
-        step = np.linalg.lstsq(x * np.sqrt(weight)[:, None], (z - e) * np.sqrt(weight), rcond=None)[
-            0
-        ]
-        for _ in range(40):
-            trial = x @ (best + step)
-            if np.all(trial < 0.0) and _height(z, trial) <= height:
-                break
-            step = 0.5 * step
-        else:
-            return best
-        best, gain, height = best + step, height - _height(z, trial), _height(z, trial)
-        if gain <= 1e-14 * max(abs(height), 1.0):
-            return best
-    return best
-
-
-def joint_regression(
-    y: Array, quantile_x: Array, cvar_x: Array, share: float
-) -> tuple[Array, Array, Array]:
-    """Fit quantile and lower tail mean of y, both linear; y shifted to at most 0 as published.
+def joint_regression(y: Array, quantile_on: Array | None, cvar_on: Array | None, share: float,
+                     ) -> Fits:  # fmt: skip
+    """Fit quantile and lower tail mean of many series, both lines; y shifted as published.
 
     Parameters
     ----------
-    y : array, shape (n,)
+    y : array, shape (series, n)
         Returns.
-    quantile_x, cvar_x : arrays, shape (n, k) and (n, m)
-        The first column of each is a constant.
+    quantile_on, cvar_on : arrays, shape (n,), or None
+        What they are regressed on beside a constant; None for a constant alone.
     share : float
         Probability of the lower tail.
-
-    Returns
-    -------
-    quantile, cvar : arrays
-        Coefficients.
-    covariance : array, shape (m, m)
-        Of the coefficients of CVaR, by the sandwich of the joint loss, which needs no density.
 
     Source: Dimitriadis and Bayer, Electronic J. Statistics 13 (2019), theorem 2.6 and section 3;
     G1 = 0 and G2(z) = -log(-z), the choice of R's ``esreg``.
     """
-    shift = float(y.max())
-    moved = y - shift
-    quantile = quantile_regression(moved, quantile_x, share)
-    spread = float(moved.std())
-    first = np.zeros(cvar_x.shape[1])
+    series, days = y.shape
+    shift = y.max(axis=1)
+    moved = y - shift[:, None]
+    x = _design(cvar_on, days)
+    cvar = np.zeros((series, x.shape[1]))
     # a constant below every loss to begin with: always allowed
-    first[0] = min(float(np.quantile(moved, share / 2.0)), -1e-6 * spread)
-    cvar, height = first, np.inf
+    lowest = np.quantile(moved, share / 2.0, axis=1)
+    cvar[:, 0] = np.minimum(lowest, -1e-6 * moved.std(axis=1))
+    quantile = np.zeros((series, 1 if quantile_on is None else 2))
+    height = np.full(series, np.inf)
+    held = None
+    left = np.arange(series)
+    weights = np.ones_like(moved)
+    z = np.empty_like(moved)
     for _ in range(_ROUNDS):
-        q = quantile_x @ quantile
-        z = q - np.maximum(q - moved, 0.0) / share
-        cvar = _descend(z, cvar_x, cvar)
-        e = cvar_x @ cvar
-        gain, height = height - _height(z, e), _height(z, e)
-        if gain <= 1e-12 * max(abs(height), 1.0):
+        quantile[left], met = _quantiles(
+            moved[left], quantile_on, share, weights[left], None if held is None else held[left]
+        )
+        held = met if held is None else held
+        held[left] = met
+        q = quantile[left] @ _design(quantile_on, days).T
+        z[left] = q - np.maximum(q - moved[left], 0.0) / share
+        cvar[left] = _descend(z[left], x, cvar[left])
+        e = cvar[left] @ x.T
+        found = _height(z[left], e)
+        gain, height[left] = height[left] - found, found
+        weights[left] = -1.0 / e
+        left = left[~(gain <= 1e-12 * np.maximum(np.abs(found), 1.0))]
+        if not left.size:
             break
-        quantile = quantile_regression(moved, quantile_x, share, -1.0 / e)
-    e = cvar_x @ cvar
-    score = cvar_x * ((e - z) / e**2)[:, None]
-    bread = np.linalg.pinv(np.einsum("ti,tj->ij", cvar_x, cvar_x / (e**2)[:, None]))
-    covariance = bread @ np.einsum("ti,tj->ij", score, score) @ bread
-    quantile, cvar = quantile.copy(), cvar.copy()
-    quantile[0] += shift
-    cvar[0] += shift
-    return quantile, cvar, covariance
+    covariance = _covariance(z, x, cvar)
+    quantile[:, 0] += shift
+    cvar[:, 0] += shift
+    return Fits(quantile, cvar, covariance)
 
 
-def esr(loss: Array, cvar: Array, level: float, form: Form, var: Array | None = None) -> Result:
+def _design(on: Array | None, days: int) -> Array:
+    """Regressors, shape (n, 1 or 2)."""
+    unit = np.ones(days)
+    return unit[:, None] if on is None else np.stack([unit, on], axis=1)
+
+
+def _quantiles(
+    y: Array, on: Array | None, share: float, weights: Array, held: np.ndarray | None
+) -> tuple[Array, np.ndarray]:
+    if on is None:
+        return quantile_levels(y, share, weights)[:, None], np.zeros(len(y), dtype=np.intp)
+    return quantile_lines(y, on, share, weights, held)
+
+
+def _height(z: Array, e: Array) -> Array:
+    """The joint loss given ``z``, whose mean is CVaR; e is negative."""
+    return np.asarray((z / e + np.log(-e)).mean(axis=1))
+
+
+def _descend(z: Array, x: Array, start: Array) -> Array:
+    """Coefficients of CVaR that minimise the joint loss for fixed quantiles (Fisher scoring)."""
+    if x.shape[1] == 1:
+        return np.asarray(z.mean(axis=1, keepdims=True))
+    best = start.copy()
+    height = _height(z, best @ x.T)
+    left = np.arange(len(z))
+    for _ in range(_STEPS):
+        e = best[left] @ x.T
+        weight = 1.0 / e**2
+        bread = np.einsum("st,ti,tj->sij", weight, x, x)
+        step = _solved(bread, np.einsum("st,ti->si", weight * (z[left] - e), x))
+        ready, trial, found = _shortened(z[left], x, best[left], step, height[left])
+        best[left] = trial
+        gain, height[left] = height[left] - found, found
+        left = left[ready & (gain > 1e-14 * np.maximum(np.abs(found), 1.0))]
+        if not left.size:
+            break
+    return best
+
+
+def _solved(matrix: Array, side: Array) -> Array:
+    return np.asarray((np.linalg.pinv(matrix) @ side[:, :, None])[:, :, 0])
+
+
+def _shortened(
+    z: Array, x: Array, best: Array, step: Array, height: Array
+) -> tuple[np.ndarray, Array, Array]:
+    """Steps halved until the loss does not rise; where none helps, the place they start from."""
+    found, reached, ready = best.copy(), height.copy(), np.zeros(len(z), dtype=bool)
+    for _ in range(_HALVINGS):
+        open_ = np.flatnonzero(~ready)
+        trial = best[open_] + step[open_]
+        e = trial @ x.T
+        below = np.asarray((e < 0.0).all(axis=1))
+        tall = np.where(below, _height(z[open_], np.where(below[:, None], e, -1.0)), np.inf)
+        fits = tall <= height[open_]
+        rows = open_[fits]
+        found[rows], reached[rows], ready[rows] = trial[fits], tall[fits], True
+        if ready.all():
+            break
+        step = 0.5 * step
+    return ready, found, reached
+
+
+def _covariance(z: Array, x: Array, cvar: Array) -> Array:
+    e = cvar @ x.T
+    pull = (e - z) / e**2
+    bread = np.linalg.pinv(np.einsum("st,ti,tj->sij", 1.0 / e**2, x, x))
+    return np.asarray(bread @ np.einsum("st,ti,tj->sij", pull**2, x, x) @ bread)
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """What is regressed on what in one of the three forms."""
+
+    form: Form
+    share: float
+    cvar: Array
+    quantile_on: Array | None
+
+    def fits(self, loss: Array) -> Fits:
+        """Of losses, shape (series, n)."""
+        if self.form == "intercept":
+            return joint_regression(self.cvar - loss, self.quantile_on, None, self.share)
+        return joint_regression(-loss, self.quantile_on, -self.cvar, self.share)
+
+    def statistics(self, fits: Fits) -> Array:
+        """Wald statistic, or t of the intercept, of each series; NaN where there is no error."""
+        null = np.zeros(1) if self.form == "intercept" else np.array([0.0, 1.0])
+        gap = fits.cvar - null
+        errors = np.diagonal(fits.covariance, axis1=1, axis2=2)
+        known = np.all(np.isfinite(errors) & (errors > 0.0), axis=1)
+        safe = np.where(known[:, None, None], fits.covariance, np.eye(len(null)))
+        if self.form == "intercept":
+            found = -gap[:, 0] / np.sqrt(safe[:, 0, 0])
+        else:
+            found = np.einsum("si,si->s", gap, _solved(safe, gap))
+        return np.where(known, found, np.nan)
+
+
+def esr(
+    loss: Array,
+    cvar: Array,
+    level: float,
+    form: Form,
+    var: Array | None = None,
+    law: ForecastLaw | None = None,
+    seed: int = 1,
+) -> Result:
     """ESR backtest.
 
     Parameters
@@ -156,6 +233,8 @@ def esr(loss: Array, cvar: Array, level: float, form: Form, var: Array | None = 
     form : str
         ``strict``: quantile and CVaR of returns on the CVaR forecast. ``auxiliary``: the quantile
         on the VaR forecast instead. ``intercept``: of returns less CVaR, a constant alone.
+    law : ForecastLaw, optional
+        Of the forecasts; with it ``p_value_simulated`` is that of series drawn from it.
 
     Returns
     -------
@@ -179,62 +258,70 @@ def esr(loss: Array, cvar: Array, level: float, form: Form, var: Array | None = 
     >>> found.parameters["degrees_of_freedom"], found.p_value > 0.001
     (2, True)
     """
+    task, loss = _checked(loss, cvar, level, form, var)
+    fits = task.fits(loss[None, :])
+    statistic = float(task.statistics(fits)[0])
+    if np.isnan(statistic):
+        raise AssessmentError("the regression leaves no error to test with")
+    parameters: dict[str, Value] = {
+        "intercept": float(fits.cvar[0, 0]),
+        "intercept_error": float(np.sqrt(fits.covariance[0, 0, 0])),
+        "quantile_coefficients": tuple(fits.quantile[0].tolist()),
+    }
+    if form == "intercept":
+        p = two_sided(statistic)
+        parameters["p_value_too_low"] = float(special.ndtr(-statistic))
+    else:
+        p = chi2_tail(statistic, 2)
+        parameters |= {
+            "slope": float(fits.cvar[0, 1]),
+            "slope_error": float(np.sqrt(fits.covariance[0, 1, 1])),
+            "degrees_of_freedom": 2,
+        }
+    if law is not None and loss.size <= MOST_DRAWN:
+        parameters |= _simulated(task, law, statistic, seed)
+    elif loss.size * task.share < FEW:
+        parameters["caution"] = CAUTION
+    return Result(statistic, p, parameters)
+
+
+def _checked(
+    loss: Array, cvar: Array, level: float, form: Form, var: Array | None
+) -> tuple[_Task, Array]:
     loss, cvar = aligned(loss, cvar)
     share, days = 1.0 - checked_level(level), loss.size
     if days * share < 2.0 or days < 30:
         raise AssessmentError(f"{days} days have fewer than two in the tail to regress on")
     if days > MOST_DAYS:
         raise AssessmentError(f"more than {MOST_DAYS:,} days are not regressed on")
-    unit = np.ones(days)
-    line = np.stack([unit, -cvar], axis=1)
-    if form == "intercept":
-        y, quantile_x, cvar_x, null = cvar - loss, line, unit[:, None], np.zeros(1)
-    else:
-        beside = -cvar if form == "strict" else -aligned(loss, var if var is not None else cvar)[1]
-        y, quantile_x, cvar_x, null = (
-            -loss,
-            np.stack([unit, beside], axis=1),
-            line,
-            np.array([0, 1.0]),
-        )
-    if float(np.ptp(y)) <= 0.0:
+    on: Array | None = -cvar
+    if form == "auxiliary":
+        on = -aligned(loss, var if var is not None else cvar)[1]
+    if float(np.ptp(cvar - loss if form == "intercept" else loss)) <= 0.0:
         raise AssessmentError("losses do not vary")
-    if form == "intercept" and float(np.ptp(cvar)) <= 1e-9 * float(np.abs(cvar).max()):
-        quantile_x = unit[:, None]  # one forecast for all days: a constant says it all
-    elif any(
-        float(np.ptp(x[:, 1])) <= 1e-9 * float(np.abs(x[:, 1]).max()) for x in (quantile_x, line)
-    ):
+    if form == "intercept":
+        on = None if _still(cvar) else on  # one forecast for all days: a constant says it all
+    elif _still(cvar) or _still(np.asarray(on)):
         raise AssessmentError(
             "the forecasts are the same every day: there is nothing to regress on"
         )
-    quantile, fitted, covariance = joint_regression(y, quantile_x, cvar_x, share)
-    found = _told(form, quantile, fitted, covariance, null)
-    if days * share >= FEW:
-        return found
-    return replace(found, parameters={**found.parameters, "caution": CAUTION})
+    return _Task(form, share, cvar, on), loss
 
 
-def _told(form: Form, quantile: Array, fitted: Array, covariance: Array, null: Array) -> Result:
-    gap = fitted - null
-    errors = np.sqrt(np.maximum(np.diag(covariance), 0.0))
-    if not np.all(errors > 0.0) or not np.all(np.isfinite(errors)):
-        raise AssessmentError("the regression leaves no error to test with")
-    parameters: dict[str, Value] = {
-        "intercept": float(fitted[0]),
-        "intercept_error": float(errors[0]),
-        "quantile_coefficients": tuple(quantile.tolist()),
-    }
-    if form == "intercept":
-        t = -float(gap[0] / errors[0])
-        return Result(t, two_sided(t), {**parameters, "p_value_too_low": float(special.ndtr(-t))})
-    wald = float(gap @ np.linalg.pinv(covariance) @ gap)
-    return Result(
-        wald,
-        chi2_tail(wald, 2),
-        {
-            **parameters,
-            "slope": float(fitted[1]),
-            "slope_error": float(errors[1]),
-            "degrees_of_freedom": 2,
-        },
-    )
+def _still(forecast: Array) -> bool:
+    return float(np.ptp(forecast)) <= 1e-9 * float(np.abs(forecast).max())
+
+
+def _simulated(task: _Task, law: ForecastLaw, statistic: float, seed: int) -> dict[str, Value]:
+    """The p-value among series drawn from the forecasts and regressed in the same way."""
+    days = task.cvar.size
+    paths = min(max(WORK // days, PATHS[0]), PATHS[1])
+    rng = stream(seed, "backtests", f"esr {days} {task.share!r}")
+    drawn = task.statistics(task.fits(law.drawn(1.0 - rng.random((paths, days)))))
+    if task.form == "intercept":
+        p, error = at_least(np.abs(drawn), abs(statistic))
+        more: dict[str, Value] = {"p_value_too_low_simulated": at_least(drawn, statistic)[0]}
+    else:
+        (p, error), more = at_least(drawn, statistic), {}
+    return {"p_value_simulated": p, "p_value_error": error, **more, "paths": paths,
+            "drawn_from": law.kind}  # fmt: skip

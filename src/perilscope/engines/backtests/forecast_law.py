@@ -87,6 +87,34 @@ class ForecastLaw:
             centre - scale * np.sqrt((df - 2.0) / df) * special.stdtrit(df, p * share)
         )
 
+    def drawn(self, beyond: Array) -> Array:
+        """Losses of whole days; ``beyond`` is the chance of a larger one, shape (..., n).
+
+        Of an exponential tail the body up to VaR is taken as a normal law about zero, the law of
+        least assumption that has this VaR.
+
+        Raises
+        ------
+        AssessmentError
+            If only the tail is known and VaR is not above zero.
+
+        Examples
+        --------
+        >>> law = ForecastLaw("exponential", 0.975, np.ones(2), np.ones(2))
+        >>> law.drawn(np.array([0.5, 0.025])).round(9).tolist()
+        [-0.0, 1.0]
+        """
+        centre, scale, p = self.centre, self.scale, 1.0 - self.level
+        if self.kind == "exponential":
+            if not np.all(centre > 0.0):
+                raise AssessmentError("VaR is not above zero on every day: no law to draw from")
+            body = centre * special.ndtri(beyond) / special.ndtri(p)
+            return np.where(beyond < p, centre - scale * np.log(np.minimum(beyond / p, 1.0)), body)
+        if self.df is None:
+            return np.asarray(centre - scale * special.ndtri(beyond))
+        spread = scale * np.sqrt((self.df - 2.0) / self.df)
+        return np.asarray(centre - spread * special.stdtrit(self.df, beyond))
+
 
 def whole_law(
     level: float, var: Array, cvar: Array | None, mean: Array, sd: Array
