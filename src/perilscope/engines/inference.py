@@ -289,6 +289,12 @@ class Session:
         """What is known, as a vector over the states of each node, targets fitted."""
         return self._tree.known
 
+    def sample(self, rng: np.random.Generator, number: int) -> dict[str, npt.NDArray[np.int64]]:
+        """Places of the states of all nodes given what is known, in so many draws."""
+        if any(node.hidden for node in self.net.nodes):
+            return self._with_tables().sample(rng, number)
+        return self._tree.sample(rng, number)
+
     def slopes(self, node: AnyNode) -> Array:
         """D log P(what is known) / d entry for a node's table, in the shape of the table."""
         return self._tree.slopes((*node.parents, node.name))

@@ -345,6 +345,37 @@ class Junction:
                 found.update(zip(left, map(int, place), strict=True))
         return found
 
+    def sample(self, rng: np.random.Generator, number: int) -> dict[str, npt.NDArray[np.int64]]:
+        """States of all variables given what is known, drawn from the top of the tree down."""
+        found: dict[str, npt.NDArray[np.int64]] = {}
+        for i in reversed(range(len(self.cliques.scopes))):  # parents stand after their children
+            scope = self.cliques.scopes[i]
+            old, new = [n for n in scope if n in found], [n for n in scope if n not in found]
+            if not new:
+                continue
+            table = np.maximum(np.real(self._belief(i)[0][..., 0]), 0.0)
+            shape = [math.prod(self.sizes[n] for n in names) for names in (old, new)]
+            rows = table.transpose([scope.index(n) for n in (*old, *new)]).reshape(shape)
+            row = np.zeros(number, dtype=np.int64)
+            for name in old:
+                row = row * self.sizes[name] + found[name]
+            place = _drawn(rows, row, rng.random(number))
+            for name in reversed(new):
+                place, found[name] = np.divmod(place, self.sizes[name])
+        return found
+
+
+def _drawn(
+    rows: Table, row: npt.NDArray[np.int64], u: npt.NDArray[np.float64]
+) -> npt.NDArray[np.int64]:
+    """A place in a row of weights for each u, rows end to end on one axis."""
+    reached = np.cumsum(rows, axis=1)
+    last = reached[:, -1:]
+    reached = np.divide(reached, last, out=np.ones_like(reached), where=last > 0.0)
+    along = (reached + np.arange(len(rows))[:, None]).ravel()
+    place = np.searchsorted(along, row + u, side="right") - row * rows.shape[1]
+    return np.asarray(np.clip(place, 0, rows.shape[1] - 1), dtype=np.int64)
+
 
 def _highest(table: Table, scope: Scope, separator: Scope) -> Table:
     axes = tuple(k for k, name in enumerate(scope) if name not in separator)

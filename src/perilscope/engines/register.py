@@ -27,6 +27,7 @@ from perilscope.engines.loss import LossLaw, Others, Pair
 from perilscope.engines.shared import Shared, shared_by
 from perilscope.engines.structure import Component, State, Unit, components
 from perilscope.engines.transforms import Transforms
+from perilscope.engines.unlisted import Unlisted
 from perilscope.errors import AssessmentError, MisuseError
 
 Array = npt.NDArray[np.float64]
@@ -61,7 +62,7 @@ class Register:
     ----------
     lines : sequence of Compound
         The lines; their keys are different.
-    mixtures : sequence of Mixture
+    mixtures : sequence of Mixture or Unlisted
         Joint states of lines that are driven together. In a state where a line has events its
         counts are those given at least one; a control thins them afterwards.
     caps : mapping of float
@@ -94,7 +95,7 @@ class Register:
         self,
         lines: Sequence[Compound],
         *,
-        mixtures: Sequence[Mixture] = (),
+        mixtures: Sequence[Mixture | Unlisted] = (),
         caps: Mapping[str, float] = _NO_CAPS,
         grid: Grid | None = None,
     ) -> None:
@@ -106,7 +107,7 @@ class Register:
     def _begin(
         self,
         lines: dict[str, Compound],
-        mixtures: tuple[Mixture, ...],
+        mixtures: tuple[Mixture | Unlisted, ...],
         caps: dict[str, float],
         grid: Grid | None,
         structure: tuple[Component, ...],
@@ -231,7 +232,7 @@ class Register:
         part = self.component_of(key)
         if self._unit_of(key).capped:
             return self.means[key], self.line(key).sd
-        return self._mixed(part.states, lambda drives: self._total([key], drives))
+        return self._mixed(part.over([key]), lambda drives: self._total([key], drives))
 
     @cached_property
     def means(self) -> dict[str, float]:
@@ -245,7 +246,7 @@ class Register:
         """Mean of each line of a component, after caps."""
         free = [key for unit in part.units if not self._bites(unit) for key in unit.keys]
         found = {
-            key: self._mixed(part.states, functools.partial(self._total, [key]))[0]
+            key: self._mixed(part.over([key]), functools.partial(self._total, [key]))[0]
             - self._over(key)[0]
             for key in free
         }
@@ -312,7 +313,14 @@ class Register:
 
     def _given_case(self, part: Component, lines: Mapping[str, Compound]) -> tuple[float, float]:
         """Mean and standard deviation of a component where what is shared has one value."""
-        return self._mixed(part.states, lambda drives: self._total(part.keys, drives, lines=lines))
+        net = part.unlisted
+        rest = part.keys if net is None else [key for key in part.keys if key not in net.hits]
+        mean, sd = self._mixed(part.listed, lambda drives: self._total(rest, drives, lines=lines))
+        if net is None:
+            return mean, sd
+        pairs = {key: self._given_state(lines[key], {key: True}) for key in net.keys}
+        more, variance = net.moments({key: (m, s * s) for key, (m, s) in pairs.items()})
+        return mean + more, math.sqrt(sd * sd + variance)
 
     def _total(
         self,
@@ -489,7 +497,7 @@ class Register:
 
     def _events(self, key: str, value: Callable[[Distribution], float], end: float) -> float:
         """Expected sum of a value over a line's events, where they may reach beyond ``end``."""
-        states = [(p, dict(state)) for p, state in self.component_of(key).states]
+        states = [(p, dict(state)) for p, state in self.component_of(key).over([key])]
         happens = math.fsum(p for p, drives in states if drives.get(key, True))
         terms = []
         for part in self.fine.parts(self.lines[key], self._is_driven(key)):

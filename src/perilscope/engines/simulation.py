@@ -30,6 +30,7 @@ from perilscope.engines.plain import Plain, plain
 from perilscope.engines.sampled import sampled
 from perilscope.engines.streams import stream
 from perilscope.engines.tally import Page, Tally, Tallying
+from perilscope.engines.unlisted import Unlisted
 from perilscope.engines.vectorised import BLOCK
 from perilscope.errors import MisuseError
 
@@ -46,7 +47,7 @@ _Space = Callable[[str, int], Floats]
 
 def simulate(
     lines: Sequence[Compound],
-    mixtures: Sequence[Mixture] = (),
+    mixtures: Sequence[Mixture | Unlisted] = (),
     caps: Mapping[str, float] | None = None,
     *,
     draws: int,
@@ -68,7 +69,7 @@ def simulate(
         The lines; keys differ. ``build`` is called with arrays, one value of each belief for each
         horizon. Where it takes plain numbers only it is called horizon by horizon: slow, but the
         same law.
-    mixtures : sequence of Mixture
+    mixtures : sequence of Mixture or Unlisted
         Joint states; each horizon draws one state of each. A line in none of them is free.
     caps : mapping of str to float
         Per group the most that its lines can lose together in one year. Each then bears its part
@@ -131,7 +132,7 @@ def simulate(
 
 def prepared(
     lines: Sequence[Compound],
-    mixtures: Sequence[Mixture] = (),
+    mixtures: Sequence[Mixture | Unlisted] = (),
     caps: Mapping[str, float] | None = None,
     *,
     draws: int,
@@ -163,7 +164,7 @@ class Blocks:
     """All that the draws of a block follow from."""
 
     lines: Sequence[Compound]
-    mixtures: Sequence[Mixture]
+    mixtures: Sequence[Mixture | Unlisted]
     caps: Mapping[str, float]
     plains: Mapping[str, Plain]
     backend: Backend
@@ -189,15 +190,16 @@ class Blocks:
             Gives an array of zeros that the loss of a line may be drawn into, or an empty one
             where it is not asked for: fresh memory costs more than the draws.
         happens : mapping of str to array of bool, shape (BLOCK,), optional
-            In which horizons each driven line has events, where the mixtures are not to say.
+            In which horizons driven lines have events; of others the mixtures say.
 
         Yields
         ------
         tuple of str and array
             Key and loss of each line.
         """
-        if happens is None:
-            happens = _states(self.mixtures, self.seed, block)
+        said = happens or {}
+        asked = [each for each in self.mixtures if not set(_keys(each)) <= set(said)]
+        happens = {**_states(asked, self.seed, block), **said}
         capped: dict[str, dict[str, list[Floats]]] = {group: {} for group in self.caps}
         for line in self.lines:
             key, given = line.key, happens.get(line.key)
@@ -298,7 +300,7 @@ def _silent(done: int) -> None:
     """Nobody asks how far it is."""
 
 
-def _check(lines: Sequence[Compound], mixtures: Sequence[Mixture], draws: int) -> None:
+def _check(lines: Sequence[Compound], mixtures: Sequence[Mixture | Unlisted], draws: int) -> None:
     if draws < 1:
         raise MisuseError("a simulation wants at least one draw")
     keys = [line.key for line in lines]
@@ -309,15 +311,20 @@ def _check(lines: Sequence[Compound], mixtures: Sequence[Mixture], draws: int) -
                 raise MisuseError(f"{what} {name!r}")
 
 
-def _keys(mixture: Mixture) -> list[str]:
+def _keys(mixture: Mixture | Unlisted) -> list[str]:
+    if isinstance(mixture, Unlisted):
+        return sorted(mixture.keys)
     return sorted({key for _, state in mixture for key in state})
 
 
-def _states(mixtures: Sequence[Mixture], seed: int, block: int) -> dict[str, Any]:
+def _states(mixtures: Sequence[Mixture | Unlisted], seed: int, block: int) -> dict[str, Any]:
     """For each driven line whether it has events, in each horizon of the block."""
     happens: dict[str, Any] = {}
     for mixture in mixtures:
         keys = _keys(mixture)
+        if isinstance(mixture, Unlisted):
+            happens |= mixture.sample(stream(seed, "\n".join(keys), "state", block), BLOCK)
+            continue
         reached = np.cumsum([probability for probability, _ in mixture])
         if abs(reached[-1] - 1) > 1e-9:
             raise MisuseError(f"the joint states of {', '.join(keys)} do not sum to one")

@@ -16,7 +16,8 @@ from functools import cached_property
 
 from perilscope.engines.compound import Compound, Mixture
 from perilscope.engines.shared import Shared, cases, shared_by
-from perilscope.errors import MisuseError
+from perilscope.engines.unlisted import FEW, Unlisted
+from perilscope.errors import AssessmentError, MisuseError
 
 State = tuple[float, tuple[tuple[str, bool], ...]]
 
@@ -36,11 +37,46 @@ class Unit:
 
 @dataclass(frozen=True)
 class Component:
-    """Units that depend on one another, and the joint states of what drives them."""
+    """Units that depend on one another, and the joint states of what drives them.
+
+    Parameters
+    ----------
+    units : tuple of Unit
+    listed : tuple of State
+        Joint states of what drives lines, but for those of ``unlisted``.
+    shared : tuple of Shared
+    unlisted : Unlisted, optional
+        A network whose joint states are too many to be listed, with the lines it drives.
+    """
 
     units: tuple[Unit, ...]
-    states: tuple[State, ...]
+    listed: tuple[State, ...]
     shared: tuple[Shared, ...] = ()
+    unlisted: Unlisted | None = None
+
+    @property
+    def states(self) -> tuple[State, ...]:
+        """All joint states.
+
+        Raises
+        ------
+        AssessmentError
+            They are too many to be listed.
+        """
+        if self.unlisted is not None:
+            raise AssessmentError(
+                f"{self.unlisted.size(self.keys):,} joint states of "
+                f"{', '.join(self.unlisted.nodes(self.keys)[:3])}, .. drive losses: too many to be "
+                "listed, and this figure wants a list"
+            )
+        return self.listed
+
+    def over(self, keys: Sequence[str]) -> tuple[State, ...]:
+        """Joint states of what drives some of the lines."""
+        if self.unlisted is None:
+            return self.listed
+        more = [(p, tuple(hits.items())) for p, hits in self.unlisted.over(keys)]
+        return tuple((p * q, (*a, *b)) for p, a in self.listed for q, b in more)
 
     def cases(
         self, lines: Mapping[str, Compound], effort: int
@@ -61,16 +97,19 @@ class Component:
     def simple(self) -> bool:
         """Whether it is one line by itself: neither driven nor of a capped holding."""
         alone = len(self.keys) == 1 and not self.shared
-        return alone and not self.units[0].capped and not self.states[0][1]
+        return alone and not self.units[0].capped and not self.driven
 
     @cached_property
     def driven(self) -> frozenset[str]:
         """Lines that are driven."""
-        return frozenset(key for _, drives in self.states for key, _ in drives)
+        more = () if self.unlisted is None else self.unlisted.keys
+        return frozenset(key for _, drives in self.listed for key, _ in drives).union(more)
 
 
 def components(
-    lines: Mapping[str, Compound], mixtures: Sequence[Mixture], caps: Mapping[str, float]
+    lines: Mapping[str, Compound],
+    mixtures: Sequence[Mixture | Unlisted],
+    caps: Mapping[str, float],
 ) -> tuple[Component, ...]:
     """Split lines into independent components, in the order of their first lines.
 
@@ -78,9 +117,9 @@ def components(
     ----------
     lines : mapping of Compound
         By key.
-    mixtures : sequence of Mixture
+    mixtures : sequence of Mixture or Unlisted
         Joint states of lines that are driven together; keys that are not among the lines are
-        summed out. Independent of one another.
+        summed out. Independent of one another. Where few states are left they are listed.
     caps : mapping of float
         Cap per year by name of the holding.
 
@@ -89,15 +128,20 @@ def components(
     MisuseError
         Where a line is in two mixtures, the probabilities of one do not add to one, a cap is
         negative, or the lines of one holding have different horizons.
+    AssessmentError
+        Where lines hang on two networks whose joint states are too many to be listed.
     """
     units = _units(lines, caps)
-    laws = [_restricted(mixture, lines) for mixture in mixtures]
+    left = [_left(mixture, lines) for mixture in mixtures]
+    laws = [_restricted(mixture, lines) for mixture in left if not isinstance(mixture, Unlisted)]
     laws = [law for law in laws if law[0][1]]
-    _check(laws)
+    nets = [mixture for mixture in left if isinstance(mixture, Unlisted)]
+    driven = [*(tuple(key for key, _ in law[0][1]) for law in laws), *(net.keys for net in nets)]
+    _check(driven)
     owner = {key: i for i, unit in enumerate(units) for key in unit.keys}
     root = list(range(len(units)))
-    for law in laws:
-        first, *others = sorted({_find(root, owner[key]) for key, _ in law[0][1]})
+    for keys in driven:
+        first, *others = sorted({_find(root, owner[key]) for key in keys})
         for other in others:
             root[other] = first
     # what one line alone has is private to it
@@ -113,7 +157,13 @@ def components(
     for top, members in found.items():
         mine = [law for law in laws if _find(root, owner[law[0][1][0][0]]) == top]
         shared = tuple(b for b, keys in common.items() if _find(root, owner[keys[0]]) == top)
-        built.append(Component(tuple(members), _product(mine), shared))
+        own = [net for net in nets if _find(root, owner[net.keys[0]]) == top]
+        if len(own) > 1:
+            raise AssessmentError(
+                "losses hang together that two networks drive whose joint states are too many to "
+                "be listed: let fewer nodes drive, or share no holding or belief between them"
+            )
+        built.append(Component(tuple(members), _product(mine), shared, own[0] if own else None))
     return tuple(built)
 
 
@@ -156,6 +206,14 @@ def _units(lines: Mapping[str, Compound], caps: Mapping[str, float]) -> list[Uni
     return units
 
 
+def _left(mixture: Mixture | Unlisted, lines: Mapping[str, Compound]) -> Mixture | Unlisted:
+    """A mixture as these lines see it: a list where few joint states are left."""
+    if not isinstance(mixture, Unlisted):
+        return mixture
+    mine = [key for key in mixture.keys if key in lines]
+    return mixture.over(mine) if mixture.size(mine) <= FEW else mixture.only(mine)
+
+
 def _restricted(mixture: Mixture, lines: Mapping[str, Compound]) -> tuple[State, ...]:
     """The mixture over these lines only, equal states added, states of no weight left out."""
     total: dict[tuple[tuple[str, bool], ...], float] = {}
@@ -172,10 +230,10 @@ def _restricted(mixture: Mixture, lines: Mapping[str, Compound]) -> tuple[State,
     return tuple((p / whole, kept) for kept, p in total.items() if p > 0.0)
 
 
-def _check(laws: Sequence[tuple[State, ...]]) -> None:
+def _check(driven: Sequence[Sequence[str]]) -> None:
     seen: dict[str, int] = {}
-    for i, law in enumerate(laws):
-        for key, _ in law[0][1]:
+    for i, keys in enumerate(driven):
+        for key in keys:
             if key in seen:
                 raise MisuseError(f"{key} is driven by two mixtures")
             seen[key] = i

@@ -21,6 +21,7 @@ from perilscope.engines.grid import Grid, Transform, atoms, place, sharpened, sp
 from perilscope.engines.kept import Kept
 from perilscope.engines.limited import limited
 from perilscope.engines.structure import Component, Unit
+from perilscope.engines.unlisted import Unlisted
 
 Array = npt.NDArray[np.float64]
 Drives = Mapping[str, bool]
@@ -362,6 +363,8 @@ class Transforms:
         self, component: Component, lines: Mapping[str, Compound], *, shares: bool
     ) -> tuple[Transform, dict[str, Transform]]:
         """The same where what the lines share has one value."""
+        if component.unlisted is not None:
+            return self._carried(component, component.unlisted, lines, shares=shares)
         if len(component.units) == 1 and not component.states[0][1]:
             return self.unit(component.units[0], lines, {}, shares=shares)
         total = np.zeros(self.grid.points // 2 + 1, dtype=np.complex128)
@@ -384,6 +387,67 @@ class Transforms:
                 for name, share in mine.items():
                     found[name] += probability * share * rest
         return total, found
+
+    def _carried(
+        self,
+        component: Component,
+        net: Unlisted,
+        lines: Mapping[str, Compound],
+        *,
+        shares: bool,
+    ) -> tuple[Transform, dict[str, Transform]]:
+        """The same where joint states are not listed: transforms travel through the network.
+
+        One table a unit, its nodes' states first; for the share of a line its unit's table gives
+        way to that of E[line; unit = s].
+        """
+        total = np.zeros(self.grid.points // 2 + 1, dtype=np.complex128)
+        found = {key: np.zeros_like(total) for key in component.keys} if shares else {}
+        for probability, state in component.listed:
+            known = dict(state)
+            loose = [unit for unit in component.units if not net.nodes(unit.keys)]
+            free = [self.unit(unit, lines, known, shares=shares) for unit in loose]
+            tied = [unit for unit in component.units if net.nodes(unit.keys)]
+            tables = [self._tables(unit, net, lines, known, shares=shares) for unit in tied]
+            sums = [(nodes, own) for nodes, own, _ in tables]
+            beside = capped.multiplied([own for own, _ in free], self.grid)
+            driven = net.carry(sums)
+            total += probability * driven * beside
+            for i, (_, mine) in enumerate(free if shares else []):
+                others = [own for k, (own, _) in enumerate(free) if k != i]
+                rest = capped.multiplied(others, self.grid) * driven
+                for key, share in mine.items():
+                    found[key] += probability * share * rest
+            for i, (nodes, _, mine) in enumerate(tables if shares else []):
+                for key, share in mine.items():
+                    one = net.carry([*sums[:i], (nodes, share), *sums[i + 1 :]])
+                    found[key] += probability * one * beside
+        return total, found
+
+    def _tables(
+        self,
+        unit: Unit,
+        net: Unlisted,
+        lines: Mapping[str, Compound],
+        known: Drives,
+        *,
+        shares: bool,
+    ) -> tuple[tuple[str, ...], Transform, dict[str, Transform]]:
+        """The nodes that drive a unit, and its transform (and shares) in each of their states."""
+        nodes, size = net.nodes(unit.keys), self.grid.points // 2 + 1
+        shape = [len(net.net.node(node).states) for node in nodes]
+        table = np.empty((*shape, size), dtype=np.complex128)
+        found = {key: np.zeros_like(table) for key in unit.keys} if shares else {}
+        cache: dict[tuple[bool, ...], tuple[Transform, dict[str, Transform]]] = {}
+        for index in np.ndindex(*shape):
+            drives = {**known, **net.drives(unit.keys, dict(zip(nodes, index, strict=True)))}
+            key = tuple(drives[k] for k in unit.keys if k in drives)
+            if key not in cache:
+                cache[key] = self.unit(unit, lines, drives, shares=shares)
+            table[index] = cache[key][0]
+            for name, share in cache[key][1].items():
+                found[name][index] = share
+        return nodes, table, found
 
     def _product(self, units: Sequence[Unit], lines: Mapping[str, Compound]) -> Transform:
         """Transform of independent units; logarithms are added before one exponential is taken."""
@@ -447,6 +511,9 @@ class Transforms:
         """Probability that a component loses nothing."""
         terms = []
         for weight, known in component.cases(lines, self.effort):
+            if component.unlisted is not None:
+                terms.append(weight * self._none_carried(component, component.unlisted, known))
+                continue
             for probability, state in component.states:
                 drives = dict(state)
                 chance = weight * probability
@@ -456,6 +523,30 @@ class Transforms:
                             chance *= self.nothing(known[key], driven=key in drives)
                 terms.append(chance)
         return min(math.fsum(terms), 1.0)
+
+    def _none_carried(
+        self, component: Component, net: Unlisted, lines: Mapping[str, Compound]
+    ) -> float:
+        """The same where joint states are not listed: a table of one point for each line."""
+        caps = {key: unit.cap for unit in component.units for key in unit.keys}
+        zero = {
+            key: self.nothing(lines[key], driven=key in component.driven)
+            if caps[key] > 0.0
+            else 1.0
+            for key in component.keys
+        }
+        tables = []
+        for key, (node, state) in net.hits.items():
+            states = net.net.node(node).states
+            own = np.ones((len(states), 1), dtype=np.complex128)
+            own[states.index(state)] = zero[key]
+            tables.append(((node,), own))
+        found = float(np.real(net.carry(tables)[0]))
+        rest = [key for key in component.keys if key not in net.hits]
+        return found * math.fsum(
+            p * math.prod(zero[key] for key in rest if dict(state).get(key, True))
+            for p, state in component.listed
+        )
 
     def nothing(self, line: Compound, *, driven: bool) -> float:
         """Probability that a line loses nothing."""

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from perilscope.engines import elimination, inference
 from perilscope.engines.findings import Findings
 from perilscope.engines.network import AnyNode, Node
+from perilscope.engines.unlisted import Unlisted
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.layers.acting import acting
 from perilscope.layers.horizon import happens_over, powered
@@ -291,6 +292,35 @@ class Drivers:
             for index in np.ndindex(*table.shape)
             if table[index] > 0.0
         )
+
+    def unlisted(self, net: str, hits: Mapping[str, tuple[str, str]], years: float) -> Unlisted:
+        """Lines that too many nodes drive for their joint states to be listed.
+
+        Parameters
+        ----------
+        net : str
+            Id of the network.
+        hits : mapping of str to (node, state)
+            For each line what drives it.
+        years : float
+            The horizon, which has to be the network's period unless all nodes mean a state now: the
+            worst of several periods is no product over a network.
+
+        Raises
+        ------
+        AssessmentError
+            Another horizon.
+        """
+        driver = self.driver(net)
+        moving = {node for node, _ in hits.values()} - set(driver.conditions)
+        if moving and abs(years / driver.years - 1.0) > 1e-9:
+            count = len(set(hits.values()))
+            raise AssessmentError(
+                f"network {net}: {count} events of its nodes drive losses; so many are computed over "
+                f"its own period alone ({driver.years:g} years), and the horizon is {years:g}: write "
+                "its tables for a period as long as the horizon, or let fewer nodes drive"
+            )
+        return Unlisted(driver.network, hits, Findings(hard=driver.evidence))
 
     def over(self, net: str, ladders: Sequence[tuple[str, Ladder]], years: float) -> HorizonLaw:
         """Joint law of the worst rung that each node reaches within ``years``.

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from perilscope.book import Scenario
 from perilscope.engines.compound import Compound
 from perilscope.engines.register import Register
+from perilscope.engines.unlisted import Unlisted
 from perilscope.errors import AssessmentError
 from perilscope.layers import operational
+from perilscope.layers.drivers import MOST_CELLS
 from perilscope.layers.operational import Context
 
 ADDED = (
@@ -49,13 +51,14 @@ class Joined:
     lines : mapping
         Scenario id to its line, in the order of the book.
     mixtures : tuple
-        Joint states of scenarios that one network drives together.
+        Joint states of scenarios that one network drives together; of a network with too many of
+        them the network itself.
     caps : mapping
         Holding to the most it can cost in a year.
     """
 
     lines: Mapping[str, Compound]
-    mixtures: tuple[Mixture, ...]
+    mixtures: tuple[Mixture | Unlisted, ...]
     caps: Mapping[str, float]
     failed: tuple[Failure, ...]
 
@@ -106,7 +109,7 @@ def join(
 
 def _mixtures(
     scenarios: Mapping[str, Scenario], lines: Mapping[str, Compound], context: Context
-) -> tuple[Mixture, ...]:
+) -> tuple[Mixture | Unlisted, ...]:
     """Joint states of the nodes of each network that drives more than one scenario."""
     by_network: dict[str, dict[tuple[str, str], list[str]]] = {}
     for key in lines:
@@ -115,9 +118,13 @@ def _mixtures(
             network, node = context.drivers.place(source.network, source.node)
             nodes = by_network.setdefault(network, {})
             nodes.setdefault((node, source.state), []).append(key)
-    mixtures: list[Mixture] = []
+    mixtures: list[Mixture | Unlisted] = []
     for network, nodes in by_network.items():
         if sum(map(len, nodes.values())) < 2:
+            continue
+        if 2 ** len(nodes) > MOST_CELLS:
+            hits = {key: event for event, keys in nodes.items() for key in keys}
+            mixtures.append(context.drivers.unlisted(network, hits, context.years))
             continue
         states = context.drivers.joint_over(network, tuple(nodes), context.years)
         mixtures.append(
@@ -136,11 +143,17 @@ def _mixtures(
     return tuple(mixtures)
 
 
-def _restricted(mixtures: Sequence[Mixture], keys: Sequence[str]) -> tuple[Mixture, ...]:
+def _restricted(
+    mixtures: Sequence[Mixture | Unlisted], keys: Sequence[str]
+) -> tuple[Mixture | Unlisted, ...]:
     """The mixtures as seen by some lines only: other lines are forgotten, equal states merged."""
     wanted = set(keys)
-    kept: list[Mixture] = []
+    kept: list[Mixture | Unlisted] = []
     for mixture in mixtures:
+        if isinstance(mixture, Unlisted):  # a register lists what is left, where it is little
+            mine = [key for key in mixture.keys if key in wanted]
+            kept += [mixture.only(mine)] if len(mine) > 1 else []
+            continue
         merged: dict[tuple[tuple[str, bool], ...], float] = {}
         for p, hits in mixture:
             seen = tuple((key, hit) for key, hit in hits.items() if key in wanted)

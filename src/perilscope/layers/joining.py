@@ -19,15 +19,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perilscope.book import Scenario
-from perilscope.engines.compound import Compound
+from perilscope.engines.compound import Compound, Mixture
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.joint.parts import Interface, Rungs
 from perilscope.engines.register import Register
+from perilscope.engines.unlisted import Unlisted
 from perilscope.errors import AssessmentError
 from perilscope.evidence.positions import Position
 from perilscope.layers import operational, revaluation
-from perilscope.layers.drivers import Drivers, Ladder
+from perilscope.layers.drivers import MOST_CELLS, Drivers, Ladder
 from perilscope.layers.enterprise import Joined
 from perilscope.layers.moves import DAYS_A_YEAR, Moves, Spans
 from perilscope.layers.operational import Context
@@ -43,6 +44,11 @@ ADDED = (
     "The summary and enterprise_without_market add operational and protocol losses over the "
     "horizon. The enterprise figures join the market to them over the same horizon; its expected "
     "gain is zero unless declared and offsets nothing in the expected loss per year."
+)
+
+UNLISTED = (
+    "its joint states are too many to be listed: losses are carried through it, exactly; which of "
+    "its states stand behind the tail, and what its table entries do to it, is not told"
 )
 
 _ALIKE = 1e-9
@@ -255,11 +261,12 @@ def whole(
     weighed = {**dict.fromkeys(extra, 1.0), **held.exposures}
     driving, factors = _driven(joined, scenarios, context, shocks, weighed, (*assets, *extra), note)
     market = Market(held, extra, moves.spans, context.years * DAYS_A_YEAR, factors)
-    mixtures = [
+    mixtures: list[Mixture | Unlisted] = [
         tuple(zip(x.interface.weights.tolist(), x.interface.hits, strict=True))
         for x in driving
         if x.interface.keys
     ]
+    mixtures += [mixture for mixture in joined.mixtures if isinstance(mixture, Unlisted)]
     lines = list(joined.lines.values())
     groups = {line.group for line in lines}
     caps = {name: cap for name, cap in joined.caps.items() if name in groups}
@@ -326,6 +333,9 @@ def _driven(
         if not moved and sum(map(len, hit.values())) < 2:
             continue  # one line by itself: its counts say all
         axes, place = _axes(context.drivers, network, hit, moved)
+        if math.prod(len(axis.groups) for axis in axes) > MOST_CELLS and not moved:
+            note(f"networks.{network}", UNLISTED)
+            continue  # its losses travel through it; see `Joined.mixtures`
         table, said = _table(context.drivers, network, axes, context.years)
         if said:
             note(f"networks.{network}", said)

@@ -24,11 +24,13 @@ import numpy as np
 import numpy.typing as npt
 
 from perilscope.engines.backends import Cache
+from perilscope.engines.compound import Mixture
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.simulation import Blocks, prepared
 from perilscope.engines.stratified import Estimate, Strata, Weighted
 from perilscope.engines.streams import stream
+from perilscope.engines.unlisted import Unlisted
 from perilscope.engines.vectorised import BLOCK
 from perilscope.errors import MisuseError
 
@@ -245,7 +247,11 @@ class _Drawing:
     def __init__(self, joint: Joint, plan: Plan, seed: int, cache: Cache | None) -> None:
         self.joint, self.plan, self.seed = joint, plan, seed
         lines = list(joint.register.lines.values())
-        mixtures = [((1.0, each.hits[0]),) for each in joint.interfaces if each.keys]
+        # states of interfaces are the plan's; those of networks that are not listed are drawn
+        mixtures: list[Mixture | Unlisted] = [
+            m for m in joint.register.mixtures if isinstance(m, Unlisted)
+        ]
+        mixtures += [((1.0, each.hits[0]),) for each in joint.interfaces if each.keys]
         self.events: Blocks | None = (
             prepared(lines, mixtures, joint.register.caps, draws=len(plan.at), seed=seed,
                      cache=cache)

@@ -195,7 +195,7 @@ class Part:
         """The component in one pattern."""
         if self.component is None:
             raise MisuseError("an interface that drives no line has no pattern")
-        return replace(self.component, states=((1.0, pattern),))
+        return replace(self.component, listed=((1.0, pattern),))
 
 
 def parted(
