@@ -14,11 +14,11 @@ from perilscope.engines.counts import Poisson
 from perilscope.engines.distributions import Lognormal
 from perilscope.engines.findings import Findings
 from perilscope.engines.grid import Grid
-from perilscope.engines.joint import propagated
-from perilscope.engines.joint.propagated import Driven
 from perilscope.engines.network import Network, Node
+from perilscope.engines.register import Register
 from perilscope.engines.slices.chain import Chain, Places
 from perilscope.engines.slices.passage import passage
+from perilscope.engines.unlisted import Unlisted
 
 SMALL = "feedback year, 8 states, 52 slices, 32,768 points"
 LARGE = "feedback year, 64 states, 52 slices, 16,384 points"
@@ -52,19 +52,15 @@ def _carried() -> Callable[[], object]:
     rows = np.array([[0.98, 0.02], [0.7, 0.3]])
     nodes += [Node(f"v{i}", states, ("market",), rows) for i in range(24)]
     net, grid = Network(tuple(nodes)), Grid(4096.0, 2**15)
-    driven = [
-        Driven(
-            Compound(
-                f"l{i}", lambda _t, y, i=i: (Poisson(0.3 * y), Lognormal(11.0 + 0.05 * i, 0.9))
-            ),
-            f"v{i}",
-        )
+    lines = [
+        Compound(f"l{i}", lambda _t, y, i=i: (Poisson(0.3 * y), Lognormal(11.0 + 0.05 * i, 0.9)))
         for i in range(24)
     ]
+    hits = {f"l{i}": (f"v{i}", "yes") for i in range(24)}
 
     def call() -> object:
         seen = Findings(hard={"market": states[next(turn) % 2]})
-        return propagated.law(net, driven, findings=seen, grid=grid).var(0.99)
+        return Register(lines, mixtures=[Unlisted(net, hits, seen)], grid=grid).law().var(0.99)
 
     return call
 

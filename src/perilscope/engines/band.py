@@ -383,7 +383,7 @@ def _mean(register: Register, key: str, values: Values, draws: int) -> Any:
         return register.means[key]
     *theta, keep, scale = (column[:draws] for column in values[key])
     driven = key in part.driven
-    happens = math.fsum(p for p, state in part.states if dict(state).get(key, True))
+    happens = math.fsum(p for p, state in part.over([key]) if dict(state).get(key, True))
     common = tuple(law for law in shared_by(line.beliefs) if law.chance)
     each: Any = 0.0
     for weight, case in cases(common, 2):  # what is chance is integrated, not drawn

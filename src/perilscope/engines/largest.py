@@ -240,15 +240,7 @@ class LargestLaw(Maximum):
 
     def _component(self, part: Component, lines: Lines, x: Array) -> Array:
         line = {key: _below(lines[key], unit.cap, x) for unit in part.units for key in unit.keys}
-        total = np.zeros_like(x)
-        for probability, state in part.states:
-            idle = {key for key, happens in state if not happens}
-            below = np.full_like(x, probability)
-            for key in part.keys:
-                if key not in idle:
-                    below = below * line[key]
-            total = total + below
-        return total
+        return np.asarray(part.product(line))
 
     def _steps(self) -> list[float] | None:
         """Every amount an event can cost, where these are few."""

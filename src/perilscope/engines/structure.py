@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from perilscope.engines.compound import Compound, Mixture
 from perilscope.engines.shared import Shared, cases, shared_by
@@ -87,6 +88,27 @@ class Component:
             return
         for weight, values in cases(self.shared, effort):
             yield weight, {key: lines[key].given(values) for key in self.keys}
+
+    def product(self, values: Mapping[str, Any]) -> Any:
+        """Expected product of something of each line that has events, over the joint states.
+
+        Parameters
+        ----------
+        values : mapping of str to float or array, shape (n,)
+            Given some event where the line is driven.
+        """
+        net = self.unlisted
+        beside = 1.0 if net is None else net.product({key: values[key] for key in net.hits})
+        rest = self.keys if net is None else [key for key in self.keys if key not in net.hits]
+        total: Any = 0.0
+        for probability, state in self.listed:
+            idle = {key for key, happens in state if not happens}
+            found: Any = probability
+            for key in rest:
+                if key not in idle:
+                    found = found * values[key]
+            total = total + found
+        return total * beside
 
     @cached_property
     def keys(self) -> tuple[str, ...]:

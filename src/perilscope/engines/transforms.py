@@ -509,44 +509,15 @@ class Transforms:
 
     def none(self, component: Component, lines: Mapping[str, Compound]) -> float:
         """Probability that a component loses nothing."""
+        caps = {key: unit.cap for unit in component.units for key in unit.keys}
         terms = []
         for weight, known in component.cases(lines, self.effort):
-            if component.unlisted is not None:
-                terms.append(weight * self._none_carried(component, component.unlisted, known))
-                continue
-            for probability, state in component.states:
-                drives = dict(state)
-                chance = weight * probability
-                for unit in component.units:
-                    for key in unit.keys:
-                        if unit.cap > 0.0 and drives.get(key, True):
-                            chance *= self.nothing(known[key], driven=key in drives)
-                terms.append(chance)
+            zero = {
+                key: self.nothing(known[key], driven=key in component.driven) if cap > 0.0 else 1.0
+                for key, cap in caps.items()
+            }
+            terms.append(weight * component.product(zero))
         return min(math.fsum(terms), 1.0)
-
-    def _none_carried(
-        self, component: Component, net: Unlisted, lines: Mapping[str, Compound]
-    ) -> float:
-        """The same where joint states are not listed: a table of one point for each line."""
-        caps = {key: unit.cap for unit in component.units for key in unit.keys}
-        zero = {
-            key: self.nothing(lines[key], driven=key in component.driven)
-            if caps[key] > 0.0
-            else 1.0
-            for key in component.keys
-        }
-        tables = []
-        for key, (node, state) in net.hits.items():
-            states = net.net.node(node).states
-            own = np.ones((len(states), 1), dtype=np.complex128)
-            own[states.index(state)] = zero[key]
-            tables.append(((node,), own))
-        found = float(np.real(net.carry(tables)[0]))
-        rest = [key for key in component.keys if key not in net.hits]
-        return found * math.fsum(
-            p * math.prod(zero[key] for key in rest if dict(state).get(key, True))
-            for p, state in component.listed
-        )
 
     def nothing(self, line: Compound, *, driven: bool) -> float:
         """Probability that a line loses nothing."""

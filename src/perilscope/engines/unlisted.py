@@ -14,6 +14,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -156,6 +157,19 @@ class Unlisted:
     def carry(self, tables: Sequence[Table]) -> npt.NDArray[np.complex128]:
         """Sum over all joint states of P(state) times the product of the tables, by point."""
         return carried.transform(self.net, tables, self.findings)
+
+    def product(self, values: Mapping[str, Any]) -> Any:
+        """Expected product of a number, or of an array of shape (n,), of each line with events."""
+        shapes = np.broadcast_shapes(*(np.shape(value) for value in values.values()))
+        tables = []
+        for key, value in values.items():
+            node, state = self.hits[key]
+            states = self.net.node(node).states
+            own = np.ones((len(states), math.prod(shapes)), dtype=np.complex128)
+            own[states.index(state)] = np.broadcast_to(value, shapes).ravel()
+            tables.append(((node,), own))
+        found = np.real(self.carry(tables)).reshape(shapes)
+        return float(found) if not shapes else found
 
     def sample(self, rng: np.random.Generator, number: int) -> dict[str, npt.NDArray[np.bool_]]:
         """Which lines have events in each of so many horizons.

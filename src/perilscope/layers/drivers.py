@@ -316,9 +316,9 @@ class Drivers:
         if moving and abs(years / driver.years - 1.0) > 1e-9:
             count = len(set(hits.values()))
             raise AssessmentError(
-                f"network {net}: {count} events of its nodes drive losses; so many are computed over "
-                f"its own period alone ({driver.years:g} years), and the horizon is {years:g}: write "
-                "its tables for a period as long as the horizon, or let fewer nodes drive"
+                f"network {net}: {count} events of its nodes drive losses; so many are computed "
+                f"over its own period alone ({driver.years:g} years, the horizon is {years:g}): "
+                "write its tables for a period as long as the horizon, or let fewer nodes drive"
             )
         return Unlisted(driver.network, hits, Findings(hard=driver.evidence))
 

@@ -126,7 +126,7 @@ def _given(part: Part, chances: Array, cases: tuple[Case, ...]) -> Given:
         return part.component, cases
     pairs = zip(chances.tolist(), part.patterns, strict=True)
     states = tuple((p, pattern) for p, pattern in pairs if p > 0.0)
-    return replace(part.component, states=states), cases
+    return replace(part.component, listed=states), cases
 
 
 def _law(given: Sequence[Given]) -> LargestLaw:

@@ -14,11 +14,12 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines.compound import Compound
+from perilscope.engines.compound import Compound, Mixture
 from perilscope.engines.joint.markets import Markets
 from perilscope.engines.joint.parts import Part, Pattern, Rungs, State
 from perilscope.engines.joint.window import Window
 from perilscope.engines.register import Register
+from perilscope.engines.unlisted import Unlisted
 
 Array = npt.NDArray[np.float64]
 Weights = Sequence[Array]
@@ -192,5 +193,6 @@ class Means:
         """Means of a few lines where it is known which of them have events."""
         register = self._register
         lines: list[Compound] = [register.lines[key] for key in keys]
-        mixtures = [((1.0, own),)] if own else []
+        mixtures: list[Mixture | Unlisted] = [((1.0, own),)] if own else []
+        mixtures += [net for net in register.mixtures if isinstance(net, Unlisted)]
         return Register(lines, mixtures=mixtures, caps=register.caps, grid=register.grid).means

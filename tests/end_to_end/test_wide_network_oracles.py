@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A book whose network drives more events than can be listed, against listing them here."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import perilscope
+from perilscope.errors import AssessmentError
+
+COUNT = 13
+SIZES = [100_000 * (1 + (7 * i) % 11) for i in range(COUNT)]
+"""What each event costs; whole steps of 100,000."""
+
+HEAD = """
+institution: {name: Wide, kind: hedge fund}
+currency: USD
+as_of: 2026-11-20
+assets: {desk: {kind: other, worth: 5M}}
+networks:
+  net:
+    period: 1 year
+    nodes:
+      market: {states: [calm, stressed], table: [0.85, 0.15]}
+"""
+HELD = """
+positions: positions.csv
+prices: prices.csv
+market: {stale_after_days: 30}
+tokens: {ETH: {kind: coin}}
+"""
+
+
+def row(i: int, before: int) -> float:
+    """P(v_i = yes) given the market (first of three) or the node before."""
+    if i % 3 == 0:
+        return (0.04 + 0.003 * i, 0.3)[before]
+    return (0.03, 0.55 - 0.02 * i)[before]
+
+
+def book() -> str:
+    nodes, scenarios = "", ""
+    for i in range(COUNT):
+        above, names = (
+            ("market", ("calm", "stressed")) if i % 3 == 0 else (f"v{i - 1}", ("no", "yes"))
+        )
+        rows = ", ".join(
+            f"{n}: [{1 - row(i, k):.9g}, {row(i, k):.9g}]" for k, n in enumerate(names)
+        )
+        nodes += f"      v{i}: {{parents: [{above}], table: {{{rows}}}}}\n"
+        scenarios += (
+            f"  s{i}: {{asset: desk, frequency: from net.v{i}, counts: at most one a year, "
+            f"magnitude: {SIZES[i]}}}\n"
+        )
+    alert = "      alert: {parents: [v2], table: {no: [0.9, 0.1], yes: [0.25, 0.75]}}\n"
+    return HEAD + nodes + alert + "scenarios:\n" + scenarios
+
+
+def law(alert: bool) -> dict[float, float]:
+    """Law of the loss by all joint states, 2^14 of them."""
+    found: dict[float, float] = {}
+    for market in (0, 1):
+        for states in itertools.product((0, 1), repeat=COUNT):
+            p = (0.85, 0.15)[market]
+            for i, state in enumerate(states):
+                yes = row(i, market if i % 3 == 0 else states[i - 1])
+                p *= yes if state else 1.0 - yes
+            if alert:
+                p *= (0.1, 0.75)[states[2]]
+            loss = float(np.dot(states, SIZES))
+            found[loss] = found.get(loss, 0.0) + p
+    whole = sum(found.values())
+    return {loss: found[loss] / whole for loss in sorted(found)}
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("wide") / "book.yaml"
+    path.write_text(book())
+    return path
+
+
+@pytest.mark.parametrize("alert", [False, True])
+def test_a_network_too_wide_to_list_is_answered_as_if_it_were(written: Path, alert: bool) -> None:
+    evidence = {"alert": "yes"} if alert else {}
+    run = perilscope.quantify(written, engine="exact", evidence=evidence).document
+    found, exact = run["enterprise"], law(alert)
+    losses, chances = np.array(list(exact)), np.array(list(exact.values()))
+    assert found["ale"] == pytest.approx(float(losses @ chances), rel=1e-10)
+    assert found["probability_of_loss"] == pytest.approx(1.0 - exact[0.0], rel=1e-10)
+    mean = float(losses @ chances)
+    assert found["sd"] == pytest.approx(float(chances @ (losses - mean) ** 2) ** 0.5, rel=1e-9)
+    sums = np.cumsum(chances)
+    for level in ("0.95", "0.975", "0.99", "0.999"):
+        k = int(np.searchsorted(sums, float(level)))
+        cvar = losses[k] + float(chances @ np.maximum(losses - losses[k], 0.0)) / (1 - float(level))
+        assert found["var"][level] == pytest.approx(losses[k])
+        assert found["cvar"][level] == pytest.approx(cvar, rel=1e-9)
+    for x, p in found["exceedance"]:
+        assert p == pytest.approx(float(chances[losses > x + 1.0].sum()), abs=1e-10)
+    each = {row["id"]: row for row in run["scenarios"]}
+    assert sum(row["ale"] for row in each.values()) == pytest.approx(mean, rel=1e-10)
+
+
+def test_with_a_market_both_ways_agree_and_what_is_not_told_is_said(
+    tmp_path: Path, written: Path
+) -> None:
+    rng = np.random.default_rng(11)
+    steps = np.cumsum(rng.standard_t(5, 500) * 0.03)
+    closes = (np.exp(steps - steps[-1]) * 2000.0).tolist()
+    days = [date(2026, 11, 20) - timedelta(days=499 - k) for k in range(500)]
+    rows = [f"{day},{close:.6f}" for day, close in zip(days, closes, strict=True)]
+    (tmp_path / "prices.csv").write_text("\n".join(["date,ETH", *rows]) + "\n")
+    (tmp_path / "positions.csv").write_text("asset,quantity,venue\nETH,600,\n")
+    (tmp_path / "book.yaml").write_text(written.read_text().replace("assets:", HELD + "assets:", 1))
+    run = perilscope.quantify(tmp_path, years=200_000).document
+    found = run["enterprise"]
+    assert abs(found["simulated"]["gap"]) <= 4.0
+    assert found["mean"] == pytest.approx(run["enterprise_without_market"]["ale"], rel=1e-6)
+    said = [row["what"] for row in run["findings"] if row["where"] == "networks.net"]
+    assert any("too many to be listed" in what for what in said)
+    assert all(row["network"] != "net" for row in found["causes"])
+
+
+def test_another_horizon_than_the_period_is_refused_with_the_reason(written: Path) -> None:
+    with pytest.raises(AssessmentError, match="over its own period alone"):
+        perilscope.quantify(written, engine="exact", horizon="6 months")
