@@ -15,6 +15,7 @@ from perilscope.cli.diff import diff
 from perilscope.cli.feedback import feedback
 from perilscope.cli.market import market
 from perilscope.cli.network import network
+from perilscope.cli.options import Book, Evidence, Json, Positions, Prices, Quiet
 from perilscope.cli.prices import prices
 from perilscope.cli.protocol import protocol
 from perilscope.cli.together import condition, contributions, sensitivity
@@ -40,31 +41,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-BookPath = Annotated[
-    Path,
-    typer.Argument(metavar="BOOK", help="A .yaml file, or a folder of them.", show_default=False),
-]
-JsonPath = Annotated[
-    str | None,
-    typer.Option(
-        "--json",
-        metavar="FILE|-",
-        help="Write the result as JSON; with - to standard output, and nothing else there.",
-        show_default=False,
-    ),
-]
-PricesPath = Annotated[
-    Path | None,
-    typer.Option(
-        "--prices", metavar="FILE", help="Daily prices (CSV or Parquet) instead of the book's."
-    ),
-]
-PositionsPath = Annotated[
-    Path | None,
-    typer.Option("--positions", metavar="FILE", help="Positions (CSV) instead of the book's."),
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
 
 MEASURES = """
 Measures in the answer:
@@ -113,10 +89,10 @@ def new(
 
 @app.command()
 def check(
-    book: BookPath,
-    prices: PricesPath = None,
-    positions: PositionsPath = None,
-    json: JsonPath = None,
+    book: Book,
+    prices: Prices = None,
+    positions: Positions = None,
+    json: Json = None,
 ) -> int:
     """Read BOOK and its data; list every fault, or say how each part will be assessed.
 
@@ -139,7 +115,7 @@ def check(
 
 
 @app.command()
-def schema(json: JsonPath = None) -> int:
+def schema(json: Json = None) -> int:
     """Print the JSON Schema of a book, for editors that complete and check while you type.
 
     In VS Code (YAML extension) put this on the first line of the book:
@@ -154,16 +130,10 @@ def schema(json: JsonPath = None) -> int:
 
 @app.command(epilog=MEASURES)
 def run(
-    book: BookPath,
-    prices: PricesPath = None,
-    positions: PositionsPath = None,
-    evidence: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NODE=STATE",
-            help="What is known of a node (repeatable); NETWORK.NODE=STATE where two share a name.",
-        ),
-    ] = None,
+    book: Book,
+    prices: Prices = None,
+    positions: Positions = None,
+    evidence: Evidence = None,
     seed: Annotated[int, typer.Option(help="Names the random streams of the simulation.")] = 1,
     years: Annotated[int, typer.Option(help="Simulated horizons.")] = 1_000_000,
     engine: Annotated[
@@ -195,7 +165,7 @@ def run(
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder for run.json and report.html.")
     ] = Path("out"),
-    json: JsonPath = None,
+    json: Json = None,
     quiet: Quiet = False,
     keep_inputs: Annotated[
         bool,
@@ -286,7 +256,7 @@ def quick(
     engine: Annotated[str, typer.Option(metavar="exact|simulation|both")] = "both",
     years: Annotated[int, typer.Option(help="Simulated horizons.")] = 1_000_000,
     seed: Annotated[int, typer.Option(help="Names the random streams of the simulation.")] = 1,
-    json: JsonPath = None,
+    json: Json = None,
 ) -> int:
     """Assess a plain table, or one scenario, without a book: a first answer in a minute.
 
@@ -334,14 +304,14 @@ def _table(
 
 @app.command()
 def explain(
-    book: BookPath,
+    book: Book,
     scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="Id of a scenario.")],
-    prices: PricesPath = None,
-    positions: PositionsPath = None,
+    prices: Prices = None,
+    positions: Positions = None,
     engine: Annotated[str, typer.Option(metavar="exact|simulation|both")] = "both",
     years: Annotated[int, typer.Option(help="Simulated horizons.")] = 1_000_000,
     seed: Annotated[int, typer.Option(help="Names the random streams of the simulation.")] = 1,
-    json: JsonPath = None,
+    json: Json = None,
 ) -> int:
     """Print how the numbers of one scenario of BOOK came about, leaf by leaf."""
     from perilscope.cli.show import emit, printer, progress
@@ -374,7 +344,7 @@ def show(
     register: Annotated[
         bool, typer.Option("--register", help="The register as risk teams circulate it.")
     ] = False,
-    json: JsonPath = None,
+    json: Json = None,
 ) -> int:
     """Show a run again: the summary, or the register as risk teams circulate it."""
     from perilscope.cli.show import circulated, emit, printer, summary
@@ -391,7 +361,7 @@ def show(
 
 @app.command()
 def monitor(
-    book: BookPath,
+    book: Book,
     since: Annotated[
         Path, typer.Option(metavar="RUN", help="Folder of the run that holds the forecast.")
     ],
@@ -401,9 +371,9 @@ def monitor(
             formats=["%Y-%m-%d"], metavar="DATE", help="Day to look from; today unless said."
         ),
     ] = None,
-    prices: PricesPath = None,
-    positions: PositionsPath = None,
-    json: JsonPath = None,
+    prices: Prices = None,
+    positions: Positions = None,
+    json: Json = None,
     fail_on_breach: Annotated[
         bool, typer.Option("--fail-on-breach", help="Leave with 3 when a limit is breached.")
     ] = False,

@@ -3,47 +3,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from perilscope.cli.options import Book, Evidence, Horizon, Json, Positions, Prices, Survival
 
 INCOMPLETE = 4
 
 
 def capital(
-    book: Annotated[
-        Path, typer.Argument(metavar="BOOK", help="A .yaml file, or a folder of them.")
-    ],
+    book: Book,
     level: Annotated[float, typer.Option(help="Level of VaR and CVaR.")] = 0.99,
-    survival: Annotated[
-        float, typer.Option(help="Probability with which the capital is to last.")
-    ] = 0.99,
+    survival: Survival = 0.99,
     slices: Annotated[
         int, typer.Option(help="How often within the horizon capital is looked at.")
     ] = 12,
-    evidence: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NODE=STATE", help="What is known of a node (repeatable)."),
-    ] = None,
-    horizon: Annotated[
-        str, typer.Option(metavar="'6 months'", help="Instead of the book's.", show_default=False)
-    ] = "",
-    prices: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Daily prices instead of the book's.")
-    ] = None,
-    positions: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Positions instead of the book's.")
-    ] = None,
-    json: Annotated[
-        str | None,
-        typer.Option(
-            "--json",
-            metavar="FILE|-",
-            help="Write the result as JSON; with - to standard output, and nothing else there.",
-            show_default=False,
-        ),
-    ] = None,
+    evidence: Evidence = None,
+    horizon: Horizon = "",
+    prices: Prices = None,
+    positions: Positions = None,
+    json: Json = None,
 ) -> int:
     """Capital of BOOK: what lasts, what no dependence can exceed, what it earns.
 

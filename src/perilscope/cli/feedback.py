@@ -3,49 +3,29 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from perilscope.cli.options import Book, Evidence, Horizon, Json, Positions, Prices, Survival
+
 
 def feedback(
-    book: Annotated[
-        Path, typer.Argument(metavar="BOOK", help="A .yaml file, or a folder of them.")
-    ],
+    book: Book,
     slices: Annotated[
         int | None,
         typer.Option(help="Slices of the horizon, instead of the book's.", show_default=False),
     ] = None,
-    survival: Annotated[
-        float, typer.Option(help="Probability with which the capital is to last.")
-    ] = 0.99,
-    evidence: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NODE=STATE", help="What is known of a node now (repeatable)."),
-    ] = None,
-    horizon: Annotated[
-        str, typer.Option(metavar="'6 months'", help="Instead of the book's.", show_default=False)
-    ] = "",
-    prices: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Daily prices instead of the book's.")
-    ] = None,
-    positions: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Positions instead of the book's.")
-    ] = None,
+    survival: Survival = 0.99,
+    evidence: Evidence = None,
+    horizon: Horizon = "",
+    prices: Prices = None,
+    positions: Positions = None,
     years: Annotated[
         int, typer.Option(help="Simulated horizons, where holdings run on.")
     ] = 100_000,
     seed: Annotated[int, typer.Option(help="Names the random streams of the simulation.")] = 1,
-    json: Annotated[
-        str | None,
-        typer.Option(
-            "--json",
-            metavar="FILE|-",
-            help="Write the result as JSON; with - to standard output, and nothing else there.",
-            show_default=False,
-        ),
-    ] = None,
+    json: Json = None,
 ) -> int:
     """The horizon of BOOK in slices: states that act on each other, and the capital that lasts.
 

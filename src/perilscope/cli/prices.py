@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from perilscope.cli.market import Json, _told, market
+from perilscope.cli.options import Json
+from perilscope.cli.show import told
 
 prices = typer.Typer(
     name="prices",
@@ -66,7 +67,6 @@ def fetch(
     printer(None).print(said)
 
 
-@market.command("check-data")
 def check_data(
     book: Annotated[
         Path | None, typer.Argument(metavar="BOOK", help="A book, or nothing with --prices.")
@@ -120,4 +120,4 @@ def check_data(
         today=datetime.now(UTC).date(),
         calendar=Calendar(cutoff=cutoff, zone=zone),
     )
-    _told(found, json, page.checked)
+    told(found, json, page.checked)

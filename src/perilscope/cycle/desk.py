@@ -465,13 +465,10 @@ def _allocated(desk: Desk, days: int, level: float, kind: str) -> list[Document]
     ]
 
 
-def contributions(
-    path: Path, days: int = 1, level: float = LEVEL, settings: Settings | None = None
-) -> Document:
+def contributions(found: Opened, days: int = 1, level: float = LEVEL) -> Document:
     """What each asset, venue, ... adds to CVaR and to VaR; each list adds up to both."""
     if not 0.5 < level < 1.0:
         raise MisuseError(f"--level {level:g}: more than 0.5 and less than 1")
-    found = opened(path, settings)
     desk = found.desk
     var, cvar = desk.risk(days, level)
     rows = {kind: _allocated(desk, days, level, kind) for kind in KINDS}

@@ -323,7 +323,7 @@ def believed(
     there = [asset for asset in weights if asset in history.assets]
     if not there:
         return history, dict(weights), {}, notes
-    days = _between(history.of(there), asked.first, asked.last).days
+    days = within(history.of(there), asked.first, asked.last).days
     last = days[-1] if days else history.days[-1]
     mended, kept, told = screened(history, there, last, asked.accept, asked.first)
     out = {a: next(t for t in told if t.startswith(f"{a} ")) for a in there if a not in kept}
@@ -358,17 +358,17 @@ def _prepared(
         raise MisuseError(
             f"{', '.join(absent)}: held, but there are no prices; the files have {some}{more}"
         )
-    within = _between(_only(history, tuple(weights)), asked.first, asked.last)
-    last = asked.last or within.days[-1]
+    used = within(_only(history, tuple(weights)), asked.first, asked.last)
+    last = asked.last or used.days[-1]
     held = list(weights)
-    spans = {asset: _span(within, asset) for asset in held}
+    spans = {asset: _span(used, asset) for asset in held}
     begun = max(first for first, _ in spans.values())
-    least = min(_span(within, asset)[0] for asset in within.assets if _known(within, asset))
+    least = min(_span(used, asset)[0] for asset in used.assets if _known(used, asset))
     findings: list[str] = []
     late = [asset for asset in held if spans[asset][0] > least]
     if late and (last - begun).days < FEW:
-        return _filled(within, weights, asked, last, spans, revalue)
-    kept, noticed = gate(within, held, last)
+        return _filled(used, weights, asked, last, spans, revalue)
+    kept, noticed = gate(used, held, last)
     findings += [text for text in noticed if not text.startswith((FACTOR + " (not", "only"))]
     if asked.first and kept.days[0] > asked.first:
         findings.append(f"the days used start on {kept.days[0]}, not on {asked.first} as asked")
@@ -403,7 +403,7 @@ def _row(
     }
 
 
-def _between(history: History, first: date | None, last: date | None) -> History:
+def within(history: History, first: date | None, last: date | None) -> History:
     """The history from one day to another."""
     rows = [
         row
@@ -472,9 +472,9 @@ def _filled(  # one for all assets, because the factor and the days are shared
     ]
     factor = candidates[0]
     kept, noticed = gate(history, [factor], last)
-    kept = _between(kept, None, min(end for _, end in spans.values()))
+    kept = within(kept, None, min(end for _, end in spans.values()))
     if len(kept.days) > MOST_FILLED + 1:
-        kept = _between(kept, kept.days[-MOST_FILLED - 1], None)
+        kept = within(kept, kept.days[-MOST_FILLED - 1], None)
     whole = kept.closes[1:, 0] / kept.closes[:-1, 0] - 1.0
     columns, rows, shares = [], [], []
     findings = list(noticed)

@@ -6,15 +6,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perilscope.book.quantity import QuantityError, parse, plain
-from perilscope.cycle.desk import head, opened, told
-from perilscope.cycle.settings import Settings
+from perilscope.cycle.desk import Opened, head, told
 from perilscope.errors import MisuseError
 from perilscope.evidence.episodes import episodes
 from perilscope.layers import stress
@@ -31,9 +29,8 @@ WINDOW = 10
 
 
 def stresses(
-    path: Path,
+    found: Opened,
     loss: float | None = None,
-    settings: Settings | None = None,
     *,
     shocks: Sequence[str] = (),
     vol: str = "",
@@ -43,7 +40,7 @@ def stresses(
 
     Parameters
     ----------
-    path : Path
+    found : Opened
     loss : float, optional
         What the reverse stress is to cost; a tenth of the net assets (or of what is held) without.
     shocks : sequence of ``ASSET=-40%``
@@ -58,7 +55,6 @@ def stresses(
     MisuseError
         A shock that cannot be read or of something that is not held.
     """
-    found = opened(path, settings)
     desk = found.desk
     values = desk.values()
     gross = math.fsum(abs(v) for v in values.values())
