@@ -19,7 +19,7 @@ from perilscope.engines.compound import Compound
 from perilscope.engines.counts import Binomial, Poisson
 from perilscope.engines.distributions import Constant, Discrete, Exponential, Lognormal
 from perilscope.engines.grid import Grid, spread
-from perilscope.engines.joint import borne, cells
+from perilscope.engines.joint import borne, causes, cells
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.joint.parts import Interface
@@ -240,7 +240,7 @@ def test_states_beyond_a_loss_are_the_enumerated_ones():
     mixtures = [tuple(zip(x.weights.tolist(), x.hits, strict=True)) for x in interfaces]
     wide = Window(Grid(1.0, 256, lattice=True), 64)
     joint = Joint(Register(lines, mixtures=mixtures), interfaces, market, wide=wide)
-    found = borne.tails(joint, joint.law(), 15.0)
+    found = causes.tails(joint, joint.law(), 15.0)
     for i, interface in enumerate(interfaces):
         for k in range(len(interface.weights)):
             given = list(interfaces)
@@ -535,6 +535,6 @@ def test_very_many_patterns_are_mixed_as_if_they_were_listed(monkeypatch):
         assert joint.parts[0].many is (few == 16)
         law = joint.law()
         held = borne.contributions(joint, law, 0.99)
-        tail = borne.tails(joint, law, law.var(0.99))[0]
+        tail = causes.tails(joint, law, law.var(0.99))[0]
         found.append([*law.moved.cumulative, *held.lines.values(), *tail.excess])
     assert found[0] == pytest.approx(found[1], abs=1e-9)

@@ -14,7 +14,7 @@ import pytest
 from perilscope.book import load_text
 from perilscope.cycle.together import joint_law, together
 from perilscope.cycle.trading import Lots
-from perilscope.engines.joint import borne
+from perilscope.engines.joint import causes
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.evidence.history import History
 from perilscope.layers import drivers as driving
@@ -177,7 +177,7 @@ def test_slopes_of_table_entries_are_differences_of_the_law(horizon):
     _, known, found = made(horizon)
     law = found.law
     density = law.density(law.var(0.99))
-    means = borne.means(found.whole.joint)
+    means = causes.means(found.whole.joint)
     rows = []
     for each, tail, mean in zip(found.driving, found.tails, means, strict=True):
         values = slopes.Values(mean, tail, density, 0.99, known.years)

@@ -18,7 +18,7 @@ from perilscope.engines.compound import Compound
 from perilscope.engines.counts import Binomial
 from perilscope.engines.distributions import Constant
 from perilscope.engines.grid import Grid
-from perilscope.engines.joint import borne
+from perilscope.engines.joint import causes
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.parts import Interface
 from perilscope.engines.joint.window import Window
@@ -73,7 +73,7 @@ def _engine(drivers):
     wide = Window(Grid(1.0, 64, lattice=True), 16)
     joint = Joint(Register(lines, mixtures=mixtures), [interface], Market(), wide=wide)
     law = joint.law()
-    (tail,) = borne.tails(joint, law, law.var(LEVEL))
+    (tail,) = causes.tails(joint, law, law.var(LEVEL))
     values = slopes.Values(np.zeros(4), tail, 0.0, LEVEL, 1.0)
     return law, slopes.entries(drivers, Driving("peg", axes, states, interface), values)
 

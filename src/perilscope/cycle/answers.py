@@ -17,7 +17,7 @@ from perilscope.cycle.settings import Settings
 from perilscope.cycle.together import LEVEL, Together, causes, slope
 from perilscope.cycle.whole import uncertainty
 from perilscope.cycle.workspace import Workspace
-from perilscope.engines.joint import borne
+from perilscope.engines.joint import causes as behind
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.replaced import Replaced
 from perilscope.engines.register import Register
@@ -79,7 +79,7 @@ def table_entries(reading: Reading, found: Together) -> list[Entry]:
     law, years = found.law, reading.context.years
     density = law.density(law.var(LEVEL))
     made: list[Entry] = []
-    means = borne.means(found.whole.joint)
+    means = behind.means(found.whole.joint)
     for driving, tail, mean in zip(found.driving, found.tails, means, strict=True):
         values = Values(mean, tail, density, LEVEL, years)
         made += slopes.entries(reading.drivers, driving, values)

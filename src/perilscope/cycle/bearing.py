@@ -13,6 +13,7 @@ from perilscope.cycle.together import contributions
 from perilscope.cycle.whole import alone, borne, shares_of, traced, uncertainty
 from perilscope.cycle.workspace import Workspace
 from perilscope.engines.joint import borne as engine
+from perilscope.engines.joint import causes as behind
 from perilscope.engines.joint.borne import Borne
 from perilscope.errors import MisuseError
 
@@ -60,7 +61,7 @@ def _split(reading: Reading, law: Law, level: float) -> Document:
         all_ = replace(
             all_,
             borne=engine.contributions(joint, all_.law, level),
-            tails=engine.tails(joint, all_.law, all_.law.var(level)),
+            tails=behind.tails(joint, all_.law, all_.law.var(level)),
         )
     return {
         "uncertainty": uncertainty(all_),

@@ -19,6 +19,7 @@ from perilscope.cycle.settings import Settings
 from perilscope.cycle.together import causes, contributions
 from perilscope.cycle.workspace import Workspace
 from perilscope.engines.joint import borne
+from perilscope.engines.joint.causes import tails as tails_of
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.layers.joining import Driving, Whole
 from perilscope.monitoring.limits import Figures, stand
@@ -258,7 +259,7 @@ def behind(workspace: Workspace, settings: Settings, above: float) -> Document:
             f"a loss above {above:,.0f} is rarer than one in a million: 1 in 1,000 exceeds "
             f"{law.var(0.999):,.0f}; ask for less"
         )
-    tails = borne.tails(whole.joint, law, above)
+    tails = tails_of(whole.joint, law, above)
     level = 1.0 - beyond
     split: Document = {}
     if 0.0 < level < 1.0:

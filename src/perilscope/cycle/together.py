@@ -11,7 +11,9 @@ from perilscope.beliefs.law import point
 from perilscope.book import Book, Scenario
 from perilscope.cycle.trading import Lots
 from perilscope.engines.joint import borne, doubt
-from perilscope.engines.joint.borne import Borne, StateTail
+from perilscope.engines.joint import causes as behind
+from perilscope.engines.joint.borne import Borne
+from perilscope.engines.joint.causes import StateTail
 from perilscope.engines.joint.doubt import Drawn
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.errors import MisuseError
@@ -114,7 +116,7 @@ def completed(made: Made, positions: Sequence[Position]) -> Together:
     whole, other = made
     law = whole.law
     held = borne.contributions(whole.joint, law, LEVEL)
-    tails = borne.tails(whole.joint, law, law.var(LEVEL))
+    tails = behind.tails(whole.joint, law, law.var(LEVEL))
     errors = doubt.drawn(whole.joint, law, SHOWN) if whole.moves.sampled else {}
     intervals = doubt.histories(whole.joint, law, other(), SHOWN)
     return Together(whole, held, tails, errors, intervals, _shares(positions, whole))

@@ -17,8 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from perilscope.engines import capped, span
-from perilscope.engines.grid import Grid, Transform
+from perilscope.engines.compound import Compound
+from perilscope.engines.grid import Grid, Transform, against, weighed
 from perilscope.engines.loss import LossLaw, Others
+from perilscope.engines.structure import Component
 from perilscope.engines.transforms import Transforms
 
 if TYPE_CHECKING:
@@ -36,6 +38,49 @@ def rests(transforms: Sequence[Transform], grid: Grid) -> Iterator[tuple[int, Tr
     for i in range(len(transforms) - 1, -1, -1):
         yield i, ahead.pop() * behind
         behind = behind * transforms[i]
+
+
+def weighed_sizes(
+    transforms: Transforms,
+    components: Sequence[Component],
+    lines: Mapping[str, Compound],
+    by: Transform,
+) -> dict[str, float]:
+    """Weighted sum of E[X_i; sum = s] for each line of independent components that nothing drives.
+
+    Parameters
+    ----------
+    transforms : Transforms
+    components : sequence of Component
+    lines : mapping of Compound
+    by : array, shape (frequencies,)
+        Of the weights, against everything else that is added (see `perilscope.engines.grid`).
+
+    Notes
+    -----
+    Of a compound Poisson line E[X; sum = s] is its rate times that of one event beside the whole
+    sum, which wants no transform of its own. Of others it is one product.
+    """
+    grid = transforms.grid
+    rates = {
+        part.keys[0]: rate
+        for part in components
+        if part.simple and (rate := transforms.rate(lines[part.keys[0]])) is not None
+    }
+    quick = transforms.sum([part for part in components if part.keys[0] in rates], lines)
+    slow = [part for part in components if part.keys[0] not in rates]
+    totals = [transforms.component(part, lines)[0] for part in slow]
+    by = against(by, quick)
+    found: dict[str, float] = {}
+    if rates:
+        beside = grid.weights(against(by, capped.multiplied(totals, grid))) * grid.places
+        for key, (mean, law) in rates.items():
+            found[key] = mean * float(transforms.mass(law) @ beside)
+    for i, rest in rests(totals, grid):
+        mine = against(by, rest)
+        for key, size in transforms.component(slow[i], lines, shares=True)[1].items():
+            found[key] = weighed(mine, size)
+    return found
 
 
 class Split:
@@ -66,6 +111,23 @@ class Split:
         # an atom at VaR is split as it is; between two points both tell who is there
         end = j + 1 if self.var == j * self.law.step else j + 2
         return float(size[: j + 1].sum()), float(size[j:end].sum())
+
+    @functools.cached_property
+    def weights(self) -> Array:
+        """What each point counts for below VaR, so that E X_i less the weighted sum of
+        E[X_i; sum = s] is (1 - level) times the contribution of line i.
+
+        All up to the last point not above VaR; about VaR as much as makes contributions CVaR.
+        """
+        law, j = self.law, self.last
+        end = j + 1 if self.var == j * law.step else min(j + 2, law.points)
+        found = np.zeros(law.points)
+        found[: j + 1] = 1.0
+        beside = law.mean - law.partial(j) - (1.0 - self.level) * law.cvar(self.level)
+        about = float(law.mass[j:end] @ np.arange(j, end)) * law.step
+        if about > 0.0:
+            found[j:end] += beside / about
+        return found
 
     def shares(
         self, cuts: Mapping[str, tuple[float, float]], means: Mapping[str, float]

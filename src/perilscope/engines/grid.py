@@ -94,6 +94,37 @@ class Grid:
         values: Array = scipy.fft.irfft(transform, self.points) / self.damping()
         return values
 
+    def weighing(self, weights: Array) -> Transform:
+        """What tells a weighted sum over a law from its transform, see `weighed`.
+
+        Parameters
+        ----------
+        weights : array, shape (points,)
+            What the probability of each point counts for.
+
+        Examples
+        --------
+        >>> grid = Grid(1.0, 4)
+        >>> z = grid.forward(np.array([0.5, 0.25, 0.25, 0.0]))
+        >>> by = grid.weighing(np.array([1.0, 2.0, 4.0, 8.0]))
+        >>> round(weighed(by, z), 12), grid.weights(by).round(9).tolist()
+        (2.0, [1.0, 2.0, 4.0, 8.0])
+        """
+        by: Transform = scipy.fft.rfft(weights / self.damping())
+        by *= 2.0 / self.points
+        by[0] *= 0.5
+        by[-1] *= 0.5
+        return by
+
+    def weights(self, by: Transform) -> Array:
+        """The weights of the points that `weighing` makes the given transform of."""
+        whole = by * (0.5 * self.points)
+        whole[0] *= 2.0
+        whole[-1] *= 2.0
+        found: Array = scipy.fft.irfft(whole, self.points)
+        found *= self.damping()
+        return found
+
     def halved(self, mass: Array) -> Array:
         """The same law on `coarse`, each odd point split between its neighbours; of one or many.
 
@@ -109,6 +140,21 @@ class Grid:
     def damping(self) -> Array:
         """What a law is multiplied by before it is transformed."""
         return _damping(self.points, self.tilt)
+
+
+def weighed(by: Transform, transform: Transform) -> float:
+    """Weighted sum over a law, by `Grid.weighing` of the weights and the law's transform.
+
+    The sum over a law is one over its transform (Parseval), so none has to be brought back. Of a
+    product of transforms all factors but one may be moved to the weights, see `against`.
+    """
+    return float(by.view(np.float64) @ transform.view(np.float64))
+
+
+def against(by: Transform, factor: Transform) -> Transform:
+    """Weights of which the sum over one law is that over its sum with another."""
+    found: Transform = np.conj(factor) * by
+    return found
 
 
 @functools.lru_cache(maxsize=32)

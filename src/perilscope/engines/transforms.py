@@ -130,7 +130,7 @@ class Transforms:
         self._blocks: Kept[_Block] = like._blocks if like and same else Kept(_LINES, _bytes)
         self._tied: Kept[_Tied] = like._tied if like and same else Kept(_LINES // 4, _bytes)
 
-    def _mass(self, law: Distribution) -> Array:
+    def mass(self, law: Distribution) -> Array:
         """A loss per event on the grid."""
         grid, sharp = self._whole, self._sharp
         pair = _EVENTS.get((law, grid, sharp), lambda: _events([law], grid, sharp)[0])
@@ -139,7 +139,7 @@ class Transforms:
     def severity(self, law: Distribution) -> Transform:
         """Transform of a loss per event."""
         key = law, self._whole, self._sharp, self._halved
-        return _TRANSFORMED.get(key, lambda: self.grid.forward(self._mass(law)))
+        return _TRANSFORMED.get(key, lambda: self.grid.forward(self.mass(law)))
 
     def excess(self, law: Distribution) -> float:
         """Expected excess of a loss per event over the end of the grid."""
@@ -181,7 +181,7 @@ class Transforms:
     def _transformed(self, line: Compound, driven: bool) -> _Line:
         if not driven and self.is_heavy(line):
             return line, False, self._of_many(line)
-        known = None if driven else self._rate(line)
+        known = None if driven else self.rate(line)
         if known is not None:
             logarithm = self.severity(known[1]) * known[0]
             logarithm -= known[0]
@@ -234,7 +234,7 @@ class Transforms:
 
         def made() -> _Block:
             mine = tuple([lines[key] for part in block for key in part.keys])
-            known = [self._rate(lines[part.keys[0]]) if part.simple else None for part in block]
+            known = [self.rate(lines[part.keys[0]]) if part.simple else None for part in block]
             others = [
                 self.line(lines[part.keys[0]], False) if part.simple else self.tied(part, lines)
                 for part, rate in zip(block, known, strict=True)
@@ -254,7 +254,7 @@ class Transforms:
 
         return self._blocks.get(key, made)
 
-    def _rate(self, line: Compound) -> tuple[float, Distribution] | None:
+    def rate(self, line: Compound) -> tuple[float, Distribution] | None:
         """Mean of a line's counts and its loss per event; None where its counts are not Poisson,
         or it is heavy.
         """
@@ -295,7 +295,7 @@ class Transforms:
             return None
         events, turn = np.zeros(self.grid.points), np.empty(self.grid.points)
         for mean, law in rates:
-            events += np.multiply(self._mass(law), mean, out=turn)
+            events += np.multiply(self.mass(law), mean, out=turn)
         logarithm = self.grid.forward(events)
         logarithm -= math.fsum(mean for mean, _ in rates)
         return logarithm

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perilscope.engines.findings import Findings
-from perilscope.engines.joint.borne import StateTail
+from perilscope.engines.joint.causes import StateTail
 from perilscope.engines.network import Network, Node
 from perilscope.engines.one_way import OneWay, one_way
 from perilscope.errors import AssessmentError

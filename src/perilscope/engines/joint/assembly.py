@@ -25,6 +25,7 @@ from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.joint.markets import Markets
 from perilscope.engines.joint.means import Means
 from perilscope.engines.joint.parts import Interface, Rungs, Scenarios, State, parted
+from perilscope.engines.joint.prices import Priced, at_price, dearer
 from perilscope.engines.joint.side import Side, Weights
 from perilscope.engines.joint.window import Window
 from perilscope.engines.loss import LEVELS, LossLaw, Pair
@@ -130,11 +131,10 @@ class Joint:
     def _at(self, prices: Mapping[str, float]) -> Side:
         """Everything with some lines, and what they are held in, at other prices."""
         lines = {
-            key: cells.dearer(line, prices.get(key, 1.0))
-            for key, line in self.register.lines.items()
+            key: dearer(line, prices.get(key, 1.0)) for key, line in self.register.lines.items()
         }
         priced = {
-            c: cells.at_price(part, prices[part.keys[0]])
+            c: at_price(part, prices[part.keys[0]])
             for c, part in enumerate(self.parts)
             if prices.keys() & part.keys
         }
@@ -161,30 +161,51 @@ class Joint:
     def market(self, rungs: Rungs) -> _Market:
         """The market on the window under one state of prices."""
         if rungs not in self._markets:
-            self._markets[rungs] = self._made(rungs)
+            self._markets.update(self._made(rungs))
         return self._markets[rungs]
 
-    def _made(self, rungs: Rungs) -> _Market:
-        losses, weights = self.losses(rungs), self.scenarios.weights
+    def _made(self, rungs: Rungs) -> dict[Rungs, _Market]:
+        """The market under this state of prices, and under those with the same token prices."""
+        weights = self.scenarios.weights
         if not self.tokened:
-            z = self.window.transform(losses, weights)[None, :]
-            return _Market(z, z, np.empty(0))
+            z = self.window.transform(self.losses(rungs), weights)[None, :]
+            return {rungs: _Market(z, z, np.empty(0))}
+        alike = next(states for states in self.alike if rungs in states)
         found = cells.coupled(
             self.window,
-            losses,
+            {each: self.losses(each) for each in alike},
             weights,
-            self.prices(rungs),
+            self.counted(rungs),
             self.priced,
             self.matter,
             self.count,
         )
-        return _Market(found.linear, found.plain, found.prices, found.offs)
+        return {r: _Market(x.linear, x.plain, x.prices, x.offs) for r, x in found.items()}
+
+    def counted(self, rungs: Rungs) -> dict[str, Array]:
+        """The prices of the tokens that losses are counted in."""
+        return {token: self.prices(rungs)[token] for token in self.matter}
 
     @cached_property
-    def priced(self) -> list[cells.Priced]:
+    def alike(self) -> list[list[Rungs]]:
+        """States of prices, together where these tokens cost the same in them."""
+        found: list[list[Rungs]] = []
+        for rungs in self.markets:
+            mine = self.counted(rungs)
+            for states in found:
+                first = self.counted(states[0])
+                if all(np.array_equal(first[token], each) for token, each in mine.items()):
+                    states.append(rungs)
+                    break
+            else:
+                found.append([rungs])
+        return found
+
+    @cached_property
+    def priced(self) -> list[Priced]:
         """The parts that are counted in tokens, at any price."""
         lines, fine = self.register.lines, self.register.fine
-        return [cells.Priced(self.parts[c], lines, fine) for c in self.tokened]
+        return [Priced(self.parts[c], lines, fine) for c in self.tokened]
 
     @cached_property
     def matter(self) -> dict[str, float]:

@@ -17,7 +17,6 @@ import numpy.typing as npt
 
 from perilscope.engines.grid import Transform
 from perilscope.engines.joint.assembly import Joint
-from perilscope.engines.joint.borne import others
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.joint.parts import Rungs, Scenarios
 
@@ -40,10 +39,10 @@ def around(joint: Joint) -> dict[Rungs, Transform]:
     """
     outside = joint.fine.fixed(joint.weights)
     found = {}
-    for rungs, z in others(joint, joint.weights).items():
+    for rungs in joint.markets:
         if joint.chance(rungs) <= 0.0:
             continue
-        term = z * outside
+        term = outside * joint.fine.in_money(joint.weights, rungs)
         for place, c in enumerate(joint.tokened):
             price = float(joint.market(rungs).prices[place])
             table = joint.parts[c].table(joint.weights)[joint.rungs_of(c, rungs)]

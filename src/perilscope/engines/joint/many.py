@@ -8,6 +8,7 @@ taken once for all patterns that begin alike.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,13 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from perilscope.engines.compound import Compound
-from perilscope.engines.grid import Transform
+from perilscope.engines.grid import Transform, against, weighed
 from perilscope.engines.structure import Component
 from perilscope.engines.transforms import Transforms
 
 Array = npt.NDArray[np.float64]
 Pattern = tuple[tuple[str, bool], ...]
-Brick = Mapping[Pattern, Transform]
+Row = tuple[tuple[Pattern, ...], float]
+"""What each unit of a pattern is, and its weight."""
 
 
 class Many:
@@ -74,31 +76,60 @@ class Many:
         return found
 
     def __rmatmul__(self, weights: Array) -> Transform:
-        return self._mixed(weights, self.bricks)
-
-    def weighed(self, weights: Array, line: str) -> Transform:
-        """Mixture of a line's E[line; part = s] over the patterns."""
-        u, each = self.shares[line]
-        bricks: list[dict[Pattern, Transform]] = list(self.bricks)
-        bricks[u] = each
-        return self._mixed(weights, bricks)
-
-    def _mixed(self, weights: Array, bricks: Sequence[Brick]) -> Transform:
-        alive = [(keys, float(w)) for keys, w in zip(self._keys, weights, strict=True) if w > 0.0]
-        found = self._sum(alive, 0, bricks)
+        found = self._sum(self._alive(weights), 0)
         return np.asarray(np.zeros(self._size, dtype=np.complex128) + found)
 
-    def _sum(
-        self, rows: Sequence[tuple[tuple[Pattern, ...], float]], u: int, bricks: Sequence[Brick]
-    ) -> Any:
+    def weighed(self, weights: Array, by: Transform) -> dict[str, float]:
+        """For each line the weighted sum of E[line; part = s], mixed over the patterns.
+
+        Parameters
+        ----------
+        weights : array, shape (patterns,)
+        by : array, shape (frequencies,)
+            As in `perilscope.engines.allocation.weighed_sizes`.
+        """
+        rests: list[dict[Pattern, Any]] = [{} for _ in self.bricks]
+        self._spread(self._alive(weights), 0, 1.0, rests)
+        found = {}
+        for line, (u, each) in self.shares.items():
+            terms = [
+                weighed(against(by, rests[u][key]), size)
+                for key, size in each.items()  # a line that has no events bears nothing
+                if key in rests[u]
+            ]
+            found[line] = math.fsum(terms)
+        return found
+
+    def _alive(self, weights: Array) -> list[Row]:
+        return [(keys, float(w)) for keys, w in zip(self._keys, weights, strict=True) if w > 0.0]
+
+    def _sum(self, rows: Sequence[Row], u: int) -> Any:
         """Sum over patterns of weights times the product of the bricks from the u-th on."""
-        if u == len(bricks):
+        if u == len(self.bricks):
             return sum(w for _, w in rows)
-        groups: dict[Pattern, list[tuple[tuple[Pattern, ...], float]]] = {}
-        for row in rows:
-            groups.setdefault(row[0][u], []).append(row)
         total: Any = 0.0
-        for key, mine in groups.items():
-            if key in bricks[u]:  # a line that has no events bears nothing
-                total = total + bricks[u][key] * self._sum(mine, u + 1, bricks)
+        for key, mine in _alike(rows, u).items():
+            total = total + self.bricks[u][key] * self._sum(mine, u + 1)
         return total
+
+    def _spread(
+        self, rows: Sequence[Row], u: int, ahead: Any, rests: Sequence[dict[Pattern, Any]]
+    ) -> Any:
+        """The same, and for each brick from the u-th on what it stands beside in all patterns."""
+        if u == len(self.bricks):
+            return sum(w for _, w in rows)
+        total: Any = 0.0
+        for key, mine in _alike(rows, u).items():
+            behind = self._spread(mine, u + 1, ahead * self.bricks[u][key], rests)
+            beside = ahead * behind
+            rests[u][key] = rests[u][key] + beside if key in rests[u] else beside
+            total = total + self.bricks[u][key] * behind
+        return total
+
+
+def _alike(rows: Sequence[Row], u: int) -> dict[Pattern, list[Row]]:
+    """Rows by the brick of the u-th unit."""
+    groups: dict[Pattern, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row[0][u], []).append(row)
+    return groups

@@ -144,6 +144,14 @@ class Part:
         return self.component is not None and not self.interfaces and not self.token
 
     @cached_property
+    def loose(self) -> tuple[Component, ...]:
+        """Its units as components of their own, where nothing ties them; else none."""
+        whole = self.component
+        if whole is None or whole.driven or whole.shared:
+            return ()
+        return tuple(replace(whole, units=(unit,)) for unit in whole.units)
+
+    @cached_property
     def rungs(self) -> tuple[Rungs, ...]:
         """States of prices that its interfaces make, each once."""
         return tuple(dict.fromkeys(state.rungs for state in self.states))

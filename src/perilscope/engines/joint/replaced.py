@@ -15,10 +15,10 @@ import numpy as np
 
 from perilscope.engines.compound import Compound
 from perilscope.engines.grid import Transform
-from perilscope.engines.joint import cells
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.joint.parts import Rungs
+from perilscope.engines.joint.prices import at_prices, dearer
 from perilscope.engines.register import Register
 
 
@@ -62,11 +62,11 @@ class Replaced:
 
     def _plain(self, joint: Joint) -> Joint:
         """The same with losses counted in tokens at their mean price."""
-        register = cells.at_prices(joint.register, self._prices)
+        register = at_prices(joint.register, self._prices)
         return Joint(register, joint.interfaces, joint.scenarios, wide=joint.window)
 
     def _scaled(self, line: Compound) -> Compound:
-        return cells.dearer(line, self._prices.get(line.key, 1.0))
+        return dearer(line, self._prices.get(line.key, 1.0))
 
     def with_(self, lines: Sequence[Compound]) -> _Other:
         """The same with some lines replaced, by key."""

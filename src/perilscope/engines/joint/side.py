@@ -17,7 +17,7 @@ from perilscope.engines.compound import Compound
 from perilscope.engines.grid import Grid, Transform
 from perilscope.engines.joint.many import Many
 from perilscope.engines.joint.markets import Markets
-from perilscope.engines.joint.parts import Part, Rungs
+from perilscope.engines.joint.parts import Part, Rungs, ones
 from perilscope.engines.transforms import Transforms
 
 Array = npt.NDArray[np.float64]
@@ -88,10 +88,14 @@ class Side:
     def fixed(self, weights: Weights, leave: int = -1) -> Transform:
         """Product of the parts that no state of prices touches, but for one."""
         without = leave >= 0 and self.parts[leave].free
-        found = self._sum_of_free(leave) if without else self._free
+        return (self._sum_of_free(leave) if without else self._free) * self.driven(weights, leave)
+
+    def driven(self, weights: Weights, leave: int = -1) -> Transform:
+        """Product of those of them that something drives."""
+        found = ones(self.grid)
         for c, part in enumerate(self.parts):
             if not part.coupled and not part.free and c != leave:
-                found = found * self._mixture(c, weights)
+                found *= self._mixture(c, weights)
         return found
 
     def _mixture(self, c: int, weights: Weights) -> Transform:
@@ -138,6 +142,18 @@ class Side:
             if not self.parts[c].token:
                 term = term * mixed(chance, self.patterns(c))
         return term
+
+    def in_money(self, weights: Weights, rungs: Rungs) -> Transform:
+        """Product of what answers to a state of prices and is counted in money.
+
+        Probabilities of parts that are counted in tokens are left out.
+        """
+        found = ones(self.grid)
+        for c, part in enumerate(self.parts):
+            if part.coupled and not part.token:
+                table = part.table(weights)[self._markets.made_by(part, rungs)]
+                found *= mixed(table, self.patterns(c))
+        return found
 
     # --- everything
 

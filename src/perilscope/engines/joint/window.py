@@ -112,6 +112,27 @@ class Window:
         found += np.bincount(below + 1, weights * part, points)
         return np.asarray(found)
 
+    def read(self, values: Array, losses: Array) -> Array:
+        """Values at the points, read at losses as :meth:`mass` splits them; 0 beyond the window.
+
+        Parameters
+        ----------
+        values : array, shape (points,)
+        losses : array, shape (n,)
+
+        Examples
+        --------
+        >>> window = Window(Grid(1.0, 8), 4)
+        >>> window.read(np.arange(8.0) ** 2, np.array([-0.25, 2.0, 9.0])).tolist()
+        [14.25, 36.0, 0.0]
+        """
+        at = np.maximum(losses / self.grid.step + self.zero, 0.0)
+        inside = at <= self.grid.points - 1
+        below = np.minimum(at, self.grid.points - 2).astype(np.int64)
+        part = at - below
+        found = values[below] * (1.0 - part) + values[below + 1] * part
+        return np.where(inside, found, 0.0)
+
     def transform(self, losses: Array, weights: Array) -> Transform:
         """Transform of :meth:`mass`."""
         return self.grid.forward(self.mass(losses, weights))
