@@ -17,7 +17,7 @@ from perilscope.engines.compound import Compound
 from perilscope.engines.counts import Binomial, NegativeBinomial, Poisson
 from perilscope.engines.distributions import Constant, Exponential, Gamma
 from perilscope.engines.grid import Grid
-from perilscope.engines.joint import borne, parts
+from perilscope.engines.joint import borne, causes, parts
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.joint.parts import Interface, Rungs
@@ -227,3 +227,17 @@ def test_weighed_sizes_are_sums_over_laws_brought_back() -> None:
     for key, other in (("often", "clustered"), ("clustered", "often")):
         sized = np.convolve(laws[key] * grid.places, laws[other])[: grid.points]
         assert found[key] == pytest.approx(float(weights @ sized), rel=1e-9)
+
+
+@pytest.mark.parametrize("loss", [3.0, 11.3, 30.0])
+def test_what_lies_beyond_a_loss_is_that_of_the_law_brought_back(loss: float) -> None:
+    """Every state of every part, against its law on the whole window, read as any joint law is."""
+    joint, law = _law()
+    tails = causes.tails(joint, law, loss)
+    for i, interface in enumerate((PEG, CLOUD, STAFF)):
+        for k in range(len(interface.weights)):
+            weights = list(joint.weights)
+            weights[i] = np.eye(len(interface.weights))[k]
+            given = joint.law(weights)
+            assert tails[i].exceed[k] == pytest.approx(given.exceed(loss), abs=1e-12)
+            assert tails[i].excess[k] == pytest.approx(given.excess(loss), abs=1e-10)

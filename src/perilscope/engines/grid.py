@@ -99,7 +99,7 @@ class Grid:
 
         Parameters
         ----------
-        weights : array, shape (points,)
+        weights : array, shape (points,) or (rows, points)
             What the probability of each point counts for.
 
         Examples
@@ -112,8 +112,8 @@ class Grid:
         """
         by: Transform = scipy.fft.rfft(weights / self.damping())
         by *= 2.0 / self.points
-        by[0] *= 0.5
-        by[-1] *= 0.5
+        by[..., 0] *= 0.5
+        by[..., -1] *= 0.5
         return by
 
     def weights(self, by: Transform) -> Array:

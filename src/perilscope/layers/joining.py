@@ -23,6 +23,7 @@ from perilscope.engines.compound import Compound, Mixture
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.joint.parts import Interface, Rungs
+from perilscope.engines.kept import Kept
 from perilscope.engines.register import Register
 from perilscope.engines.unlisted import Unlisted
 from perilscope.errors import AssessmentError
@@ -52,6 +53,8 @@ UNLISTED = (
 )
 
 _ALIKE = 1e-9
+_REVALUED = 2**26
+"""Most bytes kept of instruments that were revalued."""
 
 
 @dataclass(frozen=True)
@@ -168,19 +171,39 @@ class Market:
     def parts(self, rungs: Rungs) -> Floats:
         """Loss of each holding in each scenario."""
         factor, values = self._factor(rungs), np.array(list(self.held.values.values()))
-        grown = self.moves.end[:, : len(values)] * factor[: len(values)]
-        found = -values * (grown - 1.0)
-        if not self.held.odd:
-            return np.asarray(found)
-        paths = Paths(
-            (*self.held.values, *(f"\0{token}" for token in self.tokens)),
-            self.moves.end * factor,
-            self.moves.low * np.minimum(factor, 1.0),
-            self.moves.high * np.maximum(factor, 1.0),
-            self.days,
-        )
-        odd = [revaluation.losses(lot, self.held.marks, paths) for lot in self.held.odd]
-        return np.column_stack([found, *odd])
+        found = np.empty((len(self.moves.end), len(self.names)))
+        plain = found[:, : len(values)]
+        np.multiply(self.moves.end[:, : len(values)], factor[: len(values)], out=plain)
+        plain -= 1.0
+        plain *= -values
+        for place, lot in enumerate(self.held.odd):
+            found[:, len(values) + place] = self._odd(place, lot, factor)
+        return found
+
+    def _odd(self, place: int, lot: Position, factor: Floats) -> Floats:
+        """Loss of one instrument, by the two prices at most that it depends on.
+
+        States of prices that leave these alone share one revaluation.
+        """
+        assets = (*self.held.values, *(f"\0{token}" for token in self.tokens))
+        at = [k for k, asset in enumerate(assets) if asset in (lot.asset, lot.terms.quote)]
+        mine = factor[at]
+
+        def made() -> Floats:
+            paths = Paths(
+                tuple(assets[k] for k in at),
+                self.moves.end[:, at] * mine,
+                self.moves.low[:, at] * np.minimum(mine, 1.0),
+                self.moves.high[:, at] * np.maximum(mine, 1.0),
+                self.days,
+            )
+            return revaluation.losses(lot, self.held.marks, paths)
+
+        return self._kept.get((place, tuple(mine.tolist())), made)
+
+    @cached_property
+    def _kept(self) -> Kept[Floats]:
+        return Kept(_REVALUED, lambda found: found.nbytes)
 
     def prices(self, rungs: Rungs) -> dict[str, Floats]:
         """Price of each token against today's."""

@@ -239,8 +239,9 @@ def _drawn(
     end = np.zeros((draws, logs.shape[1]))
     low, high = (np.zeros_like(end), np.zeros_like(end)) if ways else (end, end)
     lengths = [block] * (days // block) + ([days % block] if days % block else [])
+    known = {length: _rises(logs, starts, length, ways) for length in sorted(set(lengths))}
     for length in lengths:
-        rises = _rises(logs, starts, length, ways)
+        rises = known[length]
         chosen = _balanced(len(starts), draws, rng)
         if ways:
             np.minimum(low, end + rises[1][chosen], out=low)

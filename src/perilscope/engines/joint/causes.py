@@ -16,7 +16,9 @@ import numpy.typing as npt
 from perilscope.engines.grid import Transform
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.law import SignedLaw
-from perilscope.engines.joint.parts import Rungs
+from perilscope.engines.joint.many import listed
+from perilscope.engines.joint.near import Near
+from perilscope.engines.joint.parts import Rungs, State
 from perilscope.engines.joint.side import Side
 
 Array = npt.NDArray[np.float64]
@@ -73,11 +75,11 @@ def tails(joint: Joint, law: SignedLaw, x: float) -> tuple[StateTail, ...]:
         Money.
     """
     found: dict[int, StateTail] = {}
-    weights = joint.weights
+    weights, near = joint.weights, Near(joint.window, x)
     for c, part in enumerate(joint.parts):
         if not part.interfaces:
             continue
-        exceed, excess = _given(joint, c, x)
+        exceed, excess = _given(joint, c, near)
         chances = part.chances(weights)
         for place, i in enumerate(part.interfaces):
             at = np.array([state.at[place] for state in part.states])
@@ -95,21 +97,24 @@ def tails(joint: Joint, law: SignedLaw, x: float) -> tuple[StateTail, ...]:
     return tuple(found[i] for i in sorted(found))
 
 
-def _given(joint: Joint, c: int, x: float) -> tuple[Array, Array]:
+def _given(joint: Joint, c: int, near: Near) -> tuple[Array, Array]:
     """P(L > x) and E (L - x)+ in every state of one part."""
     part = joint.parts[c]
     if part.token:
-        return _given_token(joint, c, x)
-    sides = [(side, _rests(side, joint, c)) for side in (joint.fine, joint.coarse)]
-    known: dict[tuple[Rungs, int], tuple[float, float]] = {}
+        return _given_token(joint, c, near)
+    sides = joint.fine, joint.coarse
+    fine, half = (_rests(side, joint, c) for side in sides)
+    beside = {rungs: near.beside(fine[rungs], half[rungs]) for rungs in fine}
+    states: dict[int, dict[Rungs, State]] = {}
     for state in part.states:
-        key = (state.rungs, state.pattern)
-        if key not in known and state.rungs in sides[0][1]:
-            fine, half = (
-                side.grid.back(side.patterns(c)[state.pattern] * rests[state.rungs])
-                for side, rests in sides
-            )
-            known[key] = _beyond(joint, fine, half, joint.mean_given(c, state), x)
+        states.setdefault(state.pattern, {}).setdefault(state.rungs, state)
+    known: dict[tuple[Rungs, int], tuple[float, float]] = {}
+    pairs = (listed(side.patterns(c)) for side in sides)
+    for (pattern, one), (_, two) in zip(*pairs, strict=True):
+        for rungs, state in states[pattern].items():
+            if rungs in beside:
+                mean = joint.mean_given(c, state)
+                known[rungs, pattern] = beside[rungs].beyond(one, two, mean)
     none = (0.0, 0.0)
     both = [known.get((state.rungs, state.pattern), none) for state in part.states]
     return np.array([p for p, _ in both]), np.array([e for _, e in both])
@@ -125,7 +130,7 @@ def _rests(side: Side, joint: Joint, c: int) -> dict[Rungs, Transform]:
     return {rungs: rest * outside for rungs, rest in side.moved(weights, leave=c).items()}
 
 
-def _given_token(joint: Joint, c: int, x: float) -> tuple[Array, Array]:
+def _given_token(joint: Joint, c: int, near: Near) -> tuple[Array, Array]:
     """The same of a part that is counted in tokens: each state by itself."""
     part = joint.parts[c]
     found = []
@@ -134,14 +139,5 @@ def _given_token(joint: Joint, c: int, x: float) -> tuple[Array, Array]:
         for place, i in enumerate(part.interfaces):
             known[i] = np.eye(len(known[i]))[state.at[place]]
         mean, cut = joint.mean(known)
-        fine, half = joint.fine.law(known), joint.coarse.law(known)
-        found.append(_beyond(joint, fine, half, mean + cut, x))
+        found.append(near.beyond(joint.fine.total(known), joint.coarse.total(known), mean + cut))
     return np.array([p for p, _ in found]), np.array([e for _, e in found])
-
-
-def _beyond(joint: Joint, mass: Array, half: Array, mean: float, x: float) -> tuple[float, float]:
-    """P(L > x) and E (L - x)+ of a law on the window, as `Joint.law` reads it."""
-    window = joint.window
-    coarse = None if window.grid.lattice else half
-    law = SignedLaw(window, mass, mean=mean, sd=math.nan, coarse=coarse)
-    return max(law.exceed(x), 0.0), law.excess(x)

@@ -9,7 +9,7 @@ taken once for all patterns that begin alike.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ Row = tuple[tuple[Pattern, ...], float]
 
 
 class Many:
-    """Transforms by pattern; ``weights @ many`` is their mixture and ``many[j]`` one of them.
+    """Transforms by pattern; ``weights @ many`` is their mixture, and they may be listed.
 
     Parameters
     ----------
@@ -69,11 +69,22 @@ class Many:
             own.append(keys)
         self._keys: list[tuple[Pattern, ...]] = list(zip(*own, strict=True))
 
-    def __getitem__(self, j: int) -> Transform:
-        found = np.ones(self._size, dtype=np.complex128)
-        for brick, key in zip(self.bricks, self._keys[j], strict=True):
-            found = np.asarray(found * brick[key])
-        return found
+    def __iter__(self) -> Iterator[tuple[int, Transform]]:
+        """Each pattern with its transform, in the order of the tree, so that few are held."""
+        start = np.ones(self._size, dtype=np.complex128)
+        return self._each(range(len(self._keys)), 0, start)
+
+    def _each(
+        self, places: Sequence[int], u: int, ahead: Transform
+    ) -> Iterator[tuple[int, Transform]]:
+        if u == len(self.bricks):
+            yield from ((j, ahead) for j in places)
+            return
+        groups: dict[Pattern, list[int]] = {}
+        for j in places:
+            groups.setdefault(self._keys[j][u], []).append(j)
+        for key, mine in groups.items():
+            yield from self._each(mine, u + 1, np.asarray(ahead * self.bricks[u][key]))
 
     def __rmatmul__(self, weights: Array) -> Transform:
         found = self._sum(self._alive(weights), 0)
@@ -125,6 +136,11 @@ class Many:
             rests[u][key] = rests[u][key] + beside if key in rests[u] else beside
             total = total + self.bricks[u][key] * behind
         return total
+
+
+def listed(patterns: Transform | Many) -> Iterator[tuple[int, Transform]]:
+    """Patterns with their transforms, one by one."""
+    return iter(patterns) if isinstance(patterns, Many) else iter(enumerate(patterns))
 
 
 def _alike(rows: Sequence[Row], u: int) -> dict[Pattern, list[Row]]:

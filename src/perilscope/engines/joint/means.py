@@ -70,6 +70,7 @@ class Means:
         self._place = {key: c for c, part in enumerate(parts) for key in part.keys}
         self._averages: dict[Rungs, tuple[float, float]] = {}
         self._by_pattern: dict[int, dict[str, Array]] = {}
+        self._offs: dict[int, Array] = {}
 
     def whole(self, weights: Weights) -> tuple[float, float]:
         """Mean of the sum, and what cutting gains at the window's end adds to it."""
@@ -120,15 +121,19 @@ class Means:
         """Mean of the sum, as the window holds it, given one state of a part."""
         part = self._parts[c]
         if not part.coupled:  # nothing else answers to it
-            means = self.by_pattern(c)
-            table = part.table(self._weights)[()]
-            apart = [float(each[state.pattern] - table @ each) for each in means.values()]
-            return self._held + math.fsum(apart)
+            return self._held + float(self._off(c)[state.pattern])
         known = list(self._weights)
         for place, i in enumerate(part.interfaces):
             known[i] = np.eye(len(known[i]))[state.at[place]]
         mean, cut = self.whole(known)
         return mean + cut
+
+    def _off(self, c: int) -> Array:
+        """By how much a part's mean in each pattern is off its mean over all of them."""
+        if c not in self._offs:
+            whole = self._todays(c)
+            self._offs[c] = whole - self._parts[c].table(self._weights)[()] @ whole
+        return self._offs[c]
 
     @cached_property
     def _held(self) -> float:
