@@ -255,6 +255,77 @@ def test_what_cannot_be_rolled(capsys: Any, tmp_path: Path) -> None:
     assert "not both" in asked(capsys, "--file", prices, *words, code=2)
 
 
+def test_stressed_cvar_by_hand(capsys: Any, tmp_path: Path) -> None:
+    """The worst 365 days of BTC alone, scaled by all factors today over BTC today (MAR33.6)."""
+    rng = np.random.default_rng(12)
+    sd = np.where(np.arange(1500) < 500, 0.06, 0.03)[:, None]
+    moves = np.clip(sd * rng.standard_normal((1500, 2)), -0.5, 0.5)
+    moves[:, 1] = 0.7 * moves[:, 0] + 0.3 * moves[:, 1]
+    levels = 100 * np.cumprod(1 + moves, axis=0)
+    rows = ["date,BTC,SOL"]
+    for k, (b, e) in enumerate(levels):
+        late = repr(float(e)) if k >= 700 else ""
+        rows.append(f"{date(2020, 1, 1) + timedelta(k)},{float(b)!r},{late}")
+    path = tmp_path / "p.csv"
+    path.write_text("\n".join(rows))
+    words = ["market", "frtb", "--prices", str(path), "--weights", "BTC=0.8,SOL=0.2", "--json", "-"]
+    assert run([*words, "--liquidity", "SOL=20", "--reduced", "BTC"]) == 0
+    found = json.loads(capsys.readouterr().out)["stress"]
+    ten = levels[10:] / levels[:-10] - 1
+
+    def cvar(losses: np.ndarray) -> float:
+        worst, count = np.sort(losses)[::-1], len(losses) * 0.025
+        whole = int(count)
+        return float((worst[:whole].sum() + (count - whole) * worst[whole]) / count)
+
+    alone = -0.8 * ten[:, 0]
+    worst = max(cvar(alone[k : k + 356]) for k in range(len(alone) - 355))
+    now = -(ten @ [0.8, 0.2])[-356:]
+    full = math.hypot(cvar(now), cvar(-0.2 * ten[-356:, 1]))
+    assert found["stressed_reduced"] == pytest.approx(worst)
+    assert found["current_full"] == pytest.approx(full)
+    assert found["current_reduced"] == pytest.approx(cvar(alone[-356:]))
+    assert 0.75 < found["explained"] < 1.0
+    assert found["cvar"] == pytest.approx(worst * full / cvar(alone[-356:]))
+    assert found["interval"][0] < found["cvar"] < found["interval"][1]
+    assert found["first"] < "2021-05-15"  # the wild days are the first 500
+    assert run([*words, "--reduced", "SOL"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["stress"]["cvar"] is None
+    assert found["product"] is None
+    assert "less than 75 %" in found["stress"]["why"]
+
+
+def test_attribution_of_anybody_s_profits(capsys: Any, tmp_path: Path) -> None:
+    """Zones, and the p-values the standard prints beside its distances for 250 days (MAR32.42)."""
+    from scipy import stats
+
+    assert stats.kstwobign.sf(0.09 * math.sqrt(125)) == pytest.approx(0.264, abs=0.001)
+    assert stats.kstwobign.sf(0.12 * math.sqrt(125)) == pytest.approx(0.055, abs=0.001)
+    rng = np.random.default_rng(5)
+    ours = rng.standard_normal(300)
+    path = tmp_path / "pnl.csv"
+    for noise, shift, zone in ((0.1, 0.0, "green"), (0.8, 0.0, "amber"), (0.1, 0.5, "red")):
+        model = ours + noise * rng.standard_normal(300) + shift
+        lines = [f"{date(2025, 1, 1) + timedelta(k)},{float(a)!r},{float(b)!r}"
+                 for k, (a, b) in enumerate(zip(ours, model, strict=True))]  # fmt: skip
+        path.write_text("date,hypothetical,theoretical\n" + "\n".join(lines))
+        assert run(["market", "frtb", "--pla", str(path), "--json", "-"]) == 0
+        found = json.loads(capsys.readouterr().out)["attribution"]
+        rank = stats.spearmanr(ours[-250:], model[-250:]).statistic
+        gap = stats.ks_2samp(ours[-250:], model[-250:]).statistic
+        assert found["tests"]["spearman"]["statistic"] == pytest.approx(rank)
+        assert found["tests"]["kolmogorov-smirnov"]["statistic"] == pytest.approx(gap)
+        want = ("red" if rank < 0.7 or gap > 0.12 else
+                "green" if rank > 0.8 and gap < 0.09 else "amber")  # fmt: skip
+        assert found["zone"] == want == zone
+        assert found["days"] == 250
+    path.write_text("date,hypothetical\n2025-01-01,1\n")
+    assert run(["market", "frtb", "--pla", str(path)]) == 1
+    assert "there is no column theoretical" in capsys.readouterr().err
+    assert run(["market", "frtb"]) == 2
+
+
 def test_liquidity_horizons_by_hand(capsys: Any, tmp_path: Path) -> None:
     prices = closes(tmp_path / "p.csv", 700)
     words = ["market", "frtb", "--prices", prices, "--weights", "BTC=0.6,ETH=0.4"]
@@ -277,7 +348,7 @@ def test_liquidity_horizons_by_hand(capsys: Any, tmp_path: Path) -> None:
     hits = sum(loss[t] > np.sort(loss[t - 365 : t])[math.ceil(0.99 * 365) - 1]
                for t in range(len(loss) - 250, len(loss)))  # fmt: skip
     assert found["exceptions"] == hits
-    assert found["product"] == pytest.approx(found["multiplier"] * found["cvar"])
+    assert found["product"] == pytest.approx(found["multiplier"] * found["stress"]["cvar"])
     assert run([*words, "--liquidity", "ETH=15"]) == 2
     assert run([*words, "--liquidity", "SOL=20"]) == 2
     assert run(words) == 0

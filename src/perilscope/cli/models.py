@@ -183,20 +183,39 @@ def frtb(
     liquidity: Annotated[
         str, typer.Option(metavar="BTC=10,SOL=40", help="Liquidity horizons in days; 10 without.")
     ] = "",
+    reduced: Annotated[
+        str,
+        typer.Option(
+            metavar="BTC,ETH", help="Factors whose prices reach back to a stress; all without."
+        ),
+    ] = "",
+    pla: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV", help="P&L attribution: date,hypothetical,theoretical; needs no book."
+        ),
+    ] = None,
     last: Last = None,
     seed: Seed = 1,
     positions: Positions = None,
     json: Json = None,
 ) -> None:
-    """Basel's 97.5 % CVaR over liquidity horizons, and the multiplier of its exceptions.
+    """Basel's trading book: CVaR over liquidity horizons, stressed, the multiplier, attribution.
 
-    [bold]perilscope market frtb BOOK --liquidity BTC=10,SOL=40[/bold]
+    [bold]perilscope market frtb BOOK --liquidity BTC=10,SOL=40 --reduced BTC,ETH[/bold]
+    [bold]perilscope market frtb --pla profits.csv[/bold]
     """
     from perilscope.cycle import frtb as asking
-    from perilscope.report import backtest as page
+    from perilscope.report import frtb as page
 
-    source = _source(book, prices, weights, None, 0.975, (None, last), seed, positions)
-    told(asking.frtb_of(source, asking.parse_horizons(liquidity)), json, page.frtb)
+    found: dict[str, Any] = {}
+    if book is not None or prices or weights or pla is None:
+        source = _source(book, prices, weights, None, 0.975, (None, last), seed, positions)
+        names = [name.strip() for name in reduced.split(",") if name.strip()]
+        found = asking.frtb_of(source, asking.parse_horizons(liquidity), names)
+    if pla is not None:
+        found["attribution"] = asking.attributed(pla)
+    told(found, json, page.frtb)
 
 
 def _source(

@@ -1,30 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Basel's CVaR over liquidity horizons of what is held, and the multiplier its exceptions earn."""
+"""Basel's trading-book figures: CVaR over liquidity horizons and of stress, attribution."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perilscope.cycle.measures import Document
-from perilscope.cycle.risk import prepared
+from perilscope.cycle.risk import Prepared, prepared
 from perilscope.cycle.rolling import Source
 from perilscope.engines import returns
 from perilscope.engines.backtests import frtb
 from perilscope.engines.backtests.exceptions import traffic_light
 from perilscope.engines.models import named
+from perilscope.engines.predictive import Sample
 from perilscope.engines.rolling import rolled
 from perilscope.engines.streams import stream
 from perilscope.errors import AssessmentError, MisuseError
+from perilscope.evidence.forecasts import parse_profits
+from perilscope.sources.files import read_bytes
 
 Floats = NDArray[np.float64]
 
 DAYS, DAYS_LEVEL = 250, 0.99
 """Days and level of the backtest behind the multiplier (MAR32.4)."""
+YEAR = 365
+WEEKS = 12
+"""Over which the reduced factors must explain CVaR (MAR33.5)."""
 REPS = 300
 BLOCK = 20
 
@@ -65,79 +73,243 @@ def _cascade(parts: Mapping[float, Floats], rows: NDArray[np.int64] | None) -> f
 def _interval(parts: Mapping[float, Floats], seed: int) -> tuple[float, float]:
     """90 % interval by moving blocks of windows, all horizons resampled together."""
     size = len(next(iter(parts.values())))
-    block = min(BLOCK, max(size // 3, 1))
     rng = stream(seed, "market", "liquidity horizons")
-    starts = rng.integers(0, size - block + 1, (REPS, -(-size // block)))
-    found = np.sort(
-        [_cascade(parts, (row[:, None] + np.arange(block)).reshape(-1)[:size]) for row in starts]
-    )
-    cut = math.floor(0.05 * REPS)
-    return float(found[cut]), float(found[REPS - 1 - cut])
+    return _middle([_cascade(parts, _blocks(size, rng)) for _ in range(REPS)])
 
 
-def frtb_of(source: Source, liquidity: Mapping[str, int]) -> Document:
-    """CVaR at 97.5 % over liquidity horizons, exceptions at 99 % of 250 days, and their product.
+def frtb_of(source: Source, liquidity: Mapping[str, int], reduced: Sequence[str] = ()) -> Document:
+    """CVaR at 97.5 % over liquidity horizons, of the past and of stress, exceptions and multiplier.
 
     Parameters
     ----------
     source : Source
     liquidity : mapping of asset to days
         10 days for an asset that is not in it.
+    reduced : sequence of str
+        Assets whose prices reach back to a time of stress, the reduced set of risk factors; all
+        that is held without.
 
     Raises
     ------
     MisuseError
-        A horizon of something that is not held.
+        A horizon of something that is not held, or a reduced set of it.
     AssessmentError
         Too short a history.
     """
-    stray = [asset for asset in liquidity if asset not in source.weights]
-    if stray:
-        raise MisuseError(f"--liquidity: {', '.join(stray)}: not held")
+    for option, names in (("--liquidity", liquidity), ("--reduced", reduced)):
+        stray = [asset for asset in names if asset not in source.weights]
+        if stray:
+            raise MisuseError(f"{option}: {', '.join(stray)}: not held")
+    full = _windows(source, liquidity, tuple(source.weights))
+    few = _windows(source, liquidity, tuple(reduced)) if reduced else full
+    counted = _exceptions(full.ready.sample)
+    cvar = _cascade(full.parts, None)
+    low, high = _interval(full.parts, source.asked.seed)
+    stress = _stressed(full, few, source.asked.seed)
+    capital = None if stress["cvar"] is None else counted["multiplier"] * stress["cvar"]
+    base = full.parts[frtb.BASE_HORIZON]
+    return {
+        "portfolio": source.name,
+        "level": frtb.LEVEL,
+        "from": full.ready.first.isoformat(),
+        "to": full.ready.last.isoformat(),
+        "windows": len(base),
+        "horizons": [
+            {
+                "days": int(horizon),
+                "assets": full.moving[horizon],
+                "cvar": returns.historical(losses, frtb.LEVEL)[1],
+            }
+            for horizon, losses in full.parts.items()
+        ],
+        "cvar": cvar,
+        "interval": [low, high],
+        "stress": stress,
+        **counted,
+        "product": capital,
+        "findings": list(
+            dict.fromkeys([*source.findings, *full.ready.findings, *few.ready.findings])
+        ),
+    }
+
+
+@dataclass(frozen=True)
+class _Windows:
+    """Losses over ten days of what still moves at each liquidity horizon, in the order of time."""
+
+    ready: Prepared
+    parts: Mapping[float, Floats]
+    moving: Mapping[float, list[str]]
+
+    def cvar(self, rows: slice) -> float:
+        """Over the liquidity horizons, of some windows."""
+        return _cascade({horizon: losses[rows] for horizon, losses in self.parts.items()}, None)
+
+
+def _windows(source: Source, liquidity: Mapping[str, int], assets: tuple[str, ...]) -> _Windows:
+    """Of some of the assets; the others are taken not to move."""
     base = int(frtb.BASE_HORIZON)
-    ready = prepared(
-        source.history, source.weights, replace(source.asked, horizon=base), source.revalue
-    )
-    sample, assets = ready.sample, list(source.weights)
-    of = {asset: liquidity.get(asset, base) for asset in assets}
-    horizons = sorted({base, *of.values()})
+    weights = {asset: source.weights[asset] for asset in assets}
+    asked = replace(source.asked, horizon=base)
+    ready = prepared(source.history, weights, asked, source.revalue)
+    sample, held = ready.sample, [row["asset"] for row in ready.assets]
+    of = {asset: liquidity.get(asset, base) for asset in held}
     parts: dict[float, Floats] = {}
-    for horizon in horizons:
-        moving = np.array([of[asset] >= horizon for asset in assets])
-        parts[float(horizon)] = sample.lost((sample.moves * moving)[:, sample.held])
+    moving: dict[float, list[str]] = {}
+    for horizon in sorted({base, *of.values()}):
+        mask = np.array([of[asset] >= horizon for asset in held])
+        moved = (sample.moves * mask)[:, sample.held]
+        parts[float(horizon)] = sample.losses if mask.all() else sample.lost(moved)
+        moving[float(horizon)] = [asset for asset in held if of[asset] >= horizon]
+    return _Windows(ready, parts, moving)
+
+
+def _stressed(full: _Windows, few: _Windows, seed: int) -> Document:
+    """CVaR of the worst twelve months of the reduced factors, scaled to all of today's.
+
+    Source: Basel framework, MAR33.5 to MAR33.8.
+    """
+    year = YEAR - int(frtb.BASE_HORIZON) + 1
+    now, count = slice(-year, None), len(few.parts[frtb.BASE_HORIZON])
+    starts = range(max(count - year, 0) + 1)
+    past = [few.cvar(slice(start, start + year)) for start in starts]
+    at = int(np.argmax(past))
+    current, reduced = full.cvar(now), few.cvar(now)
+    shares = []
+    for back in range(min(WEEKS * 7, count - year, len(full.parts[frtb.BASE_HORIZON]) - year) + 1):
+        rows = slice(-year - back, -back or None)
+        whole = full.cvar(rows)
+        shares.append(few.cvar(rows) / whole if whole > 0.0 else 1.0)
+    explained = float(np.mean(shares))
+    found: Document = {
+        "assets": few.moving[frtb.BASE_HORIZON],
+        "first": (few.ready.first + timedelta(days=at)).isoformat(),
+        "last": (few.ready.first + timedelta(days=at + min(YEAR, count + 9))).isoformat(),
+        "observed_from": few.ready.first.isoformat(),
+        "stressed_reduced": past[at],
+        "current_full": current,
+        "current_reduced": reduced,
+        "ratio": max(current / reduced, 1.0) if reduced > 0.0 else None,
+        "explained": explained,
+        "cvar": None,
+        "interval": None,
+        "why": "",
+    }
+    try:
+        if explained < frtb.EXPLAINED:
+            raise AssessmentError(
+                f"the reduced factors explain {100.0 * explained:.0f} % of CVaR over the last "
+                f"twelve weeks, less than {100.0 * frtb.EXPLAINED:.0f} %"
+            )
+        found["cvar"] = frtb.stressed_cvar(past[at], current, reduced)
+    except (AssessmentError, MisuseError) as error:
+        return {**found, "why": str(error)}
+    ends = _drawn_stress(full, few, slice(at, at + year), now, seed)
+    # drawn periods miss the one cluster that makes the worst: as far above as below it
+    reach = max(abs(math.log(end / found["cvar"])) for end in ends)
+    return {**found, "interval": [found["cvar"] * math.exp(way * reach) for way in (-1.0, 1.0)]}
+
+
+def _drawn_stress(
+    full: _Windows, few: _Windows, stress: slice, now: slice, seed: int
+) -> tuple[float, float]:
+    """90 % interval: windows of both periods drawn in blocks, today's the same for both sets."""
+
+    def cut(which: _Windows, rows: slice) -> dict[float, Floats]:
+        return {horizon: losses[rows] for horizon, losses in which.parts.items()}
+
+    then, here, whole = cut(few, stress), cut(few, now), cut(full, now)
+    rng = stream(seed, "market", "stressed")
+    found = []
+    for _ in range(REPS):
+        one, two = (_blocks(len(each[frtb.BASE_HORIZON]), rng) for each in (then, whole))
+        below = _cascade(here, two)
+        ratio = max(_cascade(whole, two) / below, 1.0) if below > 0.0 else 1.0
+        found.append(_cascade(then, one) * ratio)
+    return _middle(found)
+
+
+def _blocks(size: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Places of moving blocks, as many as there are."""
+    block = min(BLOCK, max(size // 3, 1))
+    starts = rng.integers(0, size - block + 1, -(-size // block))
+    return (starts[:, None] + np.arange(block)).reshape(-1)[:size]
+
+
+def _middle(found: Sequence[float]) -> tuple[float, float]:
+    """The middle nine tenths."""
+    ordered = np.sort(found)
+    cut = math.floor(0.05 * len(ordered))
+    return float(ordered[cut]), float(ordered[len(ordered) - 1 - cut])
+
+
+def _exceptions(sample: Sample) -> Document:
+    """Exceptions of the last 250 days, the multiplier, and whether the desk keeps its model.
+
+    Source: Basel framework, MAR32.9 (bank-wide, 99 %) and MAR32.18 (desks, 97.5 and 99 %).
+    """
     daily = replace(sample, horizon=1)
-    window = min(365, len(daily.returns) - DAYS)
+    window = min(YEAR, len(daily.returns) - DAYS)
     if window < DAYS:
         raise AssessmentError(
             f"{len(daily.returns)} daily returns: {2 * DAYS} are needed, {DAYS} to count "
             f"exceptions on and {DAYS} before them"
         )
-    past = rolled(named("historical"), daily, DAYS_LEVEL, DAYS, window)
-    count = int(np.count_nonzero(past.loss > past.var))
-    light = traffic_light(count, len(past.loss), DAYS_LEVEL).parameters
-    cvar, multiplier = _cascade(parts, None), light["multiplier_frtb"]
+    counts = {}
+    for level in frtb.DESK_EXCEPTIONS:
+        past = rolled(named("historical"), daily, level, DAYS, window)
+        counts[level] = int(np.count_nonzero(past.loss > past.var))
+    light = traffic_light(counts[DAYS_LEVEL], DAYS, DAYS_LEVEL).parameters
+    multiplier = light["multiplier_frtb"]
     assert isinstance(multiplier, float)
-    low, high = _interval(parts, source.asked.seed)
     return {
-        "portfolio": source.name,
-        "level": frtb.LEVEL,
-        "from": ready.first.isoformat(),
-        "to": ready.last.isoformat(),
-        "windows": sample.windows,
-        "horizons": [
-            {
-                "days": horizon,
-                "assets": [asset for asset in assets if of[asset] >= horizon],
-                "cvar": returns.historical(parts[float(horizon)], frtb.LEVEL)[1],
-            }
-            for horizon in horizons
-        ],
-        "cvar": cvar,
-        "interval": [low, high],
-        "exceptions": count,
-        "days": len(past.loss),
+        "exceptions": counts[DAYS_LEVEL],
+        "days": DAYS,
         "zone": light["zone"],
         "multiplier": multiplier,
-        "product": multiplier * cvar,
-        "findings": [*source.findings, *ready.findings],
+        "desk": [
+            {"level": level, "exceptions": counts[level], "most": most,
+             "kept": counts[level] <= most}
+            for level, most in frtb.DESK_EXCEPTIONS.items()
+        ],
+    }  # fmt: skip
+
+
+def attributed(path: Path) -> Document:
+    """Basel's P&L attribution of anybody's two columns: both statistics and the desk's zone.
+
+    Raises
+    ------
+    DataError
+        With every fault of the file and its line.
+    AssessmentError
+        Fewer than ten days, or profits that do not vary.
+    """
+    days, hypothetical, theoretical = parse_profits(path.as_posix(), read_bytes(path))
+    rows = slice(-DAYS, None)
+    ours, model = hypothetical[rows], theoretical[rows]
+    told = {
+        "spearman": (frtb.spearman(ours, model), frtb.SPEARMAN),
+        "kolmogorov-smirnov": (frtb.kolmogorov_smirnov(ours, model), frtb.DISTANCE),
+    }
+    findings = []
+    if len(days) < DAYS:
+        findings.append(f"{len(days)} days: the rule is of the last {DAYS}")
+    return {
+        "file": path.name,
+        "days": len(ours),
+        "first": days[rows][0].isoformat(),
+        "last": days[-1].isoformat(),
+        "tests": {
+            name: {
+                "statistic": found.statistic,
+                "p_value": found.p_value,
+                "green": limits[0],
+                "red": limits[1],
+                "zone": found.parameters["zone"],
+            }
+            for name, (found, limits) in told.items()
+        },
+        "zone": frtb.attribution(ours, model),
+        "findings": findings,
     }

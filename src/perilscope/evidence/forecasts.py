@@ -25,6 +25,7 @@ Array = NDArray[np.float64]
 
 NEEDED = ("date", "loss", "var")
 OPTIONAL = ("cvar", "mean", "sd", "pit", "hypothetical", "theoretical")
+PROFITS = ("date", "hypothetical", "theoretical")
 ROWS = 2_000_000
 _LIKE = {
     "es": "cvar",
@@ -116,9 +117,41 @@ def parse_forecasts(name: str, data: bytes) -> Forecasts:
     >>> parse_forecasts("f.csv", text).exceptions
     1
     """
+    days, columns, findings = _read(name, data, NEEDED, OPTIONAL)
+    return Forecasts(
+        name=name,
+        days=days,
+        digest=hashlib.sha256(data).hexdigest(),
+        findings=(*findings, *_noticed(days, columns)),
+        **columns,
+    )
+
+
+def parse_profits(name: str, data: bytes) -> tuple[tuple[date, ...], Array, Array]:
+    r"""Read Basel's attribution test: columns ``date``, ``hypothetical`` and ``theoretical``.
+
+    Raises
+    ------
+    DataError
+        As `parse_forecasts`.
+
+    Examples
+    --------
+    >>> text = b"date,hypothetical,theoretical\n2026-01-01,1,2\n2026-01-02,3,2\n"
+    >>> [column.tolist() for column in parse_profits("p.csv", text)[1:]]
+    [[1.0, 3.0], [2.0, 2.0]]
+    """
+    days, columns, _ = _read(name, data, PROFITS, ())
+    return days, columns["hypothetical"], columns["theoretical"]
+
+
+def _read(
+    name: str, data: bytes, needed: Sequence[str], optional: Sequence[str]
+) -> tuple[tuple[date, ...], dict[str, Array], list[str]]:
+    """Days, columns of numbers, and what is said of those that are not read."""
     faults = Faults(name)
     table = read_table(name, data, faults)
-    places, findings = _places(table, faults)
+    places, findings = _places(table, faults, needed, optional)
     faults.refuse()
     lines: list[int] = []
     days: list[date] = []
@@ -142,37 +175,32 @@ def parse_forecasts(name: str, data: bytes) -> Forecasts:
         for column, value in values.items():
             cells[column].append(value)
     if not days:
-        faults.add(table.line, "there are no rows", "one row for each day: date,loss,var")
+        faults.add(table.line, "there are no rows", f"one row for each day: {','.join(needed)}")
     faults.refuse()
-    columns = {column: np.array(values) for column, values in cells.items()}
-    findings.extend(_noticed(days, columns))
-    return Forecasts(
-        name=name,
-        days=tuple(days),
-        digest=hashlib.sha256(data).hexdigest(),
-        findings=tuple(findings),
-        **columns,
-    )
+    return tuple(days), {column: np.array(values) for column, values in cells.items()}, findings
 
 
-def _places(table: Table, faults: Faults) -> tuple[dict[str, int], list[str]]:
+def _places(
+    table: Table, faults: Faults, needed: Sequence[str], optional: Sequence[str]
+) -> tuple[dict[str, int], list[str]]:
     """Where each column stands, and what is said of those that are not read."""
     places: dict[str, int] = {}
-    mend = "the header is date,loss,var and, where there are any, " + ",".join(OPTIONAL)
-    for column in (*NEEDED, *OPTIONAL):
+    more = f" and, where there are any, {','.join(optional)}" if optional else ""
+    mend = f"the header is {','.join(needed)}{more}"
+    for column in (*needed, *optional):
         found = table.places([column])
         if len(found) > 1:
             faults.add(table.line, f"the column {column} stands twice", "keep one of them")
         elif found:
             places[column] = found[0]
-        elif column in NEEDED:
+        elif column in needed:
             told = ", ".join(each for each in table.columns if each)
             faults.add(table.line, f"there is no column {column}; there are {told}", mend)
     findings = []
     for at, written in enumerate(table.columns):
         if at not in places.values():
             like = _LIKE.get(written.casefold().replace(" ", "_"), "")
-            if like and like not in places:
+            if like in (*needed, *optional) and like not in places:
                 findings.append(f"the column {written} is not read; call it {like} if it is that")
             elif written:
                 findings.append(f"the column {written} is not read")
@@ -206,12 +234,12 @@ def _coherent(values: Mapping[str, float], line: int, faults: Faults) -> None:
                    path="sd")  # fmt: skip
     if not 0.0 <= values.get("pit", 0.5) <= 1.0 and math.isfinite(values["pit"]):
         faults.add(line, f"{values['pit']:g} is no probability", "from 0 to 1", path="pit")
-    if values.get("cvar", math.inf) < values["var"]:
+    if values.get("cvar", math.inf) < values.get("var", -math.inf):
         what = f"CVaR {values['cvar']:g} is below VaR {values['var']:g}"
         faults.add(line, what, "CVaR is the mean beyond VaR, losses positive", path="cvar")
 
 
-def _noticed(days: list[date], columns: Mapping[str, Array]) -> Iterator[str]:
+def _noticed(days: Sequence[date], columns: Mapping[str, Array]) -> Iterator[str]:
     gaps = (days[-1] - days[0]).days + 1 - len(days)
     if gaps:
         yield (

@@ -291,30 +291,6 @@ def _changes(run: Shown, width: int) -> Iterator[Text]:
             yield from wrapped(said, width, 12)
 
 
-def frtb(document: Shown, *, width: int = WIDTH) -> Group:
-    """Draw CVaR over liquidity horizons, exceptions and the multiplier."""
-    run = cleaned(document)
-    text = Text(str(run["portfolio"]), "bold")
-    text.append(f"   {run['from']} to {run['to']}   {run['windows']:,} windows of 10 days", "dim")
-    text.truncate(width, overflow="ellipsis")
-    columns = (figures("horizon"), figures("CVaR 97.5 %"), words("what still moves", 10, 70))
-    rows = [
-        [
-            (f"{row['days']} d", ""),
-            (f"{100.0 * row['cvar']:.2f} %", ""),
-            (", ".join(row["assets"]), "dim"),
-        ]
-        for row in run["horizons"]
-    ]
-    low, high = (100.0 * value for value in run["interval"])
-    said = (
-        f"over their liquidity horizons {100.0 * run['cvar']:.2f} % of the value (90 % interval "
-        f"{low:.2f} to {high:.2f}); {run['exceptions']} exceptions in {run['days']} days at 99 %: "
-        f"{run['zone']}, multiplier {run['multiplier']:.2f}; product {100.0 * run['product']:.2f} %"
-    )
-    return Group(text, *lay(columns, rows, width), *wrapped(said, width, 4), *_findings(run, width))
-
-
 # --- charts ---------------------------------------------------------------------------------------
 
 

@@ -14,6 +14,8 @@ from perilscope.errors import AssessmentError, MisuseError
 BASE_HORIZON = 10.0
 HORIZONS = (10.0, 20.0, 40.0, 60.0, 120.0)
 LEVEL = 0.975
+EXPLAINED = 0.75
+"""Share of today's CVaR that the reduced factors must explain."""
 SPEARMAN = (0.80, 0.70)
 """Green at or above the first (strictly above in the standard's table), red below the second."""
 DISTANCE = (0.09, 0.12)
@@ -76,7 +78,7 @@ def stressed_cvar(stressed_reduced: float, current_full: float, current_reduced:
     """
     if min(stressed_reduced, current_full, current_reduced) <= 0.0:
         raise MisuseError("CVaR of all three sets is above zero")
-    if current_reduced < 0.75 * current_full:
+    if current_reduced < EXPLAINED * current_full:
         raise AssessmentError("the reduced factors explain less than 75 % of today's CVaR")
     return stressed_reduced * max(current_full / current_reduced, 1.0)
 
