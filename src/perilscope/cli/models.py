@@ -132,6 +132,9 @@ def backtest(
         if book is not None or prices or weights:
             raise MisuseError("either --file with forecasts, or a BOOK or --prices, not both")
         found = asking.of_files(file, level, seed)
+    elif book is None and not (prices and weights):
+        what = "what is tested? Give --file CSV with forecasts, a BOOK, or --prices and --weights"
+        raise MisuseError(what)
     else:
         source = _source(book, prices, weights, method, level, (first, last), seed, positions)
         with progress(quiet=False) as tell:

@@ -37,9 +37,9 @@ Form = Literal["strict", "auxiliary", "intercept"]
 MOST_DAYS = 20_000
 _ROUNDS = 40
 _STEPS, _HALVINGS = 100, 40
-WORK = 250_000
+WORK = 120_000
 """Days of all drawn series together."""
-PATHS = (199, 999)
+PATHS = (199, 499)
 """Fewest and most series drawn."""
 MOST_DRAWN = 5_000
 """Days beyond which the published law is good and nothing is drawn."""
