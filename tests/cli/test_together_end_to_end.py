@@ -80,6 +80,53 @@ def test_condition_reads_the_institution_beside_what_it_is(book: str, capsys: An
     assert found["limits"][0]["breached"]["after"] is True
 
 
+@pytest.fixture(scope="module")
+def kept(book: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    out = tmp_path_factory.mktemp("kept")
+    words = ["run", book, "--keep-draws", "--years", "400000", "--seed", "5", "--quiet"]
+    assert run([*words, "--out", str(out)]) == 0
+    return str(out)
+
+
+def test_draws_that_a_run_kept_are_weighed_anew(book: str, kept: str, capsys: Any) -> None:
+    """One set of draws under two pieces of evidence, against the exact law of each."""
+    for on in ("stress=calm", "depeg=yes"):
+        assert run(["condition", book, "--on", on, "--draws", kept, "--json", "-"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        for end in ("before", "after"):
+            other, exact = found["simulated"][end], found["enterprise"][end]
+            assert abs(other["gap"]) <= 4.0
+            assert abs(other["mean"] - exact["mean"]) <= 4.0 * other["mean_se"]
+            for level in ("0.95", "0.99"):
+                off = exact["error"][level] * abs(exact["cvar"][level])
+                gap = other["cvar"][level] - exact["cvar"][level]
+                assert abs(gap) <= 4.0 * other["cvar_se"][level] + off
+    # of 100,000 horizons an eighth stands in this state: 1 in 1,000 of them is refused
+    after = found["simulated"]["after"]
+    assert 0.0 < after["effective"]["0.999"] < 50.0
+    assert after["cvar"]["0.999"] is None
+    assert "draw more horizons" in after["thin"]
+    console = Console(file=io.StringIO(), width=110)
+    console.print(drawn.condition(found, width=110))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "By the draws that a run kept" in text
+    assert "50 are wanted" in text
+
+
+def test_draws_of_other_losses_are_refused(
+    book: str, kept: str, tmp_path: Path, capsys: Any
+) -> None:
+    text = (Path(book) / "book.yaml").read_text()
+    for name in ("prices.csv", "positions.csv"):
+        (tmp_path / name).write_bytes((Path(book) / name).read_bytes())
+    (tmp_path / "book.yaml").write_text(text.replace("1 in 5 years", "1 in 4 years"))
+    words = ["condition", str(tmp_path), "--on", "depeg=yes", "--draws"]
+    assert run([*words, kept]) == 2
+    assert "scenario theft is not what it was" in capsys.readouterr().err
+    assert run([*words, str(tmp_path)]) == 2
+    assert "--keep-draws" in capsys.readouterr().err
+
+
 def test_condition_above_a_loss_finds_the_states_behind_it(book: str, capsys: Any) -> None:
     assert run(["condition", book, "--above", "2.5M", "--json", "-"]) == 0
     found = json.loads(capsys.readouterr().out)

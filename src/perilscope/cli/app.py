@@ -174,6 +174,14 @@ def run(
             help="Keep book and data beside the run, so that `diff` can say why figures moved.",
         ),
     ] = True,
+    keep_draws: Annotated[
+        bool,
+        typer.Option(
+            "--keep-draws",
+            help="Keep the simulated horizons of everything beside the run: `condition --draws` "
+            "weighs them anew.",
+        ),
+    ] = False,
     fail_on_breach: Annotated[
         bool, typer.Option("--fail-on-breach", help="Leave with 3 when a limit is breached.")
     ] = False,
@@ -193,6 +201,7 @@ def run(
             press,
             quiet=quiet,
             keep_inputs=keep_inputs,
+            keep_draws=keep_draws,
             fail_on_breach=fail_on_breach,
             seed=seed,
             years=years,
@@ -214,20 +223,24 @@ def _run(
     *,
     quiet: bool,
     keep_inputs: bool,
+    keep_draws: bool,
     fail_on_breach: bool,
     **settings: Any,
 ) -> int:
     from perilscope.cli.show import emit, printer, progress, summary
+    from perilscope.cycle.document import document as written
     from perilscope.cycle.inputs import collect
-    from perilscope.cycle.run import quantify, save
+    from perilscope.cycle.run import assessed, draws_of, save
     from perilscope.cycle.settings import Settings
 
     chosen = Settings(**settings)
     with progress(quiet=quiet) as tell:
-        document = quantify(book, chosen, tell)
+        result = assessed(book, chosen, tell)
+        document = written(result)
         tell("report", 0, 1)
         inputs = collect(book, chosen) if keep_inputs else None
-        save(document, out, {"report.html": press.page(document)}, inputs)
+        draws = draws_of(result) if keep_draws else None
+        save(document, out, {"report.html": press.page(document)}, inputs, draws)
     emit(json, document)
     if not quiet:
         printer(json).print(summary(document, out, str(book), printer(json)))

@@ -79,6 +79,14 @@ def condition(
             show_default=False,
         ),
     ] = "",
+    draws: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder of a run that kept its draws: they are weighed anew, as a second way.",
+            show_default=False,
+        ),
+    ] = None,
     evidence: Evidence = None,
     horizon: Horizon = "",
     prices: Prices = None,
@@ -92,6 +100,7 @@ def condition(
 
     [bold]perilscope condition my-book --on depeg=yes[/bold]
     [bold]perilscope condition my-book --on usdc-peg.depeg=yes --on harbor-lend.exploited=yes[/bold]
+    [bold]perilscope condition my-book --on depeg=yes --draws out[/bold]
     [bold]perilscope condition my-book --above 80M --json -[/bold]
     """
     from perilscope.cycle import conditions
@@ -104,7 +113,7 @@ def condition(
         )
     workspace, settings = _opened(book, evidence, horizon, prices, positions)
     if on:
-        found = conditions.condition(workspace, settings, on)
+        found = conditions.condition(workspace, settings, on, draws)
         _told(found, json, drawn.condition)
     else:
         amount = conditions.amount(above, workspace.book.currency)

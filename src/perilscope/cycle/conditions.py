@@ -8,11 +8,15 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from perilscope.book.quantity import parse, plain
+from perilscope.cycle import kept_draws
+from perilscope.cycle.kept_draws import Kept
 from perilscope.cycle.measures import Document, finite
 from perilscope.cycle.reading import Reading, chance, measures, places, read
 from perilscope.cycle.settings import Settings
@@ -29,7 +33,9 @@ MOST = 64
 """Joint states of all networks whose share of the tail is computed."""
 
 
-def condition(workspace: Workspace, settings: Settings, on: Sequence[str]) -> Document:
+def condition(
+    workspace: Workspace, settings: Settings, on: Sequence[str], draws: Path | None = None
+) -> Document:
     """The institution under some states of its networks, beside what it is without them.
 
     Parameters
@@ -37,6 +43,8 @@ def condition(workspace: Workspace, settings: Settings, on: Sequence[str]) -> Do
     workspace : Workspace
     settings : Settings
     on : sequence of ``NODE=STATE``
+    draws : Path, optional
+        Of a run that kept its draws, which are weighed anew.
 
     Raises
     ------
@@ -45,6 +53,9 @@ def condition(workspace: Workspace, settings: Settings, on: Sequence[str]) -> Do
     """
     if not on:
         raise MisuseError("a condition is wanted: --on NODE=STATE, for example --on depeg=yes")
+    kept = None if draws is None else kept_draws.opened(draws)
+    if kept is not None:  # the same market scenarios
+        settings = replace(settings, seed=kept.seed)
     before = read(workspace, settings)
     asked = places(before, on)
     likely = chance(before, asked)
@@ -60,8 +71,20 @@ def condition(workspace: Workspace, settings: Settings, on: Sequence[str]) -> Do
         "holdings": _holdings(before, after),
         "nodes": _nodes(before, after),
         "limits": _limits(before, after),
+        **({} if kept is None else {"simulated": _simulated(before, after, kept)}),
         "notes": [f"{where}: {what}" for where, what in after.notes],
     }
+
+
+def _simulated(before: Reading, after: Reading, kept: Kept) -> Document:
+    """The same by the draws that a run kept, one set weighed twice."""
+    if before.whole is None or after.whole is None:
+        raise MisuseError("--draws: no market is joined here, so there are no draws of everything")
+    found: Document = {}
+    for name, whole in (("before", before.whole), ("after", after.whole)):
+        known = kept.of(whole).weighed([each.interface.weights for each in whole.driving])
+        found[name] = kept_draws.told(known, whole.law)
+    return found
 
 
 def head(reading: Reading) -> Document:

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from perilscope.book import Book, content_hash
-from perilscope.cycle.assess import Progress, assess
+from perilscope.cycle import kept_draws
+from perilscope.cycle.assess import Progress, Result, assess
 from perilscope.cycle.document import document
 from perilscope.cycle.inputs import INPUTS_FILE
 from perilscope.cycle.settings import Settings
 from perilscope.cycle.watch import watch
 from perilscope.cycle.workspace import Workspace, open_workspace
+from perilscope.errors import MisuseError
 from perilscope.store.documents import RUN_FILE, read_run, to_json, write_bytes, write_text
 
 
@@ -21,7 +23,31 @@ def quantify(
     book: Path, settings: Settings, progress: Progress = lambda _w, _d, _o: None
 ) -> dict[str, Any]:
     """Assess a book and return its run document."""
-    return document(assess(open_workspace(book, settings), settings, progress))
+    return document(assessed(book, settings, progress))
+
+
+def assessed(
+    book: Path, settings: Settings, progress: Progress = lambda _w, _d, _o: None
+) -> Result:
+    """Assess a book, and return every figure as a value."""
+    return assess(open_workspace(book, settings), settings, progress)
+
+
+def draws_of(result: Result) -> bytes:
+    """The horizons of everything as a file.
+
+    Raises
+    ------
+    MisuseError
+        None were drawn.
+    """
+    if result.horizons is None or result.together is None:
+        raise MisuseError(
+            "no horizons of everything were drawn to keep: a market is wanted (positions with "
+            "prices), and --engine both or simulation"
+        )
+    drawn, whole = result.horizons.drawn, result.together.whole
+    return kept_draws.written(drawn, whole, result.settings.seed)
 
 
 def assess_book(
@@ -33,15 +59,20 @@ def assess_book(
 
 
 def save(
-    found: dict[str, Any], out: Path, pages: dict[str, str], inputs: bytes | None = None
+    found: dict[str, Any],
+    out: Path,
+    pages: dict[str, str],
+    inputs: bytes | None = None,
+    draws: bytes | None = None,
 ) -> None:
-    """Write a run's folder: the document first, then its inputs and the pages drawn from it."""
+    """Write a run's folder: the document first, then inputs, draws and the pages drawn from it."""
     text = to_json(found)
     write_text(out / RUN_FILE, text)
-    if inputs is not None:
-        write_bytes(out / INPUTS_FILE, inputs)
-    else:
-        (out / INPUTS_FILE).unlink(missing_ok=True)  # those of an earlier run are not this one's
+    for name, content in ((INPUTS_FILE, inputs), (kept_draws.FILE, draws)):
+        if content is not None:
+            write_bytes(out / name, content)
+        else:
+            (out / name).unlink(missing_ok=True)  # those of an earlier run are not this one's
     for name, page in pages.items():
         write_text(out / name, page)
 

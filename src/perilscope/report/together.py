@@ -112,7 +112,44 @@ def condition(document: Found, *, width: int = 110) -> Group:
     crossed = [row for row in shown["limits"] if row["breached"]["after"]]
     if crossed:
         parts += [*_title("Limits breached then"), _limits(crossed, shown)]
+    if shown.get("simulated"):
+        parts += [*_title("By the draws that a run kept, weighed anew"), _weighed(shown)]
+        parts += [Text(row) for row in textwrap.wrap(_apart(shown["simulated"]), max(width, 40))]
     return Group(*parts, *_notes(shown, width))
+
+
+def _weighed(shown: Found) -> Table:
+    """Simulated figures with their standard errors, and what the tail is worth."""
+    span, currency = _span(shown), shown["currency"]
+    table = _table(
+        ("", "left"), ("as it is", "right"), ("give or take", "right"),
+        ("then", "right"), ("give or take", "right"),
+    )  # fmt: skip
+    ends = [shown["simulated"][end] for end in ("before", "after")]
+    for level, odds in (("0.95", "20"), ("0.99", "100")):
+        for key, name in (
+            ("var", f"1 {span} in {odds} exceeds"),
+            ("cvar", "   and then costs on average"),
+        ):
+            cells = []
+            for each in ends:
+                pair = each[key][level], each[f"{key}_se"][level]
+                cells += ["too thin" if x is None else money(x, currency) for x in pair]
+            table.add_row(name, *cells)
+        worth = [f"{each['effective'][level]:,.0f}" for each in ends]
+        table.add_row("   horizons that this tail is worth", worth[0], "", worth[1], "")
+    return table
+
+
+def _apart(found: Found) -> str:
+    """How far the draws are from the exact law, and why a figure is missing."""
+    gaps = [found[end]["gap"] for end in ("before", "after")]
+    said = [f"{abs(gap):.1f}" if gap is not None else "not told" for gap in gaps]
+    text = (
+        f"{found['before']['years']:,} horizons; from the exact law they differ by {said[0]}, and "
+        f"then by {said[1]} standard errors at most."
+    )
+    return text + (f" Then {found['after']['thin']}." if found["after"]["thin"] else "")
 
 
 def _shift(pair: Found, scale: float | None = None) -> bool:
