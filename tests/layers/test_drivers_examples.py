@@ -88,20 +88,40 @@ def test_what_the_book_observed_is_evidence_and_gives_way_to_what_is_asked() -> 
     assert driving.prior(observed).probability("usdc-peg", "depeg") == pytest.approx(0.0217)
 
 
-def test_horizon_probability_counts_periods_and_leaves_conditions_alone() -> None:
+def test_horizon_probability_counts_periods_given_the_state_that_holds() -> None:
     yearly = driving.drivers(book(peg()))
     p = yearly.probability("usdc-peg", "depeg")
     assert yearly.horizon_probability("usdc-peg", "depeg", "yes", 1.0) == pytest.approx(
         p, rel=1e-14
     )
+    # reserves are a state now: they hold for both years, and what happens is counted given them
     assert yearly.horizon_probability("usdc-peg", "depeg", "yes", 2.0) == pytest.approx(
-        1 - (1 - p) ** 2, rel=1e-13
+        0.97 * (1 - 0.99**2) + 0.03 * (1 - 0.6**2), rel=1e-13
     )
     assert yearly.horizon_probability("usdc-peg", "reserves", "doubtful", 2.0) == 0.03
     monthly = driving.drivers(book(peg(period="1 month")))
     assert monthly.horizon_probability("usdc-peg", "depeg", "yes", 1.0) == pytest.approx(
-        1 - (1 - p) ** 12, rel=1e-13
+        0.97 * (1 - 0.99**12) + 0.03 * (1 - 0.6**12), rel=1e-13
     )
+
+
+@pytest.mark.parametrize("years", [10 / 365.25, 0.5, 3.0])
+def test_what_is_known_is_averaged_to_what_is_not(years: float) -> None:
+    """The law of total probability, over any horizon: evidence must not pay in the mean."""
+    mean = 0.0
+    for state, weight in {"sound": 0.97, "doubtful": 0.03}.items():
+        told = driving.drivers(book(peg()), {"usdc-peg.reserves": state})
+        mean += weight * told.horizon_probability("usdc-peg", "depeg", "yes", years)
+        joint = told.joint_over("usdc-peg", [("depeg", "yes")], years)
+        assert sum(p for p, (hit,) in joint if hit) == pytest.approx(
+            told.horizon_probability("usdc-peg", "depeg", "yes", years), rel=1e-12
+        )
+    free = driving.drivers(book(peg()))
+    assert free.horizon_probability("usdc-peg", "depeg", "yes", years) == pytest.approx(
+        mean, rel=1e-13
+    )
+    joint = free.joint_over("usdc-peg", [("depeg", "yes"), ("reserves", "doubtful")], years)
+    assert sum(p for p, (hit, _) in joint if hit) == pytest.approx(mean, rel=1e-12)
 
 
 def test_networks_of_others_stand_under_their_own_id_with_their_own_evidence() -> None:

@@ -3,24 +3,29 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import GetJsonSchemaHandler, model_validator
+from pydantic import GetJsonSchemaHandler, ValidationInfo, model_validator
 from pydantic_core import CoreSchema
 
 from .checked import Checked
 from .estimate import Entry, Grade, Leaf, Value
 from .expression import Num
-from .fields import Amount, refuse
+from .fields import Amount, context, refuse
 from .frozen import FrozenDict
 from .names import Day, Ref
 from .quantity import Quantity, QuantityError, definition
-from .words import shown
+from .words import listed, near, shown
 
 ScenarioRef = Annotated[str, Ref("scenario")]
+Times = Annotated[Quantity, Amount("number", "plain", low=Decimal(0))]
 _LIKE = "Like `beta(5, 2)` or `gamma(2, 10) per year`."
+_NODE = re.compile(r"(?:from )?([^\s.=]+)\.([^\s.=]+)")
+_NODE_LIKE = "Write `NETWORK.NODE`."
 NONE = Quantity(Num(Decimal(0)), "number")
 
 
@@ -41,6 +46,50 @@ class Belief(Checked):
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         return {"type": "string", "description": _LIKE}
+
+
+class Node(Checked):
+    """Reads ``network.node``."""
+
+    def check(self, value: Any) -> tuple[str, str]:
+        """Return network and node."""
+        if isinstance(value, tuple):
+            return value[0], value[1]
+        found = _NODE.fullmatch(value) if isinstance(value, str) else None
+        if found is None:
+            raise refuse("from", f"cannot read {shown(value)}", _NODE_LIKE)
+        return found[1], found[2]
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"type": "string", "description": _NODE_LIKE}
+
+
+def node_states(known: Any, network: str, node: str) -> Sequence[str] | None:
+    """States of a node; None where they are not known while the book is read.
+
+    Raises
+    ------
+    ValueError
+        There is no such network, protocol or node.
+    """
+    if known is None:
+        return None
+    if network in known.ids.get("protocol", ()):
+        if node != "exploited":
+            mend = f"Write `{network}.exploited`."
+            raise refuse("from", "a protocol drives a factor by its node `exploited` only", mend)
+        return ("no", "yes")
+    if network not in known.nodes:
+        names = [*known.nodes, *known.ids.get("protocol", ())]
+        mend = f"{near(network, names)}Networks and protocols: {listed(names)}."
+        raise refuse("reference", f"no network or protocol is called `{network}`", mend)
+    nodes = known.nodes[network]
+    if nodes is not None and node not in nodes:
+        mend = f"{near(node, nodes)}Its nodes: {listed(nodes)}."
+        raise refuse("reference", f"`{network}` has no node `{node}`", mend)
+    return None if nodes is None else tuple(nodes[node])
 
 
 class Unknown(Entry):
@@ -64,12 +113,41 @@ class Unknown(Entry):
 class Factor(Entry):
     """Something that makes the events of many scenarios more frequent, or larger, all at once.
 
-    One value for the whole horizon multiplies them; the law has mean 1, so that averages stay.
+    One value for the whole horizon multiplies them. Either it has a ``law`` with mean 1, so that
+    averages stay; or a node of a network says it: ``by`` names the node, ``times`` the multiple in
+    each of its states (1 where none is given), and what is declared holds where the multiple is 1.
     """
 
-    law: Annotated[Quantity, Amount("number", "chance")]
+    law: Annotated[Quantity, Amount("number", "chance")] | None = None
+    by: Annotated[tuple[str, str], Node()] | None = None
+    times: FrozenDict[str, Times] = FrozenDict()
     frequency: tuple[ScenarioRef, ...] = ()
     magnitude: tuple[ScenarioRef, ...] = ()
+
+    @model_validator(mode="after")
+    def _says(self, info: ValidationInfo) -> Factor:
+        if (self.law is None) == (self.by is None):
+            raise refuse(
+                "factor",
+                "a factor has either a law or a node that says it",
+                "Give `law: gamma(mean=1, sd=0.5)`, or `by: NETWORK.NODE` with "
+                "`times: {STATE: 3}`.",
+            )
+        if self.by is None and self.times:
+            raise refuse("factor", "`times` without a node", "Name the node: `by: NETWORK.NODE`.")
+        if self.by is not None:
+            states = node_states(context(info), *self.by)
+            if not self.times:
+                raise refuse(
+                    "factor",
+                    "a node that multiplies nothing",
+                    "Say by how much in which state: `times: {STATE: 3}`.",
+                )
+            for state in self.times if states else ():
+                if states and state not in states:
+                    mend = f"{near(state, states)}Its states: {listed(states)}."
+                    raise refuse("reference", f"`{self.by[1]}` has no state `{state}`", mend)
+        return self
 
     @model_validator(mode="after")
     def _acts(self) -> Factor:

@@ -229,9 +229,12 @@ def horizon(years: float) -> str:
 
     Examples
     --------
-    >>> horizon(1.0), horizon(0.25), horizon(3), horizon(0.1)
-    ('12 months', '3 months', '3 years', '0.1 years')
+    >>> horizon(1.0), horizon(0.25), horizon(3), horizon(10 / 365.25), horizon(0.1)
+    ('12 months', '3 months', '3 years', '10 days', '0.1 years')
     """
+    days = years * 365.25
+    if abs(days - round(days)) < 1e-6 and 1 <= round(days) < 365:
+        return f"{round(days)} day{'' if round(days) == 1 else 's'}"
     months = years * 12
     if abs(months - round(months)) < 1e-6 and 1 <= round(months) <= 12:
         return f"{round(months)} month{'' if round(months) == 1 else 's'}"

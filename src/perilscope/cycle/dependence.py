@@ -13,7 +13,7 @@ from perilscope.engines import copula as copulas
 from perilscope.engines.draws import Draws
 from perilscope.engines.loss import LossLaw
 from perilscope.errors import AssessmentError, MisuseError
-from perilscope.layers.dependence import beliefs, copula
+from perilscope.layers.dependence import beliefs, copula, worded
 
 if TYPE_CHECKING:
     from perilscope.cycle.measures import Document
@@ -77,7 +77,7 @@ def shared(book: Book) -> list[Document]:
                 "id": key,
                 "kind": "factor",
                 "name": factor.name,
-                "law": spell(factor.law),
+                "law": worded(factor),
                 "does": " and ".join(does),
             }
         )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines.compound import Compound
+from perilscope.engines.compound import Compound, Drives
 from perilscope.engines.distributions import Constant, Distribution
 from perilscope.engines.expansion import certain, known
 from perilscope.engines.floor import Floored
@@ -383,16 +383,30 @@ def _mean(register: Register, key: str, values: Values, draws: int) -> Any:
         return register.means[key]
     *theta, keep, scale = (column[:draws] for column in values[key])
     driven = key in part.driven
-    happens = math.fsum(p for p, state in part.over([key]) if dict(state).get(key, True))
-    common = tuple(law for law in shared_by(line.beliefs) if law.chance)
     each: Any = 0.0
-    for weight, case in cases(common, 2):  # what is chance is integrated, not drawn
+    for weight, said in _chances(line, part):  # what is chance is integrated, not drawn
         at = [
-            np.full(draws, case[law.name]) if isinstance(law, Shared) and law.chance else column
+            np.full(draws, said[law.name]) if isinstance(law, Shared) and law.chance else column
             for law, column in zip(line.beliefs, theta, strict=True)
         ]
         each = each + weight * _each(line, tuple(at), draws, driven)
-    return happens * keep * scale * each
+    return keep * scale * each
+
+
+def _chances(line: Compound, part: Component) -> list[tuple[float, Drives]]:
+    """Weights and values of what is chance to a line; they add up to how likely it has events."""
+    common = tuple(law for law in shared_by(line.beliefs) if law.chance)
+    found: dict[tuple[tuple[str, float], ...], float] = {}
+    for probability, state in part.over([line.key]):
+        drives = dict(state)
+        said = tuple((law.name, drives[law.name]) for law in common if law.name in drives)
+        if drives.get(line.key, True):
+            found[said] = found.get(said, 0.0) + probability
+    return [
+        (p * weight, {**case, **dict(said)})
+        for said, p in found.items()
+        for weight, case in cases(tuple(c for c in common if c.name not in dict(said)), 2)
+    ]
 
 
 def _each(line: Compound, theta: tuple[Any, ...], draws: int, driven: bool) -> Array:

@@ -28,18 +28,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from perilscope.engines import capped
-from perilscope.engines.compound import Compound
+from perilscope.engines.compound import Compound, Drives
 from perilscope.engines.distributions import Distribution
 from perilscope.engines.expansion import Part, parts
 from perilscope.engines.grid import Grid, Transform
 from perilscope.engines.roundings import Cells, Placed
-from perilscope.engines.structure import Component, Unit, components
+from perilscope.engines.structure import Component, Unit, components, felt
 from perilscope.errors import AssessmentError, MisuseError
 
 if TYPE_CHECKING:
@@ -285,12 +285,14 @@ class _Sum:
     def _given(self, part: Component, weight: float) -> Transform:
         """The same where what is shared has one value: a mixture over its joint states."""
         total = np.zeros(self.grid.points // 2 + 1, dtype=np.complex128)
-        cache: dict[tuple[int, tuple[tuple[str, bool], ...]], _Unit] = {}
+        cache: dict[Any, _Unit] = {}
+        every = self._lines
         for probability, state in part.states:
             drives = dict(state)
+            self._lines = {key: line.given(drives) for key, line in every.items()}
             product = capped.multiplied([], self.grid)
             for i, unit in enumerate(part.units):
-                at = (i, tuple((k, drives[k]) for k in unit.keys if k in drives))
+                at = (i, felt(unit.keys, every, drives))
                 if at not in cache:
                     cache[at] = self._unit(unit, drives)
                 found = cache[at]
@@ -299,9 +301,10 @@ class _Sum:
                 self.high += weight * probability * found.high
                 self.exact += weight * probability * found.exact
             total += probability * product
+        self._lines = every
         return total
 
-    def _unit(self, unit: Unit, drives: Mapping[str, bool]) -> _Unit:
+    def _unit(self, unit: Unit, drives: Drives) -> _Unit:
         """A unit in a joint state."""
         present = {key: key in drives for key in unit.keys if drives.get(key, True)}
         if not present:

@@ -21,8 +21,11 @@ from perilscope.engines.shared import Shared, Values
 Build = Callable[[tuple[float, ...], float], tuple[CountLaw, Distribution]]
 """(beliefs' values, years) -> counts in that period, loss per event."""
 
-Mixture = tuple[tuple[float, Mapping[str, bool]], ...]
-"""Joint states of lines that are driven together: (probability, {key: has events?})."""
+Drives = Mapping[str, float]
+"""What a joint state says: by key of a line whether it has events (0 or 1); by name of a shared
+belief its value."""
+Mixture = tuple[tuple[float, Drives], ...]
+"""Joint states of what is driven together, with their probabilities."""
 
 
 _ALL = Constant(1.0)

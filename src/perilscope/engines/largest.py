@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perilscope.engines import quadrature
-from perilscope.engines.compound import Compound
+from perilscope.engines.compound import Compound, Drives
 from perilscope.engines.counts import Binomial, CountLaw, Poisson
 from perilscope.engines.distributions import Distribution
 from perilscope.engines.expansion import Part, known, parts
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.float64]
 Lines = Mapping[str, tuple[Part, ...]]
-Case = tuple[float, Lines]
+Case = tuple[float, Drives, Lines]
 
 _NOISE = 1e-12
 _FARTHEST = 1e300
@@ -76,10 +76,15 @@ def largest(register: Register) -> LargestLaw:
 
 
 def cases_of(part: Component, lines: Mapping[str, Compound]) -> tuple[Case, ...]:
-    """The lines of a component for each value of what they share."""
+    """The lines of a component for each value of what they share, also where states say it."""
     return tuple(
-        (weight, {key: _parts(given[key], driven=key in part.driven) for key in part.keys})
+        (
+            weight,
+            said,
+            {key: _parts(given[key].given(said), driven=key in part.driven) for key in part.keys},
+        )
         for weight, given in part.cases(lines, 2)
+        for said in part.said
     )
 
 
@@ -202,9 +207,10 @@ class LargestLaw(Maximum):
     ----------
     components : tuple of Component
         Independent of one another.
-    cases : tuple of tuple of (weight, mapping)
+    cases : tuple of tuple of (weight, mapping, mapping)
         For each component its lines as mixtures without beliefs, given some event where they are
-        driven; one case for each value of what the lines share.
+        driven; one case for each value of what the lines share. The first mapping is what those
+        joint states say in which the case holds.
     """
 
     components: tuple[Component, ...]
@@ -217,7 +223,7 @@ class LargestLaw(Maximum):
         for laws, rates in self._together:
             below = below * _none_above(laws, rates, at)
         for part, cases in self._apart:
-            given = [weight * self._component(part, lines, at) for weight, lines in cases]
+            given = [w * self._component(part.told(s), lines, at) for w, s, lines in cases]
             below = below * sum(given[1:], start=given[0])
         return np.asarray(np.where(at >= 0.0, np.minimum(below, 1.0), 0.0))
 
@@ -246,7 +252,7 @@ class LargestLaw(Maximum):
         """Every amount an event can cost, where these are few."""
         found: set[float] = set()
         for component, cases in zip(self.components, self.cases, strict=True):
-            for unit, (_, lines) in product(component.units, cases):
+            for unit, (_, _, lines) in product(component.units, cases):
                 for part in (part for key in unit.keys for part in lines[key]):
                     values = atoms(part.severity)
                     if values is None:
@@ -259,7 +265,7 @@ def _plain(part: Component, cases: Sequence[Case]) -> tuple[Distribution, float]
     """Loss per event and rate of a component that is one line with Poisson counts, no beliefs."""
     if not part.simple or len(cases) > 1:
         return None
-    mixed = cases[0][1][part.keys[0]]
+    mixed = cases[0][2][part.keys[0]]
     counts = mixed[0].counts[0][1]
     if len(mixed) > 1 or len(mixed[0].counts) > 1 or not isinstance(counts, Poisson):
         return None

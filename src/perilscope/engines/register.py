@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perilscope.engines import allocation, compound, span
-from perilscope.engines.compound import Compound, Mixture
+from perilscope.engines.compound import Compound, Drives, Mixture
 from perilscope.engines.distributions import Distribution
 from perilscope.engines.expansion import Part, certain
 from perilscope.engines.grid import Grid, atoms, jumps
@@ -325,7 +325,7 @@ class Register:
     def _total(
         self,
         keys: Iterable[str],
-        drives: Mapping[str, bool],
+        drives: Drives,
         *,
         lines: Mapping[str, Compound] | None = None,
     ) -> tuple[float, float]:
@@ -333,8 +333,8 @@ class Register:
         pairs = [self._given_state(known[key], drives) for key in keys if drives.get(key, True)]
         return math.fsum(m for m, _ in pairs), math.fsum(s * s for _, s in pairs)
 
-    def _given_state(self, line: Compound, drives: Mapping[str, bool]) -> tuple[float, float]:
-        key, driven = line.key, line.key in drives
+    def _given_state(self, line: Compound, drives: Drives) -> tuple[float, float]:
+        key, driven, line = line.key, line.key in drives, line.given(drives)
         mean, sd = self._counted.get(
             (id(line), driven), lambda: (line, compound.moments(line, driven=driven))
         )[1]
@@ -347,7 +347,7 @@ class Register:
 
     @staticmethod
     def _mixed(
-        states: Sequence[State], total: Callable[[Mapping[str, bool]], tuple[float, float]]
+        states: Sequence[State], total: Callable[[Drives], tuple[float, float]]
     ) -> tuple[float, float]:
         """Mean and standard deviation of a mixture from mean and variance in each state."""
         terms = [(p, *total(dict(state))) for p, state in states]
@@ -497,14 +497,19 @@ class Register:
 
     def _events(self, key: str, value: Callable[[Distribution], float], end: float) -> float:
         """Expected sum of a value over a line's events, where they may reach beyond ``end``."""
-        states = [(p, dict(state)) for p, state in self.component_of(key).over([key])]
-        happens = math.fsum(p for p, drives in states if drives.get(key, True))
+        chances: dict[int, tuple[Compound, float]] = {}
+        for p, state in self.component_of(key).over([key]):
+            drives = dict(state)
+            if drives.get(key, True):
+                line = self.lines[key].given(drives)
+                chances[id(line)] = line, p + chances.get(id(line), (line, 0.0))[1]
         terms = []
-        for part in self.fine.parts(self.lines[key], self._is_driven(key)):
-            if part.severity.support[1] > end:
-                each = value(part.severity)
-                terms += [part.weight * w * counts.mean * each for w, counts in part.counts]
-        return happens * math.fsum(terms)
+        for line, p in chances.values():
+            for part in self.fine.parts(line, self._is_driven(key)):
+                if part.severity.support[1] > end:
+                    each = value(part.severity)
+                    terms += [p * part.weight * w * counts.mean * each for w, counts in part.counts]
+        return math.fsum(terms)
 
     def line(self, key: str) -> LossLaw:
         """Law of one line, on a grid of its own; of a line in a capped holding, of its part.

@@ -8,7 +8,8 @@ periods under a cap, drivers. Event j survives a control if its mark u_j is belo
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, cast
 
 import numpy as np
@@ -30,7 +31,12 @@ Laws = tuple[CountLaw, Distribution]
 
 
 def sampled(
-    line: Compound, years: Sequence[float], happens: Any, seed: int, block: int
+    line: Compound,
+    years: Sequence[float],
+    happens: Any,
+    seed: int,
+    block: int,
+    said: Mapping[str, Floats] = MappingProxyType({}),
 ) -> list[Floats]:
     """Loss of one line in each period of each horizon of a block.
 
@@ -44,6 +50,8 @@ def sampled(
         For a driven line, in which horizons it has events.
     seed, block : int
         Name the streams, with the key of the line.
+    said : mapping of array, shape (BLOCK,)
+        Values of shared beliefs that joint states say, by name; they are not drawn.
 
     Raises
     ------
@@ -51,7 +59,9 @@ def sampled(
         If there is no law for the values of its beliefs, or too many events to hold.
     """
     theta = tuple(
-        belief.sample(_belief_stream(line, i, seed, block), BLOCK)
+        said[belief.name]
+        if isinstance(belief, Shared) and belief.name in said
+        else belief.sample(_belief_stream(line, i, seed, block), BLOCK)
         for i, belief in enumerate(line.beliefs)
     )
     keep = _share(line.keep, seed, line.key, "keep, belief", block)

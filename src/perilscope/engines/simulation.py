@@ -212,7 +212,7 @@ class Blocks:
             if known is not None:
                 periods = known.block(block, given, self.backend)
             else:
-                periods = sampled(line, _years(line, self.caps), given, self.seed, block)
+                periods = sampled(line, _years(line, self.caps), given, self.seed, block, happens)
             if line.group in capped:
                 capped[line.group][key] = periods
             else:
@@ -318,7 +318,7 @@ def _keys(mixture: Mixture | Unlisted) -> list[str]:
 
 
 def _states(mixtures: Sequence[Mixture | Unlisted], seed: int, block: int) -> dict[str, Any]:
-    """For each driven line whether it has events, in each horizon of the block."""
+    """What is driven in each horizon of the block: 0 or 1 of a line, the value of a belief."""
     happens: dict[str, Any] = {}
     for mixture in mixtures:
         keys = _keys(mixture)
@@ -331,7 +331,7 @@ def _states(mixtures: Sequence[Mixture | Unlisted], seed: int, block: int) -> di
         u = stream(seed, "\n".join(keys), "state", block).random(BLOCK)
         state = np.searchsorted(reached[:-1], u, side="right")
         for key in keys:
-            happens[key] = np.array([bool(held.get(key, False)) for _, held in mixture])[state]
+            happens[key] = np.array([held.get(key, False) for _, held in mixture])[state]
     return happens
 
 

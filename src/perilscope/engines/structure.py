@@ -4,23 +4,24 @@ a belief.
 
 Different components are independent. Inside a component everything is handled per joint state of
 its drivers and per value of the beliefs it shares; given these its units (a free line, or the lines
-of one capped holding) are independent again.
+of one capped holding) are independent again. A state may say the value of a shared belief; then it
+is the state, and no case of its own: ``line.given(state)`` is the line in it.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from perilscope.engines.compound import Compound, Mixture
+from perilscope.engines.compound import Compound, Drives, Mixture
 from perilscope.engines.shared import Shared, cases, shared_by
 from perilscope.engines.unlisted import FEW, Unlisted
 from perilscope.errors import AssessmentError, MisuseError
 
-State = tuple[float, tuple[tuple[str, bool], ...]]
+State = tuple[float, tuple[tuple[str, float], ...]]
 
 
 @dataclass(frozen=True)
@@ -123,9 +124,30 @@ class Component:
 
     @cached_property
     def driven(self) -> frozenset[str]:
-        """Lines that are driven."""
+        """Lines that are driven, and shared beliefs whose value a state says."""
         more = () if self.unlisted is None else self.unlisted.keys
         return frozenset(key for _, drives in self.listed for key, _ in drives).union(more)
+
+    @cached_property
+    def said(self) -> tuple[Drives, ...]:
+        """What joint states say of shared beliefs, each once."""
+        each = dict.fromkeys(self._said(state) for _, state in self.listed)
+        return tuple(dict(said) for said in each)
+
+    def told(self, said: Drives) -> Component:
+        """The component in those of its states that say this; their probabilities stay."""
+        if not said:
+            return self
+        wanted = tuple(said.items())
+        kept = tuple(each for each in self.listed if self._said(each[1]) == wanted)
+        return self if len(kept) == len(self.listed) else replace(self, listed=kept)
+
+    def _said(self, state: tuple[tuple[str, float], ...]) -> tuple[tuple[str, float], ...]:
+        return tuple((name, value) for name, value in state if name not in self._names)
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(self.keys)
 
 
 def components(
@@ -162,12 +184,16 @@ def components(
     _check(driven)
     owner = {key: i for i, unit in enumerate(units) for key in unit.keys}
     root = list(range(len(units)))
+    shared = _common(lines)
+    users = {belief.name: keys for belief, keys in shared.items()}
+    driven = [tuple(k for name in names for k in users.get(name, [name])) for names in driven]
     for keys in driven:
         first, *others = sorted({_find(root, owner[key]) for key in keys})
         for other in others:
             root[other] = first
     # what one line alone has is private to it
-    common = {belief: keys for belief, keys in _common(lines).items() if len(keys) > 1}
+    said = {name for law in laws for name, _ in law[0][1]}
+    common = {b: keys for b, keys in shared.items() if len(keys) > 1 and b.name not in said}
     for belief in common:
         first, *others = sorted({_find(root, owner[key]) for key in common[belief]})
         for other in others:
@@ -177,15 +203,19 @@ def components(
         found.setdefault(_find(root, i), []).append(unit)
     built = []
     for top, members in found.items():
-        mine = [law for law in laws if _find(root, owner[law[0][1][0][0]]) == top]
-        shared = tuple(b for b, keys in common.items() if _find(root, owner[keys[0]]) == top)
+        mine = [
+            law
+            for law, k in zip(laws, driven[: len(laws)], strict=True)
+            if _find(root, owner[k[0]]) == top
+        ]
+        free = tuple(b for b, keys in common.items() if _find(root, owner[keys[0]]) == top)
         own = [net for net in nets if _find(root, owner[net.keys[0]]) == top]
         if len(own) > 1:
             raise AssessmentError(
                 "losses hang together that two networks drive whose joint states are too many to "
                 "be listed: let fewer nodes drive, or share no holding or belief between them"
             )
-        built.append(Component(tuple(members), _product(mine), shared, own[0] if own else None))
+        built.append(Component(tuple(members), _product(mine), free, own[0] if own else None))
     return tuple(built)
 
 
@@ -238,11 +268,12 @@ def _left(mixture: Mixture | Unlisted, lines: Mapping[str, Compound]) -> Mixture
 
 def _restricted(mixture: Mixture, lines: Mapping[str, Compound]) -> tuple[State, ...]:
     """The mixture over these lines only, equal states added, states of no weight left out."""
-    total: dict[tuple[tuple[str, bool], ...], float] = {}
+    known = {*lines, *(b.name for line in lines.values() for b in shared_by(line.beliefs))}
+    total: dict[tuple[tuple[str, float], ...], float] = {}
     for probability, drives in mixture:
         if not 0.0 <= probability <= 1.0 + 1e-9:
             raise MisuseError(f"a joint state has probability {probability}")
-        kept = tuple(sorted((k, bool(v)) for k, v in drives.items() if k in lines))
+        kept = tuple(sorted((k, v) for k, v in drives.items() if k in known))
         total[kept] = total.get(kept, 0.0) + probability
     whole = math.fsum(total.values())
     if abs(whole - 1.0) > 1e-6:
@@ -266,3 +297,9 @@ def _product(laws: Sequence[tuple[State, ...]]) -> tuple[State, ...]:
     for law in laws:
         states = [(p * q, (*a, *b)) for p, a in states for q, b in law]
     return tuple(states)
+
+
+def felt(keys: Sequence[str], lines: Mapping[str, Compound], drives: Drives) -> tuple[Any, ...]:
+    """The part of a joint state that some lines feel: two states alike in it are one to them."""
+    names = [*keys, *(b.name for key in keys for b in shared_by(lines[key].beliefs))]
+    return tuple((name, drives[name]) for name in names if name in drives)

@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from perilscope.engines import capped, heavy
-from perilscope.engines.compound import Compound
+from perilscope.engines.compound import Compound, Drives
 from perilscope.engines.counts import Poisson
 from perilscope.engines.distributions import Distribution
 from perilscope.engines.expansion import Part, parts
 from perilscope.engines.grid import Grid, Transform, atoms, place, sharpened, spread
 from perilscope.engines.kept import Kept
 from perilscope.engines.limited import limited
-from perilscope.engines.structure import Component, Unit
+from perilscope.engines.structure import Component, Unit, felt
 from perilscope.engines.unlisted import Unlisted
 
 Array = npt.NDArray[np.float64]
-Drives = Mapping[str, bool]
+
 
 _Line = tuple[Compound, bool, Transform]
 _Block = tuple[tuple[Compound, ...], Transform | None, Transform | None, bool]
@@ -310,7 +311,7 @@ class Transforms:
         self, unit: Unit, lines: Mapping[str, Compound], drives: Drives, *, shares: bool = False
     ) -> tuple[Transform, dict[str, Transform]]:
         """Transform of a unit in a joint state, and each line's E[part; sum = s] if wanted."""
-        present = [lines[key] for key in unit.keys if drives.get(key, True)]
+        present = [lines[key].given(drives) for key in unit.keys if drives.get(key, True)]
         driven = [line.key in drives for line in present]
         if not unit.capped:
             return self._free(present, driven, shares=shares)
@@ -371,12 +372,12 @@ class Transforms:
         found = {key: np.zeros_like(total) for key in component.keys} if shares else {}
         if component.shared and not shares and not component.states[0][1]:
             return self._product(component.units, lines), {}
-        cache: dict[tuple[int, tuple[bool, ...]], tuple[Transform, dict[str, Transform]]] = {}
+        cache: dict[Any, tuple[Transform, dict[str, Transform]]] = {}
         for probability, state in component.states:
             drives = dict(state)
             results = []
             for i, unit in enumerate(component.units):
-                key = (i, tuple(drives[k] for k in unit.keys if k in drives))
+                key = (i, felt(unit.keys, lines, drives))
                 if key not in cache:
                     cache[key] = self.unit(unit, lines, drives, shares=shares)
                 results.append(cache[key])
@@ -438,7 +439,7 @@ class Transforms:
         shape = [len(net.net.node(node).states) for node in nodes]
         table = np.empty((*shape, size), dtype=np.complex128)
         found = {key: np.zeros_like(table) for key in unit.keys} if shares else {}
-        cache: dict[tuple[bool, ...], tuple[Transform, dict[str, Transform]]] = {}
+        cache: dict[Any, tuple[Transform, dict[str, Transform]]] = {}
         for index in np.ndindex(*shape):
             drives = {**known, **net.drives(unit.keys, dict(zip(nodes, index, strict=True)))}
             key = tuple(drives[k] for k in unit.keys if k in drives)
@@ -492,7 +493,7 @@ class Transforms:
         total = np.zeros(self.grid.points // 2 + 1, dtype=np.complex128)
         for probability, state in component.states:
             drives = dict(state)
-            present = [lines[k] for k in unit.keys if drives.get(k, True)]
+            present = [lines[k].given(drives) for k in unit.keys if drives.get(k, True)]
             names = [line.key for line in present]
             driven = [name in drives for name in names]
             if key not in names:
@@ -512,11 +513,13 @@ class Transforms:
         caps = {key: unit.cap for unit in component.units for key in unit.keys}
         terms = []
         for weight, known in component.cases(lines, self.effort):
-            zero = {
-                key: self.nothing(known[key], driven=key in component.driven) if cap > 0.0 else 1.0
-                for key, cap in caps.items()
-            }
-            terms.append(weight * component.product(zero))
+            for said in component.said:
+                part, given = component.told(said), {k: known[k].given(said) for k in caps}
+                zero = {
+                    key: self.nothing(given[key], driven=key in part.driven) if cap > 0.0 else 1.0
+                    for key, cap in caps.items()
+                }
+                terms.append(weight * part.product(zero))
         return min(math.fsum(terms), 1.0)
 
     def nothing(self, line: Compound, *, driven: bool) -> float:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 from scipy.special import gammaln
 
 from perilscope.beliefs.law import reading
-from perilscope.book import Book, Leaf, Scenario, Shock
+from perilscope.book import Book, Factor, Leaf, Scenario, Shock
 from perilscope.book import Copula as Declared
 from perilscope.book.quantity import named, spell
 from perilscope.engines import quadrature
@@ -22,20 +23,58 @@ from perilscope.engines.copula import Copula
 from perilscope.engines.distributions import Discrete, Distribution
 from perilscope.engines.shared import Shared
 from perilscope.errors import AssessmentError
+from perilscope.layers.drivers import Drivers
 
 MOST_SHOCKS = 20.0
 """Incidents of one kind over the horizon; more are no shock but a frequency."""
+
+
+class Place(Protocol):
+    """Where a factor is read: a book, its networks under what is known, a horizon in years."""
+
+    @property
+    def book(self) -> Book: ...  # noqa: D102
+    @property
+    def drivers(self) -> Drivers: ...  # noqa: D102
+    @property
+    def years(self) -> float: ...  # noqa: D102
+
+
 _TAIL, _TOP = 1e-15, 512
 
 
-def on_frequency(book: Book, scenario: str) -> tuple[Shared, ...]:
+def on_frequency(place: Place, scenario: str) -> tuple[Shared, ...]:
     """Factors that make the events of a scenario more or less frequent."""
-    return tuple(_factor(book, key) for key, f in book.factors.items() if scenario in f.frequency)
+    found = place.book.factors.items()
+    return tuple(_factor(place, key, f) for key, f in found if scenario in f.frequency)
 
 
-def on_magnitude(book: Book, scenario: str) -> tuple[Shared, ...]:
+def on_magnitude(place: Place, scenario: str) -> tuple[Shared, ...]:
     """Factors that make each loss of a scenario larger or smaller."""
-    return tuple(_factor(book, key) for key, f in book.factors.items() if scenario in f.magnitude)
+    found = place.book.factors.items()
+    return tuple(_factor(place, key, f) for key, f in found if scenario in f.magnitude)
+
+
+def scaled(book: Book) -> dict[str, Factor]:
+    """Factors that a node of a network says, by the name of their belief."""
+    return {_name(key): f for key, f in book.factors.items() if f.by is not None}
+
+
+def multiples(factor: Factor, states: Sequence[str]) -> tuple[tuple[float, tuple[str, ...]], ...]:
+    """What a node multiplies by in groups of its states, the smallest first.
+
+    Over a horizon the worst group that is reached counts, so these are the rungs of a ladder.
+    """
+    found: dict[float, list[str]] = {}
+    for state in states:
+        times = factor.times.get(state)
+        value = 1.0 if times is None else float(reading(times).mean)
+        found.setdefault(value, []).append(state)
+    return tuple((value, tuple(found[value])) for value in sorted(found))
+
+
+def _name(key: str) -> str:
+    return f"factor {key}"
 
 
 def shocks(book: Book, scenario: str, years: float) -> Iterator[tuple[Shared, float]]:
@@ -63,12 +102,20 @@ def said(book: Book, scenario: str) -> tuple[str, ...]:
         ]
         if named:
             what = " and ".join(named)
-            found.append(f"Factor {key}, {spell(factor.law)}, multiplies its {what}.")
+            found.append(f"Factor {key}, {worded(factor)}, multiplies its {what}.")
     for key, shock in book.shocks.items():
         if scenario in shock.hits:
             chance, often = spell(shock.hits[scenario]), spell(shock.frequency.estimate.value)
             found.append(f"Shock {key}, {often}, hits it with {chance}: events beside its own.")
     return tuple(found)
+
+
+def worded(factor: Factor) -> str:
+    """What a factor is, in the words of the book."""
+    if factor.law is not None:
+        return spell(factor.law)
+    times = ", ".join(f"{spell(value)} if {state}" for state, value in factor.times.items())
+    return f"by {'.'.join(factor.by or ())}: {times}, 1 otherwise"
 
 
 def beliefs(scenario: Scenario) -> dict[str, list[str]]:
@@ -81,8 +128,10 @@ def beliefs(scenario: Scenario) -> dict[str, list[str]]:
     return found
 
 
-def _factor(book: Book, key: str) -> Shared:
-    read = reading(book.factors[key].law)
+def _factor(place: Place, key: str, factor: Factor) -> Shared:
+    if factor.law is None:
+        return Shared(_name(key), _by_node(place, factor), chance=True)
+    read = reading(factor.law)
     if read.beliefs:
         raise AssessmentError(
             f"factor {key}: its law is itself what is not known; write it without belief(..)"
@@ -94,7 +143,17 @@ def _factor(book: Book, key: str) -> Shared:
             f"{law.support[0]:.6g}; a factor has the mean 1, so that averages stay as they are "
             "declared, and is never negative: like `gamma(mean=1, sd=0.5)`"
         )
-    return Shared(f"factor {key}", law, chance=True)
+    return Shared(_name(key), law, chance=True)
+
+
+def _by_node(place: Place, factor: Factor) -> Distribution:
+    """Law of what a node multiplies by, under what is known, over the horizon."""
+    network, node = place.drivers.place(*(factor.by or ("", "")))
+    rungs = multiples(factor, place.drivers.driver(network).states(node))
+    law = place.drivers.over(network, [(node, tuple(group for _, group in rungs))], place.years)
+    pairs = zip(rungs, law.table.tolist(), strict=True)
+    possible = [(value, p) for (value, _), p in pairs if p > 0.0]
+    return Discrete(tuple(v for v, _ in possible), tuple(p for _, p in possible))
 
 
 def incidents(key: str, shock: Shock, years: float) -> Distribution:

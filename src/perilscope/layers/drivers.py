@@ -251,7 +251,46 @@ class Drivers:
         driver = self.driver(net)
         if node in driver.conditions:
             return chance
-        return happens_over(chance, years, driver.years)
+        above = tuple(name for name, _ in self.held(net, [(node, ((state,),))], years))
+        if not above:
+            return happens_over(chance, years, driver.years)
+        joint = self.joint(net, (*above, node))[..., driver.states(node).index(state)]
+        given = self.joint(net, above)
+        return math.fsum(
+            p * happens_over(each / p, years, driver.years)
+            for p, each in zip(given.ravel().tolist(), joint.ravel().tolist(), strict=True)
+            if p > 0.0
+        )
+
+    def held(
+        self, net: str, ladders: Sequence[tuple[str, Ladder]], years: float
+    ) -> list[tuple[str, Ladder]]:
+        """States now that events among some nodes depend on: the nearest ones above them.
+
+        They hold for the whole horizon, so that what happens is converted given each of them. They
+        are left out where there is nothing to convert, and where they have too many joint states:
+        there their average is converted.
+        """
+        driver = self.driver(net)
+        if years == driver.years:
+            return []
+        nodes = {node for node, _ in ladders}
+        found: dict[str, None] = {}
+        todo = [node for node in nodes if node not in driver.conditions]
+        seen = set(todo)
+        while todo:
+            for parent in driver.network.node(todo.pop()).parents:
+                if parent in driver.conditions:
+                    found.setdefault(parent)
+                elif parent not in seen:
+                    seen.add(parent)
+                    todo.append(parent)
+        order = [node.name for node in driver.network.nodes if node.name in found]
+        above = [x for x in order if x not in nodes and x not in driver.evidence]
+        cells = math.prod(len(groups) for _, groups in ladders)
+        if cells * math.prod(len(driver.states(node)) for node in above) > MOST_CELLS:
+            return []
+        return [(node, tuple((state,) for state in driver.states(node))) for node in above]
 
     def joint_over(
         self,
@@ -328,7 +367,7 @@ class Drivers:
         With k = years / period and alike, independent periods, P_H(no node above its rung) =
         P_T(no node above its rung)^k; the joint rungs follow by Moebius inversion (differences
         along every axis). Nodes that mean a state now are conditioned on, not converted: they are
-        held for the whole horizon.
+        held for the whole horizon, also those above the nodes that are asked for.
 
         Parameters
         ----------
@@ -350,6 +389,8 @@ class Drivers:
                 f"network {net} would need {cells} joint states of the nodes that drive losses; "
                 f"at most {MOST_CELLS} are listed: let fewer nodes drive"
             )
+        asked = len(ladders)
+        ladders = [*ladders, *self.held(net, ladders, years)]
         within = _rungs(self, net, ladders)
         held = [axis for axis, (node, _) in enumerate(ladders) if node in driver.conditions]
         notes: list[str] = []
@@ -364,7 +405,8 @@ class Drivers:
                 law, note = powered(part / mass, years / driver.years)
                 table[tuple(at)] = mass * law
                 notes += [note] if note and note not in notes else []
-        nodes = tuple(node for node, _ in ladders)
+        table = table.sum(axis=tuple(range(asked, table.ndim)))
+        nodes = tuple(node for node, _ in ladders[:asked])
         return HorizonLaw(nodes, table, f"network {net}: {notes[0]}" if notes else "")
 
 

@@ -12,12 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from perilscope.book import Scenario
-from perilscope.engines.compound import Compound
+from perilscope.engines.compound import Compound, Mixture
 from perilscope.engines.register import Register
+from perilscope.engines.shared import shared_by
 from perilscope.engines.unlisted import Unlisted
 from perilscope.errors import AssessmentError
 from perilscope.layers import operational
-from perilscope.layers.drivers import MOST_CELLS
+from perilscope.layers.driven import driven, mixture
 from perilscope.layers.operational import Context
 
 ADDED = (
@@ -30,8 +31,6 @@ RAREST = 0.999
 
 USUAL, TOO_COARSE = 0.99, 0.25
 """A scenario whose figures at the usual level may be this far off is not shown."""
-
-Mixture = tuple[tuple[float, Mapping[str, bool]], ...]
 
 
 @dataclass(frozen=True)
@@ -51,8 +50,8 @@ class Joined:
     lines : mapping
         Scenario id to its line, in the order of the book.
     mixtures : tuple
-        Joint states of scenarios that one network drives together; of a network with too many of
-        them the network itself.
+        Joint states of what one network drives together; of a network with too many of them the
+        network itself.
     caps : mapping
         Holding to the most it can cost in a year.
     """
@@ -67,7 +66,7 @@ class Joined:
         chosen = list(self.lines) if keys is None else list(keys)
         lines = [self.lines[key] for key in chosen]
         return Register(
-            lines, mixtures=_restricted(self.mixtures, chosen), caps=_used(self.caps, lines)
+            lines, mixtures=_restricted(lines, self.mixtures), caps=_used(self.caps, lines)
         )
 
 
@@ -89,7 +88,8 @@ def join(
             line = operational.line(scenario, context)
             if line.group:
                 caps[line.group] = context.valuation.loss(line.group)
-            register = Register([line], caps=_used(caps, [line]))
+            own = _mixtures(scenarios, {scenario.id: line}, context)
+            register = Register([line], mixtures=own, caps=_used(caps, [line]))
             law = register.law()
             law.var(RAREST)  # refused here if its grid cannot say
             if not law.error[USUAL] <= TOO_COARSE:
@@ -110,52 +110,25 @@ def join(
 def _mixtures(
     scenarios: Mapping[str, Scenario], lines: Mapping[str, Compound], context: Context
 ) -> tuple[Mixture | Unlisted, ...]:
-    """Joint states of the nodes of each network that drives more than one scenario."""
-    by_network: dict[str, dict[tuple[str, str], list[str]]] = {}
-    for key in lines:
-        source = operational.trigger(scenarios[key])
-        if source is not None:
-            network, node = context.drivers.place(source.network, source.node)
-            nodes = by_network.setdefault(network, {})
-            nodes.setdefault((node, source.state), []).append(key)
-    mixtures: list[Mixture | Unlisted] = []
-    for network, nodes in by_network.items():
-        if sum(map(len, nodes.values())) < 2:
-            continue
-        if 2 ** len(nodes) > MOST_CELLS:
-            hits = {key: event for event, keys in nodes.items() for key in keys}
-            mixtures.append(context.drivers.unlisted(network, hits, context.years))
-            continue
-        states = context.drivers.joint_over(network, tuple(nodes), context.years)
-        mixtures.append(
-            tuple(
-                (
-                    p,
-                    {
-                        key: hit
-                        for hit, keys in zip(hits, nodes.values(), strict=True)
-                        for key in keys
-                    },
-                )
-                for p, hits in states
-            )
-        )
-    return tuple(mixtures)
+    """Joint states of the nodes of each network that several lines hang on."""
+    found = driven(lines, scenarios, context)
+    return tuple(mixture(net, hit, context) for net, hit in found.items() if hit.ties > 1)
 
 
 def _restricted(
-    mixtures: Sequence[Mixture | Unlisted], keys: Sequence[str]
+    lines: Sequence[Compound], mixtures: Sequence[Mixture | Unlisted]
 ) -> tuple[Mixture | Unlisted, ...]:
     """The mixtures as seen by some lines only: other lines are forgotten, equal states merged."""
-    wanted = set(keys)
+    wanted = {line.key for line in lines}
+    wanted |= {belief.name for line in lines for belief in shared_by(line.beliefs)}
     kept: list[Mixture | Unlisted] = []
-    for mixture in mixtures:
-        if isinstance(mixture, Unlisted):  # a register lists what is left, where it is little
-            mine = [key for key in mixture.keys if key in wanted]
-            kept += [mixture.only(mine)] if len(mine) > 1 else []
+    for each in mixtures:
+        if isinstance(each, Unlisted):  # a register lists what is left, where it is little
+            mine = [key for key in each.keys if key in wanted]
+            kept += [each.only(mine)] if len(mine) > 1 else []
             continue
-        merged: dict[tuple[tuple[str, bool], ...], float] = {}
-        for p, hits in mixture:
+        merged: dict[tuple[tuple[str, float], ...], float] = {}
+        for p, hits in each:
             seen = tuple((key, hit) for key, hit in hits.items() if key in wanted)
             merged[seen] = merged.get(seen, 0.0) + p
         if any(len(seen) > 1 for seen in merged):

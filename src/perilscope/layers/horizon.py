@@ -54,6 +54,8 @@ def powered(within: Floats, periods: float) -> tuple[Floats, str]:
     >>> law.round(6).tolist(), note
     ([[0.64, 0.0825], [0.0825, 0.195]], '')
     """
+    if not within.ndim:  # nothing happens on no axis
+        return within, ""
     above = np.empty_like(within)
     for index in np.ndindex(*within.shape):
         below = within[tuple(slice(0, i + 1) for i in index)]

@@ -29,6 +29,7 @@ from perilscope.engines.unlisted import Unlisted
 from perilscope.errors import AssessmentError
 from perilscope.evidence.positions import Position
 from perilscope.layers import operational, revaluation
+from perilscope.layers.driven import Axis, Driven, Event, driven
 from perilscope.layers.drivers import MOST_CELLS, Drivers, Ladder
 from perilscope.layers.enterprise import Joined
 from perilscope.layers.moves import DAYS_A_YEAR, Moves, Spans
@@ -55,14 +56,6 @@ UNLISTED = (
 _ALIKE = 1e-9
 _REVALUED = 2**26
 """Most bytes kept of instruments that were revalued."""
-
-
-@dataclass(frozen=True)
-class Axis:
-    """One node that drives losses or moves prices, with its states in groups, mildest first."""
-
-    node: str
-    groups: Ladder
 
 
 @dataclass(frozen=True)
@@ -300,9 +293,9 @@ def whole(
         if key not in joint.tokens:
             note(
                 f"scenarios.{key}",
-                "its network, holding or belief ties it to losses that are not counted in "
-                f"{tokens[key]}: it is taken at today's price, not at the price of the market "
-                "scenario it happens in",
+                "its network or belief ties it to losses in another token, or its holding to "
+                f"losses that are not counted in {tokens[key]}: it is taken at today's price, not "
+                "at the price of the market scenario it happens in",
             )
     return Whole(joint, joint.law(), alone(joint), moves, driving, joint.tokens)
 
@@ -347,25 +340,25 @@ def _driven(
     note: Note,
 ) -> tuple[tuple[Driving, ...], tuple[tuple[Floats, ...], ...]]:
     """Interfaces of all networks, and for those that move prices what each rung does."""
-    events = _events(joined, scenarios, context.drivers)
+    drives = driven(joined.lines, scenarios, context)
     moving = _moving(context.drivers, shocks, values)
     found: list[Driving] = []
     factors: list[tuple[Floats, ...]] = []
-    for network in dict.fromkeys([*events, *moving]):
-        hit, moved = events.get(network, {}), moving.get(network, {})
-        if not moved and sum(map(len, hit.values())) < 2:
+    for network in dict.fromkeys([*drives, *moving]):
+        hit, moved = drives.get(network, Driven()), moving.get(network, {})
+        if not moved and hit.ties < 2:
             continue  # one line by itself: its counts say all
         axes, place = _axes(context.drivers, network, hit, moved)
-        if math.prod(len(axis.groups) for axis in axes) > MOST_CELLS and not moved:
+        if math.prod(len(axis.groups) for axis in axes) > MOST_CELLS and not (moved or hit.factors):
             note(f"networks.{network}", UNLISTED)
             continue  # its losses travel through it; see `Joined.mixtures`
         table, said = _table(context.drivers, network, axes, context.years)
         if said:
             note(f"networks.{network}", said)
         states = tuple(np.ndindex(*table.shape))
+        places: list[Event | str] = [*hit.events, *hit.factors]
         hits = tuple(
-            {key: state[place[event]] == 1 for event, keys in hit.items() for key in keys}
-            for state in states
+            hit.said({what: state[place["drives", what]] for what in places}) for state in states
         )
         rungs, each = _rungs(axes, states, moved, place, assets)
         interface = Interface(network, table.ravel(), hits, rungs, moves=bool(moved))
@@ -373,22 +366,6 @@ def _driven(
         if moved:
             factors.append(each)
     return tuple(found), tuple(factors)
-
-
-Event = tuple[str, str]
-
-
-def _events(
-    joined: Joined, scenarios: Mapping[str, Scenario], drivers: Drivers
-) -> dict[str, dict[Event, list[str]]]:
-    """Network -> (node, state) -> lines that it drives."""
-    found: dict[str, dict[Event, list[str]]] = {}
-    for key in joined.lines:
-        source = operational.trigger(scenarios[key])
-        if source is not None:
-            network, node = drivers.place(source.network, source.node)
-            found.setdefault(network, {}).setdefault((node, source.state), []).append(key)
-    return found
 
 
 Moved = Mapping[str, tuple[Ladder, Mapping[str, Mapping[str, float]]]]
@@ -412,9 +389,9 @@ def _moving(drivers: Drivers, shocks: Shocks, values: Mapping[str, float]) -> di
 
 
 def _axes(
-    drivers: Drivers, network: str, hit: Mapping[Event, list[str]], moved: Moved
+    drivers: Drivers, network: str, hit: Driven, moved: Moved
 ) -> tuple[tuple[Axis, ...], dict[object, int]]:
-    """Axes of the joint states, each once, and where every event and moving node stands."""
+    """Axes of the joint states, each once, and where what is driven and moving nodes stand."""
     axes: list[Axis] = []
     place: dict[object, int] = {}
 
@@ -423,12 +400,10 @@ def _axes(
             axes.append(axis)
         return axes.index(axis)
 
-    for node, state in hit:
-        drivers.probability(network, node, state)  # names are checked here
-        others = tuple(s for s in drivers.driver(network).states(node) if s != state)
-        place[node, state] = at(Axis(node, (others, (state,))))
+    for what, axis in hit.axes(drivers, network).items():
+        place["drives", what] = at(axis)
     for node, (groups, _) in moved.items():
-        place[node] = at(Axis(node, groups))
+        place["moves", node] = at(Axis(node, groups))
     return tuple(axes), place
 
 
@@ -452,7 +427,8 @@ def _rungs(
     rungs = []
     for state in states:
         changes = [
-            felt.get(groups[state[place[node]]][0], {}) for node, (groups, felt) in moved.items()
+            felt.get(groups[state[place["moves", node]]][0], {})
+            for node, (groups, felt) in moved.items()
         ]
         factor = tuple(
             math.prod(1.0 + change.get(asset, 0.0) for change in changes) for asset in assets

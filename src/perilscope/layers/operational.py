@@ -213,7 +213,7 @@ def _counts(scenario: Scenario, context: Context, effect: Effect) -> Term:
     if isinstance(top, From):
         return _driven(scenario, top, passes, context, effect.rate_factor)
     rate = _rate(scenario, top, context, path)
-    common = dependence.on_frequency(context.book, scenario.id)
+    common = dependence.on_frequency(context, scenario.id)
     if common:
         rate = _multiplied(scenario, rate, common)
 
@@ -248,7 +248,7 @@ def _multiplied(scenario: Scenario, rate: Term, common: Sequence[Shared]) -> Ter
 def _struck(scenario: Scenario, context: Context, counts: Term) -> Term:
     """Counts with the events that shocks bring: each incident hits with its own chance."""
     found = list(dependence.shocks(context.book, scenario.id, context.years))
-    common = dependence.on_frequency(context.book, scenario.id)
+    common = dependence.on_frequency(context, scenario.id)
     if (found or common) and trigger(scenario) is not None:
         raise AssessmentError(
             "a network drives its frequency, so a factor or a shock cannot: give the common cause "
@@ -428,7 +428,7 @@ def _severity(scenario: Scenario, context: Context, cap: float, effect: Effect) 
     elif effect.secondary_probability is not WHOLE or effect.secondary_magnitude is not WHOLE:
         raise AssessmentError("a cut of secondary loss needs a declared secondary loss")
 
-    common = dependence.on_magnitude(context.book, scenario.id)
+    common = dependence.on_magnitude(context, scenario.id)
     if common:
         parts = [Term.joined((part, *map(believed, common)), _grown) for part in parts]
     return tied(Term.joined(parts, partial(per_event, cap)))

@@ -22,9 +22,10 @@ from perilscope.engines.network import Network, Node
 from perilscope.engines.one_way import OneWay, one_way
 from perilscope.errors import AssessmentError
 from perilscope.layers import horizon
+from perilscope.layers.driven import Axis
 from perilscope.layers.drivers import Drivers
 from perilscope.layers.horizon import powered
-from perilscope.layers.joining import Axis, Driving
+from perilscope.layers.joining import Driving
 
 Floats = NDArray[np.float64]
 
@@ -102,6 +103,7 @@ def entries(drivers: Drivers, driving: Driving, values: Values) -> list[Entry]:
     driver = drivers.driver(driving.network)
     if all(node in driver.evidence for node in {axis.node for axis in driving.axes}):
         return []
+    driving, values = _with_held(drivers, driving, values)
     scaled = {
         "ale": values.mean / values.years,
         "var": values.tail.exceed / values.density if values.density > 0.0 else None,
@@ -128,6 +130,25 @@ def entries(drivers: Drivers, driving: Driving, values: Values) -> list[Entry]:
         for key, line in known.items()
     ]
     return sorted(made, key=lambda each: -abs(each.cvar))
+
+
+def _with_held(drivers: Drivers, driving: Driving, values: Values) -> tuple[Driving, Values]:
+    """With axes for the states now that hold for the horizon above the nodes that drive."""
+    ladders = [(axis.node, axis.groups) for axis in driving.axes]
+    above = drivers.held(driving.network, ladders, values.years)
+    number = math.prod(len(groups) for _, groups in above)
+    if number == 1:
+        return driving, values
+    tail = replace(
+        values.tail,
+        exceed=np.repeat(values.tail.exceed, number),
+        excess=np.repeat(values.tail.excess, number),
+    )
+    axes = (*driving.axes, *(Axis(node, groups) for node, groups in above))
+    return (
+        replace(driving, axes=axes),
+        replace(values, mean=np.repeat(values.mean, number), tail=tail),
+    )
 
 
 def _key(line: OneWay) -> object:

@@ -278,7 +278,7 @@ def _together(run: Document, width: int) -> list[Text]:
         return []
     whole, currency = run["enterprise"], run["currency"]
     layers = {each["id"]: each["share"] for each in whole["contributions"]["layers"]}
-    span = "year" if run["horizon_years"] == 1 else amounts.horizon(run["horizon_years"])
+    span = "year" if run["horizon_years"] == 1 else "period"
     text = (
         f"with the market 1 {span} in 100 exceeds "
         f"{amounts.money(whole['var']['0.99'], currency)} and then costs "
@@ -333,7 +333,8 @@ def _agreement(run: Document) -> str:
     gap = abs(checks[worst])
     years = f"{simulated['years']:,} simulated years" if simulated.get("years") else "simulation"
     verdict = "agree" if gap <= 4 else "DISAGREE"
-    said = f"exact and {years} {verdict} (largest gap {gap:.1f} standard errors, {worst})"
+    where = f", {worst}" if gap > 4 else ""
+    said = f"exact and {years} {verdict} (largest gap {gap:.1f} standard errors{where})"
     return said + _together_agree(run)
 
 
@@ -343,8 +344,8 @@ def _together_agree(run: Document) -> str:
     gap = found.get("gap")
     if gap is None or "strata" not in found:
         return ""
-    verdict = "agree" if abs(gap) <= 4 else "DISAGREE"
-    return f"; with the market {found['years']:,} {verdict} ({abs(gap):.1f})"
+    verdict = "too" if abs(gap) <= 4 else f"{found['years']:,} DISAGREE"
+    return f"; joined {verdict} ({abs(gap):.1f})"
 
 
 def _next(run: Document, width: int, report: str, book: str, out: str) -> list[Text]:

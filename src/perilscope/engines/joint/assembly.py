@@ -62,9 +62,9 @@ class Joint:
     scenarios : Scenarios
         The market.
     tokens : mapping of line to token
-        Lines whose losses, and whose holdings, are counted in one token. Those that a network, a
-        holding or a belief ties to losses counted otherwise stand at today's price; the attribute
-        ``tokens`` has the others.
+        Lines whose losses, and whose holdings, are counted in one token. Those that a network
+        or a belief ties to losses in another token, or a holding to losses counted otherwise, stand
+        at today's price; the attribute ``tokens`` has the others.
     wide : Window, optional
         Chosen from the lines and the market when absent.
     cells : int
@@ -92,7 +92,7 @@ class Joint:
         self.interfaces, self.scenarios = tuple(interfaces), scenarios
         self.parts = parted(register.components, self.interfaces, tokens or {})
         # losses tied to others that are not counted in the same token stand at today's price
-        self.tokens = {key: part.token for part in self.parts if part.token for key in part.keys}
+        self.tokens = {key: part.token for part in self.parts for key in part.counted}
         self.tokened = tuple(c for c, part in enumerate(self.parts) if part.token)
         self._states = known or Markets(self.interfaces, scenarios)
         self.markets = self._states.states
@@ -134,9 +134,9 @@ class Joint:
             key: dearer(line, prices.get(key, 1.0)) for key, line in self.register.lines.items()
         }
         priced = {
-            c: at_price(part, prices[part.keys[0]])
+            c: at_price(part, prices[min(prices.keys() & part.counted)])
             for c, part in enumerate(self.parts)
-            if prices.keys() & part.keys
+            if prices.keys() & part.counted
         }
         return self.fine.with_(lines, priced)
 
@@ -213,7 +213,7 @@ class Joint:
         found: dict[str, float] = {}
         for c in self.tokened:
             part = self.parts[c]
-            lost = math.fsum(self.register.means[key] for key in part.keys)
+            lost = math.fsum(self.register.means[key] for key in part.counted)
             found[part.token] = found.get(part.token, 0.0) + lost
         return found
 

@@ -94,7 +94,7 @@ def _state(
 ) -> _State | None:
     """One state of prices; None where it cannot be."""
     money: list[Given] = []
-    priced: list[tuple[str, Given]] = []
+    priced: list[tuple[Part, Given]] = []
     chance = 1.0
     for c, part in enumerate(joint.parts):
         if not part.coupled:
@@ -107,7 +107,7 @@ def _state(
         if part.component is not None:
             found = _given(part, mine / whole, cases[c])
             if part.token:
-                priced.append((part.token, found))
+                priced.append((part, found))
             else:
                 money.append(found)
     losses, weights = joint.losses(rungs), joint.scenarios.weights
@@ -115,7 +115,7 @@ def _state(
         order = np.argsort(losses)
         market: _Market = _Alone(losses[order], np.cumsum(weights[order]))
     else:
-        market = _priced(joint, rungs, [(token, _law([found])) for token, found in priced])
+        market = _priced(joint, rungs, priced)
     return _State(chance, _law(money), market)
 
 
@@ -189,14 +189,14 @@ class _Alone(_Market):
 
 @dataclass(frozen=True)
 class _Priced(_Market):
-    """Scenarios by cell of prices, in rising order of loss, and each part in tokens with its law
-    at today's price.
+    """Scenarios by cell of prices, in rising order of loss, and each part in tokens in its kinds
+    of states.
     """
 
     losses: Array
     weights: Array
     labels: npt.NDArray[np.int64]
-    parts: tuple[tuple[Array, _Table], ...]
+    parts: tuple[tuple[Array, tuple[_Kind, ...]], ...]
 
     def below(self, x: Array) -> Array:
         many = int(self.labels.max()) + 1
@@ -211,10 +211,12 @@ class _Priced(_Market):
 
         mass = added(self.weights)
         found = mass.copy()
-        for prices, table in self.parts:
+        for prices, kinds in self.parts:
             mean = added(self.weights * prices)
             places = np.divide(x[:, None] * mass, mean, out=np.zeros_like(mass), where=mean > 0.0)
-            found *= table.at(places)
+            found *= sum(
+                kind.weight * kind.table.at(places) * kind.money.cdf(x)[:, None] for kind in kinds
+            )
         return np.asarray(found.sum(axis=1))
 
 
@@ -231,7 +233,40 @@ class _Table:
             return np.interp(np.log(y), self.logs, self.values, left=self.none)
 
 
-def _priced(joint: Joint, rungs: Rungs, laws: Sequence[tuple[str, LargestLaw]]) -> _Priced:
+@dataclass(frozen=True)
+class _Kind:
+    """Given some states of a part: its law in tokens at today's price, and its law in money."""
+
+    weight: float
+    table: _Table
+    money: LargestLaw
+
+
+def _kinds(part: Part, given: Given) -> tuple[_Kind, ...]:
+    """The kinds of states in which what is counted in tokens and the rest are independent."""
+    if part.counted.issuperset(part.keys):
+        return (_Kind(1.0, _tabled(_law([given])), _law([])),)
+    component, cases = given
+    found = []
+    for p, state in component.listed:
+        one = replace(component, listed=((1.0, state),), shared=())
+        for weight, said, lines in cases:
+            if one.told(said).listed:
+                both = [
+                    _law([(_of(one, part.counted, inside), ((1.0, said, lines),))])
+                    for inside in (True, False)
+                ]
+                found.append(_Kind(p * weight, _tabled(both[0]), both[1]))
+    return tuple(found)
+
+
+def _of(component: Component, counted: frozenset[str], inside: bool) -> Component:
+    """The units that are counted in tokens, or the others."""
+    units = (unit for unit in component.units if counted.issuperset(unit.keys) == inside)
+    return replace(component, units=tuple(units))
+
+
+def _priced(joint: Joint, rungs: Rungs, parts: Sequence[tuple[Part, Given]]) -> _Priced:
     losses, weights = joint.losses(rungs), joint.scenarios.weights
     prices = joint.prices(rungs)
     if len(losses) <= EACH:
@@ -240,8 +275,8 @@ def _priced(joint: Joint, rungs: Rungs, laws: Sequence[tuple[str, LargestLaw]]) 
         chosen = {token: prices[token] for token in joint.matter}
         labels = cells.labelled(chosen, joint.matter, EACH)
     order = np.argsort(losses)
-    parts = tuple((prices[token][order], _tabled(law)) for token, law in laws)
-    return _Priced(losses[order], weights[order], labels[order], parts)
+    kinds = tuple((prices[part.token][order], _kinds(part, given)) for part, given in parts)
+    return _Priced(losses[order], weights[order], labels[order], kinds)
 
 
 def _tabled(law: LargestLaw) -> _Table:
@@ -259,7 +294,7 @@ def _jumps(law: LargestLaw) -> set[float]:
     for part, cases in zip(law.components, law.cases, strict=True):
         for unit in part.units:
             found |= {unit.cap} if unit.capped else set()
-            for _, lines in cases:
+            for _, _, lines in cases:
                 for each in (each for key in unit.keys for each in lines[key]):
                     found |= {min(x, unit.cap) for x, _ in atoms(each.severity) or ()}
     return found

@@ -17,11 +17,11 @@ import numpy.typing as npt
 
 from perilscope.engines.compound import Compound
 from perilscope.engines.grid import Transform, against, weighed
-from perilscope.engines.structure import Component
+from perilscope.engines.structure import Component, felt
 from perilscope.engines.transforms import Transforms
 
 Array = npt.NDArray[np.float64]
-Pattern = tuple[tuple[str, bool], ...]
+Pattern = tuple[tuple[str, float], ...]
 Row = tuple[tuple[Pattern, ...], float]
 """What each unit of a pattern is, and its weight."""
 
@@ -57,7 +57,7 @@ class Many:
         self.shares: dict[str, tuple[int, dict[Pattern, Transform]]] = {}
         own: list[list[Pattern]] = []
         for u, unit in enumerate(component.units):
-            keys = [tuple((k, hit) for k, hit in p if k in unit.keys) for p in patterns]
+            keys = [felt(unit.keys, lines, dict(p)) for p in patterns]
             found = {
                 key: transforms.unit(unit, lines, dict(key), shares=shares)
                 for key in dict.fromkeys(keys)

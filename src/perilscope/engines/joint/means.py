@@ -14,11 +14,12 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines.compound import Compound, Mixture
+from perilscope.engines.compound import Compound, Drives, Mixture
 from perilscope.engines.joint.markets import Markets
 from perilscope.engines.joint.parts import Part, Pattern, Rungs, State
 from perilscope.engines.joint.window import Window
 from perilscope.engines.register import Register
+from perilscope.engines.structure import felt
 from perilscope.engines.unlisted import Unlisted
 
 Array = npt.NDArray[np.float64]
@@ -88,7 +89,8 @@ class Means:
                 whole = math.fsum(table.tolist())
                 if whole > 0.0:
                     priced = self._priced(rungs)
-                    mean = priced.prices[place] * self._todays(c) + priced.offs[place]
+                    dear, money = self._todays(c)
+                    mean = priced.prices[place] * dear + money + priced.offs[place]
                     found.append(chance * float(table @ mean) / whole)
         return math.fsum(found), cut
 
@@ -96,7 +98,7 @@ class Means:
         """Mean of a line; of one counted in tokens, at the prices of the scenarios."""
         c = self._place[key]
         part = self._parts[c]
-        if not part.token:
+        if key not in part.counted:
             return self._register.means[key]
         table, place = part.table(self._weights), self._tokened.index(c)
         found = 0.0
@@ -114,7 +116,7 @@ class Means:
         found = self._in_money(weights)
         for c in self._tokened:
             for table in self._parts[c].table(weights).values():
-                found.append(float(table @ self._todays(c)))
+                found.append(float(table @ sum(self._todays(c))))
         return math.fsum(found)
 
     def given(self, c: int, state: State) -> float:
@@ -167,10 +169,12 @@ class Means:
         chance = sum(table for table in part.table(weights).values())
         return float(np.asarray(chance) @ self.by_pattern(c)[key])
 
-    def _todays(self, c: int) -> Array:
-        """Mean of a part in each pattern at today's price."""
-        none = np.zeros(len(self._parts[c].patterns))
-        return np.asarray(sum(self.by_pattern(c).values(), none))
+    def _todays(self, c: int) -> tuple[Array, Array]:
+        """Mean of a part in each pattern at today's price: in its token, and in money."""
+        part, found = self._parts[c], self.by_pattern(c)
+        none = np.zeros(len(part.patterns))
+        dear = sum((found[key] for key in part.keys if key in part.counted), none)
+        return dear, sum((found[key] for key in part.keys if key not in part.counted), none)
 
     def by_pattern(self, c: int) -> dict[str, Array]:
         """Mean of each line of a part in each pattern, exact but for capped holdings."""
@@ -186,7 +190,7 @@ class Means:
         known: dict[Pattern, Mapping[str, float]] = {}
         for j, pattern in enumerate(part.patterns):
             for keys in units:  # given a pattern units are independent of each other
-                own = tuple((key, hit) for key, hit in pattern if key in keys)
+                own = felt(keys, self._register.lines, dict(pattern))
                 at = (*own, *((key, True) for key in keys if key not in dict(own)))
                 if at not in known:
                     known[at] = self._given_hits(keys, dict(own))
@@ -194,8 +198,8 @@ class Means:
                     found[key][j] = known[at][key]
         return found
 
-    def _given_hits(self, keys: Sequence[str], own: Mapping[str, bool]) -> Mapping[str, float]:
-        """Means of a few lines where it is known which of them have events."""
+    def _given_hits(self, keys: Sequence[str], own: Drives) -> Mapping[str, float]:
+        """Means of a few lines in one pattern."""
         register = self._register
         lines: list[Compound] = [register.lines[key] for key in keys]
         mixtures: list[Mixture | Unlisted] = [((1.0, own),)] if own else []

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines.compound import Compound
+from perilscope.engines.compound import Compound, Drives
 from perilscope.engines.grid import Grid, Transform
 from perilscope.engines.joint.many import Many
 from perilscope.engines.structure import Component
@@ -26,7 +26,7 @@ from perilscope.errors import AssessmentError, MisuseError
 
 Array = npt.NDArray[np.float64]
 Rungs = tuple[int, ...]
-Pattern = tuple[tuple[str, bool], ...]
+Pattern = tuple[tuple[str, float], ...]
 
 FEW = 16
 """Patterns whose transforms are listed."""
@@ -44,7 +44,7 @@ class Interface:
     weights : array, shape (states,)
         Their probabilities.
     hits : tuple of mapping
-        For each state, by line: whether it has events.
+        For each state, by line: whether it has events; by shared belief: its value.
     rungs : tuple of int
         For each state, which state of prices it makes.
     moves : bool
@@ -53,7 +53,7 @@ class Interface:
 
     name: str
     weights: Array
-    hits: tuple[Mapping[str, bool], ...]
+    hits: tuple[Drives, ...]
     rungs: tuple[int, ...]
     moves: bool = False
 
@@ -118,7 +118,9 @@ class Part:
         Which lines have events, each once.
     states : tuple of State
     token : str
-        What its losses are counted in; empty for money.
+        What some or all of its losses are counted in; empty where all are in money.
+    counted : set of str
+        The lines that are.
     """
 
     component: Component | None
@@ -127,6 +129,7 @@ class Part:
     patterns: tuple[Pattern, ...]
     states: tuple[State, ...]
     token: str = ""
+    counted: frozenset[str] = frozenset()
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -231,15 +234,20 @@ def parted(
         mine = [i for i, x in enumerate(interfaces) if set(x.keys) & component.driven]
         used.update(mine)
         token = _token(component, tokens)
-        found.append(_part(component, mine, movers, interfaces, token))
-    found += [_part(None, [i], movers, interfaces, "") for i in movers if i not in used]
+        counted = frozenset(tokens) & frozenset(component.keys) if token else frozenset()
+        found.append(_part(component, mine, movers, interfaces, token, counted))
+    found += [_part(None, [i], movers, interfaces) for i in movers if i not in used]
     return tuple(found)
 
 
 def _token(component: Component, tokens: Mapping[str, str]) -> str:
-    """What all losses of a component are counted in; empty for money."""
-    priced = {tokens.get(key, "") for key in component.keys}
-    return priced.pop() if len(priced) == 1 else ""
+    """The one token that losses of a component are counted in; empty for money alone.
+
+    Of several tokens none is taken, nor where one holding has losses in a token and in money.
+    """
+    found = {tokens[key] for key in component.keys if key in tokens}
+    each = [{key in tokens for key in unit.keys} for unit in component.units]
+    return found.pop() if len(found) == 1 and all(len(kinds) == 1 for kinds in each) else ""
 
 
 def _gathered(components: Sequence[Component], tokens: Mapping[str, str]) -> Sequence[Component]:
@@ -265,7 +273,8 @@ def _part(
     mine: Sequence[int],
     movers: Sequence[int],
     interfaces: Sequence[Interface],
-    token: str,
+    token: str = "",
+    counted: frozenset[str] = frozenset(),
 ) -> Part:
     count = math.prod(len(interfaces[i].weights) for i in mine)
     if count > MOST_STATES:
@@ -284,7 +293,7 @@ def _part(
         pattern = tuple(sorted((key, hits[key]) for key in hits if key in keys))
         rungs = tuple(interfaces[i].rungs[k] for i, k in pairs if i in moving)
         states.append(State(at, rungs, patterns.setdefault(pattern, len(patterns))))
-    return Part(component, tuple(mine), moving, tuple(patterns), tuple(states), token)
+    return Part(component, tuple(mine), moving, tuple(patterns), tuple(states), token, counted)
 
 
 def ones(grid: Grid) -> Transform:

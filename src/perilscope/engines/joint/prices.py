@@ -132,7 +132,8 @@ class Priced:
         """Mean on the grid of what is capped there at a price and today, by pattern."""
         component, grid = self.part.component, self._transforms.grid
         high = grid.range / max(price, 1.0)
-        units = () if component is None else tuple(u for u in component.units if u.cap <= high)
+        mine = () if component is None else component.units
+        units = tuple(u for u in mine if u.cap <= high and self.part.counted.issuperset(u.keys))
         if component is None or not units:
             return np.zeros(len(self.part.patterns))
         part = at_price(replace(self.part, component=replace(component, units=units)), price)
@@ -189,12 +190,17 @@ def at_prices(register: Register, prices: Mapping[str, float]) -> Register:
 
 def at_lines(part: Part, lines: Mapping[str, Compound], price: float) -> dict[str, Compound]:
     """The lines of a part when a token costs ``price`` times what it does today."""
-    return {key: dearer(lines[key], price) for key in part.keys}
+    return {
+        key: dearer(lines[key], price) if key in part.counted else lines[key] for key in part.keys
+    }
 
 
 def at_price(part: Part, price: float) -> Part:
     """The part when a token costs ``price`` times what it does today: holdings grow alike."""
     if part.component is None:
         return part
-    units = tuple(replace(unit, cap=unit.cap * price) for unit in part.component.units)
+    units = tuple(
+        replace(unit, cap=unit.cap * price) if part.counted.issuperset(unit.keys) else unit
+        for unit in part.component.units
+    )
     return replace(part, component=replace(part.component, units=units))

@@ -151,5 +151,5 @@ def _mean_prices(joint: Joint) -> dict[str, float]:
             for rungs in joint.markets
             if joint.chance(rungs) > 0.0
         )
-        found |= dict.fromkeys(joint.parts[c].keys, price)
+        found |= dict.fromkeys(joint.parts[c].counted, price)
     return found
