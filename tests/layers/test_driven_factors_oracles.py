@@ -255,6 +255,60 @@ def test_a_factor_joins_the_market_that_the_same_network_moves(tmp_path: Any) ->
         assert document["enterprise"]["cvar"][f"{level:g}"] == pytest.approx(cvar, rel=1e-4)
 
 
+def test_a_theft_in_tokens_that_a_network_ties_to_a_loss_in_money(tmp_path: Any) -> None:
+    """Both are made frequent by one node; the theft is priced by the scenario, the other is not."""
+    prices = ["date,BTC", *_days(90, np.random.default_rng(8))]
+    (tmp_path / "prices.csv").write_text("\n".join(prices) + "\n")
+    (tmp_path / "positions.csv").write_text("asset,quantity\nBTC,-40\n")
+    book = {
+        **BOOK,
+        "horizon": "1 day",
+        "tokens": {"BTC": {"kind": "coin"}},
+        "positions": "positions.csv",
+        "prices": "prices.csv",
+        "networks": {
+            "net": {**NET, "period": "1 day", "shocks": {"fails": {"yes": {"BTC": "-50 %"}}}}
+        },
+        "scenarios": {
+            "theft": {"asset": "one", "frequency": "250 per year", "magnitude": "9 BTC"},
+            "money": {"asset": "two", "frequency": "100 per year", "magnitude": "1000"},
+        },
+        "factors": {
+            "often": {"by": "net.stress", "times": TIMES, "frequency": ["theft", "money"]},
+            "dear": {"by": "net.fails", "times": {"yes": 4}, "magnitude": ["money"]},
+        },
+    }
+    (tmp_path / "book.yaml").write_text(json.dumps(book))
+    document = perilscope.quantify(tmp_path / "book.yaml", engine="exact").document
+    closes = np.array([float(row.split(",")[1]) for row in prices[1:]])
+    moves = closes[1:] / closes[:-1]
+    moves = moves - moves.mean() + 1.0
+    found: dict[float, float] = {}
+    biggest: dict[float, float] = {}
+    for p, s, f in states(1.0):
+        thefts = stats.poisson(250.0 / 365.25 * TIMES[s]).pmf(np.arange(25))
+        others = stats.poisson(100.0 / 365.25 * TIMES[s]).pmf(np.arange(15))
+        for move in moves * (0.5 if f == "yes" else 1.0):
+            market = -40.0 * closes[-1] * (1.0 - move)
+            for n, m in itertools.product(range(25), range(15)):
+                each, sum_ = 9.0 * closes[-1] * move, 1000.0 * DEARER[f]
+                mass = p * float(thefts[n] * others[m]) / len(moves)
+                loss = market + each * n + sum_ * m
+                found[loss] = found.get(loss, 0.0) + mass
+                one = max(market, each if n else 0.0, sum_ if m else 0.0, 0.0)
+                biggest[one] = biggest.get(one, 0.0) + mass
+    whole = document["enterprise"]
+    for level in (0.95, 0.99, 0.999):
+        assert whole["cvar"][f"{level:g}"] == pytest.approx(measures(found, level)[1], rel=1e-3)
+    for level in (0.95, 0.99):
+        assert whole["largest"]["var"][f"{level:g}"] == pytest.approx(
+            measures(biggest, level)[0], rel=1e-3
+        )
+    parts = {row["id"]: row["cvar"] for row in whole["contributions"]["scenarios"]}
+    assert math.fsum(parts.values()) == pytest.approx(whole["cvar"]["0.99"], rel=1e-6)
+    assert min(parts["theft"], parts["money"]) > 0.0
+
+
 def _days(count: int, rng: np.random.Generator) -> list[str]:
     """Closes of an invented coin, one row a day, the last on 2026-01-31."""
     last = np.datetime64("2026-01-31")
