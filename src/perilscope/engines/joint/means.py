@@ -116,7 +116,7 @@ class Means:
         found = self._in_money(weights)
         for c in self._tokened:
             for table in self._parts[c].table(weights).values():
-                found.append(float(table @ sum(self._todays(c))))
+                found.append(float(table @ np.add(*self._todays(c))))
         return math.fsum(found)
 
     def given(self, c: int, state: State) -> float:
@@ -133,7 +133,7 @@ class Means:
     def _off(self, c: int) -> Array:
         """By how much a part's mean in each pattern is off its mean over all of them."""
         if c not in self._offs:
-            whole = self._todays(c)
+            whole = np.add(*self._todays(c))
             self._offs[c] = whole - self._parts[c].table(self._weights)[()] @ whole
         return self._offs[c]
 
