@@ -53,6 +53,11 @@ def _tenfold(x: np.ndarray) -> np.ndarray:
     return x
 
 
+def _unit(x: np.ndarray) -> np.ndarray:
+    x[150:] *= 1000.0
+    return x
+
+
 def _stale(x: np.ndarray) -> np.ndarray:
     x[100:108] = x[100]
     return x
@@ -73,6 +78,7 @@ def _ended(x: np.ndarray) -> np.ndarray:
     [
         (_reused, "reused-ticker"),
         (_tenfold, "implausible-return"),
+        (_unit, "implausible-return"),
         (_stale, "stale-price"),
         (_missing, "missing-days"),
         (_ended, "delisted"),
@@ -214,3 +220,11 @@ def test_real_prices() -> None:
     }
     assert {date(2021, 11, 25), date(2021, 12, 14)} <= glitches
     assert len(glitches) <= 3
+
+
+def test_a_collapse_that_stays_is_told_and_kept() -> None:
+    fallen = walk(3)
+    fallen[150:] /= 100.0
+    found = inspect(made(A=fallen, B=walk(4)))
+    assert kinds(found, "fails") == []
+    assert [one.kind for one in found] == ["extreme-move"]

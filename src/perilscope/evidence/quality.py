@@ -29,6 +29,9 @@ REUSED = 5.0
 """Factor between the prices around a gap from which on it is another asset; wider for long gaps."""
 RETURNED = 3.0
 """Factor of a price for one day that is not believed without a second source."""
+UNIT = 20.0
+"""Factor that a price without openings rises by in a day and keeps, from which on it is not believed:
+another unit or asset. A fall by as much is told: coins do collapse (Terra, May 2022)."""
 DENIED = 0.15
 """Log distance between a close and the next opening that no market that never closes makes."""
 STALE = 5
@@ -409,6 +412,9 @@ def _move(
     elif abs(jump) > math.log(RETURNED):
         kind, weight = "implausible-return", FAILS
         text += f"; the day opens at {math.exp(jump) * before:.6g}: another unit or another asset"
+    elif denied == math.inf and move > math.log(UNIT):
+        kind, weight = "implausible-return", FAILS
+        text += ", and it stays there: another unit or another asset"
     else:
         kind, weight, mend = "extreme-move", TOLD, ""
         text += ", and back the next day" if returns else ", and it does not come back"
