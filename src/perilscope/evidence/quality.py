@@ -30,8 +30,8 @@ REUSED = 5.0
 RETURNED = 3.0
 """Factor of a price for one day that is not believed without a second source."""
 UNIT = 20.0
-"""Factor that a price without openings rises by in a day and keeps, from which on it is not believed:
-another unit or asset. A fall by as much is told: coins do collapse (Terra, May 2022)."""
+"""Factor by which a price without openings rises in a day and stays, from which on it is not
+believed: another unit or asset. A fall as deep is told: coins do collapse (Terra, May 2022)."""
 DENIED = 0.15
 """Log distance between a close and the next opening that no market that never closes makes."""
 STALE = 5
