@@ -272,6 +272,7 @@ def test_a_theft_in_tokens_that_a_network_ties_to_a_loss_in_money(tmp_path: Any)
         "scenarios": {
             "theft": {"asset": "one", "frequency": "250 per year", "magnitude": "9 BTC"},
             "money": {"asset": "two", "frequency": "100 per year", "magnitude": "1000"},
+            "once": {**BOOK["scenarios"]["c"], "magnitude": "300"},
         },
         "factors": {
             "often": {"by": "net.stress", "times": TIMES, "frequency": ["theft", "money"]},
@@ -293,9 +294,10 @@ def test_a_theft_in_tokens_that_a_network_ties_to_a_loss_in_money(tmp_path: Any)
             for n, m in itertools.product(range(25), range(15)):
                 each, sum_ = 9.0 * closes[-1] * move, 1000.0 * DEARER[f]
                 mass = p * float(thefts[n] * others[m]) / len(moves)
-                loss = market + each * n + sum_ * m
+                once = 300.0 if f == "yes" else 0.0
+                loss = market + each * n + sum_ * m + once
                 found[loss] = found.get(loss, 0.0) + mass
-                one = max(market, each if n else 0.0, sum_ if m else 0.0, 0.0)
+                one = max(market, each if n else 0.0, sum_ if m else 0.0, once, 0.0)
                 biggest[one] = biggest.get(one, 0.0) + mass
     whole = document["enterprise"]
     for level in (0.95, 0.99, 0.999):

@@ -6,7 +6,7 @@ from __future__ import annotations
 from perilscope.beliefs.law import point
 from perilscope.cycle.assess import Result
 from perilscope.cycle.measures import Document
-from perilscope.layers import operational
+from perilscope.layers.driven import places
 
 
 def networks(result: Result) -> Document:
@@ -39,10 +39,10 @@ def network_details(result: Result) -> Document:
                 for node in driver.network.nodes
             ],
             "drives": [
-                {"scenario": key, "node": d.node}
+                {"scenario": key, "node": node}
                 for key, scenario in result.scenarios.items()
-                for d in operational.drivers_of(scenario)
-                if d.network == net
+                for network, node in places(book, scenario)
+                if network == net
             ],
             "shocks": shocks,
             "evidence": dict(driver.evidence),

@@ -14,7 +14,7 @@ from perilscope.cycle.assess import Result
 from perilscope.cycle.measures import Document, finite, measures
 from perilscope.cycle.settings import LEVELS
 from perilscope.engines.bounds import Bounds
-from perilscope.layers import operational
+from perilscope.layers.driven import places
 from perilscope.layers.valuation import Valuation
 
 
@@ -70,7 +70,7 @@ def _declared(result: Result, key: str) -> Document:
     events, size = result.events[key]
     leaves = [_factor(path, estimate, result.valuation) for path, estimate in scenario.estimates()]
     magnitudes = [f for f in leaves if f["path"].startswith("magnitude")]
-    driven = [f"{d.network}.{d.node}" for d in operational.drivers_of(scenario)]
+    driven = [".".join(place) for place in places(result.book, scenario)]
     frequencies = [f["text"] for f in leaves if f["path"].startswith("frequency")]
     return {
         "id": key,

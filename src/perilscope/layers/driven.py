@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from perilscope.book import Scenario
+from perilscope.book import Book, Scenario
 from perilscope.engines.compound import Mixture
 from perilscope.engines.unlisted import Unlisted
 from perilscope.layers import dependence, operational
@@ -75,6 +75,15 @@ class Driven:
         """What a joint state says, given its group on the axis of every event and factor."""
         hits = {key: at[event] == 1 for event, keys in self.events.items() for key in keys}
         return {**hits, **{name: each.times[at[name]] for name, each in self.factors.items()}}
+
+
+def places(book: Book, scenario: Scenario) -> tuple[Event, ...]:
+    """Every network and node of it that a scenario asks, by itself or by a factor."""
+    asked = [(each.network, each.node) for each in operational.drivers_of(scenario)]
+    for factor in dependence.scaled(book).values():
+        if factor.by is not None and scenario.id in (*factor.frequency, *factor.magnitude):
+            asked.append(factor.by)
+    return tuple(dict.fromkeys(asked))
 
 
 def driven(

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from perilscope.engines.compound import Drives
 from perilscope.engines.grid import atoms
 from perilscope.engines.joint import cells
 from perilscope.engines.joint.assembly import Joint
@@ -253,17 +254,22 @@ def _kinds(part: Part, given: Given) -> tuple[_Kind, ...]:
         for weight, said, lines in cases:
             if one.told(said).listed:
                 both = [
-                    _law([(_of(one, part.counted, inside), ((1.0, said, lines),))])
+                    _law([(_of(one, part.counted, inside, said), ((1.0, said, lines),))])
                     for inside in (True, False)
                 ]
                 found.append(_Kind(p * weight, _tabled(both[0]), both[1]))
     return tuple(found)
 
 
-def _of(component: Component, counted: frozenset[str], inside: bool) -> Component:
-    """The units that are counted in tokens, or the others."""
-    units = (unit for unit in component.units if counted.issuperset(unit.keys) == inside)
-    return replace(component, units=tuple(units))
+def _of(component: Component, counted: frozenset[str], inside: bool, said: Drives) -> Component:
+    """The units that are counted in tokens, or the others, with what its states say of them."""
+    units = tuple(unit for unit in component.units if counted.issuperset(unit.keys) == inside)
+    told = {key for unit in units for key in unit.keys} | said.keys()
+    listed = tuple(
+        (p, tuple((name, value) for name, value in state if name in told))
+        for p, state in component.listed
+    )
+    return replace(component, units=units, listed=listed)
 
 
 def _priced(joint: Joint, rungs: Rungs, parts: Sequence[tuple[Part, Given]]) -> _Priced:
