@@ -34,10 +34,7 @@ class Between:
 
     def __init__(self, cumulative: Array) -> None:
         self._means = cumulative
-
-    def _read(self, first: int, last: int) -> list[float]:
-        found: list[float] = self._means[first:last].tolist()
-        return found
+        self._cells: dict[int, _Cell] = {}
 
     def at(self, place: float) -> float:
         """P(L <= place), for a place from the first point on."""
@@ -71,33 +68,47 @@ class Between:
     def smooth(self, place: float) -> bool:
         """Whether the law is smooth in the cell of a place."""
         k = math.floor(place)
-        return self._is_even(k) and self._is_even(k + 1)
+        return k + 1 < self._means.size and self._cell(k).smooth
 
     def find(self, near: int, level: float) -> float:
         """Where a level is reached, given the first point that has added up to it."""
-        k = near if level >= self._end(near) else near - 1
+        k = near if level >= self._cell(near).first else near - 1
         return k + self._cell(k).find(level)
 
-    def _is_even(self, k: int) -> bool:
-        """Whether the masses of a point and of its two neighbours are about alike."""
-        if not 2 <= k < self._means.size - 2:
-            return False
-        a, b, c, d = self._read(k - 2, k + 2)
-        low, high = min(b - a, c - b, d - c), max(b - a, c - b, d - c)
-        return low > _NOISE and high <= _EVEN * low
-
-    def _end(self, k: int) -> float:
-        """The distribution function at a point."""
-        b, c = self._read(k - 1, k + 1)
-        if not self._is_even(k):
-            return 0.5 * (b + c)
-        a, d = float(self._means[k - 2]), float(self._means[k + 1])
-        return (7.0 * (b + c) - (a + d)) / 12.0
-
     def _cell(self, k: int) -> _Cell:
-        mean = float(self._means[k])
-        first = self._end(k) if k > 0 else mean
-        return _Cell(first, self._end(k + 1), mean, self.smooth(k))
+        """The k-th cell; it is read again and again."""
+        found = self._cells.get(k)
+        if found is None:
+            found = self._cells[k] = self._made(k)
+        return found
+
+    def _made(self, k: int) -> _Cell:
+        low, count = max(k - 2, 0), self._means.size
+        near: list[float] = self._means[low : k + 3].tolist()
+        mean, first = near[k - low], near[k - low]
+        begins = 2 <= k < count - 2 and _even(near[:4])
+        ends = 1 <= k < count - 3 and _even(near[k - low - 1 :])
+        if k > 0:
+            first = (
+                _end(near[k - low - 2 : k - low + 2])
+                if begins
+                else 0.5 * (near[k - low - 1] + mean)
+            )
+        last = _end(near[k - low - 1 :]) if ends else 0.5 * (mean + near[k - low + 1])
+        return _Cell(first, last, mean, begins and ends)
+
+
+def _even(four: list[float]) -> bool:
+    """Whether the masses between four sums in a row are about alike."""
+    a, b, c, d = four
+    low, high = min(b - a, c - b, d - c), max(b - a, c - b, d - c)
+    return low > _NOISE and high <= _EVEN * low
+
+
+def _end(four: list[float]) -> float:
+    """The distribution function at the end of two cells in the middle of four smooth ones."""
+    a, b, c, d = four
+    return (7.0 * (b + c) - (a + d)) / 12.0
 
 
 class _Cell:

@@ -136,6 +136,18 @@ def moments(line: Compound, *, driven: bool) -> tuple[float, float]:
     return mean, math.sqrt(max(within + between, 0.0))
 
 
+def given(counts: CountLaw, loss: Distribution) -> tuple[float, float]:
+    """Mean and variance of the total of so many losses."""
+    events, each = counts.mean, loss.mean
+    if events == 0.0 or each == 0.0:
+        return 0.0, 0.0
+    if not math.isfinite(events * each):
+        return math.inf, math.inf
+    # exactly zero for a Poisson law; the other part is never negative
+    apart = counts.second_factorial - events**2
+    return events * each, events * loss.second + apart * each**2
+
+
 def _given(
     counts: CountLaw, loss: Distribution, keep: Distribution, scale: Distribution
 ) -> tuple[float, float]:

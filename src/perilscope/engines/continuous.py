@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy.special import log_ndtr, ndtr, ndtri
+from scipy.special import erfc, log_ndtr, ndtr, ndtri
 
 from perilscope.engines.law import (
     Distribution,
@@ -19,10 +20,13 @@ from perilscope.engines.law import (
     legendre,
     need,
     plain,
+    positive,
     product,
+    rising,
 )
 
 _DENSITY = 1 / np.sqrt(2 * np.pi)
+_ROOT = float(np.sqrt(0.5))
 
 
 @dataclass(frozen=True)
@@ -237,14 +241,13 @@ class Lognormal(Distribution):
     sigma: float
 
     def __post_init__(self) -> None:
-        need(np.isfinite(self.mu), "a lognormal law has a finite mu")
-        positive = (np.asarray(self.sigma) > 0) & np.isfinite(self.sigma)
-        need(positive, "a lognormal law has a finite sigma > 0")
+        need(finite(self.mu), "a lognormal law has a finite mu")
+        need(positive(self.sigma), "a lognormal law has a finite sigma > 0")
 
     @classmethod
     def from_quantiles(cls, low: float, high: float, p: float = 0.05) -> Lognormal:
         """The law with probability p below ``low`` and p above ``high``; 0 < low < high."""
-        need((np.asarray(low) > 0) & (np.asarray(low) < high), "quantiles want 0 < low < high")
+        need(rising(0.0, low, high), "quantiles want 0 < low < high")
         need(0 < p < 0.5, "the probability outside on each side lies between 0 and 0.5")
         below, above = np.log(low), np.log(high)
         return cls(plain((below + above) / 2), plain((above - below) / (-2 * ndtri(p))))
@@ -262,11 +265,11 @@ class Lognormal(Distribution):
         need((np.asarray(median) > 0) & (np.asarray(median) < p95), "want 0 < median < p95")
         return cls(plain(np.log(median)), plain(np.log(np.asarray(p95) / median) / ndtri(0.95)))
 
-    @property
+    @cached_property  # asked for again and again
     def mean(self) -> float:
         return plain(_exp(self.mu + self.sigma**2 / 2))
 
-    @property
+    @cached_property
     def second(self) -> float:
         return plain(_exp(2 * self.mu + 2 * self.sigma**2))
 
@@ -280,17 +283,17 @@ class Lognormal(Distribution):
 
     def lev(self, x: Numbers) -> Floats:
         z = self._z(x)
-        return np.asarray(self._below(1, z - self.sigma) + product(ndtr(-z), x))
+        return np.asarray(self._below(1, z - self.sigma) + _times(_above(z), x))
 
     def second_lev(self, x: Numbers) -> Floats:
         z = self._z(x)
-        return np.asarray(self._below(2, z - 2 * self.sigma) + product(ndtr(-z), np.square(x)))
+        return np.asarray(self._below(2, z - 2 * self.sigma) + _times(_above(z), np.square(x)))
 
     def _below(self, k: int, z: Any) -> Any:
         """E[X^k; X <= x] where z is the score of x less k sigma; by logs where E X^k overflows."""
         moment = self.mean if k == 1 else self.second
         if np.all(np.isfinite(moment)):
-            return moment * ndtr(z)
+            return moment * _above(-z)
         return _exp(k * self.mu + k * k * self.sigma**2 / 2 + log_ndtr(z))
 
     def cdf(self, x: Numbers) -> Floats:
@@ -310,6 +313,18 @@ class Lognormal(Distribution):
 def hermite(n: int) -> tuple[Floats, Floats]:
     """Gauss nodes and weights of the standard normal law."""
     return golub_welsch(np.zeros(n), np.sqrt(np.arange(1, n, dtype=np.float64)))
+
+
+def _above(z: Any) -> Any:
+    """P(Z > z) of a standard normal Z; as exact as the distribution function, and faster."""
+    return 0.5 * erfc(z * _ROOT)
+
+
+def _times(chance: Any, x: Any) -> Any:
+    """A probability times a loss, nothing where the loss is infinite and the probability zero."""
+    if np.all(np.isfinite(x)):
+        return chance * x
+    return product(chance, x)
 
 
 def _exp(x: Any) -> Any:

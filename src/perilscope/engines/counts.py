@@ -9,6 +9,7 @@ length n, as in :mod:`perilscope.engines.law`.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -127,7 +128,8 @@ class Poisson(CountLaw):
     mean: float
 
     def __post_init__(self) -> None:
-        need(np.isfinite(self.mean) & (np.asarray(self.mean) >= 0), "a Poisson mean is >= 0")
+        if type(self.mean) is not float or not 0.0 <= self.mean < math.inf:
+            need(np.isfinite(self.mean) & (np.asarray(self.mean) >= 0), "a Poisson mean is >= 0")
 
     @property
     def second_factorial(self) -> float:

@@ -9,6 +9,7 @@ nodes and supports are asked of laws with plain numbers only.
 
 from __future__ import annotations
 
+import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -136,6 +137,24 @@ def finite(*values: Any) -> bool:
     return all(
         math.isfinite(value) if isinstance(value, float) else np.all(np.isfinite(value))
         for value in values
+    )
+
+
+def positive(*values: Any) -> bool:
+    """Whether all of these are finite numbers above zero, or arrays of such."""
+    return all(
+        0.0 < value < math.inf
+        if isinstance(value, float)
+        else bool(np.all((np.asarray(value) > 0) & np.isfinite(value)))
+        for value in values
+    )
+
+
+def rising(*values: Any) -> bool:
+    """Whether each of these is less than the next, in every entry where they are arrays."""
+    return all(
+        a < b if isinstance(a, float) and isinstance(b, float) else bool(np.all(np.less(a, b)))
+        for a, b in itertools.pairwise(values)
     )
 
 

@@ -8,6 +8,7 @@ exact means less what lies below the point, so nothing beyond the end of the gri
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -59,9 +60,14 @@ def extrapolated(fine: Array, coarse: Array) -> Array:
     >>> extrapolated(np.array([0.25, 0.5, 0.25, 0.0]), np.array([0.5, 0.5])).tolist()
     [0.25, 0.75, 1.0, 1.0]
     """
-    reached = np.cumsum(fine).reshape(-1, 2)
-    apart = (2.0 * np.cumsum(coarse) - reached[:, 0] - reached[:, 1]) / 6.0
-    return (reached - apart[:, None]).ravel()
+    sums, apart = np.cumsum(fine), 2.0 * np.cumsum(coarse)
+    even, odd = sums[0::2], sums[1::2]
+    apart -= even
+    apart -= odd
+    apart /= 6.0
+    even -= apart
+    odd -= apart
+    return sums
 
 
 def held(sums: Array, coarse: Array) -> Array:
@@ -70,10 +76,11 @@ def held(sums: Array, coarse: Array) -> Array:
     What is taken off near an atom, or from many losses below a step, may make a sum larger than
     one that comes after it; then quantiles far beyond would be read there.
     """
-    found, reached = sums.reshape(-1, 2).copy(), np.cumsum(coarse)
-    np.minimum(found[:-2], reached[2:, None], out=found[:-2])
-    np.maximum(found[2:], reached[:-2, None], out=found[2:])
-    return found.ravel()
+    found, reached = sums.copy(), np.cumsum(coarse)
+    for side in (found[0::2], found[1::2]):
+        np.minimum(side[:-2], reached[2:], out=side[:-2])
+        np.maximum(side[2:], reached[:-2], out=side[2:])
+    return found
 
 
 class LossLaw:
@@ -151,6 +158,15 @@ class LossLaw:
         """Probabilities of the points."""
         return np.diff(self._sums, prepend=0.0) if self._mass is None else self._mass
 
+    def _masses(self, first: int, last: int) -> list[float]:
+        """Probabilities of a few points in a row."""
+        if self._mass is not None:
+            few: list[float] = self._mass[first:last].tolist()
+            return few
+        sums: list[float] = self._sums[max(first - 1, 0) : last].tolist()
+        sums = sums if first > 0 else [0.0, *sums]
+        return [b - a for a, b in itertools.pairwise(sums)]
+
     def partial(self, k: int) -> float:
         """E[L; L <= the k-th point]."""
         return self.step * (k * float(self._sums[k]) - float(self._sums[:k].sum()))
@@ -179,7 +195,7 @@ class LossLaw:
             raise MisuseError(f"a level lies between 0 and 1, got {level}")
         if self.none >= level - _NOISE:
             return 0.0
-        k = int(np.searchsorted(self.cumulative, level - (_NOISE if self.grid.lattice else 0.0)))
+        k = int(self.cumulative.searchsorted(level - (_NOISE if self.grid.lattice else 0.0)))
         if k >= self.points - 1:
             if level <= float(self.cumulative[-1]) + _NOISE:
                 return (self.points - 1) * self.step
@@ -207,7 +223,7 @@ class LossLaw:
 
         What lies evenly beside it is taken off, as it stands one point further out.
         """
-        m = [max(float(x), 0.0) for x in self.mass[max(k - 2, 0) : k + 3]]
+        m = [max(x, 0.0) for x in self._masses(max(k - 2, 0), k + 3)]
         if len(m) < 5 or m[1] + m[2] + m[3] <= 0.0:
             return 0.0
         shift = ((m[3] - m[4]) - (m[1] - m[0])) / (m[1] + m[2] + m[3])
@@ -223,10 +239,11 @@ class LossLaw:
             return self.none, max(float(self.cumulative[0]) - self.none, 0.0), 0.0
         below = float(self.cumulative[k - 1])
         mass = max(float(self.cumulative[k]) - below, 0.0)
-        beside = self.mass[k - 1 : k + 2 : 2]
-        if k < self.points - 1 and mass > _ATOM * max(float(beside.max()), 0.0):
-            even = max(float(beside.mean()), 0.0) if k > 1 else 0.0
-            return below, even, mass - even
+        if k < self.points - 1:
+            before, _, after = self._masses(k - 1, k + 2)
+            if mass > _ATOM * max(before, after, 0.0):
+                even = max(0.5 * (before + after), 0.0) if k > 1 else 0.0
+                return below, even, mass - even
         return below, mass, 0.0
 
     def limited(self, x: float) -> float:

@@ -16,8 +16,6 @@ from scipy.special import (
     gammainc,
     gammaincc,
     gammaincinv,
-    xlog1py,
-    xlogy,
 )
 
 from perilscope.engines.betafit import beta_shapes
@@ -29,7 +27,9 @@ from perilscope.engines.law import (
     golub_welsch,
     need,
     plain,
+    positive,
     product,
+    rising,
 )
 
 
@@ -56,9 +56,9 @@ class Beta(Distribution):
     high: float = 1.0
 
     def __post_init__(self) -> None:
-        need((np.asarray(self.a) > 0) & (np.asarray(self.b) > 0), "a beta law has shapes > 0")
+        need(positive(self.a, self.b), "a beta law has finite shapes > 0")
         need(finite(self.a, self.b, self.low, self.high), "beta: shapes and ends are finite")
-        need(np.asarray(self.low) < self.high, "a beta law wants low < high")
+        need(rising(self.low, self.high), "a beta law wants low < high")
 
     @classmethod
     def pert(cls, low: float, mode: float, high: float, weight: float = 4.0) -> Beta:
@@ -66,11 +66,11 @@ class Beta(Distribution):
 
         The mean is (low + weight mode + high) / (weight + 2).
         """
-        need(np.asarray(low) <= mode, "a PERT law wants low <= mode")
-        need(np.asarray(mode) <= high, "a PERT law wants mode <= high")
-        need(np.asarray(low) < high, "a PERT law wants low < high")
-        heavy = (np.asarray(weight) > 0) & np.isfinite(weight)
-        need(heavy, "the weight of a PERT law's mode is a finite number > 0")
+        if not rising(low, mode, high):
+            need(np.asarray(low) <= mode, "a PERT law wants low <= mode")
+            need(np.asarray(mode) <= high, "a PERT law wants mode <= high")
+            need(np.asarray(low) < high, "a PERT law wants low < high")
+        need(positive(weight), "the weight of a PERT law's mode is a finite number > 0")
         width = high - low
         a, b = 1 + weight * (mode - low) / width, 1 + weight * (high - mode) / width
         return cls(a, b, low, high)
@@ -134,14 +134,9 @@ class Beta(Distribution):
     def _upto(self, t: Any) -> tuple[Any, Any]:
         """I_t(a, b), and how much I_t(a + 1, b) is below it (DLMF 8.17.20)."""
         a, b = self.a, self.b
-        if np.ndim(a) or np.ndim(b) or np.ndim(t) == 0:
-            return betainc(a, b, t), np.exp(xlogy(a, t) + xlog1py(b, -t) - betaln(a, b)) / a
-        upto, beside = np.where(t < 1.0, 0.0, 1.0), np.zeros_like(t)
-        within = (t > 0.0) & (t < 1.0)
-        u = t[within]
-        upto[within] = betainc(a, b, u)
-        beside[within] = np.exp(a * np.log(u) + b * np.log1p(-u) - betaln(a, b)) / a
-        return upto, beside
+        with np.errstate(divide="ignore"):  # at the ends the power is nothing
+            power = a * np.log(t) + b * np.log1p(-t)
+        return betainc(a, b, t), np.exp(power - betaln(a, b)) / a
 
     def second_lev(self, x: Numbers) -> Floats:
         t, a, b = self._unit(x), self.a, self.b

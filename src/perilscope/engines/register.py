@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
 
@@ -19,40 +18,22 @@ import numpy.typing as npt
 from perilscope.engines import allocation, compound, span
 from perilscope.engines.compound import Compound, Drives, Mixture
 from perilscope.engines.distributions import Distribution
+from perilscope.engines.events import Some
 from perilscope.engines.expansion import Part, certain
+from perilscope.engines.facts import Facts, summed
 from perilscope.engines.grid import Grid, atoms, jumps
 from perilscope.engines.kept import Kept
 from perilscope.engines.ladder import Ladder
-from perilscope.engines.loss import LossLaw, Others, Pair
+from perilscope.engines.loss import LossLaw, Pair
 from perilscope.engines.shared import Shared, shared_by
 from perilscope.engines.structure import Component, State, Unit, components
-from perilscope.engines.transforms import Transforms
+from perilscope.engines.transforms import Block, Transforms, blocks, changed
 from perilscope.engines.unlisted import Unlisted
 from perilscope.errors import AssessmentError, MisuseError
 
 Array = npt.NDArray[np.float64]
 _NO_CAPS: Mapping[str, float] = MappingProxyType({})
 _MANY = 2**14
-
-
-@dataclass(frozen=True)
-class _Facts:
-    """What is asked of a component to make the law of the sum, beside its transform.
-
-    Its moments, the probability that it loses nothing, its expected loss beyond the grid, whether
-    its atoms are on every other point, whether nothing about it is a belief, the largest amount
-    of many whose steps are not seen, and how many events there are in heavy lines. Of a component
-    with a capped holding the last are not known.
-    """
-
-    mean: float
-    variance: float
-    none: float
-    excess: float = 0.0
-    even: bool = False
-    certain: bool = False
-    grain: float = 0.0
-    events: float = 0.0
 
 
 class Register:
@@ -121,7 +102,7 @@ class Register:
         self._own: dict[str, LossLaw] = {}
         self._moments: dict[Component, tuple[tuple[Compound, ...], tuple[float, float]]] = {}
         self._counted: Kept[tuple[Compound, tuple[float, float]]] = Kept(_MANY)
-        self._facts: dict[int, _Facts] = {}
+        self._facts: dict[int, Facts] = {}
 
     # --- the grid and what stands on it
 
@@ -184,6 +165,10 @@ class Register:
         return look
 
     @cached_property
+    def _blocks(self) -> list[Block]:
+        return blocks(self._components, self.lines)
+
+    @cached_property
     def fine(self) -> Transforms:
         """Transforms on the grid."""
         return Transforms(self.grid, like=self._like[0] if self._like else self._free)
@@ -191,7 +176,7 @@ class Register:
     @cached_property
     def coarse(self) -> Transforms:
         """Transforms on half the points: they tell what a finer grid would still change."""
-        like = self._like[1] if self._like else self._free
+        like = self._like[1] if self._like else self.fine
         return Transforms(self.grid, halved=True, like=like)
 
     @cached_property
@@ -336,7 +321,7 @@ class Register:
     def _given_state(self, line: Compound, drives: Drives) -> tuple[float, float]:
         key, driven, line = line.key, line.key in drives, line.given(drives)
         mean, sd = self._counted.get(
-            (id(line), driven), lambda: (line, compound.moments(line, driven=driven))
+            (id(line), driven), lambda: (line, self._line_moments(line, driven))
         )[1]
         if not math.isfinite(mean):
             raise AssessmentError(
@@ -344,6 +329,14 @@ class Register:
                 "state the most that one event can cost"
             )
         return mean, sd
+
+    def _line_moments(self, line: Compound, driven: bool) -> tuple[float, float]:
+        known = None if driven else self._free.known(line)
+        if known is None or not known.certain:
+            return compound.moments(line, driven=driven)
+        (only,) = known.parts
+        mean, variance = compound.given(only.counts[0][1], only.severity)
+        return mean, math.sqrt(max(variance, 0.0))
 
     @staticmethod
     def _mixed(
@@ -389,90 +382,108 @@ class Register:
 
     @cached_property
     def _on_grid(self) -> LossLaw:
-        def mass(transforms: Transforms) -> Array:
-            return transforms.grid.back(transforms.sum(self._components, self.lines))
-
-        fine, half = mass(self.fine), self.coarse.grid
-        parts = [self._facts_of(i, part) for i, part in enumerate(self._components)]
-        mean = math.fsum(part.mean for part in parts)
-        sd = math.sqrt(math.fsum(part.variance for part in parts))
-        none = math.prod(part.none for part in parts)
-        excess = math.fsum(part.excess for part in parts)
-
-        def law(
-            grid: Grid,
-            mass: Array,
-            coarse: Array | None = None,
-            others: Others | None = None,
-            within: Array | None = None,
-        ) -> LossLaw:
-            return LossLaw(
-                grid,
-                mass,
-                mean=mean,
-                sd=sd,
-                none=none,
-                excess=excess,
-                coarse=coarse,
-                within=within,
-                others=others,
-                grain=max((part.grain for part in parts), default=0.0),
-                events=math.fsum(part.events for part in parts),
-            )
-
+        fine = self._fine  # first, as it asks for all lines together
         if self.grid.lattice:
-            return law(self.grid, fine)
-        rough = functools.cache(lambda: law(half, mass(self.rough)))
-        if not all(part.even for part in parts):
-            return law(self.grid, fine, others=lambda this, _: [(this, rough())])
-        coarse, plain = (
-            mass(self.coarse),
-            functools.cache(lambda: law(self.grid, fine, within=coarse)),
-        )
-        certain_all = all(part.certain for part in parts)
+            return self._whole.law(self.grid, fine)
+        if not self._whole.even:
+            return self._whole.law(self.grid, fine, others=lambda this, _: [(this, self._rough)])
+        return self._whole.law(self.grid, fine, coarse=self._half, others=self._pairs)
 
-        def others(this: LossLaw, x: float) -> list[Pair]:
-            pairs = [(this, plain())]
-            if not this.smooth(x):  # not much is to be had from extrapolation there
-                pairs.append((plain(), law(half, coarse)))
-            if not certain_all:
-                pairs.append((law(half, coarse), rough()))
-            return pairs
+    def _pairs(self, this: LossLaw, x: float) -> list[Pair]:
+        """Pairs of laws that tell the error of one that was extrapolated, near a loss."""
+        pairs = [(this, self._plain)]
+        half = functools.cache(lambda: self._whole.law(self.coarse.grid, self._half))
+        if not this.smooth(x):  # not much is to be had from extrapolation there
+            pairs.append((self._plain, half()))
+        if not self._whole.certain:
+            pairs.append((half(), self._rough))
+        return pairs
 
-        return law(self.grid, fine, coarse, others)
+    @cached_property
+    def _whole(self) -> Facts:
+        return summed([self._facts_of(i, part) for i, part in enumerate(self._components)])
 
-    def _facts_of(self, i: int, part: Component) -> _Facts:
+    @cached_property
+    def _poisson(self) -> Some:
+        return self.fine.together(self._blocks, self.lines)
+
+    @cached_property
+    def _fine(self) -> Array:
+        """Probabilities on the grid."""
+        return self.grid.back(self.fine.summed(self._blocks, self.lines, self._poisson))
+
+    @cached_property
+    def _half(self) -> Array:
+        """The same on half the points."""
+        coarse = self.coarse
+        return coarse.grid.back(coarse.summed(self._blocks, self.lines, self._poisson))
+
+    @cached_property
+    def _plain(self) -> LossLaw:
+        """The law that is not extrapolated."""
+        return self._whole.law(self.grid, self._fine, within=self._half)
+
+    @cached_property
+    def _rough(self) -> LossLaw:
+        """The law on half the points with fewer nodes for beliefs."""
+        rough = self.rough
+        mass = rough.grid.back(rough.sum(self._components, self.lines))
+        return self._whole.law(rough.grid, mass)
+
+    def _facts_of(self, i: int, part: Component) -> Facts:
         """Facts of the i-th component; those of an untouched one are known from before."""
         known = self._facts.get(i)
         if known is None:
             known = self._facts[i] = self._found_facts(part)
         return known
 
-    def _found_facts(self, part: Component) -> _Facts:
+    def _found_facts(self, part: Component) -> Facts:
+        if part.simple:
+            return self._facts_of_line(self.lines[part.keys[0]])
         mine = [self.lines[key] for key in part.keys]
         mean, variance = self._component_moments(part)
         none = self._none_of(part, self.fine)
         if any(unit.capped for unit in part.units):
-            return _Facts(mean, variance, none)
+            return Facts(mean, variance, none)
         excess = math.fsum(
             self._events(key, self.fine.excess, self.grid.range) for key in part.keys
         )
         many = [line for line in mine if line.key not in part.driven and self.fine.is_heavy(line)]
-        coarse = self.grid.coarse()
-        severities = {
-            x.severity
+        mixed = [
+            x
             for line in mine
             if line not in many
             for x in self.fine.parts(line, line.key in part.driven)
-        }
-        even = all(coarse.meets(jumps(law)) for law in severities)
+        ]
         known = all(map(certain, (law for x in mine for law in (*x.beliefs, x.keep, x.scale))))
-        facts = _Facts(mean, variance, none, excess, even, known)
         grain, events = self._of_many(many)
-        return replace(facts, grain=grain, events=events) if many else facts
+        return Facts(mean, variance, none, excess, self._even(mixed), known, grain, events)
+
+    def _facts_of_line(self, line: Compound) -> Facts:
+        """Facts of a component that is one line by itself."""
+        fine, known = self.fine, self.fine.known(line)
+        mean, sd = self._given_state(line, {})
+        excess = math.fsum(
+            [
+                part.weight * w * counts.mean * fine.excess(part.severity)
+                for part in known.parts
+                for w, counts in part.counts
+            ]
+        )
+        is_heavy = fine.is_heavy(line)
+        even = is_heavy or self._even(known.parts)
+        grain, events = self._of_many([line] if is_heavy else [])
+        return Facts(mean, sd * sd, known.none, excess, even, known.certain, grain, events)
+
+    def _even(self, mixed: Iterable[Part]) -> bool:
+        """Whether all atoms are on every other point of the grid."""
+        coarse = self.coarse.grid
+        return all(coarse.meets(jumps(part.severity)) for part in mixed)
 
     def _of_many(self, heavy: Sequence[Compound]) -> tuple[float, float]:
         """Largest amount whose steps are not seen, and number of events, of heavy lines."""
+        if not heavy:
+            return 0.0, 0.0
         parts = [x for line in heavy for x in self.fine.parts(line, False)]
         events = math.fsum(x.weight * w * counts.mean for x in parts for w, counts in x.counts)
         return max((_grain(x.severity) for x in parts), default=0.0), events
@@ -602,11 +613,13 @@ class Register:
         other._begin(lines, self.mixtures, dict(caps), self.grid, structure)
         other._narrower = tuple((level, rung.grid) for level, rung in self._rungs.items())
         other._like = (self.fine, self.coarse, self.rough)
-        other._counted = self._counted
+        other._free, other._counted = self._free, self._counted
         if structure is self._components:
             other._facts = dict(self._facts)
-            for line in new:
-                other._facts.pop(self._place[line.key], None)
+            places = [self._place[line.key] for line in new]
+            other._blocks = changed(self._blocks, places, lines)
+            for place in places:
+                other._facts.pop(place, None)
         other._moments = dict(self._moments)
         for key, law in self._own.items():
             if key in lines and lines[key] is self.lines[key] and not self._unit_of(key).capped:

@@ -43,8 +43,8 @@ _APART = 50.0
 """Least ratio of the quantiles of two such levels."""
 
 Look = Callable[[Grid], LossLaw]
-_Events = tuple[float, float, float]
-"""Number of events, their mean size, and where their law begins with a step in its density."""
+_Events = tuple[float, float, Distribution | None]
+"""Number of events, their mean size, and their law where its density may begin with a step."""
 
 
 def choose(
@@ -293,8 +293,8 @@ class _Blur:
             own = []
             for part in mine:
                 mean = math.fsum(w * counts.mean for w, counts in part.counts)
-                begins = _begins(part.severity)
-                own.append((part.weight * mean, part.severity.mean, begins))
+                law = part.severity if part.severity.support[0] > 0.0 else None
+                own.append((part.weight * mean, part.severity.mean, law))
             if key in apart and min(c.mean for x in mine for _, c in x.counts) >= MANY:
                 self._many[key] = own
             else:
@@ -309,7 +309,7 @@ class _Blur:
         here = list(self._few)
         for key, own in self._many.items():
             mine = self._parts[key]
-            on_points = [(1.0 + far_events(mine, grid), grid.step, 0.0)]
+            on_points = [(1.0 + far_events(mine, grid), grid.step, None)]
             here += on_points if heavy(mine, grid) else own
         return _gained(here, grid.step) / (2.0 * self._scale * self._least)
 
@@ -338,9 +338,17 @@ def _gained(events: Iterable[_Events], step: float) -> float:
     less of it, so it counts as more.
     """
     return math.fsum(
-        n * step * min(step / 6.0, size) * (_HARD if 0.2 * step < begins < 4.0 * step else 1.0)
-        for n, size, begins in events
+        n
+        * step
+        * min(step / 6.0, size)
+        * (_HARD if law is not None and _is_hard(law, step) else 1.0)
+        for n, size, law in events
     )
+
+
+def _is_hard(law: Distribution, step: float) -> bool:
+    """Whether a law begins about a step from zero with a step in its density."""
+    return 0.2 * step < law.support[0] < 4.0 * step and _begins(law) > 0.0
 
 
 @functools.lru_cache(maxsize=2**12)

@@ -22,6 +22,7 @@ from perilscope.engines.unlisted import FEW, Unlisted
 from perilscope.errors import AssessmentError, MisuseError
 
 State = tuple[float, tuple[tuple[str, float], ...]]
+_FREE: tuple[State, ...] = ((1.0, ()),)
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,8 @@ def components(
     AssessmentError
         Where lines hang on two networks whose joint states are too many to be listed.
     """
+    if not mixtures and not caps and not any(line.beliefs for line in lines.values()):
+        return tuple([Component((Unit((key,)),), _FREE) for key in lines])
     units = _units(lines, caps)
     left = [_left(mixture, lines) for mixture in mixtures]
     laws = [_restricted(mixture, lines) for mixture in left if not isinstance(mixture, Unlisted)]

@@ -7,20 +7,19 @@ A register that differs from another in one line takes over what the others alre
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines import capped, heavy
+from perilscope.engines import capped, events, heavy
 from perilscope.engines.compound import Compound, Drives
 from perilscope.engines.counts import Poisson
 from perilscope.engines.distributions import Distribution
-from perilscope.engines.expansion import Part, parts
-from perilscope.engines.grid import Grid, Transform, atoms, place, sharpened, spread
+from perilscope.engines.expansion import Part, certain, parts
+from perilscope.engines.grid import Grid, Transform, unbroken
 from perilscope.engines.kept import Kept
-from perilscope.engines.limited import limited
 from perilscope.engines.structure import Component, Unit, felt
 from perilscope.engines.unlisted import Unlisted
 
@@ -28,57 +27,84 @@ Array = npt.NDArray[np.float64]
 
 
 _Line = tuple[Compound, bool, Transform]
-_Block = tuple[tuple[Compound, ...], Transform | None, Transform | None, bool]
+_Others = tuple[tuple[Compound, ...], Transform | None, bool]
 _Tied = tuple[tuple[Compound, ...], Transform]
 _Key = tuple[tuple[Component, ...], tuple[int, ...]]
 
-_Pair = tuple[Array, Array]
-
-_EVENTS: Kept[_Pair] = Kept(2**27, lambda pair: pair[0].nbytes + pair[1].nbytes)
-"""Losses per event of all registers, by law and grid: on the grid and on half its points."""
 _TRANSFORMED: Kept[Transform] = Kept(2**27, lambda found: found.nbytes)
-"""Their transforms, where each is wanted by itself."""
-_EXCESS: Kept[float] = Kept(2**16)
-"""Their expected excess over the end of the grid."""
+"""Transforms of losses per event, where each is wanted by itself."""
 _LINES = 2**28
 """Most bytes kept of the lines of a register and of those that differ from it in a few."""
 _BLOCK = 4
 _AHEAD = 8
-_SMALL = 2.0
 _MANY = 2**14
 
 
-def _events(laws: Sequence[Distribution], grid: Grid, sharp: bool) -> list[_Pair]:
-    """Losses per event on a grid and on half its points."""
-    found: dict[Distribution, _Pair] = {}
-    dense = []
-    for law in laws:
-        points = atoms(law)
-        if points is None:
-            dense.append(law)
-        else:
-            mass = place(points, grid)
-            above = math.fsum(p * (value - grid.range) for value, p in points if value > grid.range)
-            found[law] = mass, grid.halved(mass)
-            _EXCESS.put((law, grid), above)
-    if not dense:
-        return [found[law] for law in laws]
-    level = limited(dense, grid)
-    masses = spread(level, grid.step)
-    ends = level[:, -1].tolist()
-    for law, mass, end in zip(dense, masses, ends, strict=True):
-        mean, half = law.mean, grid.halved(mass)
-        if sharp and mean <= _SMALL * grid.step:
-            mass = sharpened(mass, float(law.second_lev(grid.range)), grid)
-        found[law] = mass, half
-        _EXCESS.put((law, grid), max(mean - end, 0.0))
-    return [found[law] for law in laws]
+class Known(NamedTuple):
+    """A line that is not driven, without a grid.
+
+    As a mixture without beliefs; with the mean of its counts and the law of its loss per event
+    where counts are Poisson, else without; the probability that it loses nothing; whether it may
+    have very many events; whether nothing about it is a belief.
+    """
+
+    line: Compound
+    parts: tuple[Part, ...]
+    mean: float
+    law: Distribution | None
+    none: float
+    many: bool
+    certain: bool
 
 
-def _block_key(block: Sequence[Component], lines: Mapping[str, Compound]) -> _Key:
-    """What a block is kept by: how its lines are tied, and which objects they are."""
-    ties = tuple([part for part in block if not part.simple])
-    return ties, tuple([id(lines[key]) for part in block for key in part.keys])
+class _Poisson(NamedTuple):
+    """Lines of a block, and the events of those that are simple and have Poisson counts."""
+
+    lines: tuple[Compound, ...]
+    events: events.Some
+
+
+class Block(NamedTuple):
+    """A few components, and what their sum is kept by: how their lines are tied, and which objects
+    these are.
+    """
+
+    parts: tuple[Component, ...]
+    key: _Key
+
+
+def blocks(structure: Sequence[Component], lines: Mapping[str, Compound]) -> list[Block]:
+    """Components in blocks, always the same ones."""
+    parts = (tuple(structure[at : at + _BLOCK]) for at in range(0, len(structure), _BLOCK))
+    return [block(some, lines) for some in parts]
+
+
+def changed(
+    known: Sequence[Block], places: Iterable[int], lines: Mapping[str, Compound]
+) -> list[Block]:
+    """The same blocks where components at these places have other lines."""
+    found = list(known)
+    for at in {place // _BLOCK for place in places}:
+        found[at] = block(found[at].parts, lines)
+    return found
+
+
+def block(parts: tuple[Component, ...], lines: Mapping[str, Compound]) -> Block:
+    """One block."""
+    ties = tuple([part for part in parts if not part.simple])
+    return Block(parts, (ties, tuple([id(lines[key]) for part in parts for key in part.keys])))
+
+
+def _zero(mixed: Sequence[Part]) -> float:
+    """Probability that a line without beliefs loses nothing."""
+    terms = []
+    for part in mixed:
+        law = part.severity
+        free = 0.0 if unbroken(law) or law.support[0] > 0.0 else float(law.cdf(0.0))
+        for weight, counts in part.counts:
+            zero = counts.zero if free == 0.0 else float(counts.pgf(free))
+            terms.append(part.weight * weight * zero)
+    return math.fsum(terms)
 
 
 def _exp(logarithm: Transform) -> Transform:
@@ -88,6 +114,10 @@ def _exp(logarithm: Transform) -> Transform:
     np.multiply(size, np.cos(logarithm.imag), out=total.real)
     np.multiply(size, np.sin(logarithm.imag), out=total.imag)
     return total
+
+
+def _weight(found: _Poisson) -> int:
+    return found.events.nbytes + 64
 
 
 def _bytes(found: Sequence[object]) -> int:
@@ -125,17 +155,21 @@ class Transforms:
         self.grid = grid.coarse() if halved else grid
         self.effort, self._whole, self._halved, self._sharp = effort, grid, halved, sharp
         self._parts: Kept[tuple[Compound, tuple[Part, ...]]] = like._parts if like else Kept(_MANY)
-        self._zeros: Kept[tuple[Compound, float]] = like._zeros if like else Kept(_MANY)
+        self._known: Kept[Known] = like._known if like else Kept(_MANY)
         same = like is not None and like.grid == self.grid
+        near = like is not None and like._whole == grid and like._sharp == sharp
+        self._many: Kept[_Poisson] = like._many if like and near else Kept(_LINES, _weight)
         self._lines: Kept[_Line] = like._lines if like and same else Kept(_LINES, _bytes)
-        self._blocks: Kept[_Block] = like._blocks if like and same else Kept(_LINES, _bytes)
+        self._blocks: Kept[_Others] = like._blocks if like and same else Kept(_LINES, _bytes)
         self._tied: Kept[_Tied] = like._tied if like and same else Kept(_LINES // 4, _bytes)
 
     def mass(self, law: Distribution) -> Array:
+        """Probabilities of a loss per event on the grid."""
+        return self._event(law).mass(self._whole, halved=self._halved)
+
+    def _event(self, law: Distribution) -> events.Event:
         """A loss per event on the grid."""
-        grid, sharp = self._whole, self._sharp
-        pair = _EVENTS.get((law, grid, sharp), lambda: _events([law], grid, sharp)[0])
-        return pair[1] if self._halved else pair[0]
+        return events.known(law, self._whole, self._sharp)
 
     def severity(self, law: Distribution) -> Transform:
         """Transform of a loss per event."""
@@ -144,27 +178,20 @@ class Transforms:
 
     def excess(self, law: Distribution) -> float:
         """Expected excess of a loss per event over the end of the grid."""
-        end = self.grid.range
-        return _EXCESS.get((law, self._whole), lambda: max(law.mean - float(law.lev(end)), 0.0))
+        return self._event(law).excess
 
-    def _foresee(self, structure: Sequence[Component], lines: Mapping[str, Compound]) -> None:
-        """Transform losses per event of many simple lines at once, which costs less than one by
-        one.
-        """
-        grid, sharp = self._whole, self._sharp
-        wanted: dict[Distribution, None] = {}
-        for part in structure:
-            for each in self.parts(lines[part.keys[0]], False) if part.simple else ():
-                if (each.severity, grid, sharp) not in _EVENTS:
-                    wanted[each.severity] = None
-        if len(wanted) > 1:
-            for law, pair in zip(wanted, _events(list(wanted), grid, sharp), strict=True):
-                _EVENTS.put((law, grid, sharp), pair)
+    def _foresee(self, ahead: Iterable[Block], lines: Mapping[str, Compound]) -> None:
+        """Have losses per event of many simple lines known at once."""
+        simple = (part.keys[0] for block in ahead for part in block.parts if part.simple)
+        wanted = [x.severity for key in simple for x in self.known(lines[key]).parts]
+        events.foresee(wanted, self._whole, self._sharp)
 
     def parts(self, line: Compound, driven: bool) -> tuple[Part, ...]:
         """A line as a mixture without beliefs."""
+        if not driven:
+            return self.known(line).parts
         return self._parts.get(
-            (id(line), driven), lambda: (line, parts(line, driven=driven, effort=self.effort))
+            id(line), lambda: (line, parts(line, driven=True, effort=self.effort))
         )[1]
 
     def line(self, line: Compound, driven: bool) -> Transform:
@@ -180,98 +207,131 @@ class Transforms:
         return self._lines.get((id(line), driven), lambda: self._transformed(line, driven))
 
     def _transformed(self, line: Compound, driven: bool) -> _Line:
-        if not driven and self.is_heavy(line):
+        known = None if driven else self.known(line)
+        if known is not None and self._is_heavy(known):
             return line, False, self._of_many(line)
-        known = None if driven else self.rate(line)
-        if known is not None:
-            logarithm = self.severity(known[1]) * known[0]
-            logarithm -= known[0]
+        if known is not None and known.law is not None:
+            logarithm = self.severity(known.law) * known.mean
+            logarithm -= known.mean
             return line, True, logarithm
+        return line, False, self._mixed(self.parts(line, driven))
+
+    def _mixed(self, mixed: Sequence[Part]) -> Transform:
+        """Transform of a line that is given as a mixture."""
+        if len(mixed) == 1 and len(mixed[0].counts) == 1:
+            found: Transform = mixed[0].counts[0][1].pgf(self.severity(mixed[0].severity))
+            return found
         total = np.zeros(self.grid.points // 2 + 1, dtype=np.complex128)
-        for part in self.parts(line, driven):
+        for part in mixed:
             z = self.severity(part.severity)
             for weight, counts in part.counts:
                 total += part.weight * weight * counts.pgf(z)
-        return line, False, total
+        return total
+
+    def together(self, blocks: Sequence[Block], lines: Mapping[str, Compound]) -> events.Some:
+        """Events of all simple lines with Poisson counts: their sum is compound Poisson again."""
+        new = [block for block in blocks if block.key not in self._many]
+        for at in range(0, len(new), _AHEAD):
+            # of one block among others, one line is another
+            if len(new) > at + 1 or len(blocks) == 1:
+                self._foresee(new[at : at + _AHEAD], lines)
+        found = [self._poisson(block, lines).events for block in blocks]
+        return events.Some.sum([own for own in found if own.number > 0.0])
 
     def sum(self, structure: Sequence[Component], lines: Mapping[str, Compound]) -> Transform:
-        """Transform of the sum of independent components.
+        """Transform of the sum of independent components."""
+        known = blocks(structure, lines)
+        return self.summed(known, lines, self.together(known, lines))
+
+    def summed(
+        self, blocks: Sequence[Block], lines: Mapping[str, Compound], poisson: events.Some
+    ) -> Transform:
+        """Transform of the sum of independent components, of which some are known together.
 
         Added up in blocks, always the same ones in the same order, and blocks are kept: where one
         line is another, one block is computed again, and no bit depends on what was kept.
         """
-        exponent: Transform | None = None
-        product: Transform | None = None
-        blocks = [structure[at : at + _BLOCK] for at in range(0, len(structure), _BLOCK)]
-        keys = [_block_key(block, lines) for block in blocks]
-        seen, any_heavy = 0, False
-        for at, (block, key) in enumerate(zip(blocks, keys, strict=True)):
-            if at >= seen and key not in self._blocks:
-                seen = at + _AHEAD
-                ahead = zip(blocks[at:seen], keys[at:seen], strict=True)
-                self._foresee(
-                    [part for b, k in ahead if k not in self._blocks for part in b], lines
-                )
-            _, added, times, is_heavy = self._block(block, key, lines)
-            any_heavy = any_heavy or is_heavy
-            if added is not None:
-                exponent = added if exponent is None else exponent + added
-            if times is not None:
-                product = times if product is None else product * times
-        if any_heavy:  # their sum is put on points here, as a sum
-            triangle = heavy.split(self.grid)
-            product = triangle if product is None else product * triangle
-        if exponent is None:
-            return capped.multiplied([], self.grid) if product is None else product
-        total = _exp(exponent)
-        return total if product is None else total * product
+        others = [self._others(block, lines) for block in blocks]
+        product = [found for _, found, _ in others if found is not None]
+        if any(is_heavy for _, _, is_heavy in others):  # on points here, as a sum
+            product.append(heavy.split(self.grid))
+        if poisson.number == 0.0:
+            return capped.multiplied(product, self.grid)
+        logarithm = self.grid.forward(poisson.mass(self._whole, halved=self._halved))
+        logarithm -= poisson.number
+        total = _exp(logarithm)
+        for found in product:
+            total *= found
+        return total
 
-    def _block(
-        self, block: Sequence[Component], key: _Key, lines: Mapping[str, Compound]
-    ) -> _Block:
-        """A few components: the logarithm of the Poisson ones, the product of the others, and
-        whether there are heavy lines among them.
+    def _poisson(self, block: Block, lines: Mapping[str, Compound]) -> _Poisson:
+        """Events of the lines of a block that are simple and have Poisson counts."""
+
+        def made() -> _Poisson:
+            mine = tuple([lines[key] for part in block.parts for key in part.keys])
+            simple = [lines[part.keys[0]] for part in block.parts if part.simple]
+            known = [self.known(line) for line in simple]
+            pairs = [
+                (own.mean, self._event(own.law))
+                for own in known
+                if own.law is not None and not self._is_heavy(own)
+            ]
+            return _Poisson(mine, events.Some.of(pairs))
+
+        return self._many.get(block.key, made)
+
+    def _others(self, block: Block, lines: Mapping[str, Compound]) -> _Others:
+        """The product of a block's other components, and whether there are heavy lines among
+        them.
         """
 
-        def made() -> _Block:
-            mine = tuple([lines[key] for part in block for key in part.keys])
-            known = [self.rate(lines[part.keys[0]]) if part.simple else None for part in block]
-            others = [
-                self.line(lines[part.keys[0]], False) if part.simple else self.tied(part, lines)
-                for part, rate in zip(block, known, strict=True)
-                if rate is None
-            ]
-            added = self._together([rate for rate in known if rate is not None])
-            is_heavy = any(
-                self.is_heavy(lines[key])
-                for part in block
-                for unit in part.units
-                if not unit.capped
-                for key in unit.keys
-                if key not in part.driven
-            )
-            times = capped.multiplied(others, self.grid) if others else None
-            return mine, added, times, is_heavy
+        def made() -> _Others:
+            found: list[Transform] = []
+            is_heavy = False
+            for part in block.parts:
+                known = self.known(lines[part.keys[0]]) if part.simple else None
+                if known is None:
+                    found.append(self.tied(part, lines))
+                    is_heavy = is_heavy or self._any_heavy(part, lines)
+                elif self._is_heavy(known):
+                    found.append(self._of_many(known.line))
+                    is_heavy = True
+                elif known.law is None:
+                    found.append(self._mixed(known.parts))
+            mine = tuple([lines[key] for part in block.parts for key in part.keys])
+            return mine, capped.multiplied(found, self.grid) if found else None, is_heavy
 
-        return self._blocks.get(key, made)
+        return self._blocks.get(block.key, made)
+
+    def _any_heavy(self, part: Component, lines: Mapping[str, Compound]) -> bool:
+        free = (key for unit in part.units if not unit.capped for key in unit.keys)
+        return any(self.is_heavy(lines[key]) for key in free if key not in part.driven)
+
+    def known(self, line: Compound) -> Known:
+        """What a line is that is not driven, found once."""
+        return self._known.get(id(line), lambda: self._found(line))
+
+    def _found(self, line: Compound) -> Known:
+        mixed = parts(line, effort=self.effort)
+        only = mixed[0].counts[0][1]
+        poisson = len(mixed) == 1 and len(mixed[0].counts) == 1 and isinstance(only, Poisson)
+        mean, law = (only.mean, mixed[0].severity) if poisson else (0.0, None)
+        sure = all(map(certain, (*line.beliefs, line.keep, line.scale)))
+        return Known(line, mixed, mean, law, _zero(mixed), only.mean >= heavy.MANY, sure)
 
     def rate(self, line: Compound) -> tuple[float, Distribution] | None:
         """Mean of a line's counts and its loss per event; None where its counts are not Poisson,
         or it is heavy.
         """
-        mixed = self.parts(line, False)
-        only = mixed[0].counts[0][1]
-        if only.mean >= heavy.MANY and self.is_heavy(line):
-            return None
-        if len(mixed) == 1 and len(mixed[0].counts) == 1 and isinstance(only, Poisson):
-            return only.mean, mixed[0].severity
-        return None
+        known = self.known(line)
+        return None if known.law is None or self._is_heavy(known) else (known.mean, known.law)
 
     def is_heavy(self, line: Compound) -> bool:
         """Whether a line that is not driven has very many events, small against a step."""
-        mixed = self.parts(line, False)
-        few = mixed[0].counts[0][1].mean < heavy.MANY  # as of nearly all lines
-        return not few and heavy.heavy(mixed, self._whole)
+        return self._is_heavy(self.known(line))
+
+    def _is_heavy(self, known: Known) -> bool:
+        return known.many and heavy.heavy(known.parts, self._whole)
 
     def _of_many(self, line: Compound) -> Transform:
         """Transform of the total of a heavy line, before it is put on points."""
@@ -286,20 +346,6 @@ class Transforms:
                 else:
                     total += part.weight * weight * counts.pgf(1.0 - left)
         return total
-
-    def _together(self, rates: Sequence[tuple[float, Distribution]]) -> Transform | None:
-        """Logarithm of the transform of Poisson lines together: of all their events one transform.
-
-        The sum of compound Poisson laws is one again, its events a mixture of theirs.
-        """
-        if not rates:
-            return None
-        events, turn = np.zeros(self.grid.points), np.empty(self.grid.points)
-        for mean, law in rates:
-            events += np.multiply(self.mass(law), mean, out=turn)
-        logarithm = self.grid.forward(events)
-        logarithm -= math.fsum(mean for mean, _ in rates)
-        return logarithm
 
     def tied(self, part: Component, lines: Mapping[str, Compound]) -> Transform:
         """Transform of a component, kept: where another line is another it is not wanted anew."""
@@ -524,13 +570,4 @@ class Transforms:
 
     def nothing(self, line: Compound, *, driven: bool) -> float:
         """Probability that a line loses nothing."""
-        return self._zeros.get((id(line), driven), lambda: (line, self._zero(line, driven)))[1]
-
-    def _zero(self, line: Compound, driven: bool) -> float:
-        terms = []
-        for part in self.parts(line, driven):
-            free = float(part.severity.cdf(0.0))
-            for weight, counts in part.counts:
-                zero = counts.zero if free == 0.0 else float(counts.pgf(free))
-                terms.append(part.weight * weight * zero)
-        return math.fsum(terms)
+        return _zero(self.parts(line, True)) if driven else self.known(line).none
