@@ -403,3 +403,87 @@ def test_a_hedge_without_delta_is_at_risk_all_the_same(capsys: Any, book: str) -
     assert abs(found["weights"]["BTC"]) < 0.02
     for each in found["methods"].values():
         assert each["cvar"] > 0.02
+
+
+# --- liquidity ------------------------------------------------------------------------------------
+
+
+def test_everything_is_sold_in_its_own_market_revalued_as_it_goes(
+    capsys: Any, book: str, prices: np.ndarray[Any, Any]
+) -> None:
+    """A clerk sells a share of each lot a day and values them on the way by plain formulas."""
+    path = Path(book)
+    text = BOOK.replace("daily_volume: 20bn", "daily_volume: 3M")
+    text = text.replace("daily_volume: 10bn", "daily_volume: 1.5M")
+    path.write_text(text + "market: {weekend: 100 %}\n")
+    lots = [LOTS[0], LOTS[1] | {"volume": "1000000"}, LOTS[4], LOTS[9]]
+    header = HEADER.strip() + ",market_volume\n"
+    rows = [row(**lot).strip() + f",{lot.get('volume', '')}\n" for lot in lots]
+    (path.parent / "positions.csv").write_text(header + "".join(rows))
+    found = asked(capsys, "liquidity", book, "--participation", "0.1")
+    sales = {(s["asset"], s["market"]): s for s in found["sales"]}
+    debt_and_spot = 20 * 40_000 + 4 * 40_000  # 4 BTC of collateral are sold beside 20
+    assert sales["BTC", "spot"]["value"] == pytest.approx(debt_and_spot, rel=1e-6)
+    assert sales["BTC", "spot"]["days"] == pytest.approx(debt_and_spot / 300e3, rel=1e-6)
+    assert sales["BTC", "perpetual"]["days"] == pytest.approx(15 * 40_000 / 100e3, rel=1e-6)
+    assert sales["BTC", "perpetual"]["source"] == "positions"
+    delta = -100 * norm.cdf(
+        (math.log(2000 / 2200) + 0.5 * 0.64 * 30 / 365) / (0.8 * math.sqrt(30 / 365))
+    )
+    hedge = sales["ETH", "hedge"]
+    assert hedge["value"] == pytest.approx(2000 * delta, rel=1e-4)
+    assert hedge["days"] == pytest.approx(-2000 * delta / 150e3, rel=1e-4)
+
+    def left(days: float) -> list[float]:
+        return [1.0 - k / days for k in range(math.ceil(days))]
+
+    plan = {"spot": left(debt_and_spot / 300e3), "short": left(6.0),
+            "call": left(hedge["days"]), "loan": left(debt_and_spot / 300e3)}  # fmt: skip
+    longest = 6
+    now = whole(40_000, 2_000, 1.0, 0, {"BTC": 40_000, "ETH": 2_000})
+    losses = []
+    for start in range(DAYS - longest):
+        lost, before = 0.0, now
+        for day in range(longest):
+            way = prices[start : start + day + 2] / prices[start] * [40_000, 2_000, 1.0]
+            low = {"BTC": float(way[1:, 0].min()), "ETH": float(way[1:, 1].min())}
+            after = whole(*way[-1].tolist(), day + 1, low)
+            for lot, shares in plan.items():
+                if day < len(shares):
+                    lost += shares[day] * (before[lot] - after[lot])
+            before = after
+        losses.append(lost)
+    cost = math.fsum(s["cost"] for s in sales.values())
+    assert found["adjusted_cvar"] == pytest.approx(tail(np.array(losses), 0.975) + cost, rel=1e-6)
+    assert any("hedged in the underlying" in text for text in found["findings"])
+
+
+def test_longs_of_one_venue_do_not_close_shorts_of_another(capsys: Any, book: str) -> None:
+    lots = [lot_of(asset="BTC", quantity=q, instrument="perpetual", entry=40000, venue=v)
+            for q, v in ((900, "alpha"), (-900, "beta"))]  # fmt: skip
+    spot = lot_of(asset="BTC", quantity=1, venue="alpha")
+    (Path(book).parent / "positions.csv").write_text(
+        HEADER + "".join(row(**x) for x in [*lots, spot])
+    )
+    found = asked(capsys, "liquidity", book)
+    perpetual = next(s for s in found["sales"] if s["market"] == "perpetual")
+    assert perpetual["value"] == pytest.approx(0.0, abs=1e-3)
+    assert perpetual["size"] == pytest.approx(900 * 40_000)
+    assert perpetual["cost"] > 0.0
+    assert any("as much as the coin" in text for text in found["findings"])
+
+
+def test_the_calendar_of_the_book_is_used(capsys: Any, book: str) -> None:
+    path = Path(book)
+    path.write_text(BOOK + "market: {weekend: 50 %, days_a_year: 360, day_ends: 8}\n")
+    assert asked(capsys, "liquidity", book)["weekend"] == 0.5
+    assert asked(capsys, "liquidity", book, "--weekend", "0.9")["weekend"] == 0.9
+    lots = [lot_of(asset="ETH", quantity=10, instrument="call", strike=2200,
+                   expiry="2026-11-26", vol=0.8)]  # fmt: skip
+    (path.parent / "positions.csv").write_text(HEADER + "".join(row(**x) for x in lots))
+    worth = asked(capsys, "morning", book)["positions_worth"]
+    assert worth == pytest.approx(10 * black(2000, 2200, 0.8, 30 / 360, True), rel=1e-9)
+    assert asked(capsys, "check-data", book)["calendar"]["cutoff_hour"] == 8
+    path.write_text(BOOK + "market: {zone: Nowhere/Land}\n")
+    assert run(["market", "morning", book]) == 2
+    assert "market: there is no zone" in capsys.readouterr().err

@@ -474,6 +474,9 @@ def test_regressions_that_cannot_be() -> None:
     with pytest.raises(AssessmentError, match="the same every day"):
         esr.esr(loss, np.full(300, 2.3), LEVEL, "strict")
     assert esr.esr(loss, np.full(300, 2.3), LEVEL, "intercept").p_value is not None
+    exact = 0.9 * (2 + rng.random(300))  # returns on a line of the forecasts: no error is left
+    with pytest.raises(AssessmentError, match="no error"):
+        esr.esr(exact, exact / 0.9, LEVEL, "strict")
     with pytest.raises(AssessmentError, match="do not vary"):
         esr.esr(np.zeros(300), 2 + rng.random(300), LEVEL, "strict")
     with pytest.raises(AssessmentError, match="fewer than two"):

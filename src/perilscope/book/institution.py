@@ -75,6 +75,13 @@ class MarketSettings(Value):
     stale_after_days: Annotated[int, Count()] = 5
     # Assets that are used whatever is found in their prices; every page says so.
     accept: tuple[str, ...] = ()
+    # The hour at which a day of prices ends, 0 to 23, and the zone of that hour.
+    day_ends: Annotated[int, Count()] = 0
+    zone: str = "UTC"
+    # What is traded on a Saturday or Sunday, as a share of a working day; 70 % without.
+    weekend: Annotated[Quantity, Amount("probability", "plain")] | None = None
+    # Days by which rates and volatilities per year are divided.
+    days_a_year: Annotated[int, Count()] = 365
 
 
 class RuledOut(Value):

@@ -249,8 +249,11 @@ def liquidity(
         float, typer.Option(metavar="SHARE", help="Share of a day's volume that is sold.")
     ] = 0.1,
     weekend: Annotated[
-        float, typer.Option(metavar="SHARE", help="Volume of a day at the weekend.")
-    ] = 0.7,
+        float | None,
+        typer.Option(
+            metavar="SHARE", help="Volume of a day at the weekend; the book's calendar without."
+        ),
+    ] = None,
     prices: Prices = None,
     positions: Positions = None,
     json: Json = None,

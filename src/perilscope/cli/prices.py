@@ -118,6 +118,6 @@ def check_data(
         last=last.date() if last else None,
         accept=accept or (),
         today=datetime.now(UTC).date(),
-        calendar=Calendar(cutoff=cutoff, zone=zone),
+        calendar=Calendar(cutoff=cutoff, zone=zone) if files else None,
     )
     told(found, json, page.checked)

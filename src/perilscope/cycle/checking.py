@@ -17,6 +17,7 @@ from perilscope.evidence.calendar import UTC_DAYS, Calendar
 from perilscope.evidence.history import History
 from perilscope.evidence.quality import FAILS, WARNS, Finding
 from perilscope.evidence.quotes import converted
+from perilscope.layers.days import calendar_of
 from perilscope.sources.files import read_prices
 
 Document = dict[str, Any]
@@ -32,7 +33,7 @@ def check_data(
     last: date | None = None,
     accept: Sequence[str] = (),
     today: date | None = None,
-    calendar: Calendar = UTC_DAYS,
+    calendar: Calendar | None = None,
 ) -> Document:
     """Every finding about the prices of some assets, and which of them figures may rest on.
 
@@ -50,6 +51,8 @@ def check_data(
         Assets that are used whatever is found.
     today : date, optional
         A bar of this day is not whole.
+    calendar : Calendar, optional
+        The book's without; days that end at midnight UTC without a book.
 
     Raises
     ------
@@ -60,10 +63,12 @@ def check_data(
     """
     wanted = list(dict.fromkeys(assets))
     if prices:
+        calendar = calendar or UTC_DAYS
         history = read_prices(list(prices), calendar)
         name = ", ".join(path.name for path in prices)
     elif book is not None:
         workspace = open_workspace(book, Settings())
+        calendar = calendar_of(workspace.book)
         if workspace.history is None:
             raise MisuseError(f"{book}: this book names no prices; give them with --prices FILE")
         history = workspace.history

@@ -25,8 +25,9 @@ from perilscope.evidence.positions import Position
 from perilscope.evidence.prices import History
 from perilscope.layers import drivers as driving
 from perilscope.layers import revaluation, watching
-from perilscope.layers.desk import Desk, desk_limits
+from perilscope.layers.desk import Desk
 from perilscope.layers.drivers import Drivers
+from perilscope.layers.gauges import desk_limits, measured
 from perilscope.layers.stress import Stressed
 from perilscope.layers.valuation import Valuation
 
@@ -149,12 +150,12 @@ def _standing(found: Opened, limit: Limit, before: Desk | None = None) -> Docume
     }
     try:
         most = allowed(found, limit)
-        value, subject, unit = found.desk.measure(limit.measure, limit.scope or "")
+        value, subject, unit = measured(found.desk, limit.measure, limit.scope or "")
     except AssessmentError as error:
         return {**row, "why": str(error)}
     if before is not None:
         try:
-            row["yesterday"] = before.measure(limit.measure, limit.scope or "")[0]
+            row["yesterday"] = measured(before, limit.measure, limit.scope or "")[0]
         except AssessmentError:
             row["yesterday"] = None
     used = value / most if most > 0.0 else math.inf
@@ -324,7 +325,7 @@ def _largest(found: Opened, unit: Position) -> tuple[float | None, str]:
     for limit in _chosen(found):
         try:
             bound = allowed(found, limit)
-            now = found.desk.measure(limit.measure, limit.scope or "")[0]
+            now = measured(found.desk, limit.measure, limit.scope or "")[0]
         except AssessmentError:
             continue
         ceiling = max(bound, now * (1.0 + 1e-12))
@@ -339,7 +340,7 @@ def _reach(desk: Desk, limit: Limit, unit: Position, ceiling: float, most: float
 
     def keeps(units: float) -> bool:
         lot = replace(unit, quantity=unit.quantity * units)
-        return desk.traded(lot).measure(limit.measure, limit.scope or "")[0] <= ceiling
+        return measured(desk.traded(lot), limit.measure, limit.scope or "")[0] <= ceiling
 
     low, high = 0.0, most
     step = most * 1e-6

@@ -18,7 +18,7 @@ from perilscope.cycle.settings import Settings
 from perilscope.engines.budgets import least_cvar, shared_cvar
 from perilscope.errors import MisuseError
 from perilscope.evidence.positions import Position
-from perilscope.layers.desk import PARTICIPATION
+from perilscope.layers.markets import PARTICIPATION
 
 Floats = NDArray[np.float64]
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from perilscope.cycle.desk import LEVEL, head, opened
 from perilscope.cycle.settings import Settings
 from perilscope.errors import MisuseError
-from perilscope.layers.desk import PARTICIPATION, Desk
-from perilscope.layers.liquidity import WEEKEND, sold
+from perilscope.layers.desk import Desk
+from perilscope.layers.liquidity import sold
+from perilscope.layers.markets import PARTICIPATION
 
 if TYPE_CHECKING:
     from perilscope.cycle.measures import Document  # it knows the whole walk
@@ -22,7 +23,7 @@ def selling(
     path: Path,
     level: float = LEVEL,
     participation: float = PARTICIPATION,
-    weekend: float = WEEKEND,
+    weekend: float | None = None,
     settings: Settings | None = None,
 ) -> Document:
     """How long everything takes to sell, what it costs, and what it adds to VaR and CVaR.
@@ -34,7 +35,7 @@ def selling(
     """
     if not 0.5 < level < 1.0:
         raise MisuseError(f"--level {level:g}: more than 0.5 and less than 1")
-    if not (0.0 < participation <= 1.0 and 0.0 < weekend <= 1.0):
+    if not (0.0 < participation <= 1.0 and (weekend is None or 0.0 < weekend <= 1.0)):
         raise MisuseError("--participation and --weekend are shares above 0, up to 1")
     found = opened(path, settings)
     result = sold(found.desk, level, participation, weekend)
@@ -42,7 +43,7 @@ def selling(
         **head(found),
         "level": level,
         "participation": participation,
-        "weekend": weekend,
+        "weekend": found.desk.calendar.weekend if weekend is None else weekend,
         "sales": [
             {k: (v if v != math.inf else None) for k, v in asdict(sale).items()}
             for sale in result.sales

@@ -27,6 +27,7 @@ from perilscope.evidence.forecasts import Forecasts
 from perilscope.evidence.positions import Position
 from perilscope.evidence.prices import History
 from perilscope.layers import market, revaluation
+from perilscope.layers.days import calendar_of
 from perilscope.layers.desk import Desk
 from perilscope.layers.drivers import Drivers
 from perilscope.layers.market import MarketResult
@@ -101,7 +102,9 @@ def _marks(workspace: Workspace, valuation: Valuation) -> Marks:
             found[asset] = valuation.price(asset)
         except AssessmentError:
             continue  # said where the instrument is valued
-    return Marks(found, book.as_of, realised(workspace.history, list(found)), book.currency)
+    year = calendar_of(book).days_a_year
+    vols = realised(workspace.history, list(found), year)
+    return Marks(found, book.as_of, vols, book.currency, days_a_year=year)
 
 
 def _net_assets(book: Book, valuation: Valuation) -> float | None:

@@ -20,6 +20,7 @@ from perilscope.evidence.positions import Position, parse_positions
 from perilscope.evidence.prices import History
 from perilscope.evidence.quotes import converted, foreign
 from perilscope.evidence.scanner import parse_findings
+from perilscope.layers.days import calendar_of
 from perilscope.layers.revaluation import plain
 from perilscope.sources import files
 
@@ -202,7 +203,7 @@ def _prices(
     if where is None:
         return None
     try:
-        history = files.read_prices([where])
+        history = files.read_prices([where], calendar_of(book))
     except DataError as error:
         faults.extend(error.faults)
         return None

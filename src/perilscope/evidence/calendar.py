@@ -28,7 +28,8 @@ class Calendar:
     days_a_year : float
         Days by which a rate per year is divided.
     weekend : float
-        Liquidity of a Saturday or Sunday as a share of that of a working day.
+        Volume of a Saturday or Sunday as a share of that of a working day; of Bitcoin 0.71, 2021
+        to 2022.
 
     Examples
     --------

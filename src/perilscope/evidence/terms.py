@@ -56,6 +56,8 @@ class Terms:
         Of a loan, the debt in units of the quote.
     discount, widening, exit_days : float
         Of a staked coin.
+    volume : float
+        Money that changes hands on a usual day in the market of a perpetual or future.
     """
 
     quote: str = ""
@@ -78,6 +80,7 @@ class Terms:
     discount: float = 0.0
     widening: float = 0.1
     exit_days: float = 0.0
+    volume: float | None = None
 
 
 PLAIN = Terms()
@@ -103,10 +106,11 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "discount": ("discount",),
     "widening": ("widening",),
     "exit_days": ("exit_days", "exit_queue"),
+    "volume": ("market_volume", "daily_volume"),
 }
 """Names of the columns, each with its synonyms."""
 
-_ABOVE = ("entry", "mark", "strike", "vol", "upper", "liquidity")
+_ABOVE = ("entry", "mark", "strike", "vol", "upper", "liquidity", "volume")
 _SHARES = ("maintenance", "threshold", "penalty", "discount")
 
 

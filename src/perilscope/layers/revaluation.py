@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from perilscope.engines.instruments import contracts, lending, options, pools
 from perilscope.errors import AssessmentError, MisuseError
+from perilscope.evidence.calendar import UTC_DAYS
 from perilscope.evidence.history import History
 from perilscope.evidence.positions import Position
 from perilscope.evidence.terms import SPOT, Terms
@@ -25,7 +26,7 @@ Floats = NDArray[np.float64]
 
 PLAIN = (SPOT, "cash", "deposit", "fund")
 """Instruments that are units of their asset."""
-DAYS_A_YEAR = 365.0
+DAYS_A_YEAR = UTC_DAYS.days_a_year
 VOL_DAYS = 60
 """Days of returns behind an implied volatility that is not given."""
 VOL_FLOOR = 0.05
@@ -55,6 +56,8 @@ class Marks:
         See `RESPONSE`.
     vol_shock : float
         Relative change of every implied volatility on top of it.
+    days_a_year : float
+        Of volatilities and rates per year.
     """
 
     prices: Mapping[str, float]
@@ -63,6 +66,7 @@ class Marks:
     currency: str = "USD"
     response: float = RESPONSE
     vol_shock: float = 0.0
+    days_a_year: float = DAYS_A_YEAR
 
     def price(self, asset: str) -> float:
         """Money for one unit; the currency of the book, and nothing named, are worth 1."""
@@ -192,7 +196,7 @@ def _option(state: _State) -> Floats:
         raise AssessmentError(
             f"{_name(lot)}: no implied volatility, and no prices to take one from: give `vol`"
         )
-    years = max(state.left() - state.days, 0.0) / DAYS_A_YEAR
+    years = max(state.left() - state.days, 0.0) / state.marks.days_a_year
     shock = 1.0 + state.marks.vol_shock
     with np.errstate(divide="ignore"):
         stretch = np.abs(np.log(np.maximum(1.0 + state.move, _LEAST)))
@@ -306,14 +310,16 @@ def exposures(lot: Position, marks: Marks) -> dict[str, float]:
     ends = np.ones((2 * len(names), len(names)))
     for k in range(len(names)):
         ends[2 * k, k], ends[2 * k + 1, k] = 1.0 + _BUMP, 1.0 - _BUMP
-    still = Marks(marks.prices, marks.as_of, marks.vols, marks.currency, response=0.0)
+    still = replace(marks, response=0.0, vol_shock=0.0)
     found = valued(lot, still, Paths(names, ends, ends, ends, 0.0))
     return {
         name: float(found[2 * k] - found[2 * k + 1]) / (2.0 * _BUMP) for k, name in enumerate(names)
     }
 
 
-def realised(history: History | None, assets: Sequence[str]) -> dict[str, float]:
+def realised(
+    history: History | None, assets: Sequence[str], days_a_year: float = DAYS_A_YEAR
+) -> dict[str, float]:
     """Volatility per year of the last days' log returns, for options that do not state theirs.
 
     Examples
@@ -330,7 +336,7 @@ def realised(history: History | None, assets: Sequence[str]) -> dict[str, float]
         closes = history.closes[-VOL_DAYS - 1 :, history.assets.index(asset)]
         steps = np.diff(np.log(closes[np.isfinite(closes)]))
         if steps.size > 1:
-            vol = float(np.std(steps, ddof=1)) * math.sqrt(DAYS_A_YEAR)
+            vol = float(np.std(steps, ddof=1)) * math.sqrt(days_a_year)
             found[asset] = max(vol, VOL_FLOOR)
     return found
 

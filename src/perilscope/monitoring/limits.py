@@ -11,6 +11,7 @@ from perilscope.book import Limit
 from perilscope.engines.loss import LossLaw
 from perilscope.errors import AssessmentError
 from perilscope.layers.desk import Desk
+from perilscope.layers.gauges import measured
 from perilscope.layers.market import MarketResult
 from perilscope.layers.valuation import Valuation
 
@@ -144,7 +145,7 @@ def _of_desk(limit: Limit, figures: Figures) -> tuple[float, str, str]:
     """What positions alone tell: exposures, concentration, stress losses."""
     if figures.desk is None:
         raise AssessmentError("there are no positions, or no prices of them")
-    return figures.desk.measure(limit.measure, limit.scope or "")
+    return measured(figures.desk, limit.measure, limit.scope or "")
 
 
 def _level(limit: Limit) -> float:

@@ -18,19 +18,21 @@ def sold(document: Shown, *, width: int = WIDTH) -> Group:
     run = cleaned(document)
     currency = run["currency"]
     columns = (
-        words("asset", 6, 14), figures("exposed"), figures("traded", "a day"), words("by", 8, 10),
+        words("asset", 6, 14), words("market", 4, 10), figures("exposed"),
+        figures("traded", "a day"), words("by", 8, 16),
         figures("days"), figures("from a", "Saturday"), figures("costs"), figures("share"),
     )  # fmt: skip
     rows = [
         [
             (row["asset"], ""),
+            (row["market"], "dim"),
             (money(row["value"], currency), ""),
             (money(row["volume"], currency) if row["volume"] else "not known", "dim"),
             (row["source"], "dim"),
             (_days(row["days"]), "bold"),
             (_days(row["weekend_days"]), ""),
             (money(row["cost"], currency), ""),
-            (share(row["cost"] / abs(row["value"]) if row["value"] else 0.0), "dim"),
+            (share(row["cost"] / row["size"] if row["size"] else 0.0), "dim"),
         ]
         for row in run["sales"]
     ]

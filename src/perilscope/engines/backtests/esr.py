@@ -35,6 +35,8 @@ from perilscope.errors import AssessmentError
 
 Form = Literal["strict", "auxiliary", "intercept"]
 MOST_DAYS = 20_000
+EXACT = 1e-9
+"""Errors of coefficients below so much of their unit are those of a fit without any."""
 _ROUNDS = 40
 _STEPS, _HALVINGS = 100, 40
 WORK = 120_000
@@ -208,7 +210,8 @@ class _Task:
         null = np.zeros(1) if self.form == "intercept" else np.array([0.0, 1.0])
         gap = fits.cvar - null
         errors = np.diagonal(fits.covariance, axis1=1, axis2=2)
-        known = np.all(np.isfinite(errors) & (errors > 0.0), axis=1)
+        unit = np.append(np.abs(self.cvar).mean(), 1.0)[: len(null)]
+        known = np.all(np.isfinite(errors) & (errors > (EXACT * unit) ** 2), axis=1)
         safe = np.where(known[:, None, None], fits.covariance, np.eye(len(null)))
         if self.form == "intercept":
             found = -gap[:, 0] / np.sqrt(safe[:, 0, 0])
