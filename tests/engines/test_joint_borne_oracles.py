@@ -21,6 +21,7 @@ from perilscope.engines.joint import borne, causes, parts
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.joint.parts import Interface, Rungs
+from perilscope.engines.joint.reach import SURE
 from perilscope.engines.joint.window import Window
 from perilscope.engines.register import Register
 from perilscope.engines.transforms import Transforms
@@ -201,7 +202,7 @@ def test_chosen_window_holds_thefts_at_the_scenarios_prices() -> None:
     desk = Desk(prices, (2e6, 1e6), (1.0,))
     made = Joint(Register(lines), (), desk, {"hot": "BTC"}, cells=64)
     law = made.law()
-    assert law.beyond < 1e-6
+    assert law.beyond <= SURE
     grid = replace(made.window.grid, points=4 * made.window.grid.points)
     wider = Joint(
         Register(lines), (), desk, {"hot": "BTC"}, cells=64, wide=Window(grid, made.window.zero)

@@ -8,6 +8,7 @@ import math
 import random
 from typing import Any
 
+import numpy as np
 import pytest
 
 from perilscope.engines.compound import Compound
@@ -22,6 +23,7 @@ from perilscope.engines.distributions import (
 )
 from perilscope.engines.largest import largest
 from perilscope.engines.register import Register
+from perilscope.engines.structure import Component, Unit
 from perilscope.errors import AssessmentError, MisuseError
 
 
@@ -195,3 +197,21 @@ def test_many_lines_of_a_family_are_asked_at_once() -> None:
         )
         below = math.exp(-number) * (1 - 0.1 * min(1.0, (1e4 / x) ** 2))
         assert 1 - law.exceed(x) == pytest.approx(below, rel=1e-12)
+
+
+def test_a_product_over_many_joint_states_is_that_of_the_list() -> None:
+    """Contracted line by line, against the sum over every joint state."""
+    rng = np.random.default_rng(4)
+    keys = [f"l{i}" for i in range(6)]
+    either = list(itertools.product((False, True), repeat=5))
+    states = tuple(
+        (float(p), tuple(zip(keys[1:], hits, strict=True)))
+        for p, hits in zip(rng.dirichlet(np.ones(32)), either, strict=True)
+    )
+    part = Component(tuple(Unit((key,)) for key in keys), states)
+    for values in ({key: float(rng.random()) for key in keys}, {k: rng.random(7) for k in keys}):
+        listed = values["l0"] * sum(
+            p * math.prod(values[key] for key, happens in state if happens) for p, state in states
+        )
+        assert part.product(values) == pytest.approx(listed, rel=1e-12)
+        assert np.shape(part.product(values)) == np.shape(values["l0"])

@@ -28,7 +28,7 @@ def document(result: Result) -> Document:
     book = result.book
     scenarios = rows.scenarios(result)
     controls = rows.controls(result)
-    currency = book.currency
+    currency, plain = book.currency, whole.without_market(result)
     return {
         "format": FORMAT,
         "book": {
@@ -44,8 +44,8 @@ def document(result: Result) -> Document:
         "scenarios": scenarios,
         "failed": [{"id": f.id, "reason": f.reason} for f in result.joined.failed],
         "layers": _layers(result),
-        "enterprise": whole.enterprise(result),
-        "enterprise_without_market": whole.without_market(result),
+        "enterprise": whole.enterprise(result, plain),
+        "enterprise_without_market": plain,
         "market": _market(result),
         "networks": networks.networks(result),
         "network_details": networks.network_details(result),

@@ -26,12 +26,18 @@ MOST_STATES = 12
 """Joint states of a network that are written down, those that matter most in the tail."""
 
 
-def enterprise(result: Result) -> Document:
+def enterprise(result: Result, plain: Document) -> Document:
     """Market, operational and protocol losses as one law over the horizon of the book.
 
     ``ale`` stays that of operational and protocol losses; without a market all figures do.
+
+    Parameters
+    ----------
+    result : Result
+    plain : Document
+        As :func:`without_market` gives it.
     """
-    plain, book = without_market(result), result.book
+    book = result.book
     all_ = result.together
     if all_ is None:
         return plain

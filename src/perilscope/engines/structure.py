@@ -16,6 +16,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from perilscope.engines.compound import Compound, Drives, Mixture
 from perilscope.engines.shared import Shared, cases, shared_by
 from perilscope.engines.unlisted import FEW, Unlisted
@@ -23,6 +26,9 @@ from perilscope.errors import AssessmentError, MisuseError
 
 State = tuple[float, tuple[tuple[str, float], ...]]
 _FREE: tuple[State, ...] = ((1.0, ()),)
+Array = npt.NDArray[np.float64]
+
+_FEW, _SPARSE = 16, 4
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,8 @@ class Component:
         net = self.unlisted
         beside = 1.0 if net is None else net.product({key: values[key] for key in net.hits})
         rest = self.keys if net is None else [key for key in self.keys if key not in net.hits]
+        if self._table is not None:
+            return self._contracted(rest, values) * beside
         total: Any = 0.0
         for probability, state in self.listed:
             idle = {key for key, happens in state if not happens}
@@ -111,6 +119,33 @@ class Component:
                     found = found * values[key]
             total = total + found
         return total * beside
+
+    @cached_property
+    def _table(self) -> tuple[tuple[str, ...], Array] | None:
+        """Lines that many joint states drive, and the states' probabilities as a table over them,
+        an axis of no and yes for each; None where the states are few or far from all there are.
+        """
+        keys = tuple(sorted({k for _, state in self.listed for k, _ in state if k in self.keys}))
+        if len(self.listed) <= _FEW or 2 ** len(keys) > _SPARSE * len(self.listed):
+            return None
+        table = np.zeros((2,) * len(keys))
+        for probability, state in self.listed:
+            hits = dict(state)
+            table[tuple(int(hits.get(key, 1.0) > 0.0) for key in keys)] += probability
+        return keys, table
+
+    def _contracted(self, rest: Sequence[str], values: Mapping[str, Any]) -> Any:
+        """The product over listed states, line by line: states that go on alike share it."""
+        assert self._table is not None
+        keys, table = self._table
+        shape = np.broadcast_shapes(*(np.shape(values[key]) for key in rest))
+        found: Any = table[..., None]
+        for key in reversed(keys):
+            found = found[..., 0, :] + found[..., 1, :] * np.ravel(values[key])
+        for key in rest:
+            if key not in keys:
+                found = found * np.ravel(values[key])
+        return found.reshape(shape) if shape else float(found[0])
 
     @cached_property
     def keys(self) -> tuple[str, ...]:

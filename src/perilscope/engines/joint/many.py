@@ -56,8 +56,9 @@ class Many:
         self.bricks: list[dict[Pattern, Transform]] = []
         self.shares: dict[str, tuple[int, dict[Pattern, Transform]]] = {}
         own: list[list[Pattern]] = []
+        every = [dict(pattern) for pattern in patterns]
         for u, unit in enumerate(component.units):
-            keys = [felt(unit.keys, lines, dict(p)) for p in patterns]
+            keys = [felt(unit.keys, lines, hits) for hits in every]
             found = {
                 key: transforms.unit(unit, lines, dict(key), shares=shares)
                 for key in dict.fromkeys(keys)

@@ -18,9 +18,9 @@ from perilscope.engines.joint.markets import Markets
 from perilscope.engines.joint.window import Window, window
 from perilscope.errors import AssessmentError
 
-SURE, RARE = 1e-6, 2e-5
+SURE, RARE = 2e-6, 2e-5
 """Probability left beyond the window that is sought, and that is borne."""
-BANDS = (0.9, 0.99, 0.999, 0.9999, 1.0)
+BANDS = (0.5, 0.75, 0.9, 0.97, 0.99, 0.997, 0.999, 0.9997, 0.9999, 1.0)
 """Shares of scenarios in which a token is no dearer than it is looked at."""
 _LOOK = 2**13
 _WIDEN = 4.0
