@@ -4,17 +4,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from scipy.integrate import quad
+from scipy.stats import poisson
 
 from perilscope.engines.compound import Compound
-from perilscope.engines.counts import Poisson
+from perilscope.engines.counts import Binomial, Poisson
 from perilscope.engines.cover import Ceded, Cover, Terms, ceded, net
-from perilscope.engines.distributions import Constant, Exponential, Lognormal
+from perilscope.engines.distributions import Constant, Discrete, Exponential, Gamma, Lognormal
 from perilscope.engines.loss import LossLaw
 from perilscope.engines.register import Register
+from perilscope.engines.shared import Shared
 from perilscope.errors import AssessmentError, MisuseError
 
 
@@ -159,9 +162,13 @@ def test_what_cannot_be_computed_is_refused() -> None:
     )
     with pytest.raises(AssessmentError, match="capped by a holding"):
         covered(capped, ["a"], Terms(deductible=1.0))
-    two_years = Register([Compound("a", lambda _t, y: (Poisson(y), Constant(5.0)), years=2.0)])
-    with pytest.raises(AssessmentError, match="one year ahead"):
-        covered(two_years, ["a"], Terms(annual_limit=5.0))
+    once = Compound("a", lambda _t, y: (Binomial(1, 1 - 0.5**y), Constant(5.0)), years=2.0)
+    with pytest.raises(AssessmentError, match="which year"):
+        covered(Register([once]), ["a"], Terms(annual_limit=5.0))
+    held = replace(once, build=lambda _t, y: (Poisson(y), Constant(5.0)))
+    driven = Register([held], mixtures=[((0.5, {"a": True}), (0.5, {"a": False}))])
+    with pytest.raises(AssessmentError, match="which year"):
+        covered(driven, ["a"], Terms(annual_limit=5.0))
     with pytest.raises(MisuseError, match="there is no line"):
         covered(tied, ["zz"], Terms())
     with pytest.raises(MisuseError, match="not negative"):
@@ -237,3 +244,133 @@ def test_covers_of_different_lines_against_a_simulation() -> None:
 def test_two_covers_of_one_line_are_refused() -> None:
     with pytest.raises(AssessmentError, match="two covers pay for theft"):
         net(theft_and_error(), [Cover(("theft",), Terms()), Cover(("theft", "error"), Terms())])
+
+
+def test_one_event_under_both_kinds_of_terms_in_closed_form() -> None:
+    """Of one event at most what is left rises with the loss, so quantiles are known."""
+    chance, mean = 0.3, 1000.0
+    terms = Terms(500.0, 2000.0, 0.8, annual_deductible=300.0, annual_limit=900.0)
+    one = Compound("a", lambda _t, _y: (Binomial(1, chance), Exponential(mean)))
+    law = net(Register([one]), [Cover(("a",), terms)])
+
+    def left(x: float) -> float:
+        return x - float(terms.of_year(np.array([terms.of_event(x)]))[0])
+
+    for level in (0.9, 0.95, 0.99, 0.999):
+        x = mean * math.log(chance / (1 - level))
+        assert abs(law.var(level) / left(x) - 1) < min(law.error_at(level), 1e-4)
+        beyond = quad(lambda u: left(mean * math.log(chance / u)), 0.0, 1 - level, epsrel=1e-9)[0]
+        assert law.cvar(level) == pytest.approx(beyond / (1 - level), rel=2e-5)
+
+
+@pytest.mark.parametrize("shares", ["driver", "belief"])
+def test_both_kinds_of_terms_where_lines_depend_on_one_another_by_enumeration(shares: str) -> None:
+    """Losses of 100 and 70 under one cover and 40 beside it, all moved by one cause."""
+    terms = Terms(20.0, 60.0, 0.5, annual_deductible=20.0, annual_limit=50.0)
+    rates = {"a": (100.0, 1.3), "b": (70.0, 0.8), "c": (40.0, 0.6)}
+    if shares == "driver":
+        mixtures = [((0.3, dict.fromkeys("abc", True)), (0.7, dict.fromkeys("abc", False)))]
+        lines = [line(key, rate, Constant(x)) for key, (x, rate) in rates.items()]
+        register = Register(lines, mixtures=mixtures)  # type: ignore[arg-type]
+        states = [(0.7, 0.0, False), (0.3, 1.0, True)]
+    else:
+        factor = Shared("factor", Discrete((0.5, 2.0), (0.6, 0.4)))
+        register = Register(
+            [
+                Compound(
+                    key,
+                    lambda t, y, x=x, rate=rate: (Poisson(rate * t[0] * y), Constant(x)),  # type: ignore[misc]
+                    beliefs=(factor,),
+                )
+                for key, (x, rate) in rates.items()
+            ]
+        )
+        states = [(0.6, 0.5, False), (0.4, 2.0, False)]
+    found: dict[float, float] = {}
+    for weight, times, some in states:
+        chance = {k: poisson.pmf(np.arange(40), r * times) for k, (_, r) in rates.items()}
+        if some:
+            chance = {k: np.append(0.0, p[1:]) / (1 - p[0]) for k, p in chance.items()}
+        for n in range(16):
+            for m in range(14):
+                each = n * terms.of_event(100.0) + m * terms.of_event(70.0)
+                kept = 100.0 * n + 70.0 * m - float(terms.of_year(np.array([each]))[0])
+                for k in range(12):
+                    p = weight * chance["a"][n] * chance["b"][m] * chance["c"][k]
+                    found[kept + 40.0 * k] = found.get(kept + 40.0 * k, 0.0) + p
+    law = net(register, [Cover(("a", "b"), terms)])
+    assert law.mean == pytest.approx(math.fsum(x * p for x, p in found.items()), rel=1e-7)
+    order = sorted(found)
+    reached = np.cumsum([found[x] for x in order])
+    for level in (0.9, 0.95, 0.99):
+        var = order[int(np.searchsorted(reached, level))]
+        tail = math.fsum(p * max(x - var, 0.0) for x, p in found.items()) / (1 - level)
+        assert law.var(level) == pytest.approx(var, abs=1e-6)
+        assert law.cvar(level) == pytest.approx(var + tail, rel=1e-6)
+
+
+BOTH = Terms(deductible=50e3, limit=1.5e6, share=0.9, annual_deductible=200e3, annual_limit=1e6)
+FULL = Terms(deductible=37e3, limit=611e3, annual_limit=913e3)  # of no common step
+SUM = Terms(share=0.8, annual_deductible=50e3, annual_limit=2e6)
+
+
+@pytest.mark.parametrize(
+    ("covers", "years"),
+    [
+        ([(("a", "b"), BOTH)], 1.0),
+        ([(("a",), FULL), (("b",), SUM)], 1.0),
+        ([(("b",), BOTH)], 2.0),
+        ([(("a",), SUM)], 2.5),
+        ([(("a",), FULL)], 0.5),
+    ],
+)
+def test_years_of_lines_that_share_a_belief_against_a_simulation(
+    covers: list[tuple[tuple[str, ...], Terms]], years: float
+) -> None:
+    """Terms start anew in each year; the belief has one value for all of them."""
+    bad = Shared("bad years", Gamma(4.0, 0.25))
+    rates = {"a": (0.4, 13.0, 1.0), "b": (2.0, 10.5, 0.9), "c": (0.5, 11.5, 1.0)}
+
+    def compound(key: str) -> Compound:
+        rate, mu, sigma = rates[key]
+
+        def build(t: tuple[float, ...], y: float) -> tuple[Poisson, Lognormal]:
+            return Poisson(rate * y * (t[0] if t else 1.0)), Lognormal(mu, sigma)
+
+        return Compound(key, build, (bad,) if key != "c" else (), years)
+
+    register = Register([compound(key) for key in rates])
+    made = [Cover(keys, terms) for keys, terms in covers]
+    law = net(register, made)
+    rng, n = np.random.default_rng(29), 200_000
+    times, total = rng.gamma(4.0, 0.25, n), np.zeros(n)
+    paid, some, worn = np.zeros(n), np.zeros(n, bool), np.zeros(n, bool)
+    whole = int(years)
+    for length in [1.0] * whole + ([years - whole] if years > whole else []):
+        asked = {cover: np.zeros(n) for cover in made}
+        for key, (rate, mu, sigma) in rates.items():
+            counts = rng.poisson(rate * length * (times if key != "c" else 1.0), n)
+            x = rng.lognormal(mu, sigma, int(counts.sum()))
+            year = np.repeat(np.arange(n), counts)
+            total += np.bincount(year, x, n)
+            for cover, sums in asked.items():
+                if key in cover.keys:
+                    t = cover.terms
+                    each = t.share * np.clip(x - t.deductible, 0.0, t.limit)
+                    sums += np.bincount(year, each, n)
+        for cover, sums in asked.items():
+            received = cover.terms.of_year(sums)
+            total -= received
+            if cover is made[0]:
+                paid += received
+                some |= received > 0.0
+                worn |= received >= cover.terms.annual_limit * (1 - 1e-9)
+    first = ceded(register, made[0])
+    assert abs(paid.mean() - first.pays) < 4.5 * paid.std() / math.sqrt(n)
+    for hits, p in ((some, first.pays_something), (worn, first.exhausted)):
+        assert abs(int(hits.sum()) - n * p) < 4.5 * math.sqrt(n * p * (1 - p)) + 1e-9
+    assert abs(total.mean() - law.mean) < 4.5 * total.std() / math.sqrt(n)
+    for level in (0.9, 0.99, 0.999):
+        over, p = int(np.count_nonzero(total > law.var(level))), 1 - level
+        assert abs(over - n * p) < 4.5 * math.sqrt(n * p * (1 - p)), level
+        assert law.error_at(level) < 0.03

@@ -378,7 +378,7 @@ def _covers(book: Book, world: World, steps: _Steps) -> tuple[tuple[Protection, 
             steps.note("warning", f"covers.{cover.id}", str(error), "left out of the table")
         else:
             held += [cover] if cover.state == "in place" else []
-        if says := misread(cover):
+        for says in misread(cover, book.horizon_years):
             steps.note("warning", f"covers.{cover.id}", says)
     try:
         return tuple(found), net_of_all(held, world)

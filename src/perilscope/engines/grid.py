@@ -257,12 +257,29 @@ def jumps(law: Distribution) -> frozenset[float]:
         for part in law.parts:  # no atom is left where one part has none
             sums = frozenset(a + b for a in sums for b in sorted(jumps(part))[:_FEW])
         return sums
-    inner = jumps(law.of) if isinstance(law, Capped) else frozenset()
+    inner = _bent(law)
     low, high = law.support
     at_ends = {low} if low >= 0.0 and float(law.cdf(low)) > _SEEN else set()
     if high < math.inf and float(law.cdf(math.nextafter(high, 0.0))) < 1.0 - _SEEN:
         at_ends.add(high)
     return frozenset(value for value in inner if value < high) | at_ends
+
+
+def _bent(law: Distribution) -> frozenset[float]:
+    """Atoms that a law has from another, and where it is level for a stretch of that."""
+    if isinstance(law, Capped):
+        return jumps(law.of)
+    if not isinstance(law, Layered | Retained):
+        return frozenset()
+    found = {float(law.bears(value)) for value in jumps(law.of)}
+    if isinstance(law, Retained) and law.share == 1.0:
+        low, high = law.of.support
+        found |= (
+            {law.deductible}
+            if low < law.deductible + law.limit and law.deductible < high
+            else set()
+        )
+    return frozenset(found)
 
 
 def unit(values: Iterable[float]) -> float | None:

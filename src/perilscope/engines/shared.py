@@ -22,8 +22,9 @@ from perilscope.errors import AssessmentError
 
 Values = Mapping[str, float]
 
-_EACH: Mapping[int, Sequence[int]] = {2: (32, 14, 8, 5), 1: (20, 10, 6, 4)}
-"""Nodes of each by how many are shared: for figures (2), and for what tells their error (1)."""
+_EACH: Mapping[int, Sequence[int]] = {2: (32, 14, 8, 5), 1: (20, 10, 6, 4), 0: (6, 4, 3, 2)}
+"""Nodes of each by how many are shared: for figures (2), for what tells their error (1), and for a
+first look (0)."""
 MOST = 4096
 
 
@@ -100,9 +101,10 @@ def nodes(beliefs: tuple[Shared, ...], effort: int) -> tuple[tuple[float, tuple[
     AssessmentError
         Where that would be more than 4,096 cases.
     """
-    few = _EACH[min(max(effort, 1), 2)]
+    effort = min(max(effort, 0), 2)
+    few = _EACH[effort]
     if len(beliefs) > len(few):
-        return quadrature.nodes(beliefs, effort=min(max(effort, 1), 2))
+        return quadrature.nodes(beliefs, effort=effort)
     axes = [belief.gauss(few[len(beliefs) - 1]) for belief in beliefs]
     number = math.prod(x.size for x, _ in axes)
     if number > MOST:

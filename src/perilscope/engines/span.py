@@ -86,7 +86,7 @@ def choose(
     points = _points(parts)
     most = max(MOST, min(_MOST_LATTICE, _MOST_OF_ALL // len(parts)))
     on_lattice = _lattice(points, caps, top, bare, most) if points is not None else None
-    return (on_lattice, True) if on_lattice else _general(parts, caps, top, look, bare, apart)
+    return (on_lattice, True) if on_lattice else general(parts, caps, top, look, bare, apart)
 
 
 def rungs(
@@ -226,7 +226,7 @@ def _lattice(
     return None
 
 
-def _general(
+def general(
     parts: Mapping[str, Sequence[Part]],
     caps: Sequence[float],
     top: float,
@@ -234,6 +234,7 @@ def _general(
     bare: Look,
     apart: Collection[str],
 ) -> tuple[Grid, bool]:
+    """As `choose`, where losses are not all on one lattice; ``top`` is where to look first."""
     law, end = _far(look, top, _BEYOND)
     if caps:
         # shares of a cap are taken where the sum without it stands, so that is on the grid too

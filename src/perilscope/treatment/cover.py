@@ -75,20 +75,34 @@ def terms(cover: Cover) -> Terms:
     )
 
 
-def misread(cover: Cover) -> str:
-    """What to know of terms that may be meant another way; empty where there is nothing."""
+def misread(cover: Cover, years: float) -> list[str]:
+    """What to know of terms that may be meant another way.
+
+    Examples
+    --------
+    >>> from perilscope.book import Cover
+    >>> from perilscope.book.quantity import parse
+    >>> yearly = Cover(scenarios=("theft",), per_year={"limit": parse("5M", "money")})
+    >>> misread(yearly, 1.0), misread(yearly, 0.5)
+    ([], ['its terms of the year are applied in full to each part of a year that is looked at'])
+    """
     found = terms(cover)
+    notes = []
+    if found.annual and abs(years - round(years)) > 1e-9:
+        notes.append(
+            "its terms of the year are applied in full to each part of a year that is looked at"
+        )
     for limit, deductible, what in (
         (found.limit, found.deductible, "per event"),
         (found.annual_limit, found.annual_deductible, "per year"),
     ):
         if limit < deductible:
-            return (
+            notes.append(
                 f"the limit {what}, {limit:,.0f}, is below the deductible, {deductible:,.0f}: it "
                 f"counts from the deductible up, so this pays for what lies between "
                 f"{deductible:,.0f} and {deductible + limit:,.0f}"
             )
-    return ""
+    return notes
 
 
 @dataclass(frozen=True)
