@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from perilscope.engines import shared
-from perilscope.engines.compound import Compound
+from perilscope.engines.compound import Compound, Drives
 from perilscope.engines.counts import CountLaw
 from perilscope.engines.distributions import Constant, Distribution
 from perilscope.engines.expansion import certain, known
@@ -39,12 +39,14 @@ class Cluster:
 
     def cases(
         self, lines: Mapping[str, Compound], effort: int
-    ) -> Iterator[tuple[float, Mapping[str, Compound], Mapping[str, bool]]]:
+    ) -> Iterator[tuple[float, Mapping[str, Compound], Drives]]:
         """Weights, lines and which of them happen, where what they share has one value."""
         for weight, values in shared.cases(self.shared, effort):
             given = {key: lines[key].given(values) for key in self.keys}
             for chance, state in self.states:
-                yield weight * chance, given, dict(state)
+                drives = dict(state)
+                known = {key: line.given(drives) for key, line in given.items()}
+                yield weight * chance, known, drives
 
     def count(self, effort: int) -> int:
         """Number of cases."""
@@ -72,9 +74,10 @@ def _cluster(register: Register, places: Sequence[int], covers: Sequence[Cover])
     only = len(covers) == 1 and set(covers[0].keys) == set(keys)
     whole = only and covers[0].terms.by_sum and max(years) <= 1.0
     if max(years) > 1.0:
-        for cover in covers:
-            lines = [opened(register.lines[key]) for key in cover.keys]
-            beliefs |= dict.fromkeys(b for x in lines for b in shared.shared_by(x.beliefs))
+        said = {name for part in components for name in part.driven}
+        lines = [opened(register.lines[key]) for cover in covers for key in cover.keys]
+        named = (b for line in lines for b in shared.shared_by(line.beliefs))
+        beliefs |= dict.fromkeys(b for b in named if b.name not in said)
     states = functools.reduce(_both_states, (part.states for part in components))
     return Cluster(keys, tuple(covers), tuple(beliefs), states, whole)
 

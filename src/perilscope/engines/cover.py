@@ -15,9 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from perilscope.engines import net as by_year
-from perilscope.engines import shared
 from perilscope.engines.capped import periods
-from perilscope.engines.clusters import opened
+from perilscope.engines.clusters import clusters, opened
 from perilscope.engines.compound import Compound
 from perilscope.engines.loss import LossLaw
 from perilscope.engines.net import of_year
@@ -65,10 +64,10 @@ def ceded(register: Register, cover: Cover) -> Ceded:
     whole = register.subset(cover.keys)
     years = [(n, _period(_lasting(whole, lines, length), cover)) for length, n in spans]
     nothing = within = 0.0
-    known = [opened(line) for line in lines]
-    beliefs = tuple(dict.fromkeys(b for line in known for b in shared.shared_by(line.beliefs)))
-    for weight, values in shared.cases(beliefs, 1):
-        given = [line.given(values) for line in known]
+    known = {key: opened(line) for key, line in register.lines.items()}
+    (cluster,) = clusters(register, [cover])
+    for weight, case, _ in cluster.cases(known, 1):
+        given = [case[key] for key in cover.keys]
         found = [(n, _period(_lasting(whole, given, length), cover)) for length, n in spans]
         nothing += weight * math.prod((1.0 - year.pays_something) ** n for n, year in found)
         within += weight * math.prod((1.0 - year.exhausted) ** n for n, year in found)

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from perilscope.engines import span
 from perilscope.engines.capped import multiplied, periods, power
 from perilscope.engines.clusters import Cluster, clusters, opened
-from perilscope.engines.compound import Compound, moments
+from perilscope.engines.compound import Compound, Drives, moments
 from perilscope.engines.expansion import Part, certain, parts
 from perilscope.engines.grid import Grid, Transform, atoms, jumps, spread, unit
 from perilscope.engines.ladder import Ladder
@@ -299,7 +299,7 @@ class _Net:
         self,
         cover: Cover,
         lines: Sequence[Compound],
-        drives: Mapping[str, bool],
+        drives: Drives,
         transforms: Transforms,
         both: Both | None,
     ) -> Transform:
@@ -333,7 +333,7 @@ def _lasting(years: float) -> Callable[[Compound], Compound]:
 
 
 def _sum(
-    transforms: Transforms, lines: Sequence[Compound], drives: Mapping[str, bool]
+    transforms: Transforms, lines: Sequence[Compound], drives: Drives
 ) -> Transform:
     """Transform of the sum of independent lines that happen."""
     free = [line for line in lines if line.key not in drives]
@@ -350,7 +350,7 @@ def _mapped(
     grid: Grid,
     gross: Transform,
     lines: Sequence[Compound],
-    drives: Mapping[str, bool],
+    drives: Drives,
 ) -> Transform:
     """Terms of the year alone act on the law of the sum."""
     mass = grid.back(gross)
