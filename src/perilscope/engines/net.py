@@ -332,9 +332,7 @@ def _lasting(years: float) -> Callable[[Compound], Compound]:
     return lambda line: line if line.years == years else replace(line, years=years)
 
 
-def _sum(
-    transforms: Transforms, lines: Sequence[Compound], drives: Drives
-) -> Transform:
+def _sum(transforms: Transforms, lines: Sequence[Compound], drives: Drives) -> Transform:
     """Transform of the sum of independent lines that happen."""
     free = [line for line in lines if line.key not in drives]
     structure = [Component((Unit((line.key,)),), ((1.0, ()),)) for line in free]
