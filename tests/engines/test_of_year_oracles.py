@@ -107,8 +107,11 @@ def test_lines_that_share_a_belief_under_one_cover() -> None:
     for x in (50.0, 250.0, 500.0, 1500.0):
         known = sum(g.exceed(x) for g in given) / 2
         assert law.exceed(x) == pytest.approx(known, abs=1e-5)
-    with pytest.raises(AssessmentError, match="one cover pays for all"):
-        net(both(None), [Cover(("a",), Terms(annual_limit=400.0))])
+    one = [Cover(("a",), Terms(annual_limit=400.0))]
+    law, given = net(both(None), one), [net(both((r,)), one) for r in (1.0, 4.0)]
+    for x in (50.0, 250.0, 500.0, 1500.0):
+        known = sum(g.exceed(x) for g in given) / 2
+        assert law.exceed(x) == pytest.approx(known, abs=2e-5)
 
 
 def test_a_capped_holding_under_terms_of_the_year() -> None:
