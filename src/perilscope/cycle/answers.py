@@ -9,6 +9,7 @@ from typing import cast
 
 import numpy as np
 
+from perilscope.cycle import taken
 from perilscope.cycle.conditions import head
 from perilscope.cycle.factors import spelled
 from perilscope.cycle.measures import Document, finite
@@ -58,7 +59,8 @@ def answers(workspace: Workspace, settings: Settings, *, estimates: bool = True)
             "`perilscope run --tornado` moves the estimates of operational and protocol losses"
         )
     law = found.law
-    entries = table_entries(reading, found)
+    replaced = taken.exchangeable(reading, found)
+    entries = table_entries(reading, found, replaced)
     return {
         **head(reading),
         "level": f"{LEVEL:g}",
@@ -67,14 +69,14 @@ def answers(workspace: Workspace, settings: Settings, *, estimates: bool = True)
         "var": law.var(LEVEL),
         "cvar": law.cvar(LEVEL),
         "states": _states(found),
-        "tables": [_entry(reading, found, each, k) for k, each in enumerate(entries)],
+        "tables": [_entry(reading, found, replaced, each, k) for k, each in enumerate(entries)],
         "market": list(_market(found)),
-        "estimates": list(_estimates(reading, found)) if estimates else [],
+        "estimates": list(_estimates(reading, found, replaced)) if estimates else [],
         "notes": [f"{where}: {what}" for where, what in reading.notes],
     }
 
 
-def table_entries(reading: Reading, found: Together) -> list[Entry]:
+def table_entries(reading: Reading, found: Together, replaced: Replaced) -> list[Entry]:
     """Every table entry that the tail can answer to, the steepest first."""
     law, years = found.law, reading.context.years
     density = law.density(law.var(LEVEL))
@@ -83,6 +85,9 @@ def table_entries(reading: Reading, found: Together) -> list[Entry]:
     for driving, tail, mean in zip(found.driving, found.tails, means, strict=True):
         values = Values(mean, tail, density, LEVEL, years)
         made += slopes.entries(reading.drivers, driving, values)
+    made = taken.added(
+        made, taken.entries(reading, found, replaced or taken.exchangeable(reading, found))
+    )
     return sorted(made, key=lambda each: -abs(each.cvar * each.value))
 
 
@@ -106,7 +111,9 @@ def _states(found: Together) -> list[Document]:
     return sorted(rows, key=lambda row: -abs(cast(float, row["cvar_per_probability"])))
 
 
-def _entry(reading: Reading, found: Together, entry: Entry, place: int) -> Document:
+def _entry(
+    reading: Reading, found: Together, replaced: Replaced, entry: Entry, place: int
+) -> Document:
     row: Document = {
         "network": entry.network,
         "entry": str(entry),
@@ -119,17 +126,17 @@ def _entry(reading: Reading, found: Together, entry: Entry, place: int) -> Docum
         "cvar_slope": entry.cvar,
     }
     if place < CHECKED and 0.0 < entry.value < 1.0:
-        ends = _moved(reading, found, entry)
+        ends = _moved(reading, found, replaced, entry)
         if ends is not None:
             row["values"], row["cvar"] = ends
     return row
 
 
 def _moved(
-    reading: Reading, found: Together, entry: Entry
+    reading: Reading, found: Together, replaced: Replaced, entry: Entry
 ) -> tuple[list[float], list[float]] | None:
     """CVaR with the odds of an entry halved and doubled, in full; None where it cannot be."""
-    p, whole = entry.value, found.whole
+    p = entry.value
     values = [p * k / (1.0 - p + p * k) for k in (1.0 / ODDS, ODDS)]
     ends = []
     for value in values:
@@ -137,7 +144,7 @@ def _moved(
             other: Drivers = slopes.changed(reading.drivers, entry, value)
         except (AssessmentError, MisuseError):
             return None
-        ends.append(whole.joint.law(whole.weights(other, reading.context.years)).cvar(LEVEL))
+        ends.append(taken.moved(reading, found, replaced, other, entry.network))
     return values, ends
 
 
@@ -186,11 +193,10 @@ def _deeper(market: joining.Market, times: float) -> joining.Market:
 # --- estimates
 
 
-def _estimates(reading: Reading, found: Together) -> Iterator[Document]:
+def _estimates(reading: Reading, found: Together, replaced: Replaced) -> Iterator[Document]:
     """Every estimate of every scenario moved, the widest swing of CVaR first."""
     joined, context = reading.joined, reading.context
     _, alone = enterprise.join({key: reading.book.scenarios[key] for key in joined.lines}, context)
-    replaced = Replaced(found.whole.joint, found.law, reading.plain.mean)
     swings = sensitivity.sensitivities(
         {key: reading.book.scenarios[key] for key in alone},
         context,

@@ -13,13 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from perilscope.engines.compound import Compound
+from perilscope.engines.compound import Compound, Mixture
 from perilscope.engines.grid import Transform
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.joint.parts import Rungs
 from perilscope.engines.joint.prices import at_prices, dearer
+from perilscope.engines.joint.side import Weights
 from perilscope.engines.register import Register
+from perilscope.engines.unlisted import Unlisted
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,35 @@ class Replaced:
         mean = self._mean + (self._moved(self._register, changed) if changed else 0.0)
         return Figures(mean, other, self._base, self._law)
 
+    def under(self, lines: Sequence[Compound], weights: Weights, base: SignedLaw) -> Figures:
+        """What the law is with some lines replaced and other weights of the interfaces' states.
+
+        Parameters
+        ----------
+        lines : sequence of Compound
+        weights : sequence of array
+            One for each interface.
+        base : SignedLaw
+            The law under these weights with the lines as they are.
+        """
+        changed = {x.key: self._scaled(x) for x in lines if x is not self.lines[x.key]}
+        other, before = (self._weighed(each, weights) for each in (changed, {}))
+        return Figures(other.mean, other, before, base)
+
+    def _weighed(self, changed: Mapping[str, Compound], weights: Weights) -> SignedLaw:
+        joint = self._joint
+        parts = {c: part for c, part in enumerate(joint.parts) if set(part.keys) & set(changed)}
+        z = joint.fine.with_({**joint.register.lines, **changed}, parts).total(weights)
+        mean, cut = joint.mean(weights)
+        mixtures: list[Mixture | Unlisted] = [
+            tuple(zip(own.tolist(), each.hits, strict=True))
+            for each, own in zip(joint.interfaces, weights, strict=True)
+            if each.keys
+        ]
+        mixtures += [net for net in joint.register.mixtures if isinstance(net, Unlisted)]
+        mean += self._moved(joint.register, changed, mixtures) if changed else 0.0
+        return SignedLaw(joint.window, joint.window.grid.back(z), mean=mean, sd=math.nan, cut=cut)
+
     def _measured(self, changed: Mapping[str, Compound]) -> SignedLaw:
         joint = self._joint
         parts = [c for c, part in enumerate(joint.parts) if set(part.keys) & set(changed)]
@@ -95,14 +126,18 @@ class Replaced:
         return SignedLaw(joint.window, joint.window.grid.back(z), mean=mean, sd=math.nan, cut=cut)
 
     @staticmethod
-    def _moved(register: Register, changed: Mapping[str, Compound]) -> float:
+    def _moved(
+        register: Register,
+        changed: Mapping[str, Compound],
+        mixtures: Sequence[Mixture | Unlisted] | None = None,
+    ) -> float:
         """By how much the mean of the lines moves."""
         keys = {k for key in changed for k in register.component_of(key).keys}
         lines = {key: register.lines[key] for key in register.lines if key in keys}
         one, two = (
             Register(
                 list(each.values()),
-                mixtures=register.mixtures,
+                mixtures=register.mixtures if mixtures is None else mixtures,
                 caps=register.caps,
                 grid=register.grid,
             )

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What table entries do through numbers that scenarios take from networks.
+
+A vulnerability or a frequency that is read from a node is a number to its line, and no joint state
+says it. Its lines are written anew with the entry a little higher and lower, and exchanged in the
+joint law: central differences, where the joint states themselves have slopes in closed form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from perilscope.cycle.reading import Reading
+from perilscope.cycle.together import LEVEL, Together
+from perilscope.engines.compound import Compound, Mixture
+from perilscope.engines.findings import Findings
+from perilscope.engines.joint.assembly import Joint
+from perilscope.engines.joint.law import SignedLaw
+from perilscope.engines.joint.replaced import Figures, Replaced
+from perilscope.engines.joint.side import Weights
+from perilscope.engines.one_way import one_way
+from perilscope.engines.register import Register
+from perilscope.engines.shared import Shared, shared_by
+from perilscope.engines.unlisted import Unlisted
+from perilscope.layers import operational, slopes
+from perilscope.layers.driven import Event, places
+from perilscope.layers.drivers import Drivers
+from perilscope.layers.slopes import Entry
+
+MOST = 400
+"""Entries of one network that are moved; of more it is said that this part is left out."""
+MOST_ANEW = 40
+"""The same where lines are counted in tokens, so that everything is made anew."""
+_STEP = 1e-3
+"""Of the smaller of an entry and what it leaves to the others of its row."""
+
+
+def takers(reading: Reading, found: Together) -> dict[str, dict[str, tuple[Event, ...]]]:
+    """Network -> line -> the nodes of it that the line takes a number from."""
+    driving = {each.network for each in found.whole.driving}
+    taken: dict[str, dict[str, tuple[Event, ...]]] = {}
+    for key in reading.joined.lines:
+        scenario = reading.book.scenarios[key]
+        trigger = operational.trigger(scenario)
+        numbers = [x for x in operational.drivers_of(scenario) if x is not trigger]
+        asked = [(x.network, x.node) for x in numbers]
+        if trigger is not None or not numbers:
+            asked += [x for x in places(reading.book, scenario) if x not in asked]
+        for net, node in asked:
+            network, own = reading.drivers.place(net, node)
+            if network not in driving or (net, node) in [(x.network, x.node) for x in numbers]:
+                mine = taken.setdefault(network, {})
+                mine[key] = (*mine.get(key, ()), (network, own))
+    return taken
+
+
+def lines(reading: Reading, drivers: Drivers, keys: Iterable[str]) -> list[Compound]:
+    """Some lines under other networks; what joint states say of them stays as it was."""
+    context = replace(reading.context, drivers=drivers)
+    return [
+        _as_before(
+            operational.line(reading.book.scenarios[key], context), reading.joined.lines[key]
+        )
+        for key in keys
+    ]
+
+
+def _as_before(line: Compound, old: Compound) -> Compound:
+    """A line whose shared beliefs are those that other lines share."""
+    known = {belief.name: belief for belief in shared_by(old.beliefs)}
+    same = (known.get(b.name, b) if isinstance(b, Shared) else b for b in line.beliefs)
+    return replace(line, beliefs=tuple(same))
+
+
+def exchangeable(reading: Reading, found: Together) -> Replaced:
+    """The joint law, whose lines may be exchanged."""
+    return Replaced(found.whole.joint, found.law, reading.plain.mean)
+
+
+def entries(reading: Reading, found: Together, replaced: Replaced) -> list[Entry]:
+    """Slopes of every table entry through the numbers that lines take from its network."""
+    taken = takers(reading, found)
+    made: list[Entry] = []
+    for network, mine in taken.items():
+        known = _candidates(reading.drivers, network, mine)
+        dear = bool(found.whole.joint.tokens.keys() & mine.keys())
+        if len(known) > (MOST_ANEW if dear else MOST) or network not in reading.drivers.networks:
+            reading.notes.append(
+                (
+                    f"networks.{network}",
+                    f"what its {len(known)} table entries do through the numbers that "
+                    f"{', '.join(mine)} takes from it is left out of the slopes: they are too "
+                    "many, or of networks that are tied together",
+                )
+            )
+            continue
+        made += [_entry(reading, found, replaced, list(mine), each) for each in known]
+    return made
+
+
+def _candidates(drivers: Drivers, network: str, mine: Mapping[str, Sequence[Event]]) -> list[Entry]:
+    """Entries that the probabilities of the nodes answer to."""
+    driver = drivers.driver(network)
+    findings = Findings(hard=driver.evidence)
+    nodes = dict.fromkeys(node for each in mine.values() for _, node in each)
+    found: dict[object, Entry] = {}
+    for node in (each for each in nodes if each not in driver.evidence):
+        for state in driver.states(node):
+            for line in one_way(driver.network, node, state, findings):
+                if 0.0 < line.value < 1.0:
+                    found[line.node, line.row, line.state] = Entry(
+                        network, line.node, line.row, line.state, line.value, 0.0, 0.0, 0.0
+                    )
+    return list(found.values())
+
+
+def _entry(
+    reading: Reading, found: Together, replaced: Replaced, keys: Sequence[str], at: Entry
+) -> Entry:
+    step = _STEP * min(at.value, 1.0 - at.value)
+    ends = []
+    for value in (at.value + step, at.value - step):
+        others = lines(reading, slopes.changed(reading.drivers, at, value), keys)
+        figures: Figures | SignedLaw = replaced.with_(others).law()
+        ale = figures.mean
+        if found.whole.joint.tokens.keys() & keys:  # not at mean prices: everything is made anew
+            joint = found.whole.joint
+            figures = _anew(joint, others, joint.weights).law()
+        ends.append((ale, figures.var(LEVEL), figures.cvar(LEVEL)))
+    ale, var, cvar = ((up - down) / (2.0 * step) for up, down in zip(*ends, strict=True))
+    return replace(at, ale=ale / reading.context.years, var=var, cvar=cvar)
+
+
+def added(some: Iterable[Entry], more: Iterable[Entry]) -> list[Entry]:
+    """Slopes of the same entries added up."""
+    found: dict[object, Entry] = {}
+    for each in (*some, *more):
+        key = (each.network, each.node, each.row, each.state)
+        old = found.get(key)
+        if old is not None:
+            each = replace(
+                each, ale=each.ale + old.ale, var=each.var + old.var, cvar=each.cvar + old.cvar
+            )
+        found[key] = each
+    return list(found.values())
+
+
+def moved(
+    reading: Reading, found: Together, replaced: Replaced, drivers: Drivers, network: str
+) -> float:
+    """CVaR of everything under other networks, lines that take a number from one written anew."""
+    joint, weights = found.whole.joint, found.whole.weights(drivers, reading.context.years)
+    keys = takers(reading, found).get(network, {})
+    if not keys:
+        return joint.law(weights).cvar(LEVEL)
+    others = lines(reading, drivers, keys)
+    if joint.tokens.keys() & keys.keys():  # not at mean prices: everything is made anew
+        return _anew(joint, others, weights).law().cvar(LEVEL)
+    return replaced.under(others, weights, joint.law(weights)).cvar(LEVEL)
+
+
+def _anew(joint: Joint, others: Sequence[Compound], weights: Weights) -> Joint:
+    """The same with other lines and weights, on the same window and with as many cells."""
+    register = joint.register
+    pairs = zip(joint.interfaces, weights, strict=True)
+    interfaces = [replace(each, weights=own) for each, own in pairs]
+    mixtures: list[Mixture | Unlisted] = [
+        tuple(zip(each.weights.tolist(), each.hits, strict=True))
+        for each in interfaces
+        if each.keys
+    ]
+    mixtures += [net for net in register.mixtures if isinstance(net, Unlisted)]
+    known = {**register.lines, **{line.key: line for line in others}}
+    made = Register(list(known.values()), mixtures=mixtures, caps=register.caps)
+    wide, cells = joint.window, max(joint.count, 1)
+    return Joint(made, interfaces, joint.scenarios, joint.tokens, wide=wide, cells=cells)
