@@ -37,7 +37,7 @@ from perilscope.engines.predictive import (
 )
 from perilscope.engines.returns import historical, tail_weights
 from perilscope.engines.streams import stream
-from perilscope.engines.tail_intervals import observed
+from perilscope.engines.tail_intervals import observed, wider
 from perilscope.engines.volatility_models import (
     FITTED,
     LAMBDA,
@@ -55,7 +55,6 @@ from perilscope.errors import AssessmentError
 
 TAIL = 0.1
 """Share of the residuals that a Pareto tail is fitted to."""
-_Z90 = 1.6448536269514722
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,7 +177,7 @@ def _by_residuals(
                 by = np.array([pull.sum(), (pull * fit.residuals).sum()])
                 more += _Filter(fit).influences @ by
             extra = float((more * more).mean() + 2.0 * (more * own).mean())
-            found.append(_wider(value, ends, max(extra, 0.0) / (losses.size * sample.share)))
+            found.append(wider(value, ends, max(extra, 0.0) / (losses.size * sample.share)))
         return found[0], found[1]
 
     return interval
@@ -202,18 +201,6 @@ def _sparsity(losses: Array, level: float) -> float:
     return float(ordered[high] - ordered[low]) * size / (high - low)
 
 
-def _wider(value: float, ends: Interval, variance: float) -> Interval:
-    """An interval with an independent error added to both of its sides."""
-    reach = _Z90 * math.sqrt(variance)
-    if value <= 0.0 or ends[0] <= 0.0:
-        return value - math.hypot(value - ends[0], reach), value + math.hypot(
-            ends[1] - value, reach
-        )
-    low = math.hypot(math.log(value / ends[0]), reach / value)
-    high = math.hypot(math.log(ends[1] / value), reach / value)
-    return value * math.exp(-low), value * math.exp(high)
-
-
 def _stretched(
     sample: Sample, interval: Callable[[float], Intervals], day: Array, losses: Array
 ) -> Callable[[float], Intervals]:
@@ -232,7 +219,7 @@ def _stretched(
                 ends = value - reach, value + reach
             else:
                 ends = value * ends[0] / own, value * ends[1] / own
-            found.append(_wider(value, ends, noise))
+            found.append(wider(value, ends, noise))
         return found[0], found[1]
 
     return at
@@ -295,7 +282,7 @@ def _by_scaled(sample: Sample, z: Array, now: Array) -> Callable[[float], Interv
             strict=True,
         ):
             pull = mass @ slope
-            found.append(_wider(value, ends, float(pull @ doubt @ pull)))
+            found.append(wider(value, ends, float(pull @ doubt @ pull)))
         return found[0], found[1]
 
     return interval
@@ -386,7 +373,7 @@ def _by_peaks(
         more = np.maximum(all_of_it - tails, 0.0) / (x.size * sample.share)
         ends = _tail_ends(law, level, *posterior())
         var, cvar = (
-            _wider(value, end, variance)
+            wider(value, end, variance)
             for value, end, variance in zip(
                 (law.var(level), law.cvar(level)), ends, more.tolist(), strict=True
             )
@@ -452,7 +439,7 @@ def _scaled(
             simulated_error(losses, level),
             strict=True,
         ):
-            found.append(_wider(value, (value * ends[0] / own, value * ends[1] / own), noise))
+            found.append(wider(value, (value * ends[0] / own, value * ends[1] / own), noise))
         return found[0], found[1]
 
     return at

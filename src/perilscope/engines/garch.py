@@ -147,13 +147,13 @@ class Fit:
         """Second derivatives of minus the log-likelihood by the variables, shape (size, size)."""
         x = self._x
         if self.form.kind != "egarch":
-            return np.asarray(evaluate(garch_plain, self.form, self.windows, x[None])[2][0])
+            return np.asarray(evaluate(kernel(), self.form, self.windows, x[None])[2][0])
         # slopes jump where the mean meets a return: what counts is how they change over a stretch
         wide = np.diag(_STRETCH * self.form.reach)
         low, high = self.form.box(self.windows)
         both = np.clip(np.concatenate([x + wide, x - wide]), low[0], high[0])
         many = self.windows.take(np.zeros(len(both), dtype=np.int64))
-        slope = evaluate(garch_plain, self.form, many, both)[1]
+        slope = evaluate(kernel(), self.form, many, both)[1]
         found = (slope[: x.size] - slope[x.size :]) / np.diag(both[: x.size] - both[x.size :])[
             :, None
         ]
@@ -225,9 +225,9 @@ def paths(form: Form, windows: Windows, natural: Array) -> Array:
     out = np.empty((len(natural), windows.size + 1))
     where = many.series, many.row, many.start, many.size
     if form.kind == "egarch":
-        garch_plain.egarch_path(*where, natural, before, out)
+        kernel().egarch_path(*where, natural, before, out)
     else:
-        garch_plain.garch_path(*where, natural, before[:, 0], out)
+        kernel().garch_path(*where, natural, before[:, 0].copy(), out)
     return out
 
 

@@ -47,7 +47,10 @@ def historical(sample: Sample) -> Prediction:
     """
 
     def interval(level: float) -> Intervals:
-        return observed(sample.losses, level, sample.seed, sample.lags, sample.share)
+        return observed(
+            sample.losses, level, sample.seed, sample.lags, sample.share,
+            clustered=sample.horizon == 1,
+        )  # fmt: skip
 
     return Prediction(EmpiricalLaw(sample.losses), interval, conventions=OBSERVED)
 
@@ -72,7 +75,10 @@ def age_weighted(sample: Sample) -> Prediction:
     weights = age_weights(sample.windows)
 
     def interval(level: float) -> Intervals:
-        return observed(sample.losses, level, sample.seed, sample.lags, sample.share, weights)
+        return observed(
+            sample.losses, level, sample.seed, sample.lags, sample.share, weights,
+            clustered=sample.horizon == 1,
+        )  # fmt: skip
 
     worth = 1.0 / float(weights @ weights)
     return Prediction(

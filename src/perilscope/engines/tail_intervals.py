@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from perilscope.engines import clustering
 from perilscope.engines.returns import historical
 from perilscope.engines.streams import stream
 
@@ -97,6 +98,8 @@ def observed(
     lags: int,
     share: float = 1.0,
     weights: Array | None = None,
+    *,
+    clustered: bool = False,
 ) -> Intervals:
     """90 % intervals of VaR and CVaR.
 
@@ -112,6 +115,8 @@ def observed(
         What the losses are worth as a share of their number.
     weights : array, shape (n,), optional
         Probability of each.
+    clustered : bool
+        Calm and wild times may last, and losses do not overlap: see `clustering`.
 
     Examples
     --------
@@ -128,9 +133,16 @@ def observed(
     mass = np.full(size, 1.0 / size) if weights is None else weights / weights.sum()
     worth = 1.0 / float(mass @ mass)
     count, lags = share * worth, min(lags, max(int(worth / 8.0), 1))
+    if clustered:  # first as if they were independent
+        tied = clustering.alike(losses, var)
+        counts = count, count
+    else:
+        tied = clustering.Alike(1.0, 1.0)
+        above = (losses > var).astype(np.float64)
+        counts = count / _alike(above, lags), count / _alike(beyond, lags)
     tail = min(max(math.ceil(2.0 * (1.0 - level) * size), size // 10, 15), size - 1)
     law = _shape(losses, tail)
-    drawn = _drawn(law, tail / size, level, count / _alike(beyond, lags), seed)
+    drawn = _drawn(law, tail / size, level, counts[1], seed)
     spread = math.sqrt(float(mass @ beyond**2) - float(mass @ beyond) ** 2)
     error = spread / math.sqrt(drawn.count)
     # what the losses reach beyond VaR is never less than nothing, and CVaR may be near nothing
@@ -139,14 +151,44 @@ def observed(
     if drawn.few or error == 0.0:  # hardly a loss beyond VaR: nothing to take a spread of
         low, high = drawn.plain
     cvars = cvar + whole * math.expm1(-high), cvar + whole * math.expm1(-low)
-    inside = count / _alike((losses > var).astype(np.float64), lags)
-    vars_ = _order(losses, level, mass, inside, seed, weights is not None)
+    vars_ = _order(losses, level, mass, counts[0], seed, weights is not None)
     if vars_[1] >= float(losses.max()):  # the worst so far is no bound
         vars_ = vars_[0], max(vars_[1], var + (drawn.above - 1.0) * abs(var), cvar)
-    return (min(vars_[0], var), max(vars_[1], var)), (
-        min(cvars[0], cvar),
-        max(cvars[1], cvar, vars_[1]),
-    )
+    vars_ = _loosened(var, (min(vars_[0], var), max(vars_[1], var)), tied.share)
+    cvars = _loosened(cvar, (min(cvars[0], cvar), max(cvars[1], cvar, vars_[1])), tied.excess)
+    return vars_, (cvars[0], max(cvars[1], vars_[1]))
+
+
+def _loosened(value: float, ends: Interval, times: float) -> Interval:
+    """The interval of independent losses for alike ones: so many times the variance.
+
+    Wild times stretch the whole law of losses, so what they add is the same to both sides.
+    """
+    if times <= 1.0:
+        return ends
+    if value > 0.0 and ends[0] > 0.0:
+        own = value * math.log(ends[1] / ends[0])
+    else:
+        own = ends[1] - ends[0]
+    return wider(value, ends, (times - 1.0) * (own / (2.0 * _Z90)) ** 2)
+
+
+def wider(value: float, ends: Interval, variance: float) -> Interval:
+    """An interval with an independent error added to both of its sides.
+
+    Examples
+    --------
+    >>> [round(x, 4) for x in wider(1.0, (0.9, 1.2), 0.01)]
+    [0.8229, 1.2794]
+    """
+    reach = _Z90 * math.sqrt(variance)
+    if value <= 0.0 or ends[0] <= 0.0:
+        return value - math.hypot(value - ends[0], reach), value + math.hypot(
+            ends[1] - value, reach
+        )
+    low = math.hypot(math.log(value / ends[0]), reach / value)
+    high = math.hypot(math.log(ends[1] / value), reach / value)
+    return value * math.exp(-low), value * math.exp(high)
 
 
 class _Drawn:
