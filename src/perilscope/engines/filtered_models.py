@@ -23,6 +23,7 @@ from perilscope.engines.extremes import (
     pareto_posterior,
 )
 from perilscope.engines.garch import Fit
+from perilscope.engines.garch_errors import Errors
 from perilscope.engines.garch_forms import Form
 from perilscope.engines.log_laws import PeaksLaw, lost
 from perilscope.engines.predictive import (
@@ -81,7 +82,7 @@ class _Filter:
             location = natural[:, 0] - fit.sigma * inverse * (natural[:, 0] - fit.mu)
             return np.column_stack([location, scale])
 
-        return np.asarray(fit.influences @ fit.slopes(figures).T)
+        return np.asarray(Errors(fit).without @ fit.slopes(figures).T)
 
 
 def each_asset(sample: Sample) -> Array:

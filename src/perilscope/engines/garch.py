@@ -32,9 +32,9 @@ from perilscope.errors import AssessmentError, MisuseError
 LEAST = 50
 """Fewer returns than this do not tell four parameters apart."""
 PRESAMPLES = ("backcast", "sample")
-_NEAR = 1e-7  # this close to a bound a variable is at it
+NEAR = 1e-7  # this close to a bound a variable is at it
 _STEP = 1e-5
-_STRETCH = 0.1
+STRETCH = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,8 +104,8 @@ class Fit:
     @cached_property
     def at_bounds(self) -> tuple[str, ...]:
         """Which edges of what is allowed the maximum lies on, in words."""
-        x, (low, high) = self._x, self.form.box(self.windows)
-        least, most = x <= low[0] + _NEAR, x >= high[0] - _NEAR
+        x, (low, high) = self.x, self.form.box(self.windows)
+        least, most = x <= low[0] + NEAR, x >= high[0] - NEAR
         if self.form.kind == "egarch":
             said = [("beta = 1", most[4])]
         else:
@@ -120,7 +120,8 @@ class Fit:
         return tuple(text for text, there in said if there)
 
     @cached_property
-    def _x(self) -> Array:
+    def x(self) -> Array:
+        """Variables of the search at the maximum, shape (size,)."""
         mean, variance, _ = self.windows.moments
         return self.form.variables(self.natural, mean[0], variance[0])
 
@@ -132,8 +133,8 @@ class Fit:
         Econometric Reviews 11 (1992)), whether or not the innovations have the law assumed.
         Variables at a bound do not move.
         """
-        x, (low, high) = self._x, self.form.box(self.windows)
-        free = np.flatnonzero((x > low[0] + _NEAR) & (x < high[0] - _NEAR))
+        x, (low, high) = self.x, self.form.box(self.windows)
+        free = np.flatnonzero((x > low[0] + NEAR) & (x < high[0] - NEAR))
         bend = self._bend()
         steps = _STEP * self.form.reach
         scores = self.slopes(self.densities)[:, free]
@@ -145,11 +146,11 @@ class Fit:
 
     def _bend(self) -> Array:
         """Second derivatives of minus the log-likelihood by the variables, shape (size, size)."""
-        x = self._x
+        x = self.x
         if self.form.kind != "egarch":
             return np.asarray(evaluate(kernel(), self.form, self.windows, x[None])[2][0])
         # slopes jump where the mean meets a return: what counts is how they change over a stretch
-        wide = np.diag(_STRETCH * self.form.reach)
+        wide = np.diag(STRETCH * self.form.reach)
         low, high = self.form.box(self.windows)
         both = np.clip(np.concatenate([x + wide, x - wide]), low[0], high[0])
         many = self.windows.take(np.zeros(len(both), dtype=np.int64))
@@ -173,7 +174,7 @@ class Fit:
         -------
         array, shape (..., size)
         """
-        x, size = self._x, self._x.size
+        x, size = self.x, self.x.size
         low, high = self.form.box(self.windows)
         wide = np.diag(_STEP * self.form.reach if steps is None else steps)
         both = np.clip(np.concatenate([x + wide, x - wide]), low[0], high[0])

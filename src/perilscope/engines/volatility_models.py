@@ -16,9 +16,10 @@ import numpy as np
 
 from perilscope.engines import garch
 from perilscope.engines.garch import Fit
+from perilscope.engines.garch_errors import Errors
 from perilscope.engines.garch_forms import Form, Windows
 from perilscope.engines.garch_plain import garch_path
-from perilscope.engines.influence import Z90, around
+from perilscope.engines.influence import Z90, around, days, lean
 from perilscope.engines.kept import Kept
 from perilscope.engines.log_laws import LogLaw, lost
 from perilscope.engines.predictive import (
@@ -170,20 +171,16 @@ class _Ahead:
     def interval(self, law: Law) -> Callable[[float], Intervals]:
         def at(level: float) -> Intervals:
             slopes, extra = self._exact(level) if self.sample.horizon == 1 else self._walked(level)
-            influences = self.fit.influences / math.sqrt(self.sample.share)
+            errors, share = Errors(self.fit), self.sample.share
             centre = float(lost(np.asarray(self.fit.mu * self.sample.horizon)))
-            var, cvar = (
-                around(
-                    value,
-                    math.sqrt(float(((influences @ slope) ** 2).mean()) / len(influences) + more),
-                    centre,
-                    float(len(influences)),
-                )
-                for value, slope, more in zip(
-                    (law.var(level), law.cvar(level)), slopes, extra, strict=True
-                )
-            )
-            return var, cvar
+            found = []
+            for value, slope, more in zip(
+                (law.var(level), law.cvar(level)), slopes, extra, strict=True
+            ):
+                parts = errors.without @ slope
+                error = math.sqrt(errors.of(slope) ** 2 / share + more)
+                found.append(around(value, error, centre, days(parts, 0, share), lean(parts)))
+            return found[0], found[1]
 
         return at
 
