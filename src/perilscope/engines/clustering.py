@@ -26,7 +26,7 @@ PERSISTENCE = (0.6, 0.8, 0.9, 0.94, 0.96, 0.975, 0.985)
 """Beyond the last, a history of a few years does not tell how long wild times last."""
 SHARES = (0.03, 0.07, 0.12, 0.2, 0.35)
 _TURNS = 40
-_LIGHT = 0.02
+_LIGHT = 0.01
 _Z90 = 1.6448536269514722
 
 
@@ -73,7 +73,7 @@ def alike(losses: Array, threshold: float) -> Alike:
     edge = (threshold - float(losses.mean())) / scale
     found = np.ones((len(grid), 2))
     for k in np.flatnonzero(weight > _LIGHT).tolist():
-        found[k] = _implied(unit, h[:-1, k], *grid[k].tolist(), edge)
+        found[k] = _implied(unit, h[:-1, k], grid[k], edge)
     kept = np.where(weight > _LIGHT, weight, 0.0)
     kept /= kept.sum()
     mean = kept @ found
@@ -96,17 +96,19 @@ def _variances(squares: Array, grid: Array) -> Array:
 
 
 def _weights(squares: Array, h: Array) -> Array:
-    """Tempered likelihoods of the grid, summing to 1."""
+    """Tempered likelihoods, summing to 1: no clustering, and all of the others, alike likely."""
     left = squares[:, None] / h[:-1]
     height = -0.5 * (np.log(h[:-1]) + left).sum(axis=0)
     best = int(np.argmax(height))
     kurtosis = float((left[:, best] ** 2).mean() / left[:, best].mean() ** 2)
     weight = np.exp((height - height[best]) * 2.0 / max(kurtosis - 1.0, 1.0))
+    weight[1:] /= len(weight) - 1.0
     return np.asarray(weight / weight.sum())
 
 
-def _implied(unit: Array, h: Array, p: float, s: float, edge: float) -> tuple[float, float]:
+def _implied(unit: Array, h: Array, point: Array, edge: float) -> tuple[float, float]:
     """What a variance says of shares beyond an edge and of the excess over it."""
+    p, s = point.tolist()
     if p == 0.0:
         return 1.0, 1.0
     size, root = unit.size, np.sqrt(h)

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perilscope.engines import returns
-from perilscope.engines.influence import by_influence, contributions
+from perilscope.engines.influence import contributions
 from perilscope.engines.predictive import CONVENTIONS, Model, Prediction, Sample
-from perilscope.engines.tail_intervals import Intervals, observed
+from perilscope.engines.tail_intervals import Intervals, alike, observed
 from perilscope.errors import AssessmentError
 
 Array = NDArray[np.float64]
@@ -30,6 +30,7 @@ HEAVY = 0.6
 LOWEST = -0.5
 """Below this shape the likelihood has no regular maximum."""
 _GRID = 60
+_NODES = 7
 
 
 @dataclass(frozen=True)
@@ -314,38 +315,50 @@ def tail_law(losses: Array, share: float = SHARE) -> tuple[TailLaw, ParetoFit]:
     return TailLaw(losses, threshold, fit.xi, fit.beta), fit
 
 
+def _beyond(sample: Sample, law: TailLaw, fit: ParetoFit, level: float) -> Intervals:
+    """What 90 % of the chance of shares, shapes and scales lies between."""
+    losses = sample.losses
+    beyond = losses > law.threshold
+    times = alike(losses, law.threshold, sample.lags, clustered=sample.horizon == 1)
+    excesses = losses[beyond] - law.threshold
+    # how alike excesses are when it is known how many there are
+    mean, spread = float(excesses.mean()), float(excesses.var())
+    known = mean**2 * (1.0 - law.share)
+    sizes = max((times.excess * (spread + known) - times.share * known) / spread, 1.0)
+    xi, beta, chance = pareto_posterior(excesses, fit, sample.share / sizes)
+    count = losses.size * sample.share / times.share
+    error = math.sqrt((1.0 - law.share) / (law.share * count))
+    nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
+    ratio = (1.0 - level) / (law.share * np.exp(error * nodes))
+    logs = np.log(np.minimum(ratio, 1.0))[:, None]
+    var = law.threshold + beta * np.expm1(-xi * logs) / xi
+    cvar = (var + beta - xi * law.threshold) / (1.0 - xi)
+    mass = np.multiply.outer(weights / weights.sum(), chance)
+    found = []
+    for figures, value in ((var, law.var(level)), (cvar, law.cvar(level))):
+        order = np.argsort(figures, axis=None, kind="stable")
+        below = np.cumsum(mass.ravel()[order])
+        low, high = np.interp([0.05, 0.95], below, figures.ravel()[order]).tolist()
+        found.append((min(low, value), max(high, value)))
+    return found[0], found[1]
+
+
 def evt(sample: Sample) -> Prediction:
     """Peaks over threshold: the largest tenth of the losses by a generalised Pareto law.
 
-    The threshold counts as chosen; the interval has the error of the share beyond it, of the shape
-    and of the scale.
+    The threshold counts as chosen; the interval has the error of the share beyond it, and of shape
+    and scale by their posterior, which is skew where a straight line from the maximum is not.
     """
     losses = sample.losses
     law, fit = tail_law(losses)
-    beyond = losses > law.threshold
-    influences = np.zeros((losses.size, 3))
-    influences[:, 0] = beyond - law.share
-    parts = pareto_influences(losses[beyond] - law.threshold, fit)
-    influences[beyond, 1:] = parts / law.share
-
-    def measures(p: Array, level: float) -> tuple[float, float]:
-        share, xi = max(float(p[0]), 1.0 - level), min(float(p[1]), 0.99)
-        return tail_measures(law.threshold, share, xi, math.exp(float(p[2])), level)
-
-    beyond_only = by_influence(
-        measures,
-        np.array([law.share, fit.xi, math.log(fit.beta)]),
-        np.array([1e-5, 1e-4, 1e-4]),
-        influences,
-        sample.lags,
-        sample.share,
-        bent=True,
-    )
 
     def interval(level: float) -> Intervals:
         if 1.0 - level >= law.share:  # VaR lies among the losses that are taken as they are
-            return observed(losses, level, sample.seed, sample.lags, sample.share)
-        return beyond_only(level)
+            return observed(
+                losses, level, sample.seed, sample.lags, sample.share,
+                clustered=sample.horizon == 1,
+            )  # fmt: skip
+        return _beyond(sample, law, fit, level)
 
     notes = []
     if fit.xi <= LOWEST + 1e-6:

@@ -29,7 +29,6 @@ from perilscope.engines.log_laws import PeaksLaw, lost
 from perilscope.engines.predictive import (
     Array,
     EmpiricalLaw,
-    Interval,
     Intervals,
     Law,
     Model,

@@ -2,10 +2,10 @@
 """Errors of figures of a fitted volatility model that hold with a few hundred days of heavy tails.
 
 The sandwich of Bollerslev and Wooldridge (1992) is too small then. A wild day draws the fit to
-itself and hides by that how far it drew it, which the jackknife mends (HC3 of regressions; MacKinnon
-and White, J. Econometrics 29 (1985)). And what is left depends on a few wild days, so it is too
-small more often than not; the form that takes size and time of shocks as independent depends on
-their kurtosis alone. Both are right with many days: the larger is taken.
+itself and hides by that how far it drew it, which the jackknife mends (HC3 of regressions;
+MacKinnon and White, J. Econometrics 29 (1985)). And what is left depends on a few wild days, so it
+is too small more often than not; the form that takes size and time of shocks as independent depends
+on their kurtosis alone. Both are right with many days: the larger is taken.
 """
 
 from __future__ import annotations

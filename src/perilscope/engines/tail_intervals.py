@@ -66,6 +66,14 @@ def _alike(values: Array, lags: int) -> float:
     return max(seen, 0.5) * (float(special.stdtrit(freedom, 0.95)) / _Z90) ** 2
 
 
+def alike(losses: Array, edge: float, lags: int, *, clustered: bool) -> clustering.Alike:
+    """How alike exceedances of an edge are: by the clustering of all losses, or by themselves."""
+    if clustered:
+        return clustering.alike(losses, edge)
+    above = (losses > edge).astype(np.float64)
+    return clustering.Alike(_alike(above, lags), _alike(np.maximum(losses - edge, 0.0), lags))
+
+
 def _shape(losses: Array, tail: int) -> tuple[float, float, float]:
     """Threshold, shape and scale of the Pareto tail of the so many largest losses."""
     ordered = np.sort(losses)[::-1]
@@ -133,16 +141,15 @@ def observed(
     mass = np.full(size, 1.0 / size) if weights is None else weights / weights.sum()
     worth = 1.0 / float(mass @ mass)
     count, lags = share * worth, min(lags, max(int(worth / 8.0), 1))
-    if clustered:  # first as if they were independent
-        tied = clustering.alike(losses, var)
-        counts = count, count
-    else:
-        tied = clustering.Alike(1.0, 1.0)
-        above = (losses > var).astype(np.float64)
-        counts = count / _alike(above, lags), count / _alike(beyond, lags)
+    tied, counts = alike(losses, var, lags, clustered=clustered), (count, count)
+    if not clustered:
+        counts, tied = (count / tied.share, count / tied.excess), clustering.Alike(1.0, 1.0)
     tail = min(max(math.ceil(2.0 * (1.0 - level) * size), size // 10, 15), size - 1)
     law = _shape(losses, tail)
-    drawn = _drawn(law, tail / size, level, counts[1], seed)
+    if weights is None:
+        drawn = _drawn(law, tail / size, level, counts[1], seed)
+    else:
+        drawn = _drawn_weighted(law, tail / size, level, counts[1], seed, mass)
     spread = math.sqrt(float(mass @ beyond**2) - float(mass @ beyond) ** 2)
     error = spread / math.sqrt(drawn.count)
     # what the losses reach beyond VaR is never less than nothing, and CVaR may be near nothing
@@ -237,9 +244,43 @@ def _drawn(
     beyond = (losses - vars_[:, None]) / (1.0 - level)
     mean = beyond.sum(axis=1) / whole
     errors = np.sqrt(np.maximum((beyond**2).sum(axis=1) / whole - mean**2, 0.0) / whole)
-    var = float(_quantile(threshold, shape, scale, np.array([(1.0 - level) / share]))[0])
-    cvar = (var + scale - shape * threshold) / (1.0 - shape)
-    return _Drawn(vars_, vars_ + mean, errors, (var, cvar), float(whole), level)
+    return _Drawn(vars_, vars_ + mean, errors, _truth(law, share, level), float(whole), level)
+
+
+def _truth(law: tuple[float, float, float], share: float, level: float) -> Interval:
+    """VaR and CVaR of the smooth tail."""
+    threshold, shape, scale = law
+    var = float(_quantile(*law, np.array([(1.0 - level) / share]))[0])
+    return var, (var + scale - shape * threshold) / (1.0 - shape)
+
+
+def _drawn_weighted(
+    law: tuple[float, float, float],
+    share: float,
+    level: float,
+    count: float,
+    seed: int,
+    mass: Array,
+) -> _Drawn:
+    """The same of losses with these probabilities."""
+    rng = stream(seed, "market", "tail")
+    ranks = rng.random((REPLICATES, mass.size))
+    some = min(3 * math.ceil((1.0 - level) * mass.size) + 20, mass.size - 1)
+    while True:
+        worst = np.argpartition(ranks, some, axis=1)[:, :some]
+        worst = np.take_along_axis(worst, np.argsort(np.take_along_axis(ranks, worst, 1), 1), 1)
+        part = mass[worst]
+        before = np.cumsum(part, axis=1) - part
+        if some == mass.size - 1 or float((before[:, -1] + part[:, -1]).min()) > 1.0 - level:
+            break
+        some = min(2 * some, mass.size - 1)
+    losses = _quantile(*law, np.take_along_axis(ranks, worst, 1) / share)
+    last = (before <= 1.0 - level).sum(axis=1) - 1
+    vars_ = losses[np.arange(REPLICATES), last]
+    beyond = np.maximum(losses - vars_[:, None], 0.0) / (1.0 - level)
+    mean = (part * beyond).sum(axis=1)
+    errors = np.sqrt(np.maximum((part * beyond**2).sum(axis=1) - mean**2, 0.0) / count)
+    return _Drawn(vars_, vars_ + mean, errors, _truth(law, share, level), count, level)
 
 
 def _order(
