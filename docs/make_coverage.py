@@ -21,11 +21,12 @@ Key = tuple[str, str, str]
 
 HEAD = """# How often intervals hold
 
-Every VaR and CVaR has a 90 % interval. This is how often it held what it is about, in simulations of 1,000
-days at 97.5 %, one day ahead: for a law of the moves that the model can be right about, and for one that it
-cannot. An interval is about what the same model would say given endless history of the same law; where a
-model follows the state of the market, given the state at the end of those 1,000 days. `ewma` and
-`volatility-weighted`, whose weight is not fitted, are asked for the law of tomorrow itself.
+Every VaR and CVaR has a 90 % interval. This is how often it held what it is about, in simulations
+of 1,000 days at 97.5 %, one day ahead: for a law of the moves that the model can be right about,
+and for one that it cannot. An interval is about what the same model would say given endless history
+of the same law; where a model follows the state of the market, given the state at the end of those
+1,000 days. `ewma` and `volatility-weighted`, whose weight is not fitted, are asked for the law of
+tomorrow itself.
 
 Simulation k draws from the seed (7, k), k from 0 on. The error of a share is 0.4 points with 5,000
 simulations, 0.9 with 1,000. Shares outside of 88 to 92 % stand in bold.

@@ -151,7 +151,7 @@ def descend(
     found = Found(x.copy(), state.value.copy(), np.zeros(len(x), dtype=bool))
     least = _AT_KINK if form.kind == "egarch" else _LEAST_RADIUS
     for _ in range(rounds):
-        step, gain = _step(form, state)
+        step, gain = _step(kernel, form, state)
         done = (gain < close) | (state.radius < least)
         if done.any():
             at = state.at[done]
@@ -165,11 +165,13 @@ def descend(
     return found
 
 
-def _step(form: Form, s: _State) -> tuple[Array, Array]:
+def _step(kernel: Any, form: Form, s: _State) -> tuple[Array, Array]:
     """The next step of every search, in bold steps, and what it promises."""
     reach = form.reach
     slope, bend = s.slope * reach, s.bend * (reach[:, None] * reach)
-    return boxed_step(s.x / reach, slope, bend, s.low / reach, s.high / reach, s.radius)
+    where = s.x / reach, slope, bend, s.low / reach, s.high / reach, s.radius
+    steps: tuple[Array, Array] = getattr(kernel, "boxed_step", boxed_step)(*where)
+    return steps
 
 
 def _advance(

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compiled steps of a search against the plain ones, and against what any step may promise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from perilscope.engines.garch_search import boxed_step
+
+compiled = pytest.importorskip("perilscope.engines.garch_steps", reason="numba is not installed")
+
+
+def problems(size: int, box: float) -> tuple[np.ndarray, ...]:
+    """Quadratics, half of them not convex, in boxes whose edges some variables lie at."""
+    rng, count = np.random.default_rng(size), 600
+    x = rng.uniform(-1.0, 1.0, (count, size))
+    at_edge = rng.random((2, count, size)) < 0.15
+    low = np.where(at_edge[0], x, -1.0 - box * rng.random((count, size)))
+    high = np.where(at_edge[1], x, 1.0 + box * rng.random((count, size)))
+    slope = rng.standard_normal((count, size)) * 10 ** rng.uniform(-2, 1, (count, 1))
+    bend = rng.standard_normal((count, size, size))
+    bend = bend @ bend.transpose(0, 2, 1) + 0.1 * np.eye(size)
+    bend[::2] -= 3.0 * rng.random((count // 2, 1, 1)) * np.eye(size)
+    return x, slope, bend, low, high, 10 ** rng.uniform(-2, 1, count)
+
+
+@pytest.mark.parametrize("size", [4, 5, 6])
+def test_steps_are_allowed_and_promise_what_they_say(size: int) -> None:
+    x, slope, bend, low, high, radius = problems(size, 1.0)
+    step, promise = compiled.boxed_step(x, slope, bend, low, high, radius)
+    assert ((x + step >= low - 1e-12) & (x + step <= high + 1e-12)).all()
+    assert (np.sqrt((step**2).sum(axis=1)) <= radius * (1.0 + 1e-5) * np.sqrt(size)).all()
+    told = -(slope * step).sum(axis=1) - 0.5 * np.einsum("ki,kij,kj->k", step, bend, step)
+    assert promise == pytest.approx(np.maximum(told, 0.0), rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("size", [4, 5, 6])
+def test_where_a_plain_newton_step_will_do_both_are_the_same(size: int) -> None:
+    x, slope, bend, low, high, _ = problems(size, 1.0)
+    bend[::2] = bend[1::2]
+    wide = np.full(len(x), 1e6)
+    ends = np.full_like(x, 1e6)
+    for some in ((-ends, ends), (low, high)):
+        plain = boxed_step(x, slope, bend, *some, wide)
+        fast = compiled.boxed_step(x, slope, bend, *some, wide)
+        assert fast[0] == pytest.approx(plain[0], rel=1e-7, abs=1e-9)
+        assert fast[1] == pytest.approx(plain[1], rel=1e-7, abs=1e-9)
+
+
+def test_within_a_radius_no_step_promises_more() -> None:
+    x, slope, bend, _, _, radius = problems(4, 1.0)
+    far = np.full_like(x, 1e6)
+    _, promise = compiled.boxed_step(x, slope, bend, -far, far, radius)
+    rng = np.random.default_rng(9)
+    for _ in range(300):  # any other step of that length
+        other = rng.standard_normal(x.shape)
+        other *= (radius / np.sqrt((other**2).sum(axis=1)))[:, None]
+        told = -(slope * other).sum(axis=1) - 0.5 * np.einsum("ki,kij,kj->k", other, bend, other)
+        assert (promise >= told * (1.0 - 1e-6) - 1e-12).all()
