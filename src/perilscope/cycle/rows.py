@@ -16,6 +16,7 @@ from perilscope.cycle.settings import LEVELS
 from perilscope.engines.bounds import Bounds
 from perilscope.layers.driven import places
 from perilscope.layers.valuation import Valuation
+from perilscope.treatment.insurer import Measured
 
 
 def scenarios(result: Result) -> list[Document]:
@@ -176,9 +177,32 @@ def covers(result: Result) -> list[Document]:
                 "var99_net": found.var_net,
                 "cvar99_net": found.cvar_net,
                 "error": finite(found.error),
+                "told": found.told,
+                "default_probability": found.fails,
+                "lost_to_default": found.lost_a_year,
+                "reinstatement_premium": found.put_back_a_year,
+                "simulated": _event_by_event(found.simulated, result.book.horizon_years),
             }
         )
     return rows
+
+
+def _event_by_event(found: Measured | None, years: float) -> Document | None:
+    """What the simulation says of everything net of a cover, each figure with its error."""
+    if found is None:
+        return None
+    pairs = {"var99_net": found.var, "cvar99_net": found.cvar}
+    a_year = {
+        "ale_net": found.mean,
+        "pays_a_year": found.paid,
+        "lost_to_default": found.lost,
+        "reinstatement_premium": found.premium,
+    }
+    return {
+        "years": found.horizons,
+        **{key: list(pair) for key, pair in pairs.items()},
+        **{key: [x / years for x in pair] for key, pair in a_year.items()},
+    }
 
 
 def net(result: Result) -> Document | None:

@@ -8,7 +8,7 @@ periods under a cap, drivers. Event j survives a control if its mark u_j is belo
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -58,6 +58,30 @@ def sampled(
     AssessmentError
         If there is no law for the values of its beliefs, or too many events to hold.
     """
+    totals = [np.zeros(BLOCK) for _ in years]
+    for period, horizons, drawn in events(line, years, happens, seed, block, said):
+        totals[period] += np.bincount(horizons, weights=drawn, minlength=BLOCK)
+    scale = scale_of(line, seed, block)
+    return [total * scale for total in totals]
+
+
+def scale_of(line: Compound, seed: int, block: int) -> float | Floats:
+    """Share of each loss that a control leaves: one, or one for each horizon."""
+    return _share(line.scale, seed, line.key, "scale, belief", block)
+
+
+def events(
+    line: Compound,
+    years: Sequence[float],
+    happens: Any,
+    seed: int,
+    block: int,
+    said: Mapping[str, Floats] = MappingProxyType({}),
+) -> Iterator[tuple[int, Integers, Floats]]:
+    """Period, horizons and losses of the events of a line, some at a time; as in `sampled`.
+
+    Losses are those before `scale_of`.
+    """
     theta = tuple(
         said[belief.name]
         if isinstance(belief, Shared) and belief.name in said
@@ -65,12 +89,9 @@ def sampled(
         for i, belief in enumerate(line.beliefs)
     )
     keep = _share(line.keep, seed, line.key, "keep, belief", block)
-    scale = _share(line.scale, seed, line.key, "scale, belief", block)
     laws = [_built(line, theta, length) for length in years]
     first = None if happens is None else _first(line.key, laws, happens, seed, block)
-    losses: list[Floats] = []
     for period, (counts, loss) in enumerate(laws):
-        total = np.zeros(BLOCK)
         for start, end, slice_name in _slices(line.key, counts):
             name = (f", year {period}" if period else "") + slice_name
             here = np.arange(start, end)
@@ -83,9 +104,7 @@ def sampled(
                 marks = stream(seed, line.key, "keep" + name, block).random(len(horizons))
                 kept = marks < (keep if isinstance(keep, float) else keep[horizons])
                 horizons, drawn = horizons[kept], drawn[kept]
-            total += np.bincount(horizons, weights=drawn, minlength=BLOCK)
-        losses.append(total * scale)
-    return losses
+            yield period, horizons, drawn
 
 
 def _belief_stream(line: Compound, i: int, seed: int, block: int) -> np.random.Generator:

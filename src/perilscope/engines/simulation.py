@@ -199,7 +199,7 @@ class Blocks:
         """
         said = happens or {}
         asked = [each for each in self.mixtures if not set(_keys(each)) <= set(said)]
-        happens = {**_states(asked, self.seed, block), **said}
+        happens = {**states(asked, self.seed, block), **said}
         capped: dict[str, dict[str, list[Floats]]] = {group: {} for group in self.caps}
         for line in self.lines:
             key, given = line.key, happens.get(line.key)
@@ -317,7 +317,7 @@ def _keys(mixture: Mixture | Unlisted) -> list[str]:
     return sorted({key for _, state in mixture for key in state})
 
 
-def _states(mixtures: Sequence[Mixture | Unlisted], seed: int, block: int) -> dict[str, Any]:
+def states(mixtures: Sequence[Mixture | Unlisted], seed: int, block: int) -> dict[str, Any]:
     """What is driven in each horizon of the block: 0 or 1 of a line, the value of a belief."""
     happens: dict[str, Any] = {}
     for mixture in mixtures:

@@ -10,15 +10,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from perilscope.beliefs.law import point
 from perilscope.book import Cover, Quantity
 from perilscope.engines import cover as engine
+from perilscope.engines.blend import Blend
 from perilscope.engines.cover import Terms
 from perilscope.engines.loss import LossLaw
+from perilscope.engines.register import Register
 from perilscope.errors import AssessmentError
+from perilscope.treatment import insurer
 from perilscope.treatment.control import TAIL, World, annual_cost
+from perilscope.treatment.insurer import Case, Measured
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,14 @@ class Protection:
         at 99 %, and their relative error.
     premium : float
         What it costs a year.
+    fails, lost_a_year : float
+        Probability over the horizon that who pays fails, and expected payments lost by it.
+    put_back_a_year : float
+        Expected premiums for limits that are put back; they lessen ``pays_a_year``.
+    simulated : Measured or None
+        The same event by event, where who pays may fail or limits are put back.
+    told : str
+        ``exact`` or ``simulation``: what the net figures are.
     """
 
     id: str
@@ -48,6 +60,11 @@ class Protection:
     cvar_net: float
     error: float
     premium: float
+    fails: float = 0.0
+    lost_a_year: float = 0.0
+    put_back_a_year: float = 0.0
+    simulated: Measured | None = None
+    told: str = "exact"
 
 
 def terms(cover: Cover) -> Terms:
@@ -66,13 +83,17 @@ def terms(cover: Cover) -> Terms:
         return otherwise if quantity is None else point(quantity)
 
     event, year = cover.per_event, cover.per_year
-    return Terms(
+    found = Terms(
         deductible=amount(event.deductible, 0.0),
         limit=amount(event.limit, math.inf),
         share=point(event.pays),
         annual_deductible=amount(year.deductible, 0.0),
         annual_limit=amount(year.limit, math.inf),
     )
+    if cover.reinstatements is None:
+        return found
+    limits = 1 + cover.reinstatements.number
+    return replace(found, annual_limit=limits * found.share * found.limit)
 
 
 def misread(cover: Cover, years: float) -> list[str]:
@@ -109,7 +130,7 @@ def misread(cover: Cover, years: float) -> list[str]:
 class Net:
     """Everything net of all covers in place: its law, and what they pay a year."""
 
-    law: LossLaw
+    law: LossLaw | Blend
     recoveries_a_year: float
     ids: tuple[str, ...]
 
@@ -124,22 +145,134 @@ def protection(
     AssessmentError
         It covers nothing that could be assessed, or its terms cannot be applied there.
     """
+    base = list(held) if cover.state == "candidate" else []
+    every = [*base, cover]
+    premium = annual_cost(cover, discount_rate)
+    if all(each.insurer is None and each.reinstatements is None for each in every):
+        return _exact(every, world, discount_rate)
+    charged = any(_charged(each) for each in every)
+    try:
+        other: Measured | None = _simulated(every, world, discount_rate)
+    except AssessmentError:
+        if charged:
+            raise
+        other = None
+    try:
+        found = replace(_exact(every, world, discount_rate), simulated=other)
+    except AssessmentError:  # not by transforms; event by event it can be told
+        if other is None or (cover.reinstatements is None and cover.insurer is None):
+            raise
+        return _told(cover, world, premium, other)
+    return _by_simulation(found, other) if charged and other is not None else found
+
+
+def _exact(every: Sequence[Cover], world: World, discount_rate: float) -> Protection:
+    """The last of some covers, and everything net of all of them."""
+    cover, years = every[-1], world.context.years
     mine = _applied(cover, world)
-    base = [_applied(each, world) for each in held] if cover.state == "candidate" else []
-    paid = engine.ceded(world.register, mine)
-    law = engine.net(world.register, [*base, mine])
-    years = world.context.years
+    cases = insurer.cases(every, world.joined, world.context, world.register)
+    pays = something = exhausted = again = full = fails = others = 0.0
+    for case in cases:
+        failed = cover.id in case.failed
+        share = _share(cover, case)
+        paid = engine.ceded(case.register, mine)
+        due = _put_back(case.register, cover, mine, discount_rate)
+        for each in every[:-1]:
+            more = _put_back(case.register, each, _applied(each, world), discount_rate)
+            others += case.chance * _share(each, case) * more
+        fails += case.chance * failed
+        full += case.chance * (paid.pays - due)
+        pays += case.chance * share * (paid.pays - due)
+        again += case.chance * share * due
+        something += case.chance * paid.pays_something * (share > 0.0)
+        exhausted += case.chance * paid.exhausted
+    law = Blend([(case.chance, _net(case, every, world)) for case in cases])
     return Protection(
         id=cover.id,
         scenarios=mine.keys,
-        pays_a_year=paid.pays / years,
-        pays_something=paid.pays_something,
-        exhausted=paid.exhausted,
-        ale_net=law.mean / years,
+        pays_a_year=pays / years,
+        pays_something=something,
+        exhausted=exhausted,
+        ale_net=(law.mean + again + others) / years,
         var_net=law.var(TAIL),
         cvar_net=law.cvar(TAIL),
         error=law.error_at(TAIL),
         premium=annual_cost(cover, discount_rate),
+        fails=fails,
+        lost_a_year=(full - pays) / years,
+        put_back_a_year=again / years,
+    )
+
+
+def _share(cover: Cover, case: Case) -> float:
+    """Share of what a cover owes that is paid in a case."""
+    return insurer.failing(cover) if cover.id in case.failed else 1.0
+
+
+def _put_back(register: Register, cover: Cover, mine: engine.Cover, discount_rate: float) -> float:
+    """Expected premium for what is put back: payments of a year up to so many limits."""
+    most, rate = insurer.put_back(cover, mine.terms, annual_cost(cover, discount_rate))
+    if rate == 0.0:
+        return 0.0
+    up_to = replace(mine, terms=replace(mine.terms, annual_limit=most))
+    return rate * engine.ceded(register, up_to).pays
+
+
+def _net(case: Case, covers: Sequence[Cover], world: World) -> LossLaw:
+    """The law net of some covers in one case: who fails pays a part, or nothing."""
+    applied = []
+    for cover in covers:
+        mine = _applied(cover, world)
+        share = _share(cover, case)
+        if share > 0.0:
+            applied.append(replace(mine, terms=insurer.terms_when(mine.terms, share)))
+    return engine.net(case.register, applied) if applied else case.register.law()
+
+
+def _simulated(every: Sequence[Cover], world: World, discount_rate: float) -> Measured:
+    """Everything net of some covers event by event."""
+    contracts = [
+        insurer.contract(
+            each, _applied(each, world), annual_cost(each, discount_rate), world.context
+        )
+        for each in every
+    ]
+    return insurer.simulated(
+        contracts, every, world.joined, world.context,
+        draws=world.draws, seed=world.seed, level=TAIL,
+    )  # fmt: skip
+
+
+def _by_simulation(found: Protection, other: Measured) -> Protection:
+    """Net figures of the tail by simulation: premiums for what is put back are in them."""
+    return replace(
+        found,
+        var_net=other.var[0],
+        cvar_net=other.cvar[0],
+        error=other.error,
+        told="simulation",
+    )
+
+
+def _told(cover: Cover, world: World, premium: float, other: Measured) -> Protection:
+    """A cover that only the simulation can tell."""
+    years = world.context.years
+    return Protection(
+        id=cover.id,
+        scenarios=_applied(cover, world).keys,
+        pays_a_year=other.paid[0] / years,
+        pays_something=other.something,
+        exhausted=other.exhausted,
+        ale_net=other.mean[0] / years,
+        var_net=other.var[0],
+        cvar_net=other.cvar[0],
+        error=other.error,
+        premium=premium,
+        fails=insurer.chance(cover, world.context),
+        lost_a_year=other.lost[0] / years,
+        put_back_a_year=other.premium[0] / years,
+        simulated=other,
+        told="simulation",
     )
 
 
@@ -154,9 +287,24 @@ def net_of_all(held: Sequence[Cover], world: World) -> Net | None:
     mine = {cover.id: _applied(cover, world) for cover in held}
     if not mine:
         return None
-    pays = math.fsum(engine.ceded(world.register, cover).pays for cover in mine.values())
-    law = engine.net(world.register, list(mine.values()))
+    if any(_charged(cover) for cover in held):
+        raise AssessmentError(
+            "limits are put back for a premium: each cover is measured with it, by simulation, and "
+            "all together are not"
+        )
+    cases = insurer.cases(held, world.joined, world.context, world.register)
+    pays = math.fsum(
+        case.chance * _share(cover, case) * engine.ceded(case.register, mine[cover.id]).pays
+        for case in cases
+        for cover in held
+    )
+    law = Blend([(case.chance, _net(case, held, world)) for case in cases])
     return Net(law, pays / world.context.years, tuple(mine))
+
+
+def _charged(cover: Cover) -> bool:
+    """Whether a premium is due for what is put back."""
+    return cover.reinstatements is not None and point(cover.reinstatements.premium) > 0.0
 
 
 def _applied(cover: Cover, world: World) -> engine.Cover:
