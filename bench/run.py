@@ -13,11 +13,13 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from pathlib import Path
 
 import accuracy
 import cases
 import chain_cases
 import joint_cases
+import large
 import market_cases
 import network_cases
 import page
@@ -66,7 +68,10 @@ def measured(rounds: int, only: str) -> page.Measured:
         timings = interleaved([case for case in todo if only in case.name], rounds, say)
     if worker:
         worker.close()
-    return page.Measured(timings, [*errors, *accuracy.theirs(answers)], versions, notes, rounds)
+    with tempfile.TemporaryDirectory() as kept:
+        whole = [] if only else list(large.runs(Path(kept)))
+    errors += accuracy.theirs(answers)
+    return page.Measured(timings, errors, versions, notes, rounds, whole)
 
 
 if __name__ == "__main__":

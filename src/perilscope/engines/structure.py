@@ -339,5 +339,14 @@ def _product(laws: Sequence[tuple[State, ...]]) -> tuple[State, ...]:
 
 def felt(keys: Sequence[str], lines: Mapping[str, Compound], drives: Drives) -> tuple[Any, ...]:
     """The part of a joint state that some lines feel: two states alike in it are one to them."""
-    names = [*keys, *(b.name for key in keys for b in shared_by(lines[key].beliefs))]
+    return picked(felt_names(keys, lines), drives)
+
+
+def felt_names(keys: Sequence[str], lines: Mapping[str, Compound]) -> tuple[str, ...]:
+    """Names by which a joint state may tell something of some lines."""
+    return (*keys, *(b.name for key in keys for b in shared_by(lines[key].beliefs)))
+
+
+def picked(names: Sequence[str], drives: Drives) -> tuple[Any, ...]:
+    """What a joint state tells of some names."""
     return tuple((name, drives[name]) for name in names if name in drives)

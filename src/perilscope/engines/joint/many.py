@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from perilscope.engines.compound import Compound
 from perilscope.engines.grid import Transform, against, weighed
-from perilscope.engines.structure import Component, felt
+from perilscope.engines.structure import Component, felt_names, picked
 from perilscope.engines.transforms import Transforms
 
 Array = npt.NDArray[np.float64]
@@ -58,7 +58,8 @@ class Many:
         own: list[list[Pattern]] = []
         every = [dict(pattern) for pattern in patterns]
         for u, unit in enumerate(component.units):
-            keys = [felt(unit.keys, lines, hits) for hits in every]
+            names = felt_names(unit.keys, lines)
+            keys = [picked(names, hits) for hits in every]
             found = {
                 key: transforms.unit(unit, lines, dict(key), shares=shares)
                 for key in dict.fromkeys(keys)

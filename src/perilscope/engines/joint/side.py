@@ -68,6 +68,7 @@ class Side:
         parts = [changed.get(c, part) for c, part in enumerate(self.parts)]
         other = Side(parts, lines, self.transforms, self._markets, self._priced)
         other._patterns = {c: z for c, z in self._patterns.items() if c not in changed}
+        other._mixtures = {c: z for c, z in self._mixtures.items() if c not in changed}
         return other
 
     # --- what no state of prices touches
