@@ -227,6 +227,8 @@ def _run(
     fail_on_breach: bool,
     **settings: Any,
 ) -> int:
+    from concurrent.futures import ThreadPoolExecutor
+
     from perilscope.cli.show import emit, printer, progress, summary
     from perilscope.cycle.document import document as written
     from perilscope.cycle.inputs import collect
@@ -238,9 +240,12 @@ def _run(
         result = assessed(book, chosen, tell)
         document = written(result)
         tell("report", 0, 1)
-        inputs = collect(book, chosen) if keep_inputs else None
-        draws = draws_of(result) if keep_draws else None
-        save(document, out, {"report.html": press.page(document)}, inputs, draws)
+        with ThreadPoolExecutor(1) as beside:  # the page is another process's work
+            page = beside.submit(press.page, document)
+            inputs = collect(book, chosen) if keep_inputs else None
+            draws = draws_of(result) if keep_draws else None
+            pages = {"report.html": page.result()}
+        save(document, out, pages, inputs, draws)
     emit(json, document)
     if not quiet:
         printer(json).print(summary(document, out, str(book), printer(json)))

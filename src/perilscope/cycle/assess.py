@@ -189,8 +189,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
     )
     for failure in joined.failed:
         steps.note("error", f"scenarios.{failure.id}", failure.reason, "left out of every total")
-    laws = {key: register.law() for key, register in alone.items()}
-    with ThreadPoolExecutor(1) as beside:  # the other engine works while this one does
+    with ThreadPoolExecutor(2) as beside:  # the other engine works while this one does
         drawn = beside.submit(
             others.losses,
             joined,
@@ -199,6 +198,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
             steps.note,
             partial(steps.tell, "simulated years"),
         )
+        laws = {key: each.law() for key, each in alone.items()}
         register = joined.register()
         law = register.law()
         contributions = register.contributions(0.99)
