@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from perilscope.cycle.backtest import compared, tested
-from perilscope.cycle.risk import Asked
+from perilscope.cycle.samples import Asked
 from perilscope.cycle.rolling import Rolling, Source, forecasts
 from perilscope.sources.files import read_prices
 

@@ -487,3 +487,46 @@ def test_the_calendar_of_the_book_is_used(capsys: Any, book: str) -> None:
     path.write_text(BOOK + "market: {zone: Nowhere/Land}\n")
     assert run(["market", "morning", book]) == 2
     assert "market: there is no zone" in capsys.readouterr().err
+
+
+# --- champions ------------------------------------------------------------------------------------
+
+
+def test_the_morning_page_shows_champions_and_their_change(capsys: Any, book: str) -> None:
+    path = Path(book)
+    path.write_text(BOOK + "market: {champions: champions.json}\n")
+    found = asked(capsys, "morning", book)
+    assert found["champions"] == []
+    assert any("market tournament BOOK" in text for text in found["findings"])
+    log = path.parent / "champions.json"
+    old = {"subject": "BTC", "on": "2026-09-01", "champion": "t", "before": "", "why": "lowest"}
+    new = {"subject": "portfolio", "on": "2026-10-26", "champion": "fhs", "before": "historical",
+           "why": "the bet reached 20"}  # fmt: skip
+    late = old | {"on": "2026-11-30", "champion": "evt"}  # after the day of the book
+    log.write_text(json.dumps({"changes": [old, new, late], "played": {"BTC": "2026-10-26"}}))
+    found = asked(capsys, "morning", book)
+    rows = {row["subject"]: row for row in found["champions"]}
+    assert (rows["BTC"]["champion"], rows["BTC"]["new"]) == ("t", False)
+    assert (rows["portfolio"]["champion"], rows["portfolio"]["new"]) == ("fhs", True)
+    assert run(["market", "morning", book]) == 0
+    page = " ".join(capsys.readouterr().out.split())
+    assert "Champion of portfolio CHANGED on 2026-10-26: fhs, before historical" in page
+    assert "BTC t since 2026-09-01" in page
+    log.write_text(json.dumps({"changes": [old], "played": {"BTC": "2026-09-01"}}))
+    found = asked(capsys, "morning", book)
+    assert any("reached 2026-09-01: play it again" in text for text in found["findings"])
+    log.write_text('{"changes": [{"subject": 3}]}')
+    assert run(["market", "morning", book]) == 1
+    assert "not a log of champions" in capsys.readouterr().err
+
+
+def test_a_tournament_of_a_book_keeps_its_log(capsys: Any, book: str) -> None:
+    path = Path(book)
+    path.write_text(BOOK + "market: {champions: champions.json}\n")
+    words = ("--method", "historical", "--method", "normal", "--days", "120", "--window", "200")
+    found = asked(capsys, "tournament", book, *words)
+    kept = json.loads((path.parent / "champions.json").read_text())
+    assert {each["subject"] for each in kept["changes"]} == set(found["subjects"])
+    assert kept["played"]["portfolio"] == "2026-10-27"
+    shown = {row["subject"]: row["champion"] for row in asked(capsys, "morning", book)["champions"]}
+    assert shown["portfolio"] == found["subjects"]["portfolio"]["champion"]

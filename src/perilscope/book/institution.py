@@ -75,6 +75,8 @@ class MarketSettings(Value):
     stale_after_days: Annotated[int, Count()] = 5
     # Assets that are used whatever is found in their prices; every page says so.
     accept: tuple[str, ...] = ()
+    # Where `market tournament` logs its champions, which the morning page shows.
+    champions: str = ""
     # The hour at which a day of prices ends, 0 to 23, and the zone of that hour.
     day_ends: Annotated[int, Count()] = 0
     zone: str = "UTC"

@@ -94,10 +94,10 @@ def morning(
     json: Json = None,
 ) -> None:
     """One page: the day's result against VaR, limits, sizes, contributions, stresses, findings."""
-    from perilscope.cycle import desk
+    from perilscope.cycle.morning import morning as look
     from perilscope.report import desk as page
 
-    told(desk.morning(book, settings(prices, positions, evidence)), json, page.morning)
+    told(look(book, settings(prices, positions, evidence)), json, page.morning)
 
 
 def stress(
@@ -155,11 +155,11 @@ def contributions(
 
     [bold]perilscope market contributions --prices closes.csv --weights BTC=0.6,ETH=0.4[/bold]
     """
-    from perilscope.cycle import desk
+    from perilscope.cycle.morning import contributions as look
     from perilscope.report import desk as page
 
     opened = _opened(book, prices, weights, (first, last), accept, positions, evidence)
-    found = desk.contributions(opened, days, level)
+    found = look(opened, days, level)
     told(found, json, page.contributed)
 
 

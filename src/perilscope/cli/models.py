@@ -157,7 +157,10 @@ def tournament(
     seed: Seed = 1,
     log: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Changes of champion are added to this JSON file."),
+        typer.Option(
+            metavar="FILE",
+            help="Changes of champion are added to this JSON file; the book's without.",
+        ),
     ] = None,
     positions: Positions = None,
     json: Json = None,
@@ -168,14 +171,16 @@ def tournament(
     [bold]perilscope market tournament --prices closes.csv --weights BTC=0.6,ETH=0.4[/bold]
     """
     from perilscope.cli.show import progress
-    from perilscope.cycle import rolling
+    from perilscope.cycle import champions, rolling
+    from perilscope.cycle.workspace import open_book
     from perilscope.report import backtest as page
 
     source = _source(book, prices, weights, method, level, (first, last), seed, positions)
     with progress(quiet=False) as tell:
         found = rolling.play(source, rolling.Rolling(source.asked, days, window), tell)
-    if log is not None:
-        rolling.keep_log(log, found)
+    where = log or (champions.log_of(*open_book(book)) if book is not None else None)
+    if where is not None:
+        champions.keep_log(where, found)
     told(found, json, page.tournament)
 
 

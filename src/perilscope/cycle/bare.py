@@ -10,7 +10,7 @@ from pathlib import Path
 from perilscope.book.canonical import content_hash
 from perilscope.book.load import load_text
 from perilscope.cycle.desk import Opened
-from perilscope.cycle.risk import Asked, within
+from perilscope.cycle.samples import Asked, within
 from perilscope.cycle.workspace import Workspace, held_prices
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.evidence.positions import Position

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The desk's morning: limits with headroom, the largest trades, what a trade would do."""
+"""The desk of a book: limits with headroom, the largest trades, what a trade would do."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ from perilscope.layers import revaluation, watching
 from perilscope.layers.desk import Desk
 from perilscope.layers.drivers import Drivers
 from perilscope.layers.gauges import desk_limits, measured
-from perilscope.layers.stress import Stressed
 from perilscope.layers.valuation import Valuation
 
 if TYPE_CHECKING:
@@ -41,10 +40,6 @@ CLOSE = 1e-4
 """How near, as a share, the largest trade is found."""
 NOTHING = 1.0
 """A trade of less than so much money is none."""
-KINDS = ("asset", "venue", "strategy", "issuer", "chain", "counterparty", "instrument")
-"""What contributions are added up by."""
-SIZED = 5
-"""Assets whose sizes stand on the morning page."""
 _TRADE = re.compile(
     r"(buy|sell) ([0-9][0-9,_]*(?:\.[0-9]+)?)(k|M|bn)? ?(\S+?)(?: ?@ ?(\S+))?(?: for (\S+))?",
     re.IGNORECASE,
@@ -173,7 +168,7 @@ def _standing(found: Opened, limit: Limit, before: Desk | None = None) -> Docume
     }
 
 
-def _yesterday(desk: Desk) -> Desk | None:
+def yesterday(desk: Desk) -> Desk | None:
     """The same lots at the close before the last, with the history that was known then."""
     history = desk.history
     if history is None or len(history.days) < 3:
@@ -194,7 +189,7 @@ def _cut(history: History) -> History:
 
 def limits(found: Opened) -> Document:
     """Every limit of the desk: use, headroom, what changed overnight."""
-    before = _yesterday(found.desk)
+    before = yesterday(found.desk)
     rows = [_standing(found, limit, before) for limit in _chosen(found)]
     return {**head(found), "limits": rows, "findings": list(found.findings)}
 
@@ -297,10 +292,11 @@ def size(path: Path, asset: str, venue: str = "", strategy: str = "",
          settings: Settings | None = None) -> Document:  # fmt: skip
     """The largest buy and sell that keep every limit, and the limit that binds."""
     found = opened(path, settings, [asset])
-    return {**head(found), **_sized(found, asset, venue, strategy)}
+    return {**head(found), **sized(found, asset, venue, strategy)}
 
 
-def _sized(found: Opened, asset: str, venue: str = "", strategy: str = "") -> Document:
+def sized(found: Opened, asset: str, venue: str = "", strategy: str = "") -> Document:
+    """The largest buy and sell of an asset, with the price and what is held."""
     price = found.desk.prices[asset]
     sides = {}
     for side, sign in (("buy", 1.0), ("sell", -1.0)):
@@ -356,129 +352,3 @@ def _reach(desk: Desk, limit: Limit, unit: Position, ceiling: float, most: float
         middle = 0.5 * (low + high)
         low, high = (middle, high) if keeps(middle) else (low, middle)
     return low
-
-
-# --- the morning page -----------------------------------------------------------------------------
-
-
-def morning(path: Path, settings: Settings | None = None) -> Document:
-    """One page: limits, sizes, yesterday's VaR against the day's result, data findings."""
-    found = opened(path, settings)
-    desk = found.desk
-    values = desk.values()
-    top = sorted(values, key=lambda asset: -abs(values[asset]))
-    moving = [asset for asset in top if asset not in desk.still() and values[asset]][:SIZED]
-    return {
-        **limits(found),
-        "result": _result(desk),
-        "risk": _figures(desk),
-        "contributions": _shares(desk, values),
-        "stresses": [told(each) for each in desk.stresses()[:SIZED]],
-        "sizes": [_sized(found, asset) for asset in moving],
-    }
-
-
-def _result(desk: Desk) -> Document | None:
-    """What today's holdings made since the close before, beside the VaR that stood then."""
-    before = _yesterday(desk)
-    if before is None:
-        return None
-    try:
-        var, cvar = before.risk(1, LEVEL)
-    except AssessmentError:
-        return None
-    loss = before.worth() - desk.worth()
-    return {"loss": loss, "var": var, "cvar": cvar, "level": LEVEL, "exceeded": loss > var}
-
-
-def _figures(desk: Desk) -> list[Document]:
-    """VaR and CVaR, each with its 90 % interval."""
-    rows = []
-    for days in (1, 7, 10):
-        try:
-            var, cvar = desk.risk(days, LEVEL)
-            of_var, of_cvar = desk.reach(days, LEVEL)
-        except AssessmentError:
-            continue
-        rows.append(
-            {
-                "days": days,
-                "level": LEVEL,
-                "var": var,
-                "cvar": cvar,
-                "var_interval": list(of_var),
-                "cvar_interval": list(of_cvar),
-            }
-        )
-    return rows
-
-
-def _shares(desk: Desk, values: dict[str, float]) -> list[Document]:
-    try:
-        parts = desk.contributions(1, LEVEL)
-    except AssessmentError:
-        return []
-    whole = math.fsum(parts.values())
-    return [
-        {"asset": a, "value": values[a], "cvar": c, "share": c / whole if whole else 0.0}
-        for a, c in sorted(parts.items(), key=lambda pair: -pair[1])
-        if values[a]
-    ]
-
-
-def told(each: Stressed) -> Document:
-    """A stress as the document has it."""
-    return {
-        "id": each.id,
-        "name": each.name,
-        "days": each.days,
-        "loss": each.loss,
-        "moved": [
-            {"asset": m.asset, "move": m.move, "loss": m.loss, "how": m.how} for m in each.moved
-        ],
-    }
-
-
-def _allocated(desk: Desk, days: int, level: float, kind: str) -> list[Document]:
-    """What each asset, venue, ... adds to CVaR and to VaR, the largest part of CVaR first."""
-
-    def key(lot: Position) -> str:
-        if kind != "issuer":
-            return str(getattr(lot, kind)) or "none"
-        token = desk.book.tokens.get(lot.asset)
-        return (token.issuer if token is not None else None) or "none"
-
-    names, parts = desk.euler(days, level, key)
-    rows = zip(
-        names, parts.to_cvar.tolist(), parts.cvar_errors.tolist(), parts.to_var.tolist(),
-        parts.var_errors.tolist(), strict=True,
-    )  # fmt: skip
-    return [
-        {
-            "name": name,
-            "cvar": cvar,
-            "cvar_error": cvar_error,
-            "share": cvar / parts.cvar if parts.cvar else 0.0,
-            "var": var,
-            "var_error": var_error,
-        }
-        for name, cvar, cvar_error, var, var_error in sorted(rows, key=lambda row: -row[1])
-    ]
-
-
-def contributions(found: Opened, days: int = 1, level: float = LEVEL) -> Document:
-    """What each asset, venue, ... adds to CVaR and to VaR; each list adds up to both."""
-    if not 0.5 < level < 1.0:
-        raise MisuseError(f"--level {level:g}: more than 0.5 and less than 1")
-    desk = found.desk
-    var, cvar = desk.risk(days, level)
-    rows = {kind: _allocated(desk, days, level, kind) for kind in KINDS}
-    return {
-        **head(found),
-        "days": days,
-        "level": level,
-        "var": var,
-        "cvar": cvar,
-        "contributions": rows,
-        "findings": list(found.findings),
-    }

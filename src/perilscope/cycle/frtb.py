@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perilscope.cycle.measures import Document
-from perilscope.cycle.risk import Prepared, prepared
 from perilscope.cycle.rolling import Source
+from perilscope.cycle.samples import Prepared, prepared
 from perilscope.engines import returns
 from perilscope.engines.backtests import frtb
 from perilscope.engines.backtests.exceptions import traffic_light

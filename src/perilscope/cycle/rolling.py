@@ -3,27 +3,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 from perilscope.cycle.backtest import of_forecasts
+from perilscope.cycle.champions import WHOLE
 from perilscope.cycle.measures import Document
-from perilscope.cycle.risk import Asked, Prepared, Revaluer, holding, prepared
+from perilscope.cycle.risk import holding
+from perilscope.cycle.samples import Asked, Prepared, Revaluer, prepared
 from perilscope.cycle.settings import Settings
 from perilscope.engines import garch
 from perilscope.engines.rolling import DAYS, WINDOW, Rolled, rolled
-from perilscope.errors import AssessmentError, DataError, Fault, MisuseError
+from perilscope.errors import AssessmentError, MisuseError
 from perilscope.evidence.forecasts import Forecasts
 from perilscope.evidence.prices import History
 from perilscope.monitoring import tournament
 from perilscope.sources import machine
-from perilscope.sources.files import read_prices, read_text
-from perilscope.store.documents import to_json, write_text
+from perilscope.sources.files import read_prices
 
-WHOLE = "portfolio"
 COMPILED = ("garch", "garch-t", "gjr", "gjr-t", "egarch", "fhs", "conditional-evt")
 QUICK = ("historical", "age-weighted", "volatility-weighted", "normal", "t", "cornish-fisher",
          "ewma", "evt")  # fmt: skip
@@ -205,45 +204,3 @@ def _played(
         ],
         "failed": dict(failed),
     }
-
-
-def logged(document: Document, before: Sequence[Document]) -> list[Document]:
-    """The log of champions with the changes of a tournament that it does not hold yet.
-
-    A change is the same if subject, day and champion are. Entries stay in the order of their days.
-
-    Examples
-    --------
-    >>> change = {"on": "2026-01-01", "champion": "t", "before": "", "why": "lowest"}
-    >>> played = {"subjects": {"BTC": {"changes": [change]}}}
-    >>> once = logged(played, [])
-    >>> len(once), len(logged(played, once))
-    (1, 1)
-    """
-    entries = [dict(each) for each in before]
-    known = {(each["subject"], each["on"], each["champion"]) for each in entries}
-    for subject, played in document["subjects"].items():
-        for change in played["changes"]:
-            if (subject, change["on"], change["champion"]) not in known:
-                entries.append({"subject": subject, **change})
-    return sorted(entries, key=lambda each: (each["on"], each["subject"]))
-
-
-def keep_log(path: Path, document: Document) -> None:
-    """Add a tournament's changes of champion to a log; the file is written whole or not at all.
-
-    Raises
-    ------
-    DataError
-        The file is there and is not such a log.
-    """
-    before: list[Document] = []
-    if path.exists():
-        try:
-            before = json.loads(read_text(path))["changes"]
-            _ = {(each["subject"], each["on"], each["champion"]) for each in before}
-        except (ValueError, KeyError, TypeError):
-            what = "this is not a log of champions"
-            mend = "name another file, or remove this one"
-            raise DataError([Fault(path.as_posix(), 0, 0, "", what, mend)]) from None
-    write_text(path, to_json({"changes": logged(document, before)}))

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perilscope.book.quantity import QuantityError, parse, plain
-from perilscope.cycle.desk import Opened, head, told
+from perilscope.cycle.desk import Opened, head
+from perilscope.cycle.morning import told
 from perilscope.errors import MisuseError
 from perilscope.evidence.episodes import episodes
 from perilscope.layers import stress

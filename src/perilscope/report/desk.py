@@ -282,6 +282,22 @@ def _day(run: Shown, width: int) -> Iterator[Text]:
             f"{_between(risk, 'var', currency)}, CVaR {_between(risk, 'cvar', currency)}"
         )
         yield from wrapped(text, width, 1, style="dim")
+    yield from _champions(run.get("champions") or (), width)
+
+
+def _champions(rows: Sequence[Shown], width: int) -> Iterator[Text]:
+    """Which model the tournament believes of what; a change of the last week stands out."""
+    new = [row for row in rows if row["new"] and row["before"]]
+    for row in new:
+        text = (
+            f"Champion of {row['subject']} CHANGED on {row['on']}: {row['champion']}, before "
+            f"{row['before']}: {row['why']}"
+        )
+        yield from wrapped(text, width, 3, style="bold yellow")
+    kept = [row for row in rows if row not in new]
+    if kept:
+        told = ", ".join(f"{row['subject']} {row['champion']} since {row['on']}" for row in kept)
+        yield from wrapped(f"Models believed: {told}", width, 3, style="dim")
 
 
 def _between(risk: Shown, key: str, currency: str) -> str:
