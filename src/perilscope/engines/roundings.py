@@ -74,19 +74,9 @@ class Cells:
         """
         if atoms(law) is not None:
             return self.down(law)
-        step = self.grid.step
-        middles = self.places + 0.5 * step
-        level, above = _lev(law, middles), 1.0 - _cdf(law, middles)
-        left, right = level - 0.5 * step * above, level + 0.5 * step * above
-        u = np.concatenate([left[:1], np.maximum(right[:-1], left[1:]), [0.0]])
-        u[-1] = u[-2] + step * above[-1]
-        over = np.flatnonzero(u > law.mean)  # a premium is not negative: nothing from there on
-        if over.size:
-            u[max(int(over[0]) - 1, 0) :] = law.mean
-        under = _concave(u)
-        if under is None:
-            return self.down(law)
-        return Placed(spread(under[:-1] - under[0], step), law.mean - float(under[0]))
+        middles = self.places + 0.5 * self.grid.step
+        under = beneath(_lev(law, middles), 1.0 - _cdf(law, middles), law.mean, self.grid.step)
+        return self.down(law) if under is None else under
 
     def _atoms(
         self, points: Sequence[tuple[float, float]], rounded: Callable[[float], int]
@@ -100,6 +90,27 @@ class Cells:
             if k < self.grid.points:
                 mass[k] += probability
         return Placed(mass, mean)
+
+
+def beneath(level: Array, above: Array, mean: float, step: float) -> Placed | None:
+    """A law on the grid that is smaller in increasing convex order; None where none is found.
+
+    Parameters
+    ----------
+    level, above : array of points + 1
+        E min(X, x) and P(X > x) at the middles of the cells.
+    mean, step : float
+    """
+    left, right = level - 0.5 * step * above, level + 0.5 * step * above
+    u = np.concatenate([left[:1], np.maximum(right[:-1], left[1:]), [0.0]])
+    u[-1] = u[-2] + step * above[-1]
+    over = np.flatnonzero(u > mean)  # a premium is not negative: nothing from there on
+    if over.size:
+        u[max(int(over[0]) - 1, 0) :] = mean
+    under = _concave(u)
+    if under is None:
+        return None
+    return Placed(spread(under[:-1] - under[0], step), mean - float(under[0]))
 
 
 def _cdf(law: Distribution, x: Array) -> Array:
