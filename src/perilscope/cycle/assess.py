@@ -20,7 +20,7 @@ from perilscope.cycle.dependence import Tied, tie
 from perilscope.cycle.drawn import Horizons
 from perilscope.cycle.insight import Assessed, Insight, doubtful, insight
 from perilscope.cycle.settings import Settings
-from perilscope.cycle.together import Together, together
+from perilscope.cycle.together import Together, doubted, together
 from perilscope.cycle.trading import (
     PastYear,
     Valued,
@@ -344,6 +344,8 @@ def _together(
             settings.seed,
             partial(steps.note, "note"),
         )
+        if found is not None and settings.band:
+            found = doubted(found, partial(steps.note, "note"))
     except AssessmentError as error:
         steps.note("error", "enterprise", f"the market is not joined: {error}", "shown without it")
         found = None

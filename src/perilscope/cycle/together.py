@@ -5,18 +5,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from perilscope.beliefs.law import point
 from perilscope.book import Book, Scenario
 from perilscope.cycle.trading import Lots
+from perilscope.engines.bounds import Bounds
 from perilscope.engines.joint import borne, doubt
 from perilscope.engines.joint import causes as behind
 from perilscope.engines.joint.borne import Borne
+from perilscope.engines.joint.bounds import brackets
 from perilscope.engines.joint.causes import StateTail
 from perilscope.engines.joint.doubt import Drawn
 from perilscope.engines.joint.law import SignedLaw
-from perilscope.errors import MisuseError
+from perilscope.errors import AssessmentError, MisuseError
 from perilscope.evidence.positions import Position
 from perilscope.evidence.prices import History
 from perilscope.layers import joining, moves
@@ -51,6 +53,8 @@ class Together:
         90 %, from the length of the price history.
     shares : mapping of asset to venue to share
         Where what is held stands; an empty name where the positions do not say.
+    bounds : mapping of level to Bounds
+        Rigorous; empty where they were not asked for or no window reaches.
     """
 
     whole: Whole
@@ -59,6 +63,7 @@ class Together:
     drawn: Mapping[float, Drawn]
     intervals: Mapping[float, tuple[Interval, Interval]]
     shares: Mapping[str, Mapping[str, float]]
+    bounds: Mapping[float, Bounds] = field(default_factory=dict)
 
     @property
     def law(self) -> SignedLaw:
@@ -105,6 +110,16 @@ def together(
     if made is None:
         return None
     return completed(made, positions)
+
+
+def doubted(found: Together, note: Note) -> Together:
+    """The same with what takes a while: rigorous bounds."""
+    try:
+        bounds = brackets(found.whole.joint, SHOWN)
+    except AssessmentError as error:
+        note("enterprise", f"no rigorous bounds with the market: {error}")
+        return found
+    return replace(found, bounds=bounds)
 
 
 Made = tuple[Whole, Callable[[], list[joining.Market]]]

@@ -47,6 +47,7 @@ def enterprise(result: Result, plain: Document) -> Document:
         **found,
         "mean": all_.law.mean,
         "largest": _largest(largest(all_.whole.joint)),
+        "bounds": rows.bounds(all_.bounds),
         "uncertainty": uncertainty(all_),
         **borne(all_, book),
         **traced(all_),

@@ -26,7 +26,7 @@ import numpy.typing as npt
 from perilscope.engines.bounds import Bounds, is_noise, wider
 from perilscope.engines.compound import Compound
 from perilscope.engines.grid import Grid
-from perilscope.engines.joint import cells as priced
+from perilscope.engines.joint import prices
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.lattice import Lattice
 from perilscope.engines.joint.parts import Part, Rungs
@@ -208,7 +208,7 @@ def _given(part: Part, chances: Array) -> Component:
     if not part.interfaces:
         return part.component
     pairs = zip(chances.tolist(), part.patterns, strict=True)
-    return replace(part.component, states=tuple((p, each) for p, each in pairs if p > 0.0))
+    return replace(part.component, listed=tuple((p, each) for p, each in pairs if p > 0.0))
 
 
 @dataclass(frozen=True)
@@ -304,8 +304,8 @@ class _Made:
             part, lines = joint.parts[c], joint.register.lines
             if node != 0:
                 price = self._lattice.price(node)
-                lines = {**lines, **priced.at_lines(part, lines, price)}
-                part = priced.at_price(part, price)
+                lines = {**lines, **prices.at_lines(part, lines, price)}
+                part = prices.at_price(part, price)
             component = _given(part, table / math.fsum(table.tolist()))
             self._known[c, mine, node] = self._own(component, lines)
         return self._known[c, mine, node]
