@@ -7,7 +7,7 @@ See `perilscope.engines.bounds` for why each way is one.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -133,29 +133,32 @@ class Rounded:
         Weights of states may add up to less than one; means are weighed by them too.
         """
         own = self._lines
-        found = []
-        for weight, self._lines in part.cases(own if lines is None else lines, 2):
-            found.append((weight, self._given(part)))
+        found = mixed(self._cases(part, own if lines is None else lines), self.grid)
         self._lines = own
-        return mixed(found, self.grid)
+        return found
 
-    def _given(self, part: Component) -> Sized:
-        """The same where what is shared has one value: a mixture over its joint states."""
+    def _cases(
+        self, part: Component, lines: Mapping[str, Compound]
+    ) -> Iterator[tuple[float, Sized]]:
+        """The component for each value of what its lines share."""
+        for weight, known in part.cases(lines, 2):
+            yield weight, mixed(self._states(part, known), self.grid)
+
+    def _states(
+        self, part: Component, every: Mapping[str, Compound]
+    ) -> Iterator[tuple[float, Sized]]:
+        """The component in each of its joint states."""
         cache: dict[Any, Sized] = {}
-        every = self._lines
-        found = []
         for probability, state in part.states:
             drives = dict(state)
-            self._lines = {key: line.given(drives) for key, line in every.items()}
+            self._lines = {key: every[key].given(drives) for key in part.keys}
             units = []
             for i, unit in enumerate(part.units):
                 at = (i, felt(unit.keys, every, drives))
                 if at not in cache:
                     cache[at] = self._unit(unit, drives)
                 units.append(cache[at])
-            found.append((probability, added(units, self.grid)))
-        self._lines = every
-        return mixed(found, self.grid)
+            yield probability, added(units, self.grid)
 
     def _unit(self, unit: Unit, drives: Drives) -> Sized:
         """A unit in a joint state."""
