@@ -21,6 +21,8 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 Key = tuple[np.uint64, np.uint64]
 NAME = "numba"
 BLOCK, PAGE = 2**16, 2**11
+HANDFUL = 256
+"""Events whose numbers are made before their losses are read."""
 
 _U = np.uint64
 _LOW = _U(PAGE - 1)
@@ -71,21 +73,51 @@ def _passes(i: Any, year: Any, keep: Any, one: Any, two: Any) -> Any:
 
 
 @_compiled
-def _smooth_page(
-    out: Any, also: Any, rows: Any, first: Any, count: Any, one: Any, two: Any
-) -> None:
-    # the usual case: nothing to ask, and numbers made by the handful, as vectors of the processor
-    numbers = np.empty(256, np.uint64)
-    for begin in range(first, first + count, 256):
-        some = min(256, first + count - begin)
+def _made(first: Any, some: Any, one: Any, two: Any, years: Any, places: Any, cells: Any) -> None:
+    # a handful of events as vectors of the processor: the upper half of `_smooth`
+    for i in range(some):
+        years[i] = _draw(first + i, one, two)
+    for i in range(some):
+        r = years[i]
+        x = np.float64(np.int64(r) >> 16) + 0.5
+        bits = np.float64(x).view(np.uint64)
+        c = ((bits << _U(1)) >> _U(50)) - _U(0x1FF0) + ((bits >> _U(54)) & _U(512))
+        places[i], cells[i], years[i] = x, c << _U(2), r & _LOW
+
+
+@_compiled
+def _cubic(table: Any, c: Any, x: Any) -> Any:
+    return table[c] + x * (table[c + _U(1)] + x * (table[c + _U(2)] + x * table[c + _U(3)]))
+
+
+@_compiled
+def _read(out: Any, also: Any, table: Any, some: Any, years: Any, places: Any, cells: Any) -> None:
+    # its lower half, one by one
+    if also.size == 0:
         for i in range(some):
-            numbers[i] = _draw(begin + i, one, two)
-        for i in range(some):
-            r = numbers[i]
-            loss = _smooth(r, rows)
-            out[r & _LOW] += loss
-            if also.size:
-                also[r & _LOW] += loss
+            c, x = cells[i], places[i]
+            out[years[i]] += _cubic(table, c, x)
+        return
+    for i in range(some):
+        c, x = cells[i], places[i]
+        loss = _cubic(table, c, x)
+        out[years[i]] += loss
+        also[years[i]] += loss
+
+
+@_compiled
+def _smooth_pages(out: Any, also: Any, table: Any, counts: Any, one: Any, two: Any) -> None:
+    # the usual case, with nothing to ask
+    years, cells = np.empty(HANDFUL, np.uint64), np.empty(HANDFUL, np.uint64)
+    places, first = np.empty(HANDFUL, np.float64), 0
+    for page in range(counts.size):
+        end = first + counts[page]
+        mine, too = out[page * PAGE : (page + 1) * PAGE], also[page * PAGE : (page + 1) * PAGE]
+        for begin in range(first, end, HANDFUL):
+            some = min(HANDFUL, end - begin)
+            _made(begin, some, one, two, years, places, cells)
+            _read(mine, too, table, some, years, places, cells)
+        first = end
 
 
 @_compiled
@@ -100,21 +132,20 @@ def _placed(
     keep: Any,
     marks: Any,
 ) -> None:
+    if starts.size == 0 and keep.size == 0:
+        _smooth_pages(out, also, rows.reshape(rows.size), counts, key[0], key[1])
+        return
     first = 0
     for page in range(counts.size):
         begin, count = page * PAGE, counts[page]
-        mine, too = out[begin : begin + PAGE], also[begin : begin + PAGE]
-        if starts.size == 0 and keep.size == 0:
-            _smooth_page(mine, too, rows, first, count, key[0], key[1])
-        else:
-            for i in range(first, first + count):
-                r = _draw(i, key[0], key[1])
-                year = r & _LOW
-                if _passes(i, _U(begin) + year, keep, marks[0], marks[1]):
-                    loss = _at(r, rows, starts, pieces)
-                    mine[year] += loss
-                    if too.size:
-                        too[year] += loss
+        for i in range(first, first + count):
+            r = _draw(i, key[0], key[1])
+            year = _U(begin) + (r & _LOW)
+            if _passes(i, year, keep, marks[0], marks[1]):
+                loss = _at(r, rows, starts, pieces)
+                out[year] += loss
+                if also.size:
+                    also[year] += loss
         first += count
 
 

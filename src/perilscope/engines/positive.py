@@ -18,6 +18,7 @@ from scipy.special import (
     gammaincinv,
 )
 
+from perilscope.engines.beta_quantiles import MANY, quantiles
 from perilscope.engines.betafit import beta_shapes
 from perilscope.engines.law import (
     Distribution,
@@ -153,7 +154,12 @@ class Beta(Distribution):
         return np.asarray(betainc(self.a, self.b, self._unit(x)))
 
     def ppf(self, u: Numbers) -> Floats:
-        return np.asarray(self.low + (self.high - self.low) * betaincinv(self.a, self.b, u))
+        many = np.ndim(self.a) == 0 and np.ndim(self.b) == 0 and np.size(u) >= MANY
+        if many and np.ndim(u) == 1:
+            unit = quantiles(self.a, self.b, np.asarray(u, dtype=np.float64))
+        else:
+            unit = betaincinv(self.a, self.b, u)
+        return np.asarray(self.low + (self.high - self.low) * unit)
 
     def sample(self, rng: np.random.Generator, n: int) -> Floats:
         return self.low + (self.high - self.low) * rng.beta(self.a, self.b, n)

@@ -16,7 +16,7 @@ piece is smooth, or holds a single random number, and the row of the cell points
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -115,23 +115,27 @@ def _known(law: Distribution) -> Table | None:
 
 
 def _table(law: Distribution) -> Table | None:
-    rows = np.zeros((ROWS, 4))
-    upper, lower = _octaves(OCTAVES), -_octaves(FINE)[:, ::-1]
-    rest = np.array([[-_DEEP, 0.0]])  # the least losses of all are one cell
-    ends = np.concatenate([upper, lower, rest])
+    rows, ends = np.zeros((ROWS, 4)), _ends()
     try:
         cubic, values = _fitted(law, ends)
         atoms = np.unique(values[_flat(values), 0])
         smooth = _smooth(cubic, values, ends, atoms)
         cubic = _about_zero(cubic, ends)
         rows[SIDE : SIDE + CELLS * (OCTAVES - FINE)] = cubic[-1]
-        rows[cells(ends[:-1].mean(axis=1))] = cubic[:-1]
-        rough = ends[~smooth & (np.abs(ends.mean(axis=1)) > _DEEP)]
+        rows[cells(_middle(ends[:-1]))] = cubic[:-1]
+        rough = ends[~smooth & (np.abs(_middle(ends)) > _DEEP)]
         starts, pieces = _pieces(law, rough, atoms)
     except (FloatingPointError, NotImplementedError, MisuseError):
         return None
-    rows[cells(rough.mean(axis=1)), 0] = np.nan
+    rows[cells(_middle(rough)), 0] = np.nan
     return Table(rows, starts, pieces)
+
+
+@cache
+def _ends() -> Floats:
+    """Ends of all cells; the least losses of all are the last."""
+    upper, lower = _octaves(OCTAVES), -_octaves(FINE)[:, ::-1]
+    return np.concatenate([upper, lower, np.array([[-_DEEP, 0.0]])])
 
 
 def _octaves(number: int) -> Floats:
@@ -147,7 +151,7 @@ def _pieces(law: Distribution, rough: Floats, atoms: Floats) -> tuple[Floats, Fl
     while len(rough):
         if len(rough) > MOST_ROUGH:
             raise NotImplementedError("more jumps than a table can hold")
-        middle = np.floor(rough.mean(axis=1))  # numbers lie half way between integers
+        middle = np.floor(_middle(rough))  # numbers lie half way between integers
         halves = np.stack([rough[:, 0], middle, middle, rough[:, 1]], axis=1).reshape(-1, 2)
         halves = halves[halves[:, 1] > halves[:, 0]]
         cubic, values = _fitted(law, halves)
@@ -174,15 +178,20 @@ def _fitted(law: Distribution, ends: Floats) -> tuple[Floats, Floats]:
     places[width[:, 0] <= 1.0] = ends[width[:, 0] <= 1.0].mean(axis=1, keepdims=True)
     places = np.concatenate([ends[:, :1] + _HAIR, places, ends[:, 1:] - _HAIR], axis=1)
     values = _quantiles(law, places)
-    cubic = np.sum(values[:, None, 1:5] * _THROUGH, axis=2)
-    flat = np.all(values[:, 1:5] == values[:, 1:2], axis=1)
+    cubic = values[:, 1:2] * _THROUGH[:, 0]
+    for node in range(1, 4):
+        cubic += values[:, node + 1, None] * _THROUGH[:, node]
+    flat = _flat(values[:, 1:5])
     cubic[flat, 0], cubic[flat, 1:] = values[flat, 1], 0.0
     return cubic, values
 
 
 def _flat(values: Floats) -> Any:
     """Which intervals have one value alone, an atom of the law."""
-    return np.all(values == values[:, :1], axis=1)
+    flat = values[:, 0] == values[:, 1]
+    for column in range(2, values.shape[1]):
+        flat &= values[:, 0] == values[:, column]
+    return flat
 
 
 def _smooth(cubic: Floats, values: Floats, ends: Floats, atoms: Floats) -> Any:
@@ -193,7 +202,11 @@ def _smooth(cubic: Floats, values: Floats, ends: Floats, atoms: Floats) -> Any:
     way = 2 * _HAIR / (ends[:, 1] - ends[:, 0])
     miss = np.abs(_cubic(cubic, np.stack([way - 1, 1 - way])) - values[:, ::5].T).max(axis=0)
     fits = miss <= SMOOTH * np.abs(values).max(axis=1)
-    part = (np.diff(values, axis=1) == 0).any(axis=1) | np.isin(values[:, ::5], atoms).any(axis=1)
+    part = np.zeros(len(values), dtype=bool)
+    for column in range(values.shape[1] - 1):
+        part |= values[:, column] == values[:, column + 1]
+    if len(atoms):
+        part |= np.isin(values[:, ::5], atoms).any(axis=1)
     return fits & (~part | _flat(values))
 
 
@@ -201,10 +214,14 @@ def _cubic(c: Floats, t: Any) -> Any:
     return c[:, 0] + t * (c[:, 1] + t * (c[:, 2] + t * c[:, 3]))
 
 
+def _middle(ends: Floats) -> Floats:
+    return np.asarray((ends[:, 0] + ends[:, 1]) / 2)
+
+
 def _about_zero(c: Floats, ends: Floats) -> Floats:
     """Coefficients of the powers of x from those of the place within the cell."""
     half = (ends[:, 1] - ends[:, 0]) / 2
-    return _shifted(c, -ends.mean(axis=1) / half, 1 / half)
+    return _shifted(c, -_middle(ends) / half, 1 / half)
 
 
 def _about_start(c: Floats, ends: Floats) -> Floats:
