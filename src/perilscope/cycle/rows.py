@@ -83,6 +83,7 @@ def _declared(result: Result, key: str) -> Document:
         "owner": scenario.owner or "",
         "grade": grades.grade(scenario),
         "rests_on": grades.rests_on(scenario),
+        "prior_share": grades.prior_share(scenario, result.learned),
         "driven_by": ", ".join(driven),
         "happens": {"per_year": events, "text": frequency(events)},
         "frequency_text": " × ".join(frequencies + [f"from {d}" for d in driven]),

@@ -13,6 +13,7 @@ from perilscope.cycle.trading import Lots
 from perilscope.engines.bounds import Bounds
 from perilscope.engines.joint import borne, doubt
 from perilscope.engines.joint import causes as behind
+from perilscope.engines.joint.band import JointBand, band
 from perilscope.engines.joint.borne import Borne
 from perilscope.engines.joint.bounds import brackets
 from perilscope.engines.joint.causes import StateTail
@@ -26,6 +27,9 @@ from perilscope.layers.enterprise import Joined
 from perilscope.layers.joining import Driving, Held, Whole
 from perilscope.layers.operational import Context
 from perilscope.layers.shocks import Shocks, shocks_of
+
+SEED = 0
+"""Names the draws of beliefs: no seed of a run moves what they leave open."""
 
 LEVEL = 0.99
 """Level at which the tail is split among those who bear it."""
@@ -55,6 +59,8 @@ class Together:
         Where what is held stands; an empty name where the positions do not say.
     bounds : mapping of level to Bounds
         Rigorous; empty where they were not asked for or no window reaches.
+    band : JointBand or None
+        Figures and curve given what is only believed, where they were asked for.
     """
 
     whole: Whole
@@ -64,6 +70,7 @@ class Together:
     intervals: Mapping[float, tuple[Interval, Interval]]
     shares: Mapping[str, Mapping[str, float]]
     bounds: Mapping[float, Bounds] = field(default_factory=dict)
+    band: JointBand | None = None
 
     @property
     def law(self) -> SignedLaw:
@@ -113,13 +120,16 @@ def together(
 
 
 def doubted(found: Together, note: Note) -> Together:
-    """The same with what takes a while: rigorous bounds."""
+    """The same with what takes a while: rigorous bounds, and what beliefs leave open."""
     try:
-        bounds = brackets(found.whole.joint, SHOWN)
+        found = replace(found, bounds=brackets(found.whole.joint, SHOWN))
     except AssessmentError as error:
         note("enterprise", f"no rigorous bounds with the market: {error}")
+    try:
+        return replace(found, band=band(found.whole.joint, found.law, SHOWN, seed=SEED))
+    except AssessmentError as error:
+        note("enterprise", f"no credible intervals with the market: {error}")
         return found
-    return replace(found, bounds=bounds)
 
 
 Made = tuple[Whole, Callable[[], list[joining.Market]]]

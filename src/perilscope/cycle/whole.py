@@ -9,11 +9,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from perilscope.book import Book
-from perilscope.cycle import drawn, factors, rows
+from perilscope.cycle import drawn, factors, grades, rows
 from perilscope.cycle.assess import Law, Result
 from perilscope.cycle.measures import Document, finite, measures
 from perilscope.cycle.settings import LEVELS
 from perilscope.cycle.together import Rows, Together, causes, contributions, slope
+from perilscope.engines.band import Band
 from perilscope.engines.joint.largest import largest
 from perilscope.engines.largest import Maximum
 from perilscope.engines.stratified import Weighted
@@ -48,6 +49,8 @@ def enterprise(result: Result, plain: Document) -> Document:
         "mean": all_.law.mean,
         "largest": _largest(largest(all_.whole.joint)),
         "bounds": rows.bounds(all_.bounds),
+        **_believed(all_),
+        "prior_share": _prior(result, all_),
         "uncertainty": uncertainty(all_),
         **borne(all_, book),
         **traced(all_),
@@ -55,6 +58,30 @@ def enterprise(result: Result, plain: Document) -> Document:
         "joined": _joined(all_.whole),
         **_simulated(result, found),
     }
+
+
+def _believed(all_: Together) -> Document:
+    """The curve with its credible band, where it was asked for."""
+    return {} if all_.band is None else {"band": {"curve": _curve(all_.band.curve)}}
+
+
+def _curve(band: Band) -> list[list[float]]:
+    columns = (band.losses, band.low, band.median, band.high, band.predictive)
+    return [list(point) for point in zip(*(map(float, column) for column in columns), strict=True)]
+
+
+def _prior(result: Result, all_: Together | None = None) -> Document:
+    """Share of the average and of the bad period that is prior rather than data.
+
+    Price histories are data. VaR is split as CVaR is.
+    """
+    own = {key: grades.prior_share(x, result.learned) for key, x in result.scenarios.items()}
+    means = {key: result.laws[key].mean for key in own}
+    tail, data = dict(result.tail_shares), 0.0
+    if all_ is not None:
+        tail = dict(all_.borne.lines)
+        data = math.fsum(abs(x) for x in all_.borne.holdings.values())
+    return {"ale": grades.weighed(own, means), "tail": grades.weighed(own, tail, data)}
 
 
 def _simulated(result: Result, exact: Document) -> Document:
@@ -108,7 +135,7 @@ def without_market(result: Result) -> Document:
             "var_se": {f"{a:g}": draws.var_error(a) for a in LEVELS},
             "cvar_se": {f"{a:g}": draws.cvar_error(a) for a in LEVELS},
         }
-    return {**found, **_behind(result)}
+    return {**found, **_behind(result), "prior_share": _prior(result)}
 
 
 def market(result: Result) -> Document:
@@ -143,10 +170,7 @@ def _behind(result: Result) -> Document:
         "largest": _largest(behind.largest),
     }
     if behind.band is not None:
-        band = behind.band
-        columns = (band.losses, band.low, band.median, band.high, band.predictive)
-        points = zip(*(map(float, column) for column in columns), strict=True)
-        found["band"] = {"curve": [list(point) for point in points]}
+        found["band"] = {"curve": _curve(behind.band)}
     return found
 
 
@@ -159,7 +183,7 @@ def _largest(law: Maximum) -> Document:
 
 
 def uncertainty(all_: Together) -> Document:
-    """By level: the standard error of the scenarios, and what the history leaves open."""
+    """By level: the standard error of the scenarios, what the history leaves open, and beliefs."""
     found: Document = {}
     for level, (var, cvar) in all_.intervals.items():
         drawn = all_.drawn.get(level)
@@ -169,6 +193,10 @@ def uncertainty(all_: Together) -> Document:
             "var_interval": list(var),
             "cvar_interval": list(cvar),
         }
+        if all_.band is not None:
+            pairs = (all_.band.var[level], all_.band.cvar[level])
+            ends = [[finite(each.low), finite(each.high)] for each in pairs]
+            found[f"{level:g}"] |= {"var_believed": ends[0], "cvar_believed": ends[1]}
     return found
 
 

@@ -114,12 +114,12 @@ def band(register: Register, *, seed: int, draws: int = 256, points: int = 60) -
     """
     if points < 2:
         raise MisuseError(f"a band has at least 2 points, got {points}")
-    if any(map(_chance, (law for line in register.lines.values() for law in line.beliefs))):
+    if any(map(chance, (law for line in register.lines.values() for law in line.beliefs))):
         raise AssessmentError(
             "a credible band is not drawn where factors or shocks move several scenarios: chance "
             "and belief would be mixed up in it"
         )
-    values = _drawn(register, seed, draws)
+    values = drawn(register, seed, draws)
     law = register.law()
     curve = law.curve(points)
     if not values:
@@ -131,7 +131,7 @@ def band(register: Register, *, seed: int, draws: int = 256, points: int = 60) -
     rows = np.array(
         [[own.exceed(x) for x in losses] for own in _laws(register, grid, values, draws)]
     )
-    ends = [_quantile(rows, share) for share in (LOW, 0.5, HIGH)]
+    ends = [quantile(rows, share) for share in (LOW, 0.5, HIGH)]
     return Band(
         losses=np.array(losses),
         low=ends[0][0],
@@ -192,7 +192,7 @@ def means(register: Register, seed: int, *, draws: int = 256) -> dict[str, Inter
     Ends carry standard errors, from order statistics as in `band`. Where a capped holding has
     beliefs its mean has no closed form: the law of each draw is computed, and 128 draws are enough.
     """
-    values = _drawn(register, seed, draws)
+    values = drawn(register, seed, draws)
     given: dict[str, Any] = {}
     for keys in _held(register, values):
         draws = min(draws, _FEW)
@@ -200,26 +200,26 @@ def means(register: Register, seed: int, *, draws: int = 256) -> dict[str, Inter
     for key in register.lines:
         if key not in given:
             given[key] = _mean(register, key, values, draws)
-    found = {key: _interval(given[key]) for key in register.lines}
+    found = {key: interval(given[key]) for key in register.lines}
     if not values:
-        return {**found, "": _interval(register.moments()[0])}
+        return {**found, "": interval(register.moments()[0])}
     total: Any = 0.0
     for key in register.lines:
         total = total + given[key][:draws] if np.ndim(given[key]) else total + given[key]
-    return {**found, "": _interval(total)}
+    return {**found, "": interval(total)}
 
 
 # --- draws of the beliefs
 
 
-def _drawn(register: Register, seed: int, draws: int) -> Values:
+def drawn(register: Register, seed: int, draws: int) -> Values:
     """Latin hypercube over the beliefs of all lines that have any."""
     if draws < 20:
         raise MisuseError(f"an interval of 90 % wants at least 20 draws of beliefs, got {draws}")
     found: Values = {}
     for key, line in register.lines.items():
         laws = (*line.beliefs, line.keep, line.scale)
-        if all(certain(law) or _chance(law) for law in laws):
+        if all(certain(law) or chance(law) for law in laws):
             continue
         names = [f"band, belief {i}" for i in range(len(line.beliefs))]
         names += ["band, keep", "band, scale"]
@@ -230,7 +230,7 @@ def _drawn(register: Register, seed: int, draws: int) -> Values:
     return found
 
 
-def _chance(law: Distribution) -> bool:
+def chance(law: Distribution) -> bool:
     """Whether a belief stands for chance that lines share: nothing is unknown about it."""
     return isinstance(law, Shared) and law.chance
 
@@ -250,7 +250,7 @@ def _stratified(law: Distribution, rng: np.random.Generator, draws: int) -> Arra
     return np.asarray(law.ppf(u), dtype=np.float64)
 
 
-def _at(line: Compound, theta: Sequence[float]) -> Compound:
+def given_all(line: Compound, theta: Sequence[float]) -> Compound:
     """The line with every belief known."""
     *values, keep, scale = theta
     fixed = tuple(values)
@@ -338,7 +338,7 @@ def _given(
     rows = {key: np.stack(values[key], axis=1).tolist() for key in keys if key in values}
 
     def lines(d: int) -> list[Compound]:
-        return [_at(register.lines[key], mine[d]) for key, mine in rows.items()]
+        return [given_all(register.lines[key], mine[d]) for key, mine in rows.items()]
 
     start = register.subset(keys).on(grid).with_(lines(0))
     start.law()  # what the others take over from it
@@ -353,7 +353,7 @@ def _coarse(register: Register) -> Grid:
     return Grid(grid.range / _POINTS, _POINTS)
 
 
-def _quantile(rows: Array, share: float) -> tuple[Array, Array]:
+def quantile(rows: Array, share: float) -> tuple[Array, Array]:
     """Quantile over the first axis and its standard error by order statistics."""
     ordered, n = np.sort(rows, axis=0), rows.shape[0]
     apart = math.sqrt(n * share * (1.0 - share))
@@ -365,10 +365,11 @@ def _quantile(rows: Array, share: float) -> tuple[Array, Array]:
     return middle, (ordered[high] - ordered[low]) / 2.0
 
 
-def _interval(given: Any) -> Interval:
+def interval(given: Any) -> Interval:
+    """90 % of a figure given each draw; a number that no belief moves twice."""
     if np.ndim(given) == 0:
         return Interval(float(given), float(given))
-    ends = [_quantile(given[:, None], share) for share in (LOW, HIGH)]
+    ends = [quantile(given[:, None], share) for share in (LOW, HIGH)]
     (low, low_error), (high, high_error) = ends
     return Interval(float(low[0]), float(high[0]), float(low_error[0]), float(high_error[0]))
 

@@ -249,7 +249,10 @@ class _Page:
                     "the spread of this law is infinite: no number of simulated years settles its "
                     "average"
                 )
-        yield from self._say(f"rests on: {row['rests_on']}")
+        prior = (
+            f"; {share(row['prior_share'])} prior, the rest data" if "prior_share" in row else ""
+        )
+        yield from self._say(f"rests on: {row['rests_on']}{prior}")
 
 
 def _widest(texts: Sequence[str]) -> int:

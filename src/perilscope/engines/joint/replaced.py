@@ -57,7 +57,7 @@ class Replaced:
     def __init__(self, joint: Joint, law: SignedLaw, mean: float) -> None:
         self.lines: Mapping[str, Compound] = joint.register.lines
         self._register, self._mean = joint.register, mean
-        self._law, self._prices = law, _mean_prices(joint)
+        self._law, self._prices = law, mean_prices(joint)
         self._joint = joint if not joint.tokened else self._plain(joint)
         self._rests: dict[int, dict[Rungs, Transform]] = {}
         self._base = self._measured({})
@@ -177,7 +177,7 @@ class _Other:
         return self.replaced.figures(self.changed)
 
 
-def _mean_prices(joint: Joint) -> dict[str, float]:
+def mean_prices(joint: Joint) -> dict[str, float]:
     """For each line counted in a token, the mean price of it against today's."""
     found: dict[str, float] = {}
     for place, c in enumerate(joint.tokened):
