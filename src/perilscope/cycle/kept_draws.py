@@ -123,9 +123,11 @@ def described(whole: Whole) -> Document:
     driven = {key for each in joint.interfaces for key in each.keys}
     nets = [net for net in register.mixtures if isinstance(net, Unlisted)]
     lines: Document = {}
+    # of beliefs that states say the value in one state tells them apart: evidence weighs states
+    one = {name: x for each in joint.interfaces for name, x in each.hits[0].items()}
     for key, line in register.lines.items():
         hidden = next((net for net in nets if key in net.hits), None)
-        mean, sd = compound.moments(line, driven=key in driven or hidden is not None)
+        mean, sd = compound.moments(line.given(one), driven=key in driven or hidden is not None)
         lines[key] = [
             mean if math.isfinite(mean) else None,
             sd if math.isfinite(sd) else None,
