@@ -117,13 +117,23 @@ def test_with_a_market_both_ways_agree_and_what_is_not_told_is_said(
     rows = [f"{day},{close:.6f}" for day, close in zip(days, closes, strict=True)]
     (tmp_path / "prices.csv").write_text("\n".join(["date,ETH", *rows]) + "\n")
     (tmp_path / "positions.csv").write_text("asset,quantity,venue\nETH,600,\n")
-    (tmp_path / "book.yaml").write_text(written.read_text().replace("assets:", HELD + "assets:", 1))
+    text = written.read_text().replace("assets:", HELD + "assets:", 1)
+    # one of the losses is counted in coins
+    coins = f"magnitude: {SIZES[5]}"
+    assert coins in text
+    worth = f"magnitude: {SIZES[5] / 2000:g} ETH"
+    (tmp_path / "book.yaml").write_text(text.replace(coins, worth, 1))
     run = perilscope.quantify(tmp_path, years=200_000).document
     found = run["enterprise"]
     assert abs(found["simulated"]["gap"]) <= 4.0
     assert found["mean"] == pytest.approx(run["enterprise_without_market"]["ale"], rel=1e-6)
     said = [row["what"] for row in run["findings"] if row["where"] == "networks.net"]
     assert any("too many to be listed" in what for what in said)
+    said = [row["what"] for row in run["findings"] if row["where"] == "scenarios.s5"]
+    assert any("today's price" in what for what in said)
+    split = found["contributions"]["scenarios"]
+    assert sum(row["cvar"] for row in split) == pytest.approx(found["cvar"]["0.99"], rel=1e-9)
+    assert all(row["cvar"] > 0.0 for row in split)
     assert all(row["network"] != "net" for row in found["causes"])
 
 

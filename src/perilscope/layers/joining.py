@@ -293,9 +293,9 @@ def whole(
         if key not in joint.tokens:
             note(
                 f"scenarios.{key}",
-                "its network or belief ties it to losses in another token, or its holding to "
-                f"losses that are not counted in {tokens[key]}: it is taken at today's price, not "
-                "at the price of the market scenario it happens in",
+                "its network or belief ties it to losses in another token, or to too many joint "
+                f"states, or its holding to losses that are not counted in {tokens[key]}: it is "
+                "taken at today's price, not at the price of the market scenario it happens in",
             )
     return Whole(joint, joint.law(), alone(joint), moves, driving, joint.tokens)
 

@@ -176,7 +176,8 @@ class Part:
     @property
     def many(self) -> bool:
         """Whether its patterns are too many to be listed as transforms."""
-        listed = self.component is None or bool(self.component.shared) or bool(self.token)
+        one = self.component
+        listed = one is None or bool(one.shared or one.unlisted) or bool(self.token)
         return len(self.patterns) > FEW and not listed
 
     def transforms(self, transforms: Transforms, lines: Mapping[str, Compound]) -> Any:
@@ -243,8 +244,11 @@ def parted(
 def _token(component: Component, tokens: Mapping[str, str]) -> str:
     """The one token that losses of a component are counted in; empty for money alone.
 
-    Of several tokens none is taken, nor where one holding has losses in a token and in money.
+    Of several tokens none is taken, nor where one holding has losses in a token and in money, nor
+    where joint states are not listed, which tie losses in a token to others.
     """
+    if component.unlisted is not None:
+        return ""
     found = {tokens[key] for key in component.keys if key in tokens}
     each = [{key in tokens for key in unit.keys} for unit in component.units]
     return found.pop() if len(found) == 1 and all(len(kinds) == 1 for kinds in each) else ""
