@@ -137,10 +137,11 @@ def test_both_ways_agree_on_random_institutions_before_and_after_evidence() -> N
 def test_what_lies_beyond_the_window_is_added_by_means_and_what_wraps_is_bounded() -> None:
     """Of P(beyond) a share exp(-tilt) comes back, and each costs E(loss - x)+ a range at most."""
     for one in range(6):
-        law = institution(one, coins=one % 3 == 0).law()
-        grid = law.window.grid
-        wrapped = law.beyond * math.exp(-grid.tilt) * grid.range
-        assert wrapped / (1.0 - 0.99) < 1e-6 * law.cvar(0.99)
+        joint = institution(one, coins=one % 3 == 0)
+        for law in (joint.law(), joint.law(OTHER)):
+            grid = law.window.grid
+            wrapped = law.beyond * math.exp(-grid.tilt) * grid.range
+            assert wrapped / (1.0 - 0.99) < 1e-6 * law.cvar(0.99)
 
 
 def test_horizons_that_are_kept_give_the_same_figures_and_their_errors() -> None:

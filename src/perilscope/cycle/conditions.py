@@ -333,7 +333,7 @@ def joint_states(whole: Whole, above: float, beyond: float) -> list[Document]:
         if prior <= 0.0:
             continue
         known = [np.eye(len(c))[k] for c, k in zip(chances, at, strict=True)]
-        p = min(max(joint.law(known).exceed(above), 0.0), 1.0)
+        p = min(max(joint.exceed(above, known), 0.0), 1.0)
         rows.append(
             {
                 "states": _said(driving, at),

@@ -251,6 +251,10 @@ class Joint:
             self.window, self.fine.law(weights, plain=plain), mean=mean, sd=math.nan, cut=cut
         )
 
+    def exceed(self, x: float, weights: Weights) -> float:
+        """P(sum > x) under other weights, however much they leave beyond the window."""
+        return self._measured([np.asarray(w) for w in weights]).exceed(x)
+
     def law(self, weights: Weights | None = None) -> SignedLaw:
         """Law of the sum of everything, under the interfaces' weights or others.
 
@@ -258,6 +262,11 @@ class Joint:
         ----------
         weights : sequence of array, optional
             One for each interface.
+
+        Raises
+        ------
+        AssessmentError
+            More lies beyond the window than can be borne.
         """
         known = self.weights if weights is None else [np.asarray(w) for w in weights]
         mass, half = self.fine.law(known), self.coarse.law(known)
@@ -282,7 +291,7 @@ class Joint:
             self.window, mass, mean=mean, sd=self._spread(mass, mean), cut=cut,
             coarse=None if self.window.grid.lattice else half, others=others, apart=apart,
         )  # fmt: skip
-        if law.beyond > reach.RARE:
+        if law.beyond > (reach.RARE if weights is None else reach.OTHER):
             raise AssessmentError(
                 f"{law.beyond:.1e} of the losses together lie beyond the window, which ends at "
                 f"{self.window.high:.3g}"
