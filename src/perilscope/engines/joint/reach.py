@@ -57,7 +57,7 @@ def wide(look: Look, own: float, markets: Markets, tokens: Mapping[str, str]) ->
     losses = [markets.losses(rungs) for rungs in markets.states]
     gain = 1.01 * max(max(float(-each.min()) for each in losses), 0.0) + 1e-9 * own
     loss = max(max(float(each.max()) for each in losses), 0.0)
-    law = _looked(look, [(1.0, {})], gain, loss + own)
+    law = _looked(look, [(1.0, {})], gain, loss + 2.0 * own)
     scale, top = law.var(0.95) - law.var(0.5), _top(law)
     if tokens:
         top = _top(_looked(look, _bands(markets, tokens), gain, 2.0 * top))
