@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from perilscope.engines.exponentials import exponential
 from perilscope.engines.law import Integers, Parameterised, need, plain
 
 Complexes = NDArray[np.complex128]
@@ -140,7 +141,7 @@ class Poisson(CountLaw):
         return plain(np.exp(-self.mean))
 
     def pgf(self, z: Any) -> Any:
-        return np.exp(self.mean * (np.asarray(z) - 1))
+        return exponential(self.mean * (np.asarray(z) - 1))
 
     def thin(self, q: float) -> Poisson:
         return Poisson(self.mean * share(q))

@@ -51,6 +51,11 @@ class Event:
         own = (self.few, None if self.plain is self.few else self.plain, self.fine, self.half)
         return sum([x.nbytes for x in own if x is not None])
 
+    @property
+    def alike(self) -> bool:
+        """Whether on half the points it is the same law, with a density, put on fewer."""
+        return self.few is not None and self.few is self.plain
+
     def mass(self, grid: Grid, *, halved: bool) -> Array:
         """Probabilities of the points of a grid, or of half of them."""
         few, points = (self.plain, self.half) if halved else (self.few, self.fine)

@@ -184,7 +184,7 @@ def together(laws: Sequence[tuple[float, Few]]) -> Few | None:
     number, first = laws[0]
     total, turn = number * first.values, np.empty_like(first.values)
     for number, law in laws[1:]:
-        total += np.multiply(law.values, number, out=turn)
+        total += law.values if number == 1.0 else np.multiply(law.values, number, out=turn)
     bent = [(number, law) for number, law in laws if law.kinks.size]
     if not bent:
         return Few(total, _NONE, _NOTHING)
@@ -236,8 +236,14 @@ def _at_all(laws: Sequence[Distribution], x: Array) -> Array:
         mine = [free[i] for i in group]
         values[mine, 0] = 0.0
         values[mine, 1:] = joined([laws[i] for i in mine]).lev(x[1:])
-    for i, own in zip(bounded, _at([laws[i] for i in bounded], [x] * len(bounded)), strict=True):
-        values[i] = own
+    for group in families([laws[i] for i in bounded]):
+        own = [bounded[i] for i in group]
+        ends = np.array([(*laws[i].support, laws[i].mean) for i in own])[:, :, None]
+        low, high, mean = ends[:, 0], ends[:, 1], ends[:, 2]
+        inside, level = (x > low) & (x < high), np.where(x >= high, mean, x)
+        law = joined([laws[i] for i in own], inside.sum(axis=1).tolist())
+        level[inside] = law.lev(np.broadcast_to(x, inside.shape)[inside])
+        values[own] = level
     return values
 
 

@@ -60,7 +60,12 @@ def extrapolated(fine: Array, coarse: Array) -> Array:
     >>> extrapolated(np.array([0.25, 0.5, 0.25, 0.0]), np.array([0.5, 0.5])).tolist()
     [0.25, 0.75, 1.0, 1.0]
     """
-    sums, apart = np.cumsum(fine), 2.0 * np.cumsum(coarse)
+    return _extrapolated(fine, np.cumsum(coarse))
+
+
+def _extrapolated(fine: Array, reached: Array) -> Array:
+    """The same from what the law on every other point has added up to."""
+    sums, apart = np.cumsum(fine), 2.0 * reached
     even, odd = sums[0::2], sums[1::2]
     apart -= even
     apart -= odd
@@ -70,13 +75,13 @@ def extrapolated(fine: Array, coarse: Array) -> Array:
     return sums
 
 
-def held(sums: Array, coarse: Array) -> Array:
-    """Sums of a law that run neither ahead of it nor behind, by what it is on every other point.
+def held(sums: Array, reached: Array) -> Array:
+    """Sums of a law that run neither ahead of it nor behind, by those on every other point.
 
     What is taken off near an atom, or from many losses below a step, may make a sum larger than
     one that comes after it; then quantiles far beyond would be read there.
     """
-    found, reached = sums.copy(), np.cumsum(coarse)
+    found = sums.copy()
     for side in (found[0::2], found[1::2]):
         np.minimum(side[:-2], reached[2:], out=side[:-2])
         np.maximum(side[2:], reached[:-2], out=side[2:])
@@ -142,11 +147,16 @@ class LossLaw:
         self.mean, self.sd, self.none = mean, sd, none
         self.excess = excess
         self._others, self._grain, self._events = others, grain, events
-        sums = np.cumsum(mass) if coarse is None else extrapolated(mass, coarse)
-        self._mass, self._sums = (mass if coarse is None else None), sums
-        within = coarse if within is None else within
+        self._mass: Array | None
+        by = coarse if within is None else within
+        reached = None if by is None else np.cumsum(by)
+        if coarse is None or reached is None:
+            self._mass, sums = mass, np.cumsum(mass)
+        else:
+            self._mass, sums = None, _extrapolated(mass, reached)
+        self._sums = sums
         # rounding may let a sum fall by 1e-16; a distribution function does not
-        rising = np.maximum.accumulate(sums if within is None else held(sums, within))
+        rising = np.maximum.accumulate(sums if reached is None else held(sums, reached))
         self.cumulative: Array = np.minimum(np.maximum(rising, 0.0, out=rising), 1.0, out=rising)
         self.step, self.points, self.tilt = grid.step, grid.points, grid.tilt
         self.method = "exact, lattice" if grid.lattice else "exact, FFT"

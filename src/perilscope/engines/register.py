@@ -401,7 +401,9 @@ class Register:
 
     @cached_property
     def _whole(self) -> Facts:
-        return summed([self._facts_of(i, part) for i, part in enumerate(self._components)])
+        known = self._facts
+        every = enumerate(self._components)
+        return summed([known.get(i) or self._facts_of(i, part) for i, part in every])
 
     @cached_property
     def _poisson(self) -> Some:

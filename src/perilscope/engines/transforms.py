@@ -18,6 +18,7 @@ from perilscope.engines.compound import Compound, Drives
 from perilscope.engines.counts import Poisson
 from perilscope.engines.distributions import Distribution
 from perilscope.engines.expansion import Part, certain, parts
+from perilscope.engines.exponentials import exponential
 from perilscope.engines.grid import Grid, Transform, unbroken
 from perilscope.engines.kept import Kept
 from perilscope.engines.structure import Component, Unit, felt
@@ -107,15 +108,6 @@ def _zero(mixed: Sequence[Part]) -> float:
     return math.fsum(terms)
 
 
-def _exp(logarithm: Transform) -> Transform:
-    """Its exponential, by parts, for which processors have faster ways than for the whole."""
-    size = np.exp(logarithm.real)
-    total: Transform = np.empty_like(logarithm)
-    np.multiply(size, np.cos(logarithm.imag), out=total.real)
-    np.multiply(size, np.sin(logarithm.imag), out=total.imag)
-    return total
-
-
 def _weight(found: _Poisson) -> int:
     return found.events.nbytes + 64
 
@@ -174,7 +166,14 @@ class Transforms:
     def severity(self, law: Distribution) -> Transform:
         """Transform of a loss per event."""
         key = law, self._whole, self._sharp, self._halved
-        return _TRANSFORMED.get(key, lambda: self.grid.forward(self.mass(law)))
+        return _TRANSFORMED.get(key, lambda: self._severity(law))
+
+    def _severity(self, law: Distribution) -> Transform:
+        event, whole = self._event(law), self._whole
+        if not self._halved or not event.alike:
+            return self.grid.forward(event.mass(whole, halved=self._halved))
+        made = lambda: whole.forward(event.mass(whole, halved=False))  # noqa: E731 - as in `tied`
+        return whole.thinned(_TRANSFORMED.get((law, whole, self._sharp, False), made))
 
     def excess(self, law: Distribution) -> float:
         """Expected excess of a loss per event over the end of the grid."""
@@ -197,7 +196,7 @@ class Transforms:
     def line(self, line: Compound, driven: bool) -> Transform:
         """Transform of a line's total over its horizon; given some event, where it is driven."""
         _, logarithm, found = self._line(line, driven)
-        return np.exp(found) if logarithm else found
+        return exponential(found) if logarithm else found
 
     def _line(self, line: Compound, driven: bool) -> _Line:
         """A line's transform, or its logarithm where its counts are Poisson (then True).
@@ -259,7 +258,7 @@ class Transforms:
             return capped.multiplied(product, self.grid)
         logarithm = self.grid.forward(poisson.mass(self._whole, halved=self._halved))
         logarithm -= poisson.number
-        total = _exp(logarithm)
+        total: Transform = exponential(logarithm)
         for found in product:
             total *= found
         return total
@@ -510,7 +509,7 @@ class Transforms:
                     exponent += own
                 else:
                     others.append(own)
-        return capped.multiplied([np.exp(exponent), *others], self.grid)
+        return capped.multiplied([exponential(exponent), *others], self.grid)
 
     def _horizon(
         self,
