@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 
 import perilscope
+from perilscope.cycle.answers import answers
+from perilscope.cycle.settings import Settings
+from perilscope.cycle.workspace import open_workspace
 from perilscope.errors import AssessmentError
 
 COUNT = 13
@@ -135,6 +138,8 @@ def test_with_a_market_both_ways_agree_and_what_is_not_told_is_said(
     assert sum(row["cvar"] for row in split) == pytest.approx(found["cvar"]["0.99"], rel=1e-9)
     assert all(row["cvar"] > 0.0 for row in split)
     assert all(row["network"] != "net" for row in found["causes"])
+    exact = Settings(engine="exact")
+    assert answers(open_workspace(tmp_path, exact), exact, estimates=False)["tables"] == []
 
 
 def test_another_horizon_than_the_period_is_refused_with_the_reason(written: Path) -> None:

@@ -37,8 +37,12 @@ _STEP = 1e-3
 
 
 def takers(reading: Reading, found: Together) -> dict[str, dict[str, tuple[Event, ...]]]:
-    """Network -> line -> the nodes of it that the line takes a number from."""
+    """Network -> line -> the nodes of it that the line takes a number from.
+
+    Not of networks whose joint states are not listed: lines hang on them by more than numbers.
+    """
     driving = {each.network for each in found.whole.driving}
+    hidden = [each.net for each in reading.joined.mixtures if isinstance(each, Unlisted)]
     taken: dict[str, dict[str, tuple[Event, ...]]] = {}
     for key in reading.joined.lines:
         scenario = reading.book.scenarios[key]
@@ -49,6 +53,8 @@ def takers(reading: Reading, found: Together) -> dict[str, dict[str, tuple[Event
             asked += [x for x in places(reading.book, scenario) if x not in asked]
         for net, node in asked:
             network, own = reading.drivers.place(net, node)
+            if any(reading.drivers.driver(network).network is each for each in hidden):
+                continue
             if network not in driving or (net, node) in [(x.network, x.node) for x in numbers]:
                 mine = taken.setdefault(network, {})
                 mine[key] = (*mine.get(key, ()), (network, own))
