@@ -38,6 +38,8 @@ _TRIED = 8.0
 _CLOSE = 1e-7
 _ALIKE = 0.1
 _NEAR = (-1, 1)
+_NEARLY = 0.3
+_LONG, _SMALL = 0.993, 0.1
 _PROBED = 4.0  # a start so far below a maximum may still lead above it
 _BETTER = 1e-6
 _SHARE = 3  # the place of the share alpha / (alpha + beta) among the variables
@@ -197,6 +199,7 @@ class _Track:
                 [np.column_stack([row, left, middle]), np.column_stack([row, middle, right])]
             )
         self._between()
+        self._beside()
         changed = np.ones((rows, days), dtype=bool)
         while changed.any():
             changed = self._compared(changed)
@@ -220,6 +223,22 @@ class _Track:
         x = self.x[row, day]
         middle = np.stack([0.5 * (x[:, 0] + x[:, 1]), 0.8 * x[:, 0] + 0.2 * x[:, 1]], axis=1)
         self._settled(row, day, self.windows(row, day), np.concatenate([x, middle], axis=1))
+
+    def _beside(self) -> None:
+        """Where small shocks last for ever, a day may have a maximum that none about it has."""
+        best = self.x[:, :, 0]
+        row, day = np.nonzero((best[:, :, 2] > _LONG) & (best[:, :, _SHARE] < _SMALL))
+        if not row.size:
+            return
+        windows, some = self.windows(row, day), _lasting(self.form)
+        lane = np.repeat(np.arange(len(row)), len(some))
+        found = descend(
+            self.kernel, self.form, windows.take(lane), np.tile(some, (len(row), 1)), close=_CLOSE
+        )
+        shape = len(row), len(some)
+        xs = np.concatenate([self.x[row, day], found.x.reshape(*shape, -1)], axis=1)
+        value = np.concatenate([self.value[row, day], found.value.reshape(shape)], axis=1)
+        self.x[row, day], self.value[row, day] = _distinct(xs, value, self.form, _KEPT)
 
     def _searched(self, row: Integers, day: Integers) -> None:
         windows, form = self.windows(row, day), self.form
@@ -294,18 +313,20 @@ class _Track:
             wide[:, to] |= changed[:, of]
         row, day = np.nonzero(wide)
         near = np.clip(day[:, None] + np.array(_NEAR), 0, days - 1)
-        xs = np.concatenate(
-            [self.x[row[:, None], near, 0], np.tile(_probes(self.form), (len(row), 1, 1))], 1
-        )
+        xs = self.x[row[:, None], near, :2].reshape(len(row), -1, self.form.size)
+        own = self.x[row, day, :1]
+        xs = np.where(np.isnan(xs), own, xs)
+        count = xs.shape[1]
+        xs = np.concatenate([xs, np.tile(_probes(self.form), (len(row), 1, 1))], 1)
         windows = self.windows(row, day)
-        theirs = values(self.kernel, self.form, windows, xs)
-        lead = self.value[row, day, :1] - theirs
-        count = len(_NEAR)
-        hopeful = np.zeros(lead.shape, dtype=bool)
+        lead = self.value[row, day, :1] - values(self.kernel, self.form, windows, xs)
+        apart = np.abs((xs - own) / self.form.reach).max(axis=2) > _ALIKE
+        hopeful = apart & (lead > -_PROBED)
+        # what is best for a neighbour is near its best place here, a probe may be far from it
+        hopeful[:, :count] &= lead[:, :count] > -_NEARLY
         best = np.argmax(lead[:, :count], axis=1)
-        hopeful[np.arange(len(row)), best] = lead[np.arange(len(row)), best] > _BETTER
-        apart = (xs[:, count:] - self.x[row, day, :1]) / self.form.reach
-        hopeful[:, count:] = (lead[:, count:] > -_PROBED) & (np.abs(apart).max(axis=2) > _ALIKE)
+        every = np.arange(len(row))
+        hopeful[every, best] |= lead[every, best] > _BETTER
         again = np.zeros_like(changed)
         lane, place = np.nonzero(hopeful)
         if lane.size:
@@ -338,10 +359,13 @@ def _probes(form: Form) -> Array:
         (-1.4, 0.75, 0.08),
         (-0.7, 0.5, 0.4),
         (-0.1, 0.1, 0.5),
-        (-5.8, 0.992, 0.01),
-        (-6.4, 1.0, 0.2),
     ]
     return _points(form, some)
+
+
+def _lasting(form: Form) -> Array:
+    """Starts where shocks are small and last: there lie several maxima side by side."""
+    return _points(form, [(-5.8, 0.992, 0.01), (-3.86, 0.98, 0.03), (-6.8, 1.0, 0.03)])
 
 
 def _overlap(side: int, days: int) -> tuple[slice, slice]:
