@@ -35,7 +35,7 @@ from . import intervals_drawn as draws
 
 Array = NDArray[np.float64]
 Measures = tuple[float, float]
-LEVEL, DAYS = 0.975, 1000
+LEVEL, DAYS, PIECE = 0.975, 1000, 100
 WEIGHTS = np.array([0.6, 0.4])
 Moving = draws.Moving
 GARCH = {
@@ -205,11 +205,18 @@ def _of_tomorrow(draw: draws.Moving, model: str, sigma: float) -> Measures:
     return law.var(LEVEL), law.cvar(LEVEL)
 
 
-def pieces(case: Case, first: int, count: int) -> tuple[int, int]:
-    """In how many simulations the intervals of VaR and of CVaR hold the truth."""
+Truth = Callable[[Sample], Measures] | None
+
+
+def truth_of(case: Case) -> Truth:
+    """What intervals are about; None where it is the law of tomorrow itself."""
     garch.prepare()
+    return None if case.model in FADING else whole(case)
+
+
+def pieces(case: Case, truth: Truth, first: int, count: int) -> tuple[int, int]:
+    """In how many simulations the intervals of VaR and of CVaR hold the truth."""
     model, held = named(case.model), np.zeros(2, dtype=np.int64)
-    truth = None if case.model in FADING else whole(case)
     for number in range(first, first + count):
         rng = np.random.default_rng([7, number])
         if truth is None:
@@ -227,7 +234,7 @@ def pieces(case: Case, first: int, count: int) -> tuple[int, int]:
 
 def coverage(case: Case, count: int, first: int = 0) -> tuple[float, float]:
     """Share of simulations in which the intervals of VaR and of CVaR hold the truth."""
-    var, cvar = pieces(case, first, count)
+    var, cvar = pieces(case, truth_of(case), first, count)
     return var / count, cvar / count
 
 
@@ -235,10 +242,11 @@ def main(words: Sequence[str]) -> None:
     first, count = (int(word) for word in words[:2])
     for case in CASES:
         if len(words) == 2 or {case.model, f"{case.model}:{case.kind}"} & set(words[2:]):
-            held = pieces(case, first, count)
-            law = case.draw.__name__.replace("_", " ").replace(",", " with")
-            told = (case.model, case.kind, law, first, count, *held)
-            print(*told, sep=",", flush=True)
+            truth, law = truth_of(case), case.draw.__name__.replace("_", " ").replace(",", " with")
+            for begin in range(first, first + count, PIECE):  # so that one that is stopped is used
+                size = min(PIECE, first + count - begin)
+                held = pieces(case, truth, begin, size)
+                print(case.model, case.kind, law, begin, size, *held, sep=",", flush=True)
 
 
 if __name__ == "__main__":

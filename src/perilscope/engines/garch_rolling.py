@@ -102,9 +102,9 @@ def roll(
     threads : int
         Series are shared out among so many; the answer is the same.
     thorough : bool
-        Search every window from many starts, as `garch.fit` does: some fifteen times the work.
-        Without, a window may miss a maximum that its neighbours do not have: none of 24,515
-        real windows did, 5 of 6,020 simulated ones.
+        Search every window from many starts, as `garch.fit` does: some ten times the work.
+        Without, a window may miss a maximum that its neighbours do not have: 2 of 15,412
+        simulated windows did, by 0.05 and 0.13 of log-likelihood.
 
     Raises
     ------
