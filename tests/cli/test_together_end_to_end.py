@@ -209,7 +209,7 @@ def test_screens_fit_their_width(book: str, tmp_path: Path) -> None:
         (["condition", "--on", "depeg=yes", "--above", "1M"], "not both"),
         (["condition", "--above", "much"], "80M"),
         (["condition", "--above", "-3M"], "80M"),
-        (["condition", "--above", "900M"], "rarer than one in a million"),
+        (["condition", "--above", "900M"], "beyond the losses that are computed"),
         (["contributions", "--level", "1.5"], "between 0.5 and 1"),
         (["contributions", "--by", "colour"], "no way of splitting"),
         (["condition", "--on", "depeg=yes", "--horizon", "soon"], "soon"),

@@ -252,6 +252,10 @@ def amount(text: str, currency: str) -> float:
 # --- from a loss back to what stands behind it
 
 
+_NOTHING = 4.0
+"""Chances below so many times what lies beyond the window are not told from it."""
+
+
 def behind(workspace: Workspace, settings: Settings, above: float) -> Document:
     """The likeliest joint states behind a loss above an amount, and who bears it.
 
@@ -265,7 +269,7 @@ def behind(workspace: Workspace, settings: Settings, above: float) -> Document:
     Raises
     ------
     MisuseError
-        So much is lost in less than one case in a million.
+        So much is lost in less than one case in a million, or more than the window holds.
     AssessmentError
         There is no market to join, or no network drives anything.
     """
@@ -277,9 +281,11 @@ def behind(workspace: Workspace, settings: Settings, above: float) -> Document:
         )
     law, whole = found.law, found.whole
     beyond = law.exceed(above)
-    if beyond < 1e-6:
+    rarest = max(1e-6, _NOTHING * law.beyond)
+    if above >= law.window.high or beyond < rarest:
         raise MisuseError(
-            f"a loss above {above:,.0f} is rarer than one in a million: 1 in 1,000 exceeds "
+            f"a loss above {above:,.0f} is rarer than 1 in {1.0 / rarest:,.0f}, or lies beyond "
+            f"the losses that are computed (up to {law.window.high:,.0f}): 1 in 1,000 exceeds "
             f"{law.var(0.999):,.0f}; ask for less"
         )
     tails = tails_of(whole.joint, law, above)

@@ -138,7 +138,8 @@ def over(
     Raises
     ------
     AssessmentError
-        Fewer than 30 days of prices, or none of anything that is asked for.
+        Fewer than 30 days of prices, none of anything that is asked for, or a horizon of less
+        than a day.
     """
     logs, columns = _logs(history, assets)
     days = _rows(history, years)
@@ -194,10 +195,26 @@ def resampled(
     return found
 
 
+_DAILY = 1.05
+"""Days between prices, at most, where every day has one."""
+_WHOLE = 0.02
+"""How far a horizon may be from whole days of prices, relative."""
+
+
 def _rows(history: History, years: float) -> int:
     """Days of prices in the horizon: fewer than days of the calendar where markets rest."""
     span = (history.days[-1] - history.days[0]).days / max(len(history.days) - 1, 1)
-    return max(round(years * DAYS_A_YEAR / max(span, 1.0)), 1)
+    days = years * DAYS_A_YEAR / max(span, 1.0)
+    if round(days) < 1:
+        raise AssessmentError(
+            f"prices are known day by day and the horizon is {24.0 * years * DAYS_A_YEAR:.3g} "
+            "hours: what they do within a day is not in them; look at least one day ahead"
+        )
+    if span < _DAILY and abs(days - round(days)) > _WHOLE * days:
+        raise AssessmentError(
+            f"prices are known day by day and the horizon is {days:.3g} days: look whole days ahead"
+        )
+    return round(days)
 
 
 def _logs(history: History, assets: Sequence[str]) -> tuple[Floats, list[int]]:

@@ -222,7 +222,17 @@ class Joint:
         for count in _CELLS:
             self.count = count
             self._markets = {}
-            both = [self._measured(self.weights, plain=plain).cvar(0.99) for plain in (False, True)]
+            try:
+                laws = [self._measured(self.weights, plain=plain) for plain in (False, True)]
+                both = [law.cvar(0.99) for law in laws]
+            except AssessmentError as error:  # so few cells that the linear term leads nowhere
+                if count < _CELLS[-1]:
+                    continue
+                raise AssessmentError(
+                    f"over the horizon the prices of {', '.join(sorted(self.matter))} range so "
+                    "widely that losses counted in them cannot be priced scenario by scenario: "
+                    "look less far ahead, or write these losses in money"
+                ) from error
             if abs(both[0] - both[1]) <= _APART * abs(both[0]):
                 break
 
