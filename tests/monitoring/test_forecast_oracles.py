@@ -10,8 +10,11 @@ from scipy import stats
 from perilscope.engines.compound import Compound
 from perilscope.engines.counts import NegativeBinomial, Poisson
 from perilscope.engines.distributions import Constant, Gamma, Sometimes
+from perilscope.evidence.calendar import Calendar
 from perilscope.evidence.incidents import Incident
+from perilscope.evidence.positions import Position
 from perilscope.evidence.prices import History
+from perilscope.layers.past import day_by_day
 from perilscope.monitoring.compare import compare, exceptions
 from perilscope.monitoring.forecast import Band, events
 
@@ -74,7 +77,9 @@ def test_exceptions_are_days_beyond_var() -> None:
     history = History(("BTC",), days, closes)
     losses = -10.0 * np.diff(closes[:, 0])
     var = float(np.quantile(losses, 0.95))
-    found = exceptions({"BTC": 10.0}, history, days[0], days[-1], 0.99, var)
+    walked = day_by_day([Position("BTC", 10.0)], history, days[0], days[-1], Calendar())
+    assert walked == pytest.approx(losses)
+    found = exceptions(walked, 0.99, var)
     assert found is not None
     assert found.days == 250
     assert found.exceptions == int(np.sum(losses > var))

@@ -22,12 +22,10 @@ from perilscope.cycle.insight import Assessed, Insight, doubtful, insight
 from perilscope.cycle.settings import Settings
 from perilscope.cycle.together import Together, doubted, together
 from perilscope.cycle.trading import (
-    PastYear,
     Valued,
     desk_of,
     held_lots,
     market_figures,
-    past_year,
     value,
 )
 from perilscope.cycle.workspace import Workspace, with_horizon
@@ -46,6 +44,7 @@ from perilscope.layers.drivers import Drivers
 from perilscope.layers.enterprise import Joined
 from perilscope.layers.market import MarketResult
 from perilscope.layers.operational import Context
+from perilscope.layers.past import PastYear, past_year
 from perilscope.layers.protocol import ProtocolScore
 from perilscope.layers.stress import Stressed
 from perilscope.layers.valuation import Valuation, Worth
@@ -247,7 +246,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         tail_shares=_shares(contributions),
         market=figures,
         stresses=desk.stresses() if desk is not None else (),
-        past_year=past_year(held, valued),
+        past_year=past_year(desk, figures.default_method if figures else "historical"),
         draws=draws,
         horizons=horizons,
         checks=checks,

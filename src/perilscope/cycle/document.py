@@ -6,6 +6,8 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Iterable
+from dataclasses import fields
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -15,9 +17,10 @@ import perilscope
 from perilscope.cycle import breaches, dependence, networks, protocols, rows, sentences, whole
 from perilscope.cycle.assess import Law, Result
 from perilscope.cycle.measures import Document, finite, measures
-from perilscope.cycle.trading import PastYear
+from perilscope.cycle.workspace import instruments
 from perilscope.engines.loss import LossLaw
 from perilscope.layers import enterprise, joining
+from perilscope.layers.past import PastYear
 from perilscope.monitoring.backtest import backtest
 
 FORMAT = 1
@@ -170,6 +173,19 @@ def _market(result: Result) -> Document:
                 "value": v.value,
             }
             for v in result.valued
+        ],
+        "lots": [
+            {
+                "asset": lot.asset,
+                "instrument": lot.instrument,
+                "quantity": lot.quantity,
+                "terms": {
+                    each.name: value.isoformat() if isinstance(value, date) else value
+                    for each in fields(lot.terms)
+                    if (value := getattr(lot.terms, each.name)) != each.default
+                },
+            }
+            for lot in instruments(result.workspace)
         ],
     }
 

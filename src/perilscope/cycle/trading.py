@@ -7,8 +7,6 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from perilscope.beliefs.law import point
 from perilscope.book import Book
 from perilscope.cycle.settings import MARKET_DAYS, MARKET_LEVELS, Settings
@@ -19,11 +17,7 @@ from perilscope.cycle.workspace import (
     instruments,
     portfolio,
 )
-from perilscope.engines.predictive import Sample
-from perilscope.engines.rolling import rolled
-from perilscope.engines.simple_models import HISTORICAL
 from perilscope.errors import AssessmentError
-from perilscope.evidence.forecasts import Forecasts
 from perilscope.evidence.positions import Position
 from perilscope.evidence.prices import History
 from perilscope.layers import market, revaluation
@@ -34,8 +28,6 @@ from perilscope.layers.market import MarketResult
 from perilscope.layers.revaluation import Marks, factors, realised, refuse_absurd
 from perilscope.layers.valuation import Valuation
 
-YEAR, LEAST_DAYS = 365, 60
-PAST_LEVEL = 0.975
 Note = Callable[..., None]
 """Takes the weight of a remark, where it belongs, what it says, and how to mend it."""
 
@@ -174,53 +166,6 @@ def market_figures(
     for text in figures.findings:
         note("warning", "market", text)
     return figures
-
-
-@dataclass(frozen=True)
-class PastYear:
-    """What VaR would have said of today's spot holdings, day after day, and what they lost.
-
-    Parameters
-    ----------
-    told : Forecasts
-        One-day VaR and CVaR from the history before each day, in money.
-    level : float
-    window : int
-        Daily returns behind each forecast.
-    """
-
-    told: Forecasts
-    level: float
-    window: int
-
-
-def past_year(held: History | None, valued: tuple[Valued, ...]) -> PastYear | None:
-    """Roll the historical method over the last year of today's spot holdings.
-
-    None where fewer than `LEAST_DAYS` days could be forecast from as many before, or nothing moves.
-    """
-    if held is None:
-        return None
-    spot = {v.asset: v.value for v in valued if v.instrument == "spot"}
-    assets = [a for a, worth in spot.items() if a in held.assets and worth != 0.0]
-    closes = held.closes[:, [held.assets.index(a) for a in assets]]
-    moves = closes[1:] / closes[:-1] - 1.0
-    days = min(YEAR, len(moves) // 2)
-    if not assets or days < LEAST_DAYS:
-        return None
-    window = min(YEAR, len(moves) - days)
-    worth = np.array([spot[a] for a in assets])
-    scale = float(np.abs(worth).sum())
-    found = rolled(HISTORICAL, Sample(moves, worth / scale), PAST_LEVEL, days, window)
-    told = Forecasts(
-        name="historical",
-        days=held.days[len(held.days) - days :],
-        loss=scale * found.loss,
-        var=scale * found.var,
-        cvar=scale * found.cvar,
-        pit=found.pit,
-    )
-    return PastYear(told, PAST_LEVEL, window)
 
 
 def desk_of(

@@ -10,6 +10,10 @@ from typing import Any
 from perilscope.cycle.assess import Result
 from perilscope.cycle.workspace import Workspace
 from perilscope.errors import MisuseError
+from perilscope.evidence.positions import Position
+from perilscope.evidence.terms import Terms
+from perilscope.layers.days import calendar_of
+from perilscope.layers.past import day_by_day
 from perilscope.monitoring.compare import YEAR, compare, exceptions
 from perilscope.monitoring.review import due
 
@@ -77,12 +81,31 @@ def _exceptions(
     written = since["forecast"].get("market")
     if workspace.history is None or not written:
         return None
-    valued = market.get("valued", ())
-    if any(v.get("instrument", "spot") != "spot" for v in valued):
-        return None  # the day's result of instruments stands on the desk's morning page
-    quantities = {v["asset"]: v["quantity"] for v in valued}
-    found = exceptions(quantities, workspace.history, start, on, written["level"], written["var"])
+    lots = [
+        Position(each["asset"], each["quantity"])
+        for each in market.get("valued", ())
+        if each.get("instrument", "spot") == "spot"
+    ]
+    if any(each.get("instrument", "spot") != "spot" for each in market.get("valued", ())):
+        if "lots" not in market:
+            return None  # of a version that did not write the terms down
+        lots += [_lot(each) for each in market["lots"]]
+    book = workspace.book
+    losses = day_by_day(
+        lots, workspace.history, start, on, calendar_of(book), since.get("currency", book.currency)
+    )
+    found = exceptions(losses, written["level"], written["var"])
     return None if found is None else dict(vars(found))
+
+
+def _lot(each: Mapping[str, Any]) -> Position:
+    """An instrument as the run wrote it down."""
+    said = dict(each["terms"])
+    if said.get("expiry"):
+        said["expiry"] = date.fromisoformat(said["expiry"])
+    return Position(
+        each["asset"], each["quantity"], instrument=each["instrument"], terms=Terms(**said)
+    )
 
 
 def _breached(now: Result) -> list[dict[str, Any]]:

@@ -109,7 +109,12 @@ def rolled(
     for row in range(size - days, size):
         try:
             law = model.fit(sample.cut(slice(row - window, row))).law
-            told = (law.var(level), law.cvar(level), _pit(law, float(loss_of[row])), *_two(law))
+            told = (
+                law.var(level),
+                law.cvar(level),
+                whereabouts(law, float(loss_of[row])),
+                *_two(law),
+            )
         except AssessmentError as error:
             failed.append((row, str(error)))
             continue
@@ -148,7 +153,7 @@ def _foreseen(name: str, sample: Sample, days: int, window: int) -> None:
         return
 
 
-def _pit(law: Law, loss: float) -> float:
+def whereabouts(law: Law, loss: float) -> float:
     """Probability of no larger a loss; a sample of n knows no finer than half of 1 / (n + 1)."""
     u = float(law.cdf(np.array([loss]))[0])
     if isinstance(law, EmpiricalLaw):

@@ -10,10 +10,10 @@ from datetime import date
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import bdtr, bdtrc
 
 from perilscope.evidence.incidents import Incident
-from perilscope.evidence.prices import History
 from perilscope.monitoring.forecast import Band, at
 
 YEAR = 365.25
@@ -77,32 +77,16 @@ def compare(
     return tuple(outcomes)
 
 
-def exceptions(
-    quantities: Mapping[str, float],
-    history: History,
-    since: date,
-    until: date,
-    level: float,
-    var: float,
-) -> Exceptions | None:
-    """Count VaR exceptions of a fixed portfolio over the days after ``since``.
+def exceptions(losses: NDArray[np.float64], level: float, var: float) -> Exceptions | None:
+    """Count VaR exceptions of a fixed portfolio.
 
     Parameters
     ----------
-    quantities : mapping
-        Token to units held at the time of the forecast.
+    losses : array, shape (days,)
+        Of each day after the forecast, money.
     var : float
         The one-day VaR that was forecast, in the reporting currency.
     """
-    held = [a for a in quantities if a in history.assets]
-    rows = [i for i, day in enumerate(history.days) if since <= day <= until]
-    if not held or len(rows) < 2:
-        return None
-    columns = [history.assets.index(a) for a in held]
-    closes = history.closes[np.ix_(rows, columns)]
-    value = np.sum(closes * np.array([quantities[a] for a in held]), axis=1)
-    losses = value[:-1] - value[1:]
-    losses = losses[np.isfinite(losses)]
     days, hit = len(losses), int(np.sum(losses > var))
     if days == 0:
         return None
