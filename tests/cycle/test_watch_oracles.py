@@ -27,9 +27,8 @@ def book(tmp_path: Path, closes: np.ndarray[Any, Any]) -> Path:
     rows = [f"{START + timedelta(k)},{float(p)!r}" for k, p in enumerate(closes)]
     (tmp_path / "prices.csv").write_text("date,BTC\n" + "\n".join(rows) + "\n")
     path = tmp_path / "book.yaml"
-    path.write_text(
-        "institution: {name: Desk, kind: fund}\nas_of: 2026-02-09\ncurrency: USD\nprices: prices.csv\n"
-    )
+    said = "institution: {name: Desk, kind: fund}\nas_of: 2026-02-09\ncurrency: USD\n"
+    path.write_text(said + "prices: prices.csv\n")
     return path
 
 
