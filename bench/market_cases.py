@@ -7,12 +7,13 @@ from itertools import count
 
 import numpy as np
 from measure import Case
-from peers import Worker
+from peers import PeerError, Worker
 
 from perilscope.engines import garch
 from perilscope.engines.backtests import shortfall
 from perilscope.engines.backtests.forecast_law import forecast_law
 from perilscope.engines.garch_rolling import roll
+from perilscope.engines.returns import columns
 from perilscope.evidence.forecasts import Forecasts
 from perilscope.monitoring.backtest import backtest
 
@@ -37,6 +38,8 @@ EULER_MANY = "VaR and CVaR of 500 positions by position, with errors, 1,600 days
 
 GOALS = {
     COLUMNS: "as fast as skfolio, 40 times riskfolio-lib",
+    f"{COLUMNS}, by skfolio": "",
+    f"{COLUMNS}, by riskfolio-lib": "",
     EULER: "<= 0.1 ms",
     EULER_MANY: "<= 50 ms",
     Z_ONE: "<= 0.5 s",
@@ -91,6 +94,27 @@ def by_arch(worker: Worker) -> list[Case]:
     return [Case(FHS_ARCH, ask, timed=True)]
 
 
+def by_portfolio_tools(worker: Worker) -> list[Case]:
+    """Historical VaR and CVaR of the same table by skfolio and riskfolio-lib."""
+    moves = _table()
+    ours = columns(-moves, 0.975)  # they take returns
+
+    def asked(peer: str) -> Case:
+        def ask() -> float:
+            told = worker.ask("historical", peer=peer, days=1600, assets=50, level=0.975, again=21)
+            if not np.allclose(told["cvar"], ours[1], rtol=1e-9):
+                raise PeerError(f"{peer} finds another CVaR")
+            return float(told["seconds"])
+
+        return Case(f"{COLUMNS}, by {peer}", ask, timed=True)
+
+    return [asked(peer) for peer in ("skfolio", "riskfolio-lib")]
+
+
+def _table() -> np.ndarray:
+    return np.asarray(0.03 * np.random.default_rng(1).standard_t(4, (1600, 50)))
+
+
 def garch_series(number: int, days: int) -> np.ndarray:
     """Series of GARCH processes with Student innovations, the same each time."""
     rng = np.random.default_rng(11)
@@ -107,9 +131,8 @@ def garch_series(number: int, days: int) -> np.ndarray:
 def allocated() -> list[Case]:
     """Historical figures and their allocation."""
     from perilscope.engines.euler import euler, slopes
-    from perilscope.engines.returns import columns
 
-    moves = 0.03 * np.random.default_rng(1).standard_t(4, (1600, 50))
+    moves = _table()
     amounts, parts = np.full(50, 0.02), -np.repeat(moves, 10, axis=1)
     return [
         Case(COLUMNS, lambda: columns(moves, 0.975)),

@@ -63,6 +63,7 @@ def measured(rounds: int, only: str) -> page.Measured:
             *joint_cases.joint(),
             *market_cases.market(),
             *(market_cases.by_arch(worker) if worker else ()),
+            *(market_cases.by_portfolio_tools(worker) if worker else ()),
             *cases.commands(out),
         ]
         timings = interleaved([case for case in todo if only in case.name], rounds, say)
