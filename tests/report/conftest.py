@@ -555,6 +555,7 @@ def invented() -> Document:
             "var": {level: 0.8 * x for level, x in whole["var"].items()},
             "cvar": {level: 0.8 * x for level, x in whole["cvar"].items()},
             "error": dict.fromkeys(whole["var"], 1e-6),
+            "simulated": None,
         },
         "dependence": [
             {

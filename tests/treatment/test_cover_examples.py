@@ -78,6 +78,20 @@ def test_what_is_in_place_is_measured_together_and_a_candidate_on_top_of_it() ->
     assert run()["net"] is None
 
 
+def test_both_engines_say_what_covers_leave() -> None:
+    """Sums of a simulation lie within 5 standard errors of what is known by hand."""
+    terms = {"per_event": {"deductible": "200k"}, "per_year": {"limit": "1M"}}
+    book = perilscope.declare({**BASE, "covers": {"held": {"scenarios": "a", **terms}}})
+    found = perilscope.quantify(book, engine="both", years=200_000).document["net"]["simulated"]
+
+    # n thefts of 1M, of each 800k are asked for, at most 1M a year is paid
+    chance = [math.exp(-0.5) * 0.5**n / math.factorial(n) for n in range(25)]
+    paid = math.fsum(p * min(n * 8e5, 1e6) for n, p in enumerate(chance))
+    assert abs(found["mean"] - (700_000 - paid)) < 5 * found["mean_se"]
+    assert abs(found["gap"]) < 4
+    assert found["years"] == 200_000
+
+
 def test_two_covers_of_one_scenario_are_told_apart() -> None:
     terms = {"scenarios": "a", "per_event": {"pays": "50 %"}}
     found = run(covers={"first": terms, "second": terms})

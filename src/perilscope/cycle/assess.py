@@ -106,6 +106,7 @@ class Result:
     controls: tuple[Verdict, ...]
     covers: tuple[Protection, ...]
     net: Net | None
+    net_draws: Simulated | None
     limits: tuple[Standing, ...]
     forecasts: tuple[Forecast, ...]
     insight: Insight
@@ -208,6 +209,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         world = World(context, joined, register, law, settings.seed, settings.years)
         controls = tuple(_controls(book, world, steps))
         covers, net = _covers(book, world, steps)
+        drawn_net = beside.submit(others.net_of_covers, book, net, world, settings)
         year = _year(context, law)
         desk = desk_of(workspace, held, valuation, drivers)
         standings = tuple(_limits(book, Figures(year, year.mean, figures, valuation, desk), steps))
@@ -218,6 +220,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         behind = insight(assessed, settings, partial(steps.note, "note"))
         tied = _tied(book, laws, settings, steps)
         draws, horizons = drawn.result(), drawn_together.result()
+        net_draws = drawn_net.result()
     if horizons is not None and (why := others.thin(horizons.known)):
         steps.note("note", "simulation", f"everything together: {why}")
     checks = {
@@ -253,6 +256,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         controls=controls,
         covers=covers,
         net=net,
+        net_draws=net_draws,
         limits=standings,
         forecasts=forecasts,
         insight=behind,

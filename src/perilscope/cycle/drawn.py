@@ -13,9 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from perilscope.beliefs.law import point
+from perilscope.book import Book
 from perilscope.cycle.settings import LEVELS, Settings
 from perilscope.engines import quadrature
 from perilscope.engines.backends import installed
+from perilscope.engines.blend import Blend
 from perilscope.engines.compound import Compound
 from perilscope.engines.draws import Simulated
 from perilscope.engines.joint.drawn import Drawn, draw, gaps
@@ -28,6 +31,8 @@ from perilscope.errors import AssessmentError
 from perilscope.layers.enterprise import Joined
 from perilscope.layers.joining import Whole
 from perilscope.sources.machine import code_folder
+from perilscope.treatment.control import World
+from perilscope.treatment.cover import Net, net_drawn
 
 Document = dict[str, Any]
 Note = Callable[[str, str, str], None]
@@ -41,6 +46,10 @@ BY_LAWS = 13
 TOGETHER = 4
 """Of so many horizons of losses alone, one is drawn of everything together: they are kept."""
 MOST_TOGETHER = 1 << 22
+
+
+MOST_NET = 1 << 18
+"""Horizons that are drawn net of covers, at most."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +133,39 @@ def together(whole: Whole, settings: Settings) -> Horizons | None:
         return None
     drawn = draw(whole.joint, number, settings.seed, workers=_workers(), cache=code_folder)
     return Horizons(drawn, drawn.weighed(whole.joint.weights))
+
+
+def net_of_covers(
+    book: Book, net: Net | None, world: World, settings: Settings
+) -> Simulated | None:
+    """Losses net of the covers in place; None where there are none, or it cannot be drawn."""
+    if settings.engine == "exact" or net is None:
+        return None
+    most = min(settings.years, MOST_NET)
+    lines = list(world.joined.lines.values())
+    number = min(affordable(lines, BY_LAWS * most)[0] // BY_LAWS, most)
+    if number < FEWEST_DRAWS:
+        return None
+    held = [book.covers[name] for name in net.ids]
+    try:
+        return net_drawn(held, world, point(book.discount_rate), number)
+    except AssessmentError:  # of a holding that is capped by the year
+        return None
+
+
+def net_gap(law: LossLaw | Blend, drawn: Simulated) -> float:
+    """Largest difference of the two engines, as `gap`, of losses net of covers."""
+    parts = [own for _, own in law.parts] if isinstance(law, Blend) else [law]
+    error, n = drawn.standard_error_of_mean, drawn.count
+    found = [(drawn.mean - law.mean) / error] if error > 0.0 else []
+    for level in LEVELS[:3]:
+        v = law.var(level)
+        threshold = v + max(1e-9 * v if x.grid.lattice else 2.0 * x.step_at(v) for x in parts)
+        p = law.exceed(threshold)
+        if 0.0 < p < 1.0:
+            hits = int(drawn.exceed_counts(threshold))
+            found.append((hits - n * p) / math.sqrt(n * p * (1.0 - p)))
+    return max(found, key=abs, default=0.0)
 
 
 def _workers() -> int:

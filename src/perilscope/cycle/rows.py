@@ -11,6 +11,7 @@ from perilscope.book.quantity import spell
 from perilscope.cycle import factors, grades, sentences
 from perilscope.cycle.amounts import frequency
 from perilscope.cycle.assess import Result
+from perilscope.cycle.drawn import net_gap
 from perilscope.cycle.measures import Document, finite, measures
 from perilscope.cycle.settings import LEVELS
 from perilscope.engines.bounds import Bounds
@@ -219,6 +220,23 @@ def net(result: Result) -> Document | None:
         "var": {f"{a:g}": law.var(a) for a in LEVELS},
         "cvar": {f"{a:g}": law.cvar(a) for a in LEVELS},
         "error": {f"{a:g}": finite(law.error_at(a)) for a in LEVELS},
+        "simulated": _net_simulated(result),
+    }
+
+
+def _net_simulated(result: Result) -> Document | None:
+    drawn = result.net_draws
+    if result.net is None or drawn is None:
+        return None
+    return {
+        "years": drawn.count,
+        "mean": drawn.mean,
+        "mean_se": drawn.standard_error_of_mean,
+        "var": {f"{a:g}": drawn.var(a) for a in LEVELS},
+        "cvar": {f"{a:g}": drawn.cvar(a) for a in LEVELS},
+        "var_se": {f"{a:g}": drawn.var_error(a) for a in LEVELS},
+        "cvar_se": {f"{a:g}": drawn.cvar_error(a) for a in LEVELS},
+        "gap": net_gap(result.net.law, drawn),
     }
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from perilscope.engines.capped import periods
 from perilscope.engines.compound import Compound, Mixture
 from perilscope.engines.cover import Terms
 from perilscope.engines.sampled import events, scale_of
@@ -107,15 +108,13 @@ def recovered(
     Raises
     ------
     AssessmentError
-        A line that is capped by the year, or terms of the year over another horizon.
+        A line that is capped by the year.
     """
     owner = {key: contract for contract in contracts for key in contract.keys}
     held = {line.key: line for line in lines if line.key in owner}
     for line in held.values():
         if line.group in caps:
             raise AssessmentError(f"the year's loss of {line.key} is capped by a holding")
-        if owner[line.key].terms.annual and line.years != 1.0:
-            raise AssessmentError("terms of the year are applied to one year: look one year ahead")
     rest = [line for line in lines if line.key not in held]
     asked = {line.key for line in lines}
     blocks = -(-draws // BLOCK)
@@ -132,25 +131,28 @@ def recovered(
         if others is not None:
             for _ in others.block(block, gross[here], lambda _k, _b: np.zeros(0), happens):
                 pass
-        ceded = {contract.name: np.zeros(BLOCK) for contract in contracts}
+        ceded: dict[str, dict[int, Array]] = {contract.name: {} for contract in contracts}
         for key, line in held.items():
             terms = owner[key].terms
             scale = scale_of(line, seed, block)
-            for _, at, drawn in events(line, [line.years], happens.get(key), seed, block, happens):
+            drives, spans = happens.get(key), _spans(line, terms)
+            for year, at, drawn in events(line, spans, drives, seed, block, happens):
                 loss = drawn * (scale if isinstance(scale, float) else scale[at])
                 gross[here] += np.bincount(at, loss, BLOCK)
                 paid = np.minimum(np.maximum(loss - terms.deductible, 0.0), terms.limit)
-                ceded[owner[key].name] += np.bincount(at, terms.share * paid, BLOCK)
+                more: Array = np.bincount(at, terms.share * paid, BLOCK).astype(np.float64)
+                mine = ceded[owner[key].name]
+                mine[year] = more + mine.get(year, 0.0)
         for contract in contracts:
-            sums = ceded[contract.name]
-            above = np.maximum(sums - contract.terms.annual_deductible, 0.0)
-            again = contract.rate * np.minimum(above, contract.put_back)
-            owed = contract.terms.of_year(sums) if contract.terms.annual else sums
             share = _paying(contract, happens, seed, block)
-            premium[contract.name][here] = again * share
-            due[contract.name][here] = (owed - again) * share
-            lost[contract.name][here] = (owed - again) * (1.0 - share)
-            used[contract.name][here] = above >= contract.terms.annual_limit * (1.0 - 1e-9)
+            for sums in ceded[contract.name].values():
+                above = np.maximum(sums - contract.terms.annual_deductible, 0.0)
+                again = contract.rate * np.minimum(above, contract.put_back)
+                owed = contract.terms.of_year(sums) if contract.terms.annual else sums
+                premium[contract.name][here] += again * share
+                due[contract.name][here] += (owed - again) * share
+                lost[contract.name][here] += (owed - again) * (1.0 - share)
+                used[contract.name][here] |= above >= contract.terms.annual_limit * (1.0 - 1e-9)
     net = gross - sum(due.values(), np.zeros_like(gross))
     return Recovered(
         gross[:draws],
@@ -160,6 +162,13 @@ def recovered(
         {name: each[:draws] for name, each in lost.items()},
         {name: each[:draws] for name, each in used.items()},
     )
+
+
+def _spans(line: Compound, terms: Terms) -> list[float]:
+    """Lengths of the years of a horizon, where terms of the year start anew in each."""
+    if not terms.annual:
+        return [line.years]
+    return [length for length, count in periods(line.years) for _ in range(count)]
 
 
 def _seen(mixture: Mixture | Unlisted, keys: set[str]) -> Mixture | Unlisted:

@@ -189,7 +189,7 @@ class _Net:
 
     def _aligned(self, grid: Grid) -> Grid:
         """A grid with bends on even points; a finer one where it cannot be."""
-        most = max((cluster.count(2) for cluster in self.clusters if not cluster.whole), default=1)
+        most = max((self._cost(cluster, 2) for cluster in self.clusters), default=1)
         most = max(_WORK // (_USUAL // 4 * most), _ENOUGH)
         while grid.points > most:
             grid = grid.coarse()
@@ -265,7 +265,7 @@ class _Net:
             if cluster.whole:
                 product = product * self._whole(cluster, here)
                 continue
-            cases = cluster.count(effort)
+            cases = self._cost(cluster, effort)
             both = {}
             for cover in cluster.covers:
                 if not cover.terms.by_sum:
@@ -274,6 +274,21 @@ class _Net:
                     both[cover] = Both(cover.terms, here, stretch)
             product = product * self._cluster(cluster, transforms, both, effort)
         return here.back(product)
+
+    def _cost(self, cluster: Cluster, effort: int) -> int:
+        """Joint transforms that are computed for a cluster, roughly."""
+        if cluster.whole:
+            return 1
+        free, often, once = Transforms(Grid(1.0, 2), effort=max(effort, 1)), 1, 0
+        _, lines, drives = next(cluster.cases(self.lines, effort))
+        for key in {key for cover in cluster.covers for key in cover.keys}:
+            mixed = free.parts(lines[key], key in drives)
+            many = len(mixed) + len(mixed[0].counts) - 2
+            if lines[key] is self.lines[key]:
+                once += many
+            else:
+                often += many
+        return cluster.count(effort) * often + once
 
     def _whole(self, cluster: Cluster, grid: Grid) -> Transform:
         """A cluster that one cover pays for by its sum: its own law, mapped."""

@@ -45,6 +45,12 @@ class OfYear(LossLaw):
         self._top = math.inf if math.isinf(self._end) else self._end - limit
         kept = self._kept(math.inf)
         self.mean = kept if math.isfinite(kept) else gross.mean - self.ceded
+        places = gross.grid.places
+        over = np.maximum(share * places - deductible, 0.0)
+        left = places - np.minimum(over, limit) - self.mean
+        bounded = math.isinf(limit) and share == 1.0
+        spread = math.sqrt(max(float((gross.mass * left**2).sum()), 0.0))
+        self.sd = spread if bounded or math.isfinite(gross.sd) else math.inf
         self.none = gross.none if self._start > 0.0 or share < 1.0 else 1.0 - gross.exceed(limit)
 
     @property

@@ -105,6 +105,8 @@ class Both:
         self.terms, self.grid, self.stretch = terms, grid, stretch
         self._events: Kept[_Event] = Kept(2**26, lambda e: e.below.nbytes + e.within.nbytes)
         self._held: dict[tuple[str, int], Cube] = {}
+        self._lines: dict[tuple[int, int], tuple[Sequence[Part], Cube]] = {}
+        self._room = 2 * _KEPT
 
     def left(
         self, lines: Sequence[Sequence[Part]], stays: Transform, gross: Transform
@@ -146,14 +148,24 @@ class Both:
             exponent = self._rows(pooled[1], rows)
             product = _turned(np.exp(exponent.real - pooled[0]), -exponent.imag)
         for line in others:
-            total = np.zeros(shape, np.complex128)
-            for part in line:
-                z = self._rows(self._event(part.severity), rows)
-                for weight, counts in part.counts:
-                    total += part.weight * weight * counts.pgf(z)
-            product = product * total
+            product = product * self._line(line, rows)
         found: Cube = scipy.fft.ifft(product, axis=1) / self._damping
         return found
+
+    def _line(self, line: Sequence[Part], rows: slice) -> Cube:
+        """Joint transform of one line, kept for cases that do not change it."""
+        key = id(line), rows.start
+        if key in self._lines:
+            return self._lines[key][1]
+        total = np.zeros((rows.stop - rows.start, self.stretch.count), np.complex128)
+        for part in line:
+            z = self._rows(self._event(part.severity), rows)
+            for weight, counts in part.counts:
+                total += part.weight * weight * counts.pgf(z)
+        if self._room >= total.size:
+            self._room -= total.size
+            self._lines[key] = line, total
+        return total
 
     def _shifted(self, transform: Transform, down: float) -> Transform:
         """A law moved towards zero.

@@ -335,7 +335,16 @@ def _agreement(run: Document) -> str:
     verdict = "agree" if gap <= 4 else "DISAGREE"
     where = f", {worst}" if gap > 4 else ""
     said = f"exact and {years} {verdict} (largest gap {gap:.1f} standard errors{where})"
-    return said + _together_agree(run)
+    return said + _net_agrees(run) + _together_agree(run)
+
+
+def _net_agrees(run: Document) -> str:
+    """Whether the engines agree on what covers leave, in a few words."""
+    found = (run.get("net") or {}).get("simulated")
+    if not found:
+        return ""
+    verdict = "too" if abs(found["gap"]) <= 4 else f"{found['years']:,} DISAGREE"
+    return f"; net of covers {verdict} ({abs(found['gap']):.1f})"
 
 
 def _together_agree(run: Document) -> str:

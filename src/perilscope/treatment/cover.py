@@ -17,6 +17,8 @@ from perilscope.book import Cover, Quantity
 from perilscope.engines import cover as engine
 from perilscope.engines.blend import Blend
 from perilscope.engines.cover import Terms
+from perilscope.engines.draws import Draws
+from perilscope.engines.insured import Contract
 from perilscope.engines.loss import LossLaw
 from perilscope.engines.register import Register
 from perilscope.errors import AssessmentError
@@ -229,14 +231,33 @@ def _net(case: Case, covers: Sequence[Cover], world: World) -> LossLaw:
     return engine.net(case.register, applied) if applied else case.register.law()
 
 
-def _simulated(every: Sequence[Cover], world: World, discount_rate: float) -> Measured:
-    """Everything net of some covers event by event."""
-    contracts = [
+def net_drawn(held: Sequence[Cover], world: World, discount_rate: float, draws: int) -> Draws:
+    """Everything net of all covers in place, event by event.
+
+    Raises
+    ------
+    AssessmentError
+        As `insurer.drawn`.
+    """
+    contracts = _contracts(held, world, discount_rate)
+    found = insurer.drawn(
+        contracts, held, world.joined, world.context, draws=draws, seed=world.seed
+    )
+    return Draws(found.net)
+
+
+def _contracts(every: Sequence[Cover], world: World, discount_rate: float) -> list[Contract]:
+    return [
         insurer.contract(
             each, _applied(each, world), annual_cost(each, discount_rate), world.context
         )
         for each in every
     ]
+
+
+def _simulated(every: Sequence[Cover], world: World, discount_rate: float) -> Measured:
+    """Everything net of some covers event by event."""
+    contracts = _contracts(every, world, discount_rate)
     return insurer.simulated(
         contracts, every, world.joined, world.context,
         draws=world.draws, seed=world.seed, level=TAIL,

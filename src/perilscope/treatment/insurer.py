@@ -20,7 +20,7 @@ from perilscope.engines import cover as engine
 from perilscope.engines.compound import Mixture
 from perilscope.engines.cover import Terms
 from perilscope.engines.draws import Draws
-from perilscope.engines.insured import Contract, estimate, recovered
+from perilscope.engines.insured import Contract, Recovered, estimate, recovered
 from perilscope.engines.register import Register
 from perilscope.engines.unlisted import Unlisted
 from perilscope.errors import AssessmentError
@@ -235,6 +235,30 @@ def contract(cover: Cover, terms: engine.Cover, premium: float, context: Context
     )
 
 
+def drawn(
+    contracts: Sequence[Contract],
+    covers: Sequence[Cover],
+    joined: Joined,
+    context: Context,
+    *,
+    draws: int,
+    seed: int,
+) -> Recovered:
+    """Losses and recoveries event by event.
+
+    Raises
+    ------
+    AssessmentError
+        A cover of a line that is capped by the year.
+    """
+    tied = [c for c in covers if c.insurer is not None and _source(c) is not None]
+    kept, mixed = _mixtures(tied, joined, context)
+    return recovered(
+        list(joined.lines.values()), [*kept, *mixed], joined.caps, contracts,
+        draws=draws, seed=seed,
+    )  # fmt: skip
+
+
 def simulated(
     contracts: Sequence[Contract],
     covers: Sequence[Cover],
@@ -246,13 +270,8 @@ def simulated(
     level: float,
 ) -> Measured:
     """Everything net of covers, event by event; the premium is that of the last of them."""
-    tied = [c for c in covers if c.insurer is not None and _source(c) is not None]
-    kept, mixed = _mixtures(tied, joined, context)
     number = min(draws, MOST_DRAWS)
-    found = recovered(
-        list(joined.lines.values()), [*kept, *mixed], joined.caps, contracts,
-        draws=number, seed=seed,
-    )  # fmt: skip
+    found = drawn(contracts, covers, joined, context, draws=number, seed=seed)
     net, mine = Draws(found.net), contracts[-1]
     paid, lost = found.paid[mine.name], found.lost[mine.name]
     return Measured(
