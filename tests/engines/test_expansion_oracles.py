@@ -6,11 +6,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
+from scipy.stats import nbinom, norm
 
 from perilscope.engines.compound import Compound
 from perilscope.engines.counts import Bernoulli, NegativeBinomial, Poisson
-from perilscope.engines.distributions import Beta, Constant, Exponential, Gamma, Scaled
+from perilscope.engines.distributions import Beta, Constant, Exponential, Gamma, Lognormal, Scaled
 from perilscope.engines.expansion import parts
 from perilscope.engines.register import Register
 
@@ -83,3 +85,37 @@ def test_over_several_capped_years_the_belief_is_common_to_the_years() -> None:
     assert law.none == pytest.approx(none[2], rel=1e-9)
     assert law.exceed(150.0) == pytest.approx(none[0] - 2 * none[1] + none[2], rel=1e-4)
     assert law.mean == pytest.approx(200.0 * (1.0 - none[1]), rel=1e-6)
+
+
+@pytest.mark.parametrize("sd", [0.3, 0.6, 1.0, 1.4])
+def test_a_belief_about_the_median_of_a_loss_in_closed_form(sd: float) -> None:
+    """Of one event at most the loss is lognormal, its variance that of both."""
+    line = Compound(
+        "a",
+        lambda t, _y: (Bernoulli(0.3), Lognormal(np.log(t[0]), 1.2)),
+        (Lognormal(12.0, sd),),
+    )
+    law, loss = Register([line]).law(), norm(12.0, math.hypot(1.2, sd))
+    for level in (0.9, 0.95, 0.99, 0.999):
+        value = math.exp(float(loss.isf((1 - level) / 0.3)))
+        off = abs(law.var(level) / value - 1)
+        assert off < 1e-5
+        assert off <= law.error_at(level) < 5e-4
+
+
+@pytest.mark.parametrize("shape", [0.44, 2.0, 9.0])
+def test_a_believed_rate_and_a_believed_sum_in_closed_form(shape: float) -> None:
+    """Of n events that all cost the same unknown sum the total is n times that sum."""
+    line = Compound(
+        "a",
+        lambda t, y: (Poisson(t[0] * y), Constant(t[1])),
+        (Gamma(shape, 0.4 / shape), Lognormal(12.6, 0.7)),
+    )
+    law, n = Register([line]).law(), np.arange(1, 400)
+    chance = nbinom.pmf(n, shape, 1.0 / (1.0 + 0.4 / shape))
+    for level in (0.9, 0.95, 0.99, 0.999):
+        apart = (math.log(law.var(level)) - np.log(n) - 12.6) / 0.7
+        assert float((chance * norm.sf(apart)).sum()) == pytest.approx(1 - level, rel=1e-6)
+        tail = float((chance * n * math.exp(12.6 + 0.245) * norm.sf(apart - 0.7)).sum())
+        assert law.cvar(level) == pytest.approx(tail / (1 - level), rel=1e-6)
+        assert law.error_at(level) < 1e-5

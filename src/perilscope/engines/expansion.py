@@ -21,6 +21,13 @@ from perilscope.engines.floor import floored
 from perilscope.engines.shared import Shared
 
 _FEW: dict[int, int] = {1: 6, 2: 8}
+_COUNTED: dict[int, int] = {1: 40, 2: 64}
+"""Nodes of a belief that moves counts alone where these are listed, which costs little."""
+_BY_WIDTH: tuple[tuple[float, dict[int, int]], ...] = ((2.0, {1: 16, 2: 22}), (1.0, {1: 9, 2: 13}))
+"""Nodes of one belief by the logarithm of the ratio of sizes that it leaves open at 80 %."""
+_HUGE = 1e30
+_RARE = 1e-12
+"""Probability of more events than are listed, at most."""
 _MANY = 64
 """Beyond so many events the nodes of an unknown size no longer show."""
 
@@ -148,16 +155,19 @@ def _one_size(
     free = [i != at for i in range(len(laws))]
     counts = [
         (weight, known(line, theta, line.years, driven=driven)[0])
-        for weight, theta in quadrature.nodes(laws, effort=effort, free=free)
+        for weight, theta in quadrature.nodes(laws, effort=effort, free=free, one=_COUNTED[effort])
     ]
-    most = max(float(law.mean) + 12.0 * math.sqrt(float(law.variance)) for _, law in counts)
-    if most > _MANY:
+    size = 4 * _MANY
+    beyond = (w for w, law in counts if law.mean + 12.0 * math.sqrt(law.variance) > size)
+    if math.fsum(beyond) > _RARE:
         return None
-    circle = np.exp(-2j * np.pi * np.arange(4 * _MANY) / (4 * _MANY))
+    circle = np.exp(-2j * np.pi * np.arange(size) / size)
     generating = sum(weight * law.pgf(circle) for weight, law in counts)
     chances = np.fft.ifft(generating).real.tolist()
+    if math.fsum(chances[_MANY:]) > _RARE:
+        return None
     found = [Part(chances[0], Constant(0.0), ((1.0, Binomial(1, 0.0)),))]
-    for n, chance in enumerate(chances[1:], start=1):
+    for n, chance in enumerate(chances[1:_MANY], start=1):
         if chance > 1e-15:
             found.append(Part(chance, Scaled(belief, rates[0] * n), ((1.0, Binomial(1, 1.0)),)))
     return tuple(found)
@@ -204,7 +214,25 @@ def _outer(
     severity = line.build(tuple(law.mean for law in line.beliefs), line.years)[1]
     # a loss that is a few atoms leaves a stair at each node: many nodes, which are cheap there
     stairs = grid.atoms(severity) is not None and effort == 2
-    return quadrature.nodes(laws, effort=3 if stairs else effort, free=touches)
+    if stairs:
+        return quadrature.nodes(laws, effort=3, free=touches)
+    return quadrature.nodes(laws, effort=effort, free=touches, one=_wide(line, touches, effort))
+
+
+def _wide(line: Compound, touches: list[bool], effort: int) -> int:
+    """Nodes for one belief that moves the size of losses over a wide range; else none said.
+
+    Far in the tail of what is not known a node has few neighbours: then its law shows.
+    """
+    moves = [i for i, touched in enumerate(touches[:-2]) if touched]
+    if len(moves) != 1 or touches[-1]:
+        return 0
+    middle, (at,) = [law.mean for law in line.beliefs], moves
+    ends = (float(line.beliefs[at].ppf(u)) for u in (0.1, 0.9))
+    built = (line.build((*middle[:at], x, *middle[at + 1 :]), line.years)[1] for x in ends)
+    low, high = (float(severity.lev(_HUGE)) for severity in built)
+    apart = abs(math.log(high / low)) if low > 0.0 and high > 0.0 else math.inf
+    return next((few[effort] for least, few in _BY_WIDTH if apart >= least), 0)
 
 
 def _fewer(counts: list[tuple[float, CountLaw]], effort: int) -> tuple[tuple[float, CountLaw], ...]:

@@ -33,7 +33,10 @@ _LATTICE: dict[int, int] = {-1: 32, 0: 64, 1: 128, 2: 256, 3: 256}
 
 
 def nodes(
-    beliefs: Sequence[Distribution], effort: int = 2, free: Sequence[bool] | None = None
+    beliefs: Sequence[Distribution],
+    effort: int = 2,
+    free: Sequence[bool] | None = None,
+    one: int = 0,
 ) -> tuple[Weighted, ...]:
     """Weighted values of several independent beliefs.
 
@@ -46,6 +49,8 @@ def nodes(
         and beyond that 256 points of a lattice in all.
     free : sequence of bool, optional
         Beliefs to vary; the others stand at their mean. All by default.
+    one : int, optional
+        Nodes of the belief where only one varies, in place of those that effort gives it.
 
     Returns
     -------
@@ -69,7 +74,7 @@ def nodes(
     vary = [True] * len(beliefs) if free is None else list(free)
     single = [b.support[0] == b.support[1] for b in beliefs]
     loose = [i for i in range(len(beliefs)) if vary[i] and not single[i]]
-    each = _EACH[effort].get(len(loose))
+    each = one if one and len(loose) == 1 else _EACH[effort].get(len(loose))
     if loose and each is None:
         return _lattice(beliefs, loose, _LATTICE[effort])
     points: list[Weighted] = [(1.0, ())]
