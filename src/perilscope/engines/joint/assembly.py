@@ -133,6 +133,7 @@ class Joint:
         lines = {
             key: dearer(line, prices.get(key, 1.0)) for key, line in self.register.lines.items()
         }
+        self.fine.driven(self.weights)  # what no price touches is kept, and made but once
         priced = {
             c: at_price(part, prices[min(prices.keys() & part.counted)])
             for c, part in enumerate(self.parts)

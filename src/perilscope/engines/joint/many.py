@@ -8,6 +8,7 @@ taken once for all patterns that begin alike.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -55,11 +56,9 @@ class Many:
         self._size = transforms.grid.points // 2 + 1
         self.bricks: list[dict[Pattern, Transform]] = []
         self.shares: dict[str, tuple[int, dict[Pattern, Transform]]] = {}
-        own: list[list[Pattern]] = []
-        every = [dict(pattern) for pattern in patterns]
+        own: list[tuple[Pattern, ...]] = []
         for u, unit in enumerate(component.units):
-            names = felt_names(unit.keys, lines)
-            keys = [picked(names, hits) for hits in every]
+            keys = _felt_by(tuple(patterns), felt_names(unit.keys, lines))
             found = {
                 key: transforms.unit(unit, lines, dict(key), shares=shares)
                 for key in dict.fromkeys(keys)
@@ -138,6 +137,12 @@ class Many:
             rests[u][key] = rests[u][key] + beside if key in rests[u] else beside
             total = total + self.bricks[u][key] * behind
         return total
+
+
+@functools.lru_cache(maxsize=256)
+def _felt_by(patterns: tuple[Pattern, ...], names: tuple[str, ...]) -> tuple[Pattern, ...]:
+    """What of each pattern some names tell; the same for all grids."""
+    return tuple(picked(names, dict(pattern)) for pattern in patterns)
 
 
 def listed(patterns: Transform | Many) -> Iterator[tuple[int, Transform]]:
