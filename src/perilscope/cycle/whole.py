@@ -208,6 +208,7 @@ def borne(all_: Together, book: Book) -> Document:
         "contributions": {
             "level": f"{held.level:g}",
             "cvar": held.cvar,
+            "off": held.off,
             **{name: shares_of(each, held.cvar) for name, each in split.items()},
         }
     }
