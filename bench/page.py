@@ -35,6 +35,7 @@ EXACT = {
     c.ONE: "",
     c.ONE_GEMACT: "",
     c.AGGREGATED: "",
+    c.AGGREGATED_MORE: "",
     c.UPDATED: "",
     c.ROUNDED: "",
     c.TRANSFORMS: "",
@@ -87,6 +88,7 @@ OTHERS = (c.HELP, c.RUN_EXACT, c.RUN_BOTH)
 
 RATIOS = (
     (c.AGGREGATED, c.COLD, ">= 150"),
+    (c.AGGREGATED_MORE, c.COLD, ""),
     (c.UPDATED, c.COLD, ""),
     (c.ONE_GEMACT, c.ONE, ""),
     (c.ROUNDED, c.COLD, ""),
@@ -319,7 +321,9 @@ is not here.
 ABOUT = {
     "The exact engine": """\
 *aggregate* is used on 2^16 buckets of a width at which it is most accurate for this register, and
-without allocations.""",
+without allocations; once more on 2^19 buckets of a seventh of the width, which brings VaR to within
+1e-5 at 95 and 99 % but CVaR at 99.9 % to no better than 2e-3, as what lies beyond the last bucket is
+lost.""",
     "Compared": "",
     "How exact": """\
 Relative errors against converged truth: grids of 2^22 points computed by NumPy and SciPy alone

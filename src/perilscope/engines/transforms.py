@@ -59,10 +59,13 @@ class Known(NamedTuple):
 
 
 class _Poisson(NamedTuple):
-    """Lines of a block, and the events of those that are simple and have Poisson counts."""
+    """Lines of a block, and the events of those that are simple and have Poisson counts; whether
+    there are no others.
+    """
 
     lines: tuple[Compound, ...]
     events: events.Some
+    alone: bool
 
 
 class Block(NamedTuple):
@@ -250,7 +253,8 @@ class Transforms:
         Added up in blocks, always the same ones in the same order, and blocks are kept: where one
         line is another, one block is computed again, and no bit depends on what was kept.
         """
-        others = [self._others(block, lines) for block in blocks]
+        mixed = [block for block in blocks if not self._poisson(block, lines).alone]
+        others = [self._others(block, lines) for block in mixed]
         product = [found for _, found, _ in others if found is not None]
         if any(is_heavy for _, _, is_heavy in others):  # on points here, as a sum
             product.append(heavy.split(self.grid))
@@ -275,7 +279,7 @@ class Transforms:
                 for own in known
                 if own.law is not None and not self._is_heavy(own)
             ]
-            return _Poisson(mine, events.Some.of(pairs))
+            return _Poisson(mine, events.Some.of(pairs), len(pairs) == len(mine))
 
         return self._many.get(block.key, made)
 
