@@ -322,7 +322,7 @@ ABOUT = {
     "The exact engine": """\
 *aggregate* is used on 2^16 buckets of a width at which it is most accurate for this register, and
 without allocations; once more on 2^19 buckets of a seventh of the width, which brings VaR to within
-1e-5 at 95 and 99 % but CVaR at 99.9 % to no better than 2e-3, as what lies beyond the last bucket is
+1e-5 at 95 and 99 %, but CVaR at 99.9 % to no better than 2e-3: what lies beyond the last bucket is
 lost.""",
     "Compared": "",
     "How exact": """\
