@@ -221,8 +221,10 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         tied = _tied(book, laws, settings, steps)
         draws, horizons = drawn.result(), drawn_together.result()
         net_draws = drawn_net.result()
-    if horizons is not None and (why := others.thin(horizons.known)):
-        steps.note("note", "simulation", f"everything together: {why}")
+    if horizons is not None and horizons.thin:
+        steps.note("note", "simulation", f"everything together: {horizons.thin}")
+    if horizons is not None and horizons.disagrees:
+        steps.note("error", "simulation", horizons.disagrees, "report it with the book")
     checks = {
         key: others.gap(laws[key], draws.line(key)) for key in joined.lines if draws is not None
     }

@@ -46,6 +46,8 @@ BY_LAWS = 13
 TOGETHER = 4
 """Of so many horizons of losses alone, one is drawn of everything together: they are kept."""
 MOST_TOGETHER = 1 << 22
+FAR = 5.0
+"""Standard errors by which both ways do not differ by chance: once in some 100,000 runs."""
 
 
 MOST_NET = 1 << 18
@@ -54,10 +56,33 @@ MOST_NET = 1 << 18
 
 @dataclass(frozen=True)
 class Horizons:
-    """Horizons of everything, with the law that they are compared with."""
+    """Horizons of everything, weighed as the networks are now.
+
+    Parameters
+    ----------
+    drawn : Drawn
+    known : Weighted
+    figures : mapping
+        As `figures` makes them.
+    thin : str
+        Why a usual level has no figure; empty where all have one.
+    """
 
     drawn: Drawn
     known: Weighted
+    figures: Document
+    thin: str
+
+    @property
+    def disagrees(self) -> str:
+        """That the exact law is too far off to be chance; empty where it is not."""
+        gap = self.figures["gap"]
+        if gap is None or abs(gap) <= FAR:
+            return ""
+        return (
+            f"the exact law of everything and {self.figures['years']:,} simulated horizons differ "
+            f"by {abs(gap):.1f} standard errors, which is not chance: take neither for right"
+        )
 
 
 def affordable(lines: Sequence[Compound], years: int) -> tuple[int, str]:
@@ -132,7 +157,8 @@ def together(whole: Whole, settings: Settings) -> Horizons | None:
     if number < FEWEST_DRAWS:
         return None
     drawn = draw(whole.joint, number, settings.seed, workers=_workers(), cache=code_folder)
-    return Horizons(drawn, drawn.weighed(whole.joint.weights))
+    known = drawn.weighed(whole.joint.weights)
+    return Horizons(drawn, known, figures(known, whole.law), thin(known))
 
 
 def net_of_covers(

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from perilscope.book import Book
-from perilscope.cycle import drawn, factors, grades, rows
+from perilscope.cycle import factors, grades, rows
 from perilscope.cycle.assess import Law, Result
 from perilscope.cycle.measures import Document, finite, measures
 from perilscope.cycle.settings import LEVELS
@@ -91,8 +91,7 @@ def _simulated(result: Result, exact: Document) -> Document:
     """
     if result.horizons is None or result.together is None:
         return {}
-    known = result.horizons.known
-    found = drawn.figures(known, result.together.law)
+    known, found = result.horizons.known, result.horizons.figures
     if result.settings.engine != "simulation":
         return {"simulated": found}
     told = _told(known, exact["exceedance"])
