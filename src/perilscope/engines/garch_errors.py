@@ -77,17 +77,27 @@ class Errors:
     @cached_property
     def without(self) -> Array:
         """As `Fit.influences`, each day left out in truth: a step of Newton's without it."""
-        fit, root = self.fit, self._root
+        root = self._root
         slopes, bends = self._each_day
         left = np.eye(root.shape[1]) + root.T @ bends @ root
-        moved = np.linalg.solve(left, (slopes @ root)[:, :, None])[:, :, 0]
+        return self._of_variables(np.linalg.solve(left, (slopes @ root)[:, :, None])[:, :, 0])
+
+    def _of_variables(self, moved: Array) -> Array:
+        fit = self.fit
         found = np.zeros((fit.returns.size, fit.x.size))
-        found[:, self.free] = fit.returns.size * (moved @ root.T) * self._steps
+        found[:, self.free] = fit.returns.size * (moved @ self._root.T) * self._steps
         return found
+
+    @cached_property
+    def _parts(self) -> Array:
+        """With t innovations a wild day cannot draw the fit far, and need not be left out."""
+        if self.fit.form.student:
+            return self._of_variables(np.asarray(self._each_day[0] @ self._root))
+        return self.without
 
     def of(self, slope: Array) -> float:
         """Standard error of a figure with these slopes by the variables of the search."""
-        parts = self.without @ slope
+        parts = self._parts @ slope
         return max(math.sqrt(float((parts**2).mean()) / parts.size), self._even(slope))
 
     def _even(self, slope: Array) -> float:
