@@ -21,6 +21,7 @@ from perilscope.engines.garch_forms import Array, Integers
 
 _STEP = 1e-3
 _FLAT = 1e-9
+_LEFT = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +43,10 @@ class Errors:
     @cached_property
     def _steps(self) -> Array:
         form = self.fit.form
-        wide = STRETCH if form.kind == "egarch" else _STEP  # slopes of EGARCH jump
-        return np.asarray(wide * form.reach[self.free])
+        wide = np.full(form.size, _STEP)
+        if form.kind == "egarch":  # slopes jump where the mean meets a return
+            wide[0] = STRETCH
+        return np.asarray((wide * form.reach)[self.free])
 
     @cached_property
     def _each_day(self) -> tuple[Array, Array]:
@@ -79,8 +82,10 @@ class Errors:
         """As `Fit.influences`, each day left out in truth: a step of Newton's without it."""
         root = self._root
         slopes, bends = self._each_day
-        left = np.eye(root.shape[1]) + root.T @ bends @ root
-        return self._of_variables(np.linalg.solve(left, (slopes @ root)[:, :, None])[:, :, 0])
+        left, turned = np.linalg.eigh(np.eye(root.shape[1]) + root.T @ bends @ root)
+        # where next to nothing is left without a day, one step says too much
+        along = (slopes @ root)[:, None, :] @ turned / np.maximum(left, _LEFT)[:, None, :]
+        return self._of_variables(np.asarray((along @ turned.transpose(0, 2, 1))[:, 0, :]))
 
     def _of_variables(self, moved: Array) -> Array:
         fit = self.fit
