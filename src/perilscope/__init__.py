@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         PerilscopeError,
         StoreError,
     )
+    from perilscope.questions import Capital, Moved, capital, diff
 
 __version__ = "0.1.0"
 
@@ -42,22 +43,27 @@ _HOMES = {
         "PerilscopeError",
         "StoreError",
     ),
+    "perilscope.questions": ("Capital", "Moved", "capital", "diff"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "AssessmentError",
     "BookError",
+    "Capital",
     "Chart",
     "DataError",
     "Fault",
     "FaultsError",
     "Institution",
     "MisuseError",
+    "Moved",
     "PerilscopeError",
     "Run",
     "StoreError",
+    "capital",
     "declare",
+    "diff",
     "load",
     "quantify",
     "read_prices",

@@ -86,12 +86,12 @@ def _two_states(points):
 
 def test_mixture_of_depeg_is_the_closed_form():
     """MIX-01: every weight is another mixture of the same two laws."""
-    kept = _two_states(2**15)
+    kept = _two_states(2**16)
     for p in (0.0005, 0.002, 0.01, 0.05, 0.2):
         found = kept.measures([1 - p, p], 0.99)
         var, cvar = _mixture(p, 0.99)
-        assert found.var == pytest.approx(var, abs=1e-7)
-        assert found.cvar == pytest.approx(cvar, abs=1e-7)
+        assert found.var == pytest.approx(var, abs=1e-9)
+        assert found.cvar == pytest.approx(cvar, abs=1e-9)
 
 
 @pytest.mark.acceptance
@@ -99,10 +99,10 @@ def test_mixture_of_depeg_is_the_reference_case():
     if not CASES.exists():
         pytest.skip("no private data beside the project")
     case = next(c for c in YAML(typ="safe").load(CASES.read_text())["cases"] if c["id"] == "MIX-01")
-    kept = _two_states(2**15)
+    kept = _two_states(2**16)
     for p, (var, cvar) in case["expected"].items():
         found = kept.measures([1 - float(p), float(p)], 0.99)
-        assert (found.var, found.cvar) == pytest.approx((var, cvar), abs=1e-7)
+        assert (found.var, found.cvar) == pytest.approx((var, cvar), abs=1e-9)
         assert _mixture(float(p), 0.99) == pytest.approx((var, cvar), abs=1e-9)
 
 

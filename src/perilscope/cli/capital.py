@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,6 +24,10 @@ def capital(
     horizon: Horizon = "",
     prices: Prices = None,
     positions: Positions = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html", help="Write an HTML page too.", show_default=False),
+    ] = None,
     json: Json = None,
 ) -> int:
     """Capital of BOOK: what lasts, what no dependence can exceed, what it earns.
@@ -39,6 +44,8 @@ def capital(
     from perilscope.cycle.settings import Settings
     from perilscope.cycle.workspace import open_workspace
     from perilscope.report import capital as drawn
+    from perilscope.report import pages
+    from perilscope.store.documents import write_text
 
     settings = Settings(
         engine="exact",
@@ -49,6 +56,8 @@ def capital(
     )
     workspace = open_workspace(book, settings)
     found = look(workspace, settings, level=level, survival=survival, slices=slices)
+    if report is not None:
+        write_text(report, pages.capital(found))
     emit(json, found)
     printer(json).print(drawn.render(found))
     return INCOMPLETE if found["failed"] else 0

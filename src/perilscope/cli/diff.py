@@ -22,6 +22,10 @@ def diff(
         Path | None,
         typer.Option(metavar="FILE.svg", help="Draw the waterfall too.", show_default=False),
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html", help="Write an HTML page too.", show_default=False),
+    ] = None,
     json: Annotated[
         str | None,
         typer.Option(
@@ -46,7 +50,7 @@ def diff(
     from perilscope.cycle.inputs import reopen
     from perilscope.cycle.moved import MEASURES, moved
     from perilscope.errors import MisuseError
-    from perilscope.report import charts, waterfall
+    from perilscope.report import charts, pages, waterfall
     from perilscope.store.documents import write_text
 
     if measure not in MEASURES:
@@ -56,6 +60,8 @@ def diff(
         found = moved(*runs, tell)
     if chart is not None:
         write_text(chart, charts.svg(waterfall.chart(found, measure)))
+    if report is not None:
+        write_text(report, pages.moved(found))
     emit(json, found)
     printer(json).print(waterfall.render(found, measure))
     return 0

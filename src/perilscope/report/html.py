@@ -53,17 +53,17 @@ def render(document: Mapping[str, Any]) -> str:
 
 def warm() -> None:
     """Read the templates, which the next page then finds read."""
-    templates = _environment(strict=False)
+    templates = environment(strict=False)
     for name in templates.list_templates(extensions=["html"]):
         templates.get_template(name)
 
 
 def _page(document: Mapping[str, Any], *, strict: bool) -> str:
     run = cleaned(document)
-    css = _style()
+    css = style()
     portrayed = portraits.portraits(run)
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
-    template = _environment(strict).get_template("report.html")
+    template = environment(strict).get_template("report.html")
     page = template.render(
         run=run,
         plain=basis(run),
@@ -95,12 +95,13 @@ def _page(document: Mapping[str, Any], *, strict: bool) -> str:
 
 
 @cache
-def _style() -> str:
+def style() -> str:
+    """The style sheet."""
     return files("perilscope.report").joinpath("templates", "style.css").read_text(encoding="utf-8")
 
 
 @cache
-def _environment(strict: bool) -> Environment:
+def environment(strict: bool) -> Environment:
     """Return the templates; strict ones refuse a field that is absent, for the tests."""
     undefined: type[Undefined] = StrictUndefined if strict else ChainableUndefined
     environment = Environment(

@@ -252,7 +252,10 @@ def chart(document: Found, measure: str = "cvar_0.99") -> dict[str, Any]:
     colours = [palette.ENTERPRISE, palette.BAD_YEAR, palette.SAVING]
     scale = {"domain": [low, high], "nice": False, "zero": False}
     title = _title(measure).removeprefix("the ")
-    axis = {"labelExpr": charts.money_label(currency), "title": title, "grid": True}
+    axis = {
+        "labelExpr": charts.money_label(currency), "title": title, "grid": True, "tickCount": 7,
+        "labelOverlap": True,
+    }  # fmt: skip
     x = {"field": "left", "type": "quantitative", "scale": scale, "axis": axis}
     y = {"field": "key", "type": "nominal", "sort": None, "title": None, "axis": charts.NAMES}
     colour = {
