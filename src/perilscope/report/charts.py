@@ -207,7 +207,7 @@ def exceedance(document: Document) -> Spec | None:
     if not values:
         return None
     x, y = loss_axis(low, high, document["currency"]), chance_axis()
-    band = _band(document, low, high, x, y)
+    band = credible(basis(document), low, high, x, y)
     colours = {
         "operational": palette.OPERATIONAL, "protocol": palette.PROTOCOL,
         _LARGEST: palette.GIVEN, _SUM: palette.ENTERPRISE, _BAND: palette.AVERAGE,
@@ -258,9 +258,9 @@ def chance_axis() -> Spec:
     }  # fmt: skip
 
 
-def _band(document: Document, low: float, high: float, x: Spec, y: Spec) -> list[Spec]:
-    """The area between the 5 % and 95 % quantiles of the curve over what is believed."""
-    curve = (basis(document).get("band") or {}).get("curve", [])
+def credible(whole: Document, low: float, high: float, x: Spec, y: Spec) -> list[Spec]:
+    """The area between the 5 % and 95 % quantiles of a curve over what is believed."""
+    curve = (whole.get("band") or {}).get("curve", [])
     points = [
         {"loss": loss, "least": max(least, RAREST), "most": most}
         for loss, least, _, most, _ in curve

@@ -72,7 +72,8 @@ def curves(document: Document) -> charts.Spec | None:
         }
         for names, style in styles
     ]
-    return charts.base(360) | {"layer": layers_}
+    believed = charts.credible(document["enterprise"], low, high, x, charts.chance_axis())
+    return charts.base(360) | {"layer": [*believed, *layers_]}
 
 
 def bearers(document: Document, way: str, *, most: int = 10) -> charts.Spec | None:
