@@ -81,7 +81,10 @@ def test_chapter_shows_curves_bearers_and_states(joined: Document) -> None:
 def test_curves_hold_every_layer_and_nothing_that_is_not_there(joined: Document) -> None:
     spec = institution.curves(joined)
     assert spec is not None
-    drawn = {row["layer"] for part in spec["layer"] for row in part["data"]["values"]}
+    bands = [part for part in spec["layer"] if part["mark"]["type"] == "area"]
+    lines = [part for part in spec["layer"] if part["mark"]["type"] == "line"]
+    assert len(bands) == 1  # what beliefs leave open of everything
+    drawn = {row["layer"] for part in lines for row in part["data"]["values"]}
     assert {"everything together", "market"} <= drawn
     assert charts.svg(spec).startswith("<svg")
     bars = institution.bearers(joined, "scenarios")
