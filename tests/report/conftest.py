@@ -186,6 +186,7 @@ def behind(whole: Document) -> Document:
         },
         "largest": {"var": {level: 0.9 * loss for level, loss in whole["var"].items()},
                     "curve": curve(0.97, 4e5)},
+        "prior_share": {"ale": 0.6, "tail": 0.8},
         "band": {"curve": [[x, 0.7 * p, p, min(1.4 * p, 1.0), p] for x, p in curve(0.983, 6e5)]},
     }  # fmt: skip
 
@@ -228,6 +229,10 @@ def cover(name: str, state: str, premium: float, pays: float) -> dict[str, Any]:
         "var99_net": 7.1e6,
         "cvar99_net": 8.9e6,
         "error": 1e-6,
+        "default_probability": 0.01,
+        "lost_to_default": 0.01 * pays,
+        "reinstatement_premium": 2e3,
+        "simulated": None,
     }
 
 
