@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ruamel.yaml import YAML
 
 import perilscope
 
@@ -115,6 +116,26 @@ def historical_cvar(losses: np.ndarray, weights: np.ndarray, level: float) -> fl
     return total / (1 - level)
 
 
+def depeg_by_bank() -> list[tuple[float, float]]:
+    """Of each state of bank-exposure: its probability, and that of a depeg within a year then."""
+    file = Path(EXAMPLE) / "networks" / "usdc-peg.yaml"
+    nodes = YAML(typ="safe").load(file.read_text(encoding="utf-8"))["nodes"]
+    numbers = {name: node["table"] for name, node in nodes.items()}
+    moods = nodes["market-stress"]["states"]
+    stress = dict(zip(moods, map(float, numbers["market-stress"]), strict=True))
+    banks = zip(nodes["bank-exposure"]["states"], map(float, numbers["bank-exposure"]), strict=True)
+    found = []
+    for bank, weight in banks:
+        total = 0.0
+        for mood, p in stress.items():
+            for r, q in zip(("sound", "doubtful"), numbers["reserves"][bank][mood], strict=True):
+                runs = numbers["redemption-pressure"][mood][r]
+                for pressure, s in zip(("normal", "heavy"), runs, strict=True):
+                    total += p * float(q) * float(s) * float(numbers["depeg"][r][pressure][1])
+        found.append((weight, total))
+    return found
+
+
 def test_evidence_on_the_peg_raises_cvar_by_the_independent_amount(
     perilscope: Any, exact: dict[str, Any], closes: tuple[list[str], np.ndarray]
 ) -> None:
@@ -137,17 +158,22 @@ def test_evidence_on_the_peg_raises_cvar_by_the_independent_amount(
     calm = -(returns @ values)
     struck = -(((1 + returns) * (1 + fall) - 1) @ values)
 
-    def cvar(period_probability: float) -> float:
-        days = 1 - (1 - period_probability) ** (1 / 365.25 / details["period_years"])
+    def cvar(of_day: float) -> float:
+        days = of_day
         losses = np.concatenate([calm, struck])
         n = len(calm)
         weights = np.concatenate([np.full(n, (1 - days) / n), np.full(n, days / n)])
         return historical_cvar(losses, weights, 0.975)
 
-    before_p = exact["networks"]["usdc-peg"]["depeg"]["yes"]
+    by_bank = depeg_by_bank()
+    assert exact["networks"]["usdc-peg"]["depeg"]["yes"] == pytest.approx(
+        sum(weight * p for weight, p in by_bank), rel=1e-12
+    )
     asked = after["networks"]["usdc-peg"]["depeg"]["yes"]
     assert asked == 1.0
-    for document, p in ((exact, before_p), (after, 1.0)):
+    # whether reserves lie with a few banks holds now; within a day it happens given that
+    before = sum(w * (1 - (1 - p) ** (1 / 365.25 / details["period_years"])) for w, p in by_bank)
+    for document, p in ((exact, before), (after, 1.0)):
         figure = document["market"]["methods"]["hybrid"]["1"]["0.975"]["cvar"]
         assert figure == pytest.approx(cvar(p), rel=1e-9)
     assert after["layers"]["market"]["cvar"]["0.975"] > exact["layers"]["market"]["cvar"]["0.975"]

@@ -10,8 +10,8 @@ from scipy import stats
 from perilscope.engines import caviar, switching
 from perilscope.engines.predictive import EmpiricalLaw
 
-from .coverage import REGIMES, SHAPE, recursive
-from .coverage import switching as switched
+from .intervals_drawn import REGIMES, SHAPE, recursive
+from .intervals_drawn import switching as switched
 
 
 def loop(x: np.ndarray, law: switching.Regimes) -> tuple[np.ndarray, float]:

@@ -186,7 +186,7 @@ def wider(value: float, ends: Interval, variance: float) -> Interval:
     Examples
     --------
     >>> [round(x, 4) for x in wider(1.0, (0.9, 1.2), 0.01)]
-    [0.8229, 1.2794]
+    [0.8226, 1.2783]
     """
     reach = _Z90 * math.sqrt(variance)
     if value <= 0.0 or ends[0] <= 0.0:
