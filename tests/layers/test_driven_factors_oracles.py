@@ -213,35 +213,15 @@ def test_what_cannot_be_is_refused(factor: dict[str, Any], said: str) -> None:
 
 
 def test_a_factor_joins_the_market_that_the_same_network_moves(tmp_path: Any) -> None:
-    """Prices rise or fall by a fifth over the horizon, or by half more where something fails."""
-    days = 90
-    prices = ["date,BTC", *_days(days, np.random.default_rng(3))]
-    (tmp_path / "prices.csv").write_text("\n".join(prices) + "\n")
-    (tmp_path / "positions.csv").write_text("asset,quantity\nBTC,30\n")
-    book = {
-        **BOOK,
-        "horizon": "1 day",
-        "as_of": "2026-01-31",
-        "tokens": {"BTC": {"kind": "coin"}},
-        "positions": "positions.csv",
-        "prices": "prices.csv",
-        "networks": {
-            "net": {**NET, "period": "1 day", "shocks": {"fails": {"yes": {"BTC": "-50 %"}}}}
-        },
-        "scenarios": {
-            "a": {"asset": "one", "frequency": "250 per year", "magnitude": "100"},
-        },
-        "factors": {
-            "often": {"by": "net.stress", "times": TIMES, "frequency": ["a"]},
-            "dear": {"by": "net.fails", "times": {"yes": 4}, "magnitude": ["a"]},
-        },
-    }
-    (tmp_path / "book.yaml").write_text(json.dumps(book))
-    document = perilscope.quantify(tmp_path / "book.yaml", engine="exact").document
-    closes = np.array([float(row.split(",")[1]) for row in prices[1:]])
-    moves = closes[1:] / closes[:-1]
-    moves = moves - moves.mean() + 1.0
-    held, rate = 30.0 * closes[-1], 250.0 / 365.25
+    """Prices move as on one of the days of the past, and fall by half where something fails."""
+    document, last, moves = _priced(
+        tmp_path,
+        seed=3,
+        quantity=30,
+        scenarios={"a": {"asset": "one", "frequency": "250 per year", "magnitude": "100"}},
+        factors={"often": ["a"], "dear": ["a"]},
+    )
+    held, rate = 30.0 * last, 250.0 / 365.25
     found: dict[float, float] = {}
     for p, s, f in states(1.0):
         events = stats.poisson(rate * TIMES[s])
@@ -257,42 +237,26 @@ def test_a_factor_joins_the_market_that_the_same_network_moves(tmp_path: Any) ->
 
 def test_a_theft_in_tokens_that_a_network_ties_to_a_loss_in_money(tmp_path: Any) -> None:
     """Both are made frequent by one node; the theft is priced by the scenario, the other is not."""
-    prices = ["date,BTC", *_days(90, np.random.default_rng(8))]
-    (tmp_path / "prices.csv").write_text("\n".join(prices) + "\n")
-    (tmp_path / "positions.csv").write_text("asset,quantity\nBTC,-40\n")
-    book = {
-        **BOOK,
-        "horizon": "1 day",
-        "tokens": {"BTC": {"kind": "coin"}},
-        "positions": "positions.csv",
-        "prices": "prices.csv",
-        "networks": {
-            "net": {**NET, "period": "1 day", "shocks": {"fails": {"yes": {"BTC": "-50 %"}}}}
-        },
-        "scenarios": {
+    document, last, moves = _priced(
+        tmp_path,
+        seed=8,
+        quantity=-40,
+        scenarios={
             "theft": {"asset": "one", "frequency": "250 per year", "magnitude": "9 BTC"},
             "money": {"asset": "two", "frequency": "100 per year", "magnitude": "1000"},
             "once": {**BOOK["scenarios"]["c"], "magnitude": "300"},
         },
-        "factors": {
-            "often": {"by": "net.stress", "times": TIMES, "frequency": ["theft", "money"]},
-            "dear": {"by": "net.fails", "times": {"yes": 4}, "magnitude": ["money"]},
-        },
-    }
-    (tmp_path / "book.yaml").write_text(json.dumps(book))
-    document = perilscope.quantify(tmp_path / "book.yaml", engine="exact").document
-    closes = np.array([float(row.split(",")[1]) for row in prices[1:]])
-    moves = closes[1:] / closes[:-1]
-    moves = moves - moves.mean() + 1.0
+        factors={"often": ["theft", "money"], "dear": ["money"]},
+    )
     found: dict[float, float] = {}
     biggest: dict[float, float] = {}
     for p, s, f in states(1.0):
         thefts = stats.poisson(250.0 / 365.25 * TIMES[s]).pmf(np.arange(25))
         others = stats.poisson(100.0 / 365.25 * TIMES[s]).pmf(np.arange(15))
         for move in moves * (0.5 if f == "yes" else 1.0):
-            market = -40.0 * closes[-1] * (1.0 - move)
+            market = -40.0 * last * (1.0 - move)
             for n, m in itertools.product(range(25), range(15)):
-                each, sum_ = 9.0 * closes[-1] * move, 1000.0 * DEARER[f]
+                each, sum_ = 9.0 * last * move, 1000.0 * DEARER[f]
                 mass = p * float(thefts[n] * others[m]) / len(moves)
                 once = 300.0 if f == "yes" else 0.0
                 loss = market + each * n + sum_ * m + once
@@ -309,6 +273,40 @@ def test_a_theft_in_tokens_that_a_network_ties_to_a_loss_in_money(tmp_path: Any)
     parts = {row["id"]: row["cvar"] for row in whole["contributions"]["scenarios"]}
     assert math.fsum(parts.values()) == pytest.approx(whole["cvar"]["0.99"], rel=1e-6)
     assert min(parts["theft"], parts["money"]) > 0.0
+
+
+def _priced(
+    folder: Any,
+    *,
+    seed: int,
+    quantity: int,
+    scenarios: dict[str, Any],
+    factors: dict[str, list[str]],
+) -> tuple[Any, float, Any]:
+    """Run of a book that holds an invented coin for a day: document, last close, moves."""
+    prices = ["date,BTC", *_days(90, np.random.default_rng(seed))]
+    (folder / "prices.csv").write_text("\n".join(prices) + "\n")
+    (folder / "positions.csv").write_text(f"asset,quantity\nBTC,{quantity}\n")
+    book = {
+        **BOOK,
+        "horizon": "1 day",
+        "tokens": {"BTC": {"kind": "coin"}},
+        "positions": "positions.csv",
+        "prices": "prices.csv",
+        "networks": {
+            "net": {**NET, "period": "1 day", "shocks": {"fails": {"yes": {"BTC": "-50 %"}}}}
+        },
+        "scenarios": scenarios,
+        "factors": {
+            "often": {"by": "net.stress", "times": TIMES, "frequency": factors["often"]},
+            "dear": {"by": "net.fails", "times": {"yes": 4}, "magnitude": factors["dear"]},
+        },
+    }
+    (folder / "book.yaml").write_text(json.dumps(book))
+    document = perilscope.quantify(folder / "book.yaml", engine="exact").document
+    closes = np.array([float(row.split(",")[1]) for row in prices[1:]])
+    moves = closes[1:] / closes[:-1]
+    return document, float(closes[-1]), moves - moves.mean() + 1.0
 
 
 def _days(count: int, rng: np.random.Generator) -> list[str]:

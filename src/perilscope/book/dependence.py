@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -13,7 +12,7 @@ from pydantic import GetJsonSchemaHandler, ValidationInfo, model_validator
 from pydantic_core import CoreSchema
 
 from .checked import Checked
-from .estimate import Entry, Grade, Leaf, Value
+from .estimate import Entry, Grade, Leaf, Value, node_states
 from .expression import Num
 from .fields import Amount, context, refuse
 from .frozen import FrozenDict
@@ -64,32 +63,6 @@ class Node(Checked):
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         return {"type": "string", "description": _NODE_LIKE}
-
-
-def node_states(known: Any, network: str, node: str) -> Sequence[str] | None:
-    """States of a node; None where they are not known while the book is read.
-
-    Raises
-    ------
-    ValueError
-        There is no such network, protocol or node.
-    """
-    if known is None:
-        return None
-    if network in known.ids.get("protocol", ()):
-        if node != "exploited":
-            mend = f"Write `{network}.exploited`."
-            raise refuse("from", "a protocol drives a factor by its node `exploited` only", mend)
-        return ("no", "yes")
-    if network not in known.nodes:
-        names = [*known.nodes, *known.ids.get("protocol", ())]
-        mend = f"{near(network, names)}Networks and protocols: {listed(names)}."
-        raise refuse("reference", f"no network or protocol is called `{network}`", mend)
-    nodes = known.nodes[network]
-    if nodes is not None and node not in nodes:
-        mend = f"{near(node, nodes)}Its nodes: {listed(nodes)}."
-        raise refuse("reference", f"`{network}` has no node `{node}`", mend)
-    return None if nodes is None else tuple(nodes[node])
 
 
 class Unknown(Entry):

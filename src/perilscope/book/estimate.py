@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -60,6 +61,32 @@ class Leaf(Value):
 FROM = re.compile(r"from ([^\s.=]+)\.([^\s.=]+)(?: ?= ?([^=]+))?")
 
 
+def node_states(known: Any, network: str, node: str) -> Sequence[str] | None:
+    """States of a node; None where they are not known while the book is read.
+
+    Raises
+    ------
+    ValueError
+        There is no such network, protocol or node.
+    """
+    if known is None:
+        return None
+    if network in known.ids.get("protocol", ()):
+        if node != "exploited":
+            mend = f"Write `{network}.exploited`."
+            raise refuse("from", "a protocol drives a factor by its node `exploited` only", mend)
+        return ("no", "yes")
+    if network not in known.nodes:
+        names = [*known.nodes, *known.ids.get("protocol", ())]
+        mend = f"{near(network, names)}Networks and protocols: {listed(names)}."
+        raise refuse("reference", f"no network or protocol is called `{network}`", mend)
+    nodes = known.nodes[network]
+    if nodes is not None and node not in nodes:
+        mend = f"{near(node, nodes)}Its nodes: {listed(nodes)}."
+        raise refuse("reference", f"`{network}` has no node `{node}`", mend)
+    return None if nodes is None else tuple(nodes[node])
+
+
 class From(Value):
     """A factor driven by a node of a network: ``from NETWORK.NODE`` or ``.. = STATE``."""
 
@@ -91,34 +118,12 @@ class From(Value):
 
     @model_validator(mode="after")
     def _exists(self, info: ValidationInfo) -> From:
-        known = context(info)
-        if known is None:
-            return self
-        if self.network in known.ids.get("protocol", ()):
-            if self.node != "exploited" or self.state not in ("yes", "no"):
-                mend = f"Write `from {self.network}.exploited`."
-                raise refuse(
-                    "from", "a protocol drives a factor by its node `exploited` only", mend
-                )
-            return self
-        if self.network not in known.nodes:
-            names = [*known.nodes, *known.ids.get("protocol", ())]
-            mend = f"{near(self.network, names)}Networks and protocols: {listed(names)}."
-            raise refuse("reference", f"no network or protocol is called `{self.network}`", mend)
-        nodes = known.nodes[self.network]
-        if nodes is not None:
-            self._node_exists(nodes)
-        return self
-
-    def _node_exists(self, nodes: Any) -> None:
-        if self.node not in nodes:
-            mend = f"{near(self.node, nodes)}Its nodes: {listed(nodes)}."
-            raise refuse("reference", f"`{self.network}` has no node `{self.node}`", mend)
-        states = nodes[self.node]
-        if self.state not in states:
+        states = node_states(context(info), self.network, self.node)
+        if states is not None and self.state not in states:
             mend = f"{near(self.state, states)}Its states: {listed(states)}; "
             mend += f"name one: `from {self.network}.{self.node} = {states[0]}`."
             raise refuse("reference", f"`{self.node}` has no state `{self.state}`", mend)
+        return self
 
     @classmethod
     def __get_pydantic_json_schema__(

@@ -6,6 +6,7 @@ Insurers call its exceedance curve OEP (occurrence), that of the sum AEP (aggreg
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -114,12 +115,12 @@ def _single(law: Distribution) -> bool:
     return found is not None and len(found) == 1
 
 
-class Maximum:
+class Maximum(ABC):
     """Law of a largest loss: quantiles and curves from its distribution function."""
 
+    @abstractmethod
     def cdf(self, x: Any) -> Array:
         """P(largest <= x), any shape."""
-        raise NotImplementedError
 
     def _steps(self) -> list[float] | None:
         """Every amount that is possible, where these are few."""

@@ -10,6 +10,7 @@ the market's scenario, so there the product stands inside the sum over scenarios
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -168,12 +169,12 @@ class JointLargest(Maximum):
         return np.where(at >= 0.0, np.minimum(found, 1.0)[back].reshape(at.shape), 0.0)
 
 
-class _Market:
+class _Market(ABC):
     """P(the market and what is counted in tokens lose no more than x, each)."""
 
+    @abstractmethod
     def below(self, x: Array) -> Array:
         """At losses in rising order."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
