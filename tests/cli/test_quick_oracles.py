@@ -155,6 +155,8 @@ COUNTS: dict[str, Any] = {
     "poisson(0)": 1.0 * (K == 0),
     "bernoulli(0.03)": stats.binom.pmf(K, 1, 0.03),
     "binomial(12, 0.5)": stats.binom.pmf(K, 12, 0.5 / 12),
+    "binomial(12, p=0.04)": stats.binom.pmf(K, 12, 0.04),
+    "binomial(n=12, p=4 %)": stats.binom.pmf(K, 12, 0.04),
     "negative-binomial(2, 0.5)": stats.nbinom.pmf(K, 2, 2 / 2.5),
     "zero-inflated(0.3, 0.5)": 0.3 * (K == 0) + 0.7 * stats.poisson.pmf(K, 0.5 / 0.7),
     "mixed-poisson(gamma(4, 4), 0.5)": stats.nbinom.pmf(K, 4, 4 / 4.5),

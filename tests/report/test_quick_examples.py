@@ -49,3 +49,9 @@ def test_warnings_stand_before_notes_and_are_not_said_twice(run: Document) -> No
     assert text.count(PERT) == 1
     assert text.index("WARNING: nobody owns it") < text.index(PERT)
     assert "prices are made" not in text
+
+
+def test_a_law_of_counts_is_shown_with_the_mean_it_was_read_with(run: Document) -> None:
+    counted = "Events of a year are counted by the law binomial(4), 0.1 a year on average."
+    run["scenarios"][0]["tree"]["children"][0]["notes"] = [counted]
+    assert counted in " ".join(" ".join(screen(run)).split())

@@ -3,9 +3,10 @@
 
 Columns ``id`` (or ``name``), ``frequency``, ``severity`` and, if wanted, ``name`` and ``layer``.
 A frequency is a rate as in a book, or a count law with its yearly mean, a shorthand that exists
-only here: ``poisson(0.08)``, ``bernoulli(0.03)``, ``binomial(12, 0.5)`` (at most so many, mean),
-``negative-binomial(2, 0.5)`` (size, mean), ``zero-inflated(0.3, 0.5)`` (chance of a barred year,
-mean), ``mixed-poisson(gamma(4, 4), 0.5)`` (law of how years differ, mean).
+only here: ``poisson(0.08)``, ``bernoulli(0.03)``, ``binomial(12, 0.5)`` (at most so many, mean;
+or ``binomial(12, p=0.04)`` by the chance of each), ``negative-binomial(2, 0.5)`` (size, mean),
+``zero-inflated(0.3, 0.5)`` (chance of a barred year, mean),
+``mixed-poisson(gamma(4, 4), 0.5)`` (law of how years differ, mean).
 
 Cells are parted by commas, semicolons or tabs, and an id may be any short text: tables come from
 spreadsheets and other tools' registers.
@@ -18,7 +19,7 @@ import io
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from perilscope.book.laws import NAMES
@@ -35,12 +36,13 @@ _TOO_MANY = f"more than {MOST_ROWS:,} rows: to assess them would take longer tha
 _FEWER = "Add up rows of one kind, or assess parts of the register by themselves."
 _COUNTED = re.compile(r"([a-z_-]+) ?\((.*)\)", re.IGNORECASE)
 _PERCENT = re.compile(r"([0-9.]+) ?%")
+_CHANCE = re.compile(r"p ?= ?([0-9.]+) ?(%?)")
 _ALONE = {"poisson": "poisson", "bernoulli": "at most one a year"}
 _SIZED = ("binomial", "negative-binomial", "zero-inflated", "mixed-poisson")
 _LIKE = (
     "Written: `poisson(0.08)`, `bernoulli(0.03)`, `binomial(12, 0.5)`, "
     "`negative-binomial(2, 0.5)`, `zero-inflated(0.3, 0.5)`, `mixed-poisson(gamma(4, 4), 0.5)`; "
-    "the last number is the yearly mean."
+    "the last number is the yearly mean (`binomial(12, p=0.04)`: the chance of each)."
 )
 _COLUMN = {"magnitude": "severity", "counts": "frequency"}  # where a field of the book stands
 _BUSINESS = "business"
@@ -61,6 +63,8 @@ def frequency(text: str) -> dict[str, str]:
     {'frequency': '0.03 per year', 'counts': 'at most one a year'}
     >>> frequency("mixed-poisson(gamma(4, 4), 0.5)")
     {'frequency': '0.5 per year', 'counts': 'mixed-poisson(gamma(4, 4))'}
+    >>> frequency("binomial(12, p=4 %)")
+    {'frequency': '0.48 per year', 'counts': 'binomial(12)'}
     >>> frequency("1 in 5 years")
     {'frequency': '1 in 5 years'}
     """
@@ -75,6 +79,8 @@ def frequency(text: str) -> dict[str, str]:
     if not last or len(before) != (law not in _ALONE):
         wanted = "one number, its yearly mean" if law in _ALONE else "its shape and its yearly mean"
         raise QuantityError(f"`{law}` takes {wanted}", _LIKE)
+    if law == "binomial" and (chance := _CHANCE.fullmatch(last)):  # as textbooks write it
+        last = _many(before[0], chance)
     mean = re.sub(r"^mean ?= ?", "", last)
     percent = _PERCENT.fullmatch(mean) if law == "bernoulli" else None
     if percent:  # a rate has none, the chance of one event a year may
@@ -82,6 +88,15 @@ def frequency(text: str) -> dict[str, str]:
     counts = _ALONE.get(law) or f"{law}({before[0]})"
     rate = mean if re.search(r" (per|in) ", mean) else f"{mean} per year"
     return {"frequency": rate, "counts": counts}
+
+
+def _many(most: str, chance: re.Match[str]) -> str:
+    """The yearly mean of so many chances of the same probability."""
+    try:
+        times = Decimal(re.sub(r"^n ?= ?", "", most))
+        return f"{times * Decimal(chance[1]).scaleb(-2 if chance[2] else 0):f}"
+    except InvalidOperation:
+        raise QuantityError("`binomial` takes two plain numbers here", _LIKE) from None
 
 
 def _arguments(inside: str) -> list[str]:

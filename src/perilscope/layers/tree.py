@@ -33,6 +33,7 @@ from perilscope.book import (
     ThreatEvents,
     Vulnerability,
 )
+from perilscope.book.counts import Counts
 from perilscope.book.quantity import spell
 from perilscope.engines.distributions import Sometimes
 from perilscope.engines.floor import floored
@@ -237,7 +238,7 @@ class _Maker:
         counts, years = self.scenario.counts, self.context.years
         if counts.law == "poisson":
             return part
-        notes = (*part.node.notes, f"Events of a year are counted by the law {_counted(counts)}.")
+        notes = (*part.node.notes, _counted(counts, part.node.mean))
         if counts.law not in ("binomial", "bernoulli") or years == 1.0:
             return replace(part, node=replace(part.node, notes=notes))
 
@@ -427,5 +428,7 @@ def fair_name(path: str) -> str:
     return NAMES.get(path) or path.rsplit(".", 1)[-1].replace("_", " ").capitalize()
 
 
-def _counted(counts: Any) -> str:
-    return counts.law if counts.size is None else f"{counts.law}({counts.size})"
+def _counted(counts: Counts, mean: float) -> str:
+    """The law; a shape has the mean beside it, in whose place others write a chance."""
+    average = f", {mean:.6g} a year on average" if "(" in str(counts) else ""
+    return f"Events of a year are counted by the law {counts}{average}."

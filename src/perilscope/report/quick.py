@@ -75,8 +75,8 @@ def _notes(shown: Mapping[str, Any]) -> list[Text]:
 
 
 def _said(node: Mapping[str, Any]) -> Iterator[str]:
-    """The notes of a tree about laws of loss; how events are counted the table says itself."""
-    if str(node.get("path", "")).startswith("magnitude"):
+    """The notes of a tree about what was written, its laws of counts and of loss."""
+    if str(node.get("path", "")).startswith(("frequency", "magnitude")):
         yield from node["notes"]
     for child in node.get("children", []):
         yield from _said(child)
