@@ -303,3 +303,25 @@ def test_a_perpetual_hedges_without_moving_a_balance(capsys: Any, book: str) -> 
     slope, whole = found["risk"][0]["marginal"], found["risk"][0]["incremental"]
     assert slope < 0.0
     assert whole < 0.0
+
+
+def test_what_stands_at_a_venue_by_positions_or_as_declared(capsys: Any, book: str) -> None:
+    """Positions put 600k at alpha; gamma is declared only; beta is declared far from its 120k."""
+    path = Path(book)
+    written = path.read_text(encoding="utf-8")
+    more = written.replace("Beta, kind: exchange}", "Beta, kind: exchange, holds: 400k}").replace(
+        "  circle: {", "  gamma: {name: Gamma, kind: exchange, holds: 650k}\n  circle: {", 1
+    )
+    path.write_text(more, encoding="utf-8")
+    found = asked(capsys, "limits", book)
+    balance = {row["measure"]: row for row in found["limits"]}["balance at one exchange"]
+    assert (balance["subject"], balance["value"]) == ("gamma", pytest.approx(650e3))
+    assert "`beta` holds $400k as declared, but its positions $120k" in found["findings"]
+    out = path.parent / "out"
+    assert run(["run", book, "--out", str(out)]) == 0
+    screen = " ".join(capsys.readouterr().out.split())
+    assert "Warnings `beta` holds $400k as declared, but its positions $120k" in screen
+    made = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    worth = {each["id"]: each["worth"] for each in made["inventory"]}
+    assert worth["alpha"] == pytest.approx(600e3)  # nothing is declared: the positions there
+    assert worth["beta"] == pytest.approx(400e3)  # the scenarios take what is declared

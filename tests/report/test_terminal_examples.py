@@ -97,7 +97,18 @@ def test_market_trust_and_next(run: Document) -> None:
     assert "exact and 1,000,000 simulated years agree (largest gap 1.5 standard errors" in text
     assert "perilscope show out --register" in text
     assert "perilscope monitor 'my book' --since out" in text
-    assert "report: out/report.html" in text
+    assert "report: out/report.html (1 warning)" in text
+
+
+def test_warnings_are_told_where_there_is_room(run: Document) -> None:
+    run["findings"] = [
+        {"severity": "warning", "where": "scenarios.x-y", "what": "is odd", "mend": ""},
+        {"severity": "note", "where": "prices", "what": "old", "mend": ""},
+    ]
+    text = terminal.render(run, height=80, report="out/report.html")
+    assert " Warnings x-y: is odd" in text
+    assert "report.html (1 warning)" in text
+    assert "x-y: is odd" not in terminal.render(run, report="out/report.html")
 
 
 def test_engines_that_disagree_are_said_to(run: Document) -> None:

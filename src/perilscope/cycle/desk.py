@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from perilscope.beliefs.law import point
 from perilscope.book import Limit
 from perilscope.cycle.settings import Settings
+from perilscope.cycle.trading import placed, unlike
 from perilscope.cycle.workspace import (
     Workspace,
     closes_of,
@@ -92,7 +93,9 @@ def opened(path: Path, settings: Settings | None = None, also: Sequence[str] = (
     drivers = _drivers(workspace, settings)
     desk = Desk(lots, prices, book, history, drivers, worth)
     revaluation.refuse_absurd(desk.priced(), desk.marks, worth)
-    noticed = (*noticed, *revaluation.notes(desk.priced(), desk.marks))
+    valuation = replace(valuation, placed=placed(workspace, valuation))
+    odd = (text for _, text in unlike(valuation))
+    noticed = (*odd, *noticed, *revaluation.notes(desk.priced(), desk.marks))
     return Opened(desk, workspace, valuation, (*findings, *noticed))
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from perilscope.beliefs.law import point
 from perilscope.book import Book
+from perilscope.cycle.amounts import money
 from perilscope.cycle.settings import MARKET_DAYS, MARKET_LEVELS, Settings
 from perilscope.cycle.workspace import (
     Workspace,
@@ -25,7 +26,7 @@ from perilscope.layers.days import calendar_of
 from perilscope.layers.desk import Desk
 from perilscope.layers.drivers import Drivers
 from perilscope.layers.market import MarketResult
-from perilscope.layers.revaluation import Marks, factors, realised, refuse_absurd
+from perilscope.layers.revaluation import Marks, factors, plain, realised, refuse_absurd
 from perilscope.layers.valuation import Valuation
 
 Note = Callable[..., None]
@@ -59,12 +60,39 @@ def value(workspace: Workspace, note: Note) -> tuple[History | None, tuple[Value
         valued.append(Valued(asset, quantity, price, quantity * price))
     valued += _instruments(workspace, bare, note)
     value = math.fsum(v.value for v in valued) if valued else None
+    valuation = Valuation(book, closes, value, placed=placed(workspace, bare))
+    for venue, text in unlike(valuation):
+        note("warning", f"venues.{venue}", text, "scenarios and limits take what is declared")
     needed = [v.asset for v in valued]
     needed += [a for lot in instruments(workspace) for a in factors(lot, book.currency)]
     held, findings = held_prices(workspace, list(dict.fromkeys(needed)))
     for text in findings:
         note("warning", "prices", text)
-    return held, tuple(valued), Valuation(book, closes, value)
+    return held, tuple(valued), valuation
+
+
+def placed(workspace: Workspace, valuation: Valuation) -> dict[str, float]:
+    """Worth of the plain holdings at each venue; none where one of them has no price."""
+    found: dict[str, list[float]] = {}
+    for lot in workspace.positions:
+        if not plain(lot) or lot.venue not in workspace.book.venues:
+            continue
+        try:
+            worth = lot.quantity * valuation.price(lot.asset)
+        except AssessmentError:
+            worth = math.nan
+        found.setdefault(lot.venue, []).append(worth)
+    return {venue: sum(parts) for venue, parts in found.items() if not math.isnan(sum(parts))}
+
+
+def unlike(valuation: Valuation) -> Iterator[tuple[str, str]]:
+    """Venues whose declared balance is far from the positions there, and a sentence on each."""
+    currency = valuation.book.currency
+    for venue in valuation.book.venues:
+        apart = valuation.unlike(venue)
+        if apart is not None:
+            declared, there = (money(each, currency) for each in apart)
+            yield venue, f"`{venue}` holds {declared} as declared, but its positions {there}"
 
 
 def _instruments(workspace: Workspace, valuation: Valuation, note: Note) -> Iterator[Valued]:

@@ -15,6 +15,7 @@ from perilscope.evidence.episodes import episodes
 from perilscope.layers import revaluation
 from perilscope.layers.desk import Desk
 from perilscope.layers.markets import PARTICIPATION, markets
+from perilscope.layers.valuation import Valuation
 
 Figure = tuple[float, str, str]
 """Value, what it belongs to, and its unit: ``money``, ``times`` or ``days``."""
@@ -127,12 +128,16 @@ def _level(spec: MeasureSpec) -> float:
 
 
 def _balance(desk: Desk, spec: MeasureSpec, scope: str) -> Figure:
-    """Largest balance at one venue of a kind, by the positions."""
+    """Largest balance at one venue of a kind: by the positions, or as declared without any."""
+    venues = desk.book.venues
     parts: dict[str, float] = {}
     for lot in desk.priced(scope):
-        venue = desk.book.venues.get(lot.venue)
-        if venue is not None and spec.subject in ("venue", venue.kind):
+        if lot.venue in venues and spec.subject in ("venue", venues[lot.venue].kind):
             parts[lot.venue] = parts.get(lot.venue, 0.0) + desk.worth_of(lot)
+    declared = Valuation(desk.book, desk.marks.prices)
+    for venue in () if scope else venues.values():
+        if venue.id not in parts and venue.holds and spec.subject in ("venue", venue.kind):
+            parts[venue.id] = declared.worth(venue.id).mean
     if not parts:
         raise AssessmentError(f"no position lies at a {spec.subject} that the book declares")
     name = max(parts, key=lambda each: parts[each])

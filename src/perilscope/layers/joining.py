@@ -516,7 +516,13 @@ def _named(scenario: Scenario, context: Context) -> list[str]:
     found: dict[str, None] = {}
     v = context.valuation
     watched = _Watched(
-        v.book, v.closes, v.portfolio, v.ceilings, v, lambda token: found.setdefault(token)
+        v.book,
+        v.closes,
+        v.portfolio,
+        v.ceilings,
+        v.placed,
+        v,
+        lambda token: found.setdefault(token),
     )
     operational.line(scenario, replace(context, valuation=watched))
     return list(found)
@@ -530,7 +536,7 @@ def _twice(
     token: str,
 ) -> bool:
     v = context.valuation
-    dearer = _Dearer(v.book, v.closes, v.portfolio, v.ceilings, token, 2.0)
+    dearer = _Dearer(v.book, v.closes, v.portfolio, v.ceilings, v.placed, token, 2.0)
     other = operational.line(scenario, replace(context, valuation=dearer))
     one, two = line.moments()[0], other.moments()[0]
     if not (math.isfinite(one) and abs(two - 2.0 * one) <= _ALIKE * two):

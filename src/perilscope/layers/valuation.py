@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from perilscope.beliefs.law import Reading, point, reading
 from perilscope.book import Book, Estimate
 from perilscope.engines.quadrature import nodes
 from perilscope.errors import AssessmentError
+
+UNLIKE = 0.25
+"""Share by which a venue's declared balance and its positions may differ before it is remarked."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,8 @@ class Valuation:
     closes: Mapping[str, float]
     portfolio: float | None = None
     ceilings: Mapping[str, float] | None = None
+    placed: Mapping[str, float] = field(default_factory=dict)
+    """Worth of the positions at each venue."""
 
     def price(self, token: str) -> float:
         """Price of one ``token`` in the reporting currency."""
@@ -122,18 +127,30 @@ class Valuation:
         merged = dict(self.ceilings or {})
         for what, ceiling in ceilings.items():
             merged[what] = min(ceiling, merged.get(what, math.inf))
-        return Valuation(self.book, self.closes, self.portfolio, merged)
+        return replace(self, ceilings=merged)
+
+    def unlike(self, venue: str) -> tuple[float, float] | None:
+        """The declared balance of a venue and its positions' worth, where they are far apart."""
+        holds, placed = self.book.venues[venue].holds, self.placed.get(venue)
+        if holds is None or placed is None:
+            return None
+        declared = _estimated(holds, self, "").mean
+        apart = abs(placed - declared) > UNLIKE * max(abs(placed), declared)
+        return (declared, placed) if apart else None
 
     def _venue(self, what: str) -> Worth:
         holds = self.book.venues[what].holds
         if holds is not None:
             return _estimated(holds, self, "declared balance")
         here = [a.id for a in self.book.assets.values() if a.at == what]
-        if not here:
-            raise AssessmentError(
-                f"`venues.{what}` declares no balance, and no asset is kept there"
-            )
-        return _sum([self.worth(a) for a in here], "assets kept there")
+        if here:
+            return _sum([self.worth(a) for a in here], "assets kept there")
+        if what in self.placed:
+            there = self.placed[what]
+            return Worth(there, there, there, "positions there at market price")
+        raise AssessmentError(
+            f"`venues.{what}` declares no balance, and no asset or position is there"
+        )
 
     def _asset(self, what: str) -> Worth:
         asset = self.book.assets.get(what)

@@ -27,6 +27,8 @@ WIDTH = 110
 HEIGHT = 40
 _SAID = 4
 """Most lines for the sentences under the register; one that does not fit is left to the report."""
+_WARNED = 2
+"""Most lines for warnings, where the lists leave any; the report has them all."""
 _BEFORE = 36
 """Most columns that stand before the remark on what a year costs."""
 Document = Mapping[str, Any]
@@ -109,7 +111,8 @@ def summary(
     run = cleaned(document)
     head = [*_head(run, width), Text(), *_costs(run, width)]
     said = _sentences(run, width)
-    foot = [*_market(run, width), *_trust(run, width), *_next(run, width, report, book, out)]
+    foot = [*_market(run, width), *_trust(run, width)]
+    last = _next(run, width, report, book, out)
     every = (
         lists.scenarios(run, narrow=width < 104),
         lists.controls(run),
@@ -117,7 +120,14 @@ def summary(
         lists.limits(run),
     )
     shown = [each for each in every if each.rows]
-    fixed = len(head) + len(said) + len(foot) + 1 + sum(1 + each.header_lines for each in shown)
+    fixed = (
+        len(head)
+        + len(said)
+        + len(foot)
+        + len(last)
+        + 1
+        + sum(1 + each.header_lines for each in shown)
+    )
     given = allot(
         height - fixed, [len(each.rows) for each in shown], [each.least for each in shown]
     )
@@ -126,7 +136,13 @@ def summary(
         lines += [Text(), *lay(each.columns, each.cut(rows), width)]
         if each is every[0]:
             lines += said
-    return [*lines, Text(), *foot]
+    spare = height - len(lines) - 1 - len(foot) - len(last)
+    warned = (
+        _labelled("Warnings", "; ".join(_warnings(run)), width, min(spare, _WARNED))
+        if spare > 0
+        else []
+    )
+    return [*lines, Text(), *foot, *warned, *last]
 
 
 def _head(run: Document, width: int) -> list[Text]:
@@ -324,6 +340,13 @@ def _trust(run: Document, width: int) -> list[Text]:
     return lines + _labelled("", _agreement(run), width, 2)
 
 
+def _warnings(run: Document) -> list[str]:
+    """The warnings of the report, each with what it is about."""
+    grave = [each for each in run.get("findings", []) if each["severity"] == "warning"]
+    about = [(each["where"].split(".", 1)[-1], each["what"]) for each in grave]
+    return [what if name in what else f"{name}: {what}" for name, what in about]
+
+
 def _agreement(run: Document) -> str:
     checks = {key: value for key, value in run.get("checks", {}).items() if value is not None}
     simulated = basis(run).get("simulated") or {}
@@ -364,7 +387,9 @@ def _next(run: Document, width: int, report: str, book: str, out: str) -> list[T
         f"perilscope monitor {source} --since {folder}",
     ]
     if report:
-        parts.append(f"report: {visible(report)}")
+        grave = len(_warnings(run))
+        told = f" ({grave} warning{'s' * (grave > 1)})" if grave else ""
+        parts.append(f"report: {visible(report)}{told}")
     line, *more = [" Next     ", " " * 10]
     lines = [Text(line, style="bold", no_wrap=True, overflow="ignore")]
     for part in parts:
