@@ -17,6 +17,7 @@ from perilscope.engines.counts import (
     NegativeBinomial,
     Poisson,
     ZeroModifiedPoisson,
+    arrivals,
 )
 
 K = np.arange(256)
@@ -77,3 +78,29 @@ def test_very_many_chances_are_a_poisson_law(law: CountLaw) -> None:
     known = np.exp(5.0 * (z - 1) + sign * 25.0 * (z - 1) ** 2 / (2 * n))
     assert np.abs(law.pgf(z) / known - 1).max() < 1e-14
     assert law.zero == pytest.approx(math.exp(-5.0 + sign * 12.5 / n), rel=1e-14)
+
+
+def test_periods_with_means_of_their_own_have_poisson_counts():
+    means = np.tile([0.0, 0.03, 1.0, 7.0], 50_000)
+    at = Poisson(means).events(np.random.default_rng(5), means.size)
+    found = np.bincount(at, minlength=means.size).reshape(-1, 4)
+    assert not found[:, 0].any()
+    for mean, counts in zip(means[1:4], found.T[1:], strict=True):
+        n = counts.size
+        assert abs(counts.mean() - mean) < 5 * np.sqrt(mean / n)
+        # the variance of a sample variance of a Poisson law is (mean + 2 mean²) / n
+        assert abs(counts.var() - mean) < 5 * np.sqrt((mean + 2 * mean**2) / n)
+    apart = np.corrcoef(found[:, 1:].T) - np.eye(3)
+    assert np.abs(apart).max() < 5 / np.sqrt(len(found))
+
+
+def test_gaps_that_do_not_reach_are_followed_by_more():
+    class Short:
+        """Gaps a tenth as long as those of chance, which more are asked of."""
+
+        def standard_exponential(self, n):
+            return np.full(n, 0.1)
+
+    times = arrivals(Short(), 20.0)
+    np.testing.assert_allclose(times, 0.1 * np.arange(1, len(times) + 1))
+    assert 19.8 < times[-1] < 20.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeAlias
@@ -189,7 +189,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
     )
     for failure in joined.failed:
         steps.note("error", f"scenarios.{failure.id}", failure.reason, "left out of every total")
-    with ThreadPoolExecutor(2) as beside:  # the other engine works while this one does
+    with ThreadPoolExecutor(1) as beside:  # the other engine works while this one does
         drawn = beside.submit(
             others.losses,
             joined,
@@ -205,7 +205,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         layers = layers_of(joined, law, book)
         figures = market_figures(workspace, settings, drivers, held, valued, steps.note)
         everything = _together(workspace, settings, context, joined, held, valued, steps)
-        drawn_together = beside.submit(_horizons, everything, settings)
+        drawn_together = beside.submit(_horizons, everything, settings, drawn)
         world = World(context, joined, register, law, settings.seed, settings.years)
         controls = tuple(_controls(book, world, steps))
         covers, net = _covers(book, world, steps)
@@ -358,8 +358,14 @@ def _together(
     return found
 
 
-def _horizons(everything: Together | None, settings: Settings) -> Horizons | None:
-    return None if everything is None else others.together(everything.whole, settings)
+def _horizons(
+    everything: Together | None, settings: Settings, alone: Future[Simulated | None]
+) -> Horizons | None:
+    """Horizons of everything, drawn after those of losses alone and by the same backend."""
+    first = alone.result()
+    if everything is None or first is None:
+        return None
+    return others.together(everything.whole, settings, first.backend)
 
 
 def _controls(book: Book, world: World, steps: _Steps) -> Iterator[Verdict]:

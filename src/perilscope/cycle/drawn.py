@@ -148,15 +148,19 @@ def losses(
     )
 
 
-def together(whole: Whole, settings: Settings) -> Horizons | None:
-    """Horizons of market, operational and protocol losses; None where there cannot be any."""
+def together(whole: Whole, settings: Settings, backend: str = "auto") -> Horizons | None:
+    """Horizons of market, operational and protocol losses; None where there cannot be any.
+
+    The backend is that of the losses alone: once loaded, the compiled one costs nothing.
+    """
     if settings.engine == "exact":
         return None
     years, _ = affordable(list(whole.joint.register.lines.values()), settings.years)
     number = min(years // TOGETHER, MOST_TOGETHER)
     if number < FEWEST_DRAWS:
         return None
-    drawn = draw(whole.joint, number, settings.seed, workers=_workers(), cache=code_folder)
+    seed, workers = settings.seed, _workers()
+    drawn = draw(whole.joint, number, seed, workers=workers, backend=backend, cache=code_folder)
     known = drawn.weighed(whole.joint.weights)
     return Horizons(drawn, known, figures(known, whole.law), thin(known))
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perilscope.engines.exponentials import exponential
-from perilscope.engines.law import Integers, Parameterised, need, plain
+from perilscope.engines.law import Floats, Integers, Parameterised, need, plain
 
 Complexes = NDArray[np.complex128]
 
@@ -162,8 +162,7 @@ class Poisson(CountLaw):
             return rng.integers(0, n, rng.poisson(self.mean * n), dtype=np.int64)
         # One unit-rate process runs through the periods laid end to end, each as long as its mean.
         ends = np.cumsum(self.mean)
-        times = np.sort(rng.random(rng.poisson(ends[-1]))) * ends[-1]
-        return np.asarray(np.minimum(np.searchsorted(ends, times, side="right"), n - 1))
+        return np.searchsorted(ends, arrivals(rng, float(ends[-1])), side="right")
 
 
 @dataclass(frozen=True)
@@ -415,6 +414,18 @@ class Hurdle(CountLaw):
 
     def events(self, rng: np.random.Generator, n: int) -> Integers:
         return _hurdled(self, self.p, rng, n)
+
+
+def arrivals(rng: np.random.Generator, length: float) -> Floats:
+    """Times of a Poisson process of rate one before ``length``, ascending.
+
+    Exponential gaps added up, so that nothing is sorted.
+    """
+    some = int(length + 6.0 * math.sqrt(length)) + 16
+    times = np.cumsum(rng.standard_exponential(some))
+    while times[-1] < length:  # six standard deviations of events more than expected
+        times = np.append(times, times[-1] + np.cumsum(rng.standard_exponential(some)))
+    return times[: np.searchsorted(times, length)]
 
 
 def _hurdled(law: CountLaw, p: float, rng: np.random.Generator, n: int) -> Integers:

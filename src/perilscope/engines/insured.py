@@ -21,7 +21,7 @@ from perilscope.engines.capped import periods
 from perilscope.engines.compound import Compound, Mixture
 from perilscope.engines.cover import Terms
 from perilscope.engines.sampled import events, scale_of
-from perilscope.engines.simulation import prepared, states
+from perilscope.engines.simulation import States, prepared
 from perilscope.engines.streams import stream
 from perilscope.engines.unlisted import Unlisted
 from perilscope.engines.vectorised import BLOCK
@@ -120,6 +120,7 @@ def recovered(
     blocks = -(-draws // BLOCK)
     known = [_seen(mixture, asked) for mixture in mixtures]
     others = prepared(rest, known, caps, draws=draws, seed=seed) if rest else None
+    states = States(mixtures)
     gross = np.zeros(blocks * BLOCK)
     due: dict[str, Array] = {c.name: np.zeros_like(gross) for c in contracts}
     premium: dict[str, Array] = {c.name: np.zeros_like(gross) for c in contracts}
@@ -127,7 +128,7 @@ def recovered(
     used = {c.name: np.zeros(len(gross), dtype=bool) for c in contracts}
     for block in range(blocks):
         here = slice(block * BLOCK, (block + 1) * BLOCK)
-        happens = states(mixtures, seed, block)
+        happens = states.drawn(seed, block)
         if others is not None:
             for _ in others.block(block, gross[here], lambda _k, _b: np.zeros(0), happens):
                 pass

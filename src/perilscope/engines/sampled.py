@@ -2,7 +2,8 @@
 """Lines that are drawn by their laws' own samplers, with a law for each horizon of a block.
 
 Every kind of line goes this way: laws that depend on beliefs, and so are others in each horizon,
-periods under a cap, drivers. Event j survives a control if its mark u_j is below the share kept.
+periods under a cap, drivers. Beliefs themselves have plain laws and are read from tables. Event j
+survives a control if its mark u_j is below the share kept.
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ from typing import Any, cast
 
 import numpy as np
 
+from perilscope.engines import vectorised
+from perilscope.engines.backends import Backend
 from perilscope.engines.compound import Compound
 from perilscope.engines.counts import CountLaw
 from perilscope.engines.distributions import Constant, Distribution
 from perilscope.engines.law import Floats, Integers, stack
 from perilscope.engines.shared import Shared
-from perilscope.engines.streams import stream
+from perilscope.engines.streams import stream, words
+from perilscope.engines.tabled import table
 from perilscope.engines.vectorised import BLOCK
 from perilscope.errors import AssessmentError, MisuseError
 
@@ -37,6 +41,7 @@ def sampled(
     seed: int,
     block: int,
     said: Mapping[str, Floats] = MappingProxyType({}),
+    backend: Backend = vectorised,
 ) -> list[Floats]:
     """Loss of one line in each period of each horizon of a block.
 
@@ -52,6 +57,8 @@ def sampled(
         Name the streams, with the key of the line.
     said : mapping of array, shape (BLOCK,)
         Values of shared beliefs that joint states say, by name; they are not drawn.
+    backend : Backend
+        What reads beliefs from their tables.
 
     Raises
     ------
@@ -59,7 +66,7 @@ def sampled(
         If there is no law for the values of its beliefs, or too many events to hold.
     """
     totals = [np.zeros(BLOCK) for _ in years]
-    for period, horizons, drawn in events(line, years, happens, seed, block, said):
+    for period, horizons, drawn in events(line, years, happens, seed, block, said, backend):
         totals[period] += np.bincount(horizons, weights=drawn, minlength=BLOCK)
     scale = scale_of(line, seed, block)
     return [total * scale for total in totals]
@@ -77,6 +84,7 @@ def events(
     seed: int,
     block: int,
     said: Mapping[str, Floats] = MappingProxyType({}),
+    backend: Backend = vectorised,
 ) -> Iterator[tuple[int, Integers, Floats]]:
     """Period, horizons and losses of the events of a line, some at a time; as in `sampled`.
 
@@ -85,7 +93,7 @@ def events(
     theta = tuple(
         said[belief.name]
         if isinstance(belief, Shared) and belief.name in said
-        else belief.sample(_belief_stream(line, i, seed, block), BLOCK)
+        else _values(line, i, seed, block, backend)
         for i, belief in enumerate(line.beliefs)
     )
     keep = _share(line.keep, seed, line.key, "keep, belief", block)
@@ -107,12 +115,16 @@ def events(
             yield period, horizons, drawn
 
 
-def _belief_stream(line: Compound, i: int, seed: int, block: int) -> np.random.Generator:
-    """Of a shared belief the same for all lines that name it."""
+def _values(line: Compound, i: int, seed: int, block: int, backend: Backend) -> Floats:
+    """Value of a belief in each horizon; of a shared one the same for all lines that name it."""
     belief = line.beliefs[i]
+    key, purpose = line.key, f"belief {i}"
     if isinstance(belief, Shared):
-        return stream(seed, belief.name, "shared belief", block)
-    return stream(seed, line.key, f"belief {i}", block)
+        key, purpose, belief = belief.name, "shared belief", belief.of
+    known = table(belief)
+    if known is None:
+        return belief.sample(stream(seed, key, purpose, block), BLOCK)
+    return backend.values(known, BLOCK, words(seed, key, purpose, block))
 
 
 def _slices(key: str, counts: CountLaw) -> list[tuple[int, int, str]]:

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby, islice
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -171,6 +172,11 @@ class Blocks:
     draws: int
     seed: int
 
+    @cached_property
+    def states(self) -> States:
+        """The joint states of what is driven."""
+        return States(self.mixtures)
+
     def block(
         self,
         block: int,
@@ -198,8 +204,7 @@ class Blocks:
             Key and loss of each line.
         """
         said = happens or {}
-        asked = [each for each in self.mixtures if not set(_keys(each)) <= set(said)]
-        happens = {**states(asked, self.seed, block), **said}
+        happens = {**self.states.drawn(self.seed, block, said), **said}
         capped: dict[str, dict[str, list[Floats]]] = {group: {} for group in self.caps}
         for line in self.lines:
             key, given = line.key, happens.get(line.key)
@@ -212,7 +217,8 @@ class Blocks:
             if known is not None:
                 periods = known.block(block, given, self.backend)
             else:
-                periods = sampled(line, _years(line, self.caps), given, self.seed, block, happens)
+                years = _years(line, self.caps)
+                periods = sampled(line, years, given, self.seed, block, happens, self.backend)
             if line.group in capped:
                 capped[line.group][key] = periods
             else:
@@ -317,22 +323,49 @@ def _keys(mixture: Mixture | Unlisted) -> list[str]:
     return sorted({key for _, state in mixture for key in state})
 
 
-def states(mixtures: Sequence[Mixture | Unlisted], seed: int, block: int) -> dict[str, Any]:
-    """What is driven in each horizon of the block: 0 or 1 of a line, the value of a belief."""
-    happens: dict[str, Any] = {}
-    for mixture in mixtures:
-        keys = _keys(mixture)
-        if isinstance(mixture, Unlisted):
-            happens |= mixture.sample(stream(seed, "\n".join(keys), "state", block), BLOCK)
-            continue
-        reached = np.cumsum([probability for probability, _ in mixture])
-        if abs(reached[-1] - 1) > 1e-9:
-            raise MisuseError(f"the joint states of {', '.join(keys)} do not sum to one")
-        u = stream(seed, "\n".join(keys), "state", block).random(BLOCK)
-        state = np.searchsorted(reached[:-1], u, side="right")
-        for key in keys:
-            happens[key] = np.array([held.get(key, False) for _, held in mixture])[state]
-    return happens
+class States:
+    """Joint states, ready to be drawn block by block.
+
+    Parameters
+    ----------
+    mixtures : sequence of Mixture or Unlisted
+        Each drives lines, or shared beliefs, of its own.
+    """
+
+    def __init__(self, mixtures: Sequence[Mixture | Unlisted]) -> None:
+        self._each = [(_keys(each), _listed(each)) for each in mixtures]
+
+    def drawn(
+        self, seed: int, block: int, known: Mapping[str, Any] = MappingProxyType({})
+    ) -> dict[str, Any]:
+        """What is driven in each horizon of a block: 0 or 1 of a line, the value of a belief.
+
+        Mixtures of which everything is known already are not drawn.
+        """
+        happens: dict[str, Any] = {}
+        for keys, mixture in self._each:
+            if known.keys() >= set(keys):
+                continue
+            rng = stream(seed, "\n".join(keys), "state", block)
+            if isinstance(mixture, Unlisted):
+                happens |= mixture.sample(rng, BLOCK)
+                continue
+            reached, held = mixture
+            state = np.searchsorted(reached, rng.random(BLOCK), side="right")
+            happens |= {key: each[state] for key, each in held.items()}
+        return happens
+
+
+def _listed(mixture: Mixture | Unlisted) -> Unlisted | tuple[Floats, dict[str, Any]]:
+    """Probabilities added up but for the last, and of each key what it is in each state."""
+    if isinstance(mixture, Unlisted):
+        return mixture
+    keys = _keys(mixture)
+    reached = np.cumsum([probability for probability, _ in mixture])
+    if abs(reached[-1] - 1) > 1e-9:
+        raise MisuseError(f"the joint states of {', '.join(keys)} do not sum to one")
+    held = {key: np.array([state.get(key, False) for _, state in mixture]) for key in keys}
+    return reached[:-1], held
 
 
 def _years(line: Compound, caps: Mapping[str, float]) -> list[float]:

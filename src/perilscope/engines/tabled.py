@@ -109,7 +109,7 @@ def table(law: Distribution) -> Table | None:
         return _table(law)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=2048)
 def _known(law: Distribution) -> Table | None:
     return _table(law)
 

@@ -43,19 +43,20 @@ class Block:
         Horizons, and horizons with a loss.
     total, squares : float
         Sum of the losses, and of their squared distances from their mean.
-    bins, counts : arrays, shape (b,)
-        Bins that losses fall into, ascending, and how many.
-    sums, least, greatest : arrays, shape (b,)
-        Of the losses in each.
+    first : int
+        Lowest bin that losses fall into.
+    counts, sums, least, greatest : arrays, shape (b,)
+        How many losses fall into each bin from the first to the highest, and what they come to;
+        the least is infinite and the greatest zero where there are none.
     beyond : array
-        The losses above a floor, ascending.
+        The losses above a floor, in no order.
     """
 
     count: int
     some: int
     total: float
     squares: float
-    bins: Integers
+    first: int
     counts: Integers
     sums: Floats
     least: Floats
@@ -63,25 +64,29 @@ class Block:
     beyond: Floats
 
     @classmethod
-    def of(cls, loss: Floats, fine: int, floor: float = 0.0) -> Block:
-        """From the losses of the horizons of a block, in bins that are so fine."""
-        mean = float(loss.mean())
-        squares = float(np.sum((loss - mean) ** 2))
-        some = np.sort(loss[loss > 0])
+    def of(cls, some: Floats, count: int, fine: int, floor: float = 0.0) -> Block:
+        """From the losses above zero of so many horizons, in bins that are so fine."""
+        total = float(some.sum())
+        mean, idle = total / count, count - len(some)
+        squares = float(np.sum((some - mean) ** 2)) + idle * mean**2
         bins = bins_of(some, fine)
-        begins = np.flatnonzero(np.diff(bins, prepend=-1))
-        ends = np.append(begins[1:], len(some))[: len(begins)]
+        first = int(bins.min(initial=_OCTAVES << fine)) if len(some) else 0
+        bins -= first
+        width = int(bins.max(initial=-1)) + 1
+        least, greatest = np.full(width, np.inf), np.zeros(width)
+        np.minimum.at(least, bins, some)
+        np.maximum.at(greatest, bins, some)
         return cls(
-            count=len(loss),
+            count=count,
             some=len(some),
-            total=float(loss.sum()),
+            total=total,
             squares=squares,
-            bins=bins[begins],
-            counts=ends - begins,
-            sums=np.add.reduceat(some, begins) if len(some) else np.zeros(0),
-            least=some[begins],
-            greatest=some[ends - 1],
-            beyond=some[np.searchsorted(some, floor, side="right") :].copy(),
+            first=first,
+            counts=np.bincount(bins, minlength=width),
+            sums=np.bincount(bins, some, width).astype(np.float64, copy=False),
+            least=least,
+            greatest=greatest,
+            beyond=some[some > floor],
         )
 
 
@@ -144,13 +149,13 @@ class Ledger:
         self.zeros += block.count - block.some
         if not block.some:
             return
-        at = self.rows.reach(int(block.bins[0]), int(block.bins[-1])) + block.bins - block.bins[0]
-        counts, sums, least, greatest = self.rows.held
-        least[at] = np.where(counts[at] == 0, block.least, np.minimum(least[at], block.least))
-        greatest[at] = np.maximum(greatest[at], block.greatest)
-        counts[at] += block.counts
-        sums[at] += block.sums
-        beyond = block.beyond[np.searchsorted(block.beyond, self.floor, side="right") :]
+        at = self.rows.reach(block.first, block.first + len(block.counts) - 1)
+        counts, sums, least, greatest = self.rows.held[:, at : at + len(block.counts)]
+        least[:] = np.where(counts == 0, block.least, np.minimum(least, block.least))
+        np.maximum(greatest, block.greatest, out=greatest)
+        counts += block.counts
+        sums += block.sums
+        beyond = block.beyond[block.beyond > self.floor]
         self._tail.append(beyond)
         self._kept += len(beyond)
         if self._kept > self.most:
@@ -363,20 +368,27 @@ class Tallying:
         self, total: Floats, losses: Mapping[str, Floats], members: Mapping[str, Sequence[str]]
     ) -> Page:
         """What a block's horizons say, shape (n,); members are the lines of each part."""
-        place = bins_of(total, TOTAL)
+        number, place = len(total), bins_of(total, TOTAL)
         first = int(np.min(place, where=total > 0, initial=place.max()))
         place = np.maximum(place, first) - first  # horizons without a loss add nothing anywhere
+        width = int(place.max()) + 1
+
         # a floor that another thread is about to raise lets too much by, which add() takes out
-        return Page(
-            Block.of(total, TOTAL, self.total.floor),
-            {key: Block.of(losses[key], LINE, ledger.floor) for key, ledger in self.lines.items()},
-            {
-                name: Block.of(_together(losses, members[name], len(total)), LINE, ledger.floor)
-                for name, ledger in self.parts.items()
-            },
-            first,
-            tuple(np.bincount(place, losses[key]).astype(np.float64) for key in self.lines),
-        )
+        def block(loss: Floats, ledger: Ledger) -> Block:
+            return Block.of(loss[loss > 0], number, ledger.fine, ledger.floor)
+
+        lines, shares = {}, []
+        for key, ledger in self.lines.items():
+            where = np.flatnonzero(losses[key] > 0)  # of most lines few horizons have any
+            some = losses[key][where]
+            lines[key] = Block.of(some, number, ledger.fine, ledger.floor)
+            share = np.bincount(place[where], some, width)
+            shares.append(share.astype(np.float64, copy=False))
+        parts = {
+            name: block(_together(losses, members[name], number), ledger)
+            for name, ledger in self.parts.items()
+        }
+        return Page(block(total, self.total), lines, parts, first, tuple(shares))
 
     def add(self, page: Page) -> None:
         """Take in a block."""

@@ -170,6 +170,7 @@ def draw(
     *,
     fewest: int | None = None,
     workers: int = 1,
+    backend: str = "auto",
     cache: Cache | None = None,
 ) -> Drawn:
     """Draw horizons of everything together.
@@ -184,11 +185,12 @@ def draw(
         Draws of each state at least.
     workers : int
         Threads; they change no bit.
-    cache : callable, optional
+    backend, cache
         As in `perilscope.engines.simulation.simulate`.
     """
     plan = planned(joint.weights, draws, seed, fewest=fewest)
-    blocks = list(pages(joint, plan, seed, lambda _here, losses: losses, workers, cache))
+    read = pages(joint, plan, seed, lambda _here, losses: losses, workers, backend, cache)
+    blocks = list(read)
     return Drawn(np.concatenate(blocks), plan, math.isfinite(joint.register.moments()[1]))
 
 
@@ -198,6 +200,7 @@ def pages(
     seed: int,
     read: Callable[[slice, Array], Any],
     workers: int = 1,
+    backend: str = "auto",
     cache: Cache | None = None,
 ) -> Iterator[Any]:
     """What is read of the losses of each block of horizons, in order; memory does not grow.
@@ -209,10 +212,10 @@ def pages(
     seed : int
     read : callable
         Given the horizons of the plan, and their losses.
-    workers, cache
+    workers, backend, cache
         As in :func:`draw`.
     """
-    drawing = _Drawing(joint, plan, seed, cache)
+    drawing = _Drawing(joint, plan, seed, backend, cache)
 
     def block(number: int) -> Any:
         here = slice(number * BLOCK, min((number + 1) * BLOCK, len(plan.at)))
@@ -244,7 +247,9 @@ def gaps(law: SignedLaw, known: Weighted, levels: Sequence[float]) -> list[float
 class _Drawing:
     """Everything drawn block by block."""
 
-    def __init__(self, joint: Joint, plan: Plan, seed: int, cache: Cache | None) -> None:
+    def __init__(
+        self, joint: Joint, plan: Plan, seed: int, backend: str, cache: Cache | None
+    ) -> None:
         self.joint, self.plan, self.seed = joint, plan, seed
         lines = list(joint.register.lines.values())
         # states of interfaces are the plan's; those of networks that are not listed are drawn
@@ -254,7 +259,7 @@ class _Drawing:
         mixtures += [((1.0, each.hits[0]),) for each in joint.interfaces if each.keys]
         self.events: Blocks | None = (
             prepared(lines, mixtures, joint.register.caps, draws=len(plan.at), seed=seed,
-                     cache=cache)
+                     backend=backend, cache=cache)
             if lines else None
         )  # fmt: skip
         self.happens = [
