@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from perilscope.cycle.amounts import money, number, probability
+from perilscope.cycle.amounts import frequency, money, probability
 from perilscope.cycle.measures import Document, finite
 from perilscope.layers import tree as fair
 from perilscope.layers.sensitivity import Swing
@@ -72,10 +72,10 @@ def spelled(value: float, dimension: str, currency: str) -> str:
     Examples
     --------
     >>> spelled(0.0362, "rate", "USD"), spelled(0.05, "probability", "USD")
-    ('0.0362 per year', '5 %')
+    ('1 in 28 y', '5 %')
     >>> spelled(450_000.0, "money", "USD")
     '$450k'
     """
     if dimension == "rate":
-        return f"{number(value)} per year"
+        return frequency(value)
     return probability(value) if dimension == "probability" else money(value, currency)

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from perilscope.cycle.amounts import chance, horizon, money, probability, relative, share
+from perilscope.report import words
 from perilscope.report.names import cleaned, shortened
 
 Found = Mapping[str, Any]
@@ -417,7 +418,7 @@ def sensitivity(document: Found, *, width: int = 110, most: int = 10) -> Group:
         for r in shown["estimates"][:most]:
             rows.append(
                 (
-                    f"{r['scenario']}: {r['path']}",
+                    f"{r['scenario']}: {words.factor(r['path'])}",
                     f"{r['values'][0]} to {r['values'][1]}",
                     r["cvar"],
                 )
