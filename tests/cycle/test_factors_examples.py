@@ -49,7 +49,7 @@ def test_a_tornado_says_what_is_moved_and_how_far(document: dict[str, Any]) -> N
     assert weak["values"] == ["11 %", "29 %"]
     assert weak["ale"] == pytest.approx([55_000, 145_000])
     often = moved["frequency.threat_event_frequency"]
-    assert (often["swing"], often["values"]) == ("-10 to +10 %", ["4.5 per year", "5.5 per year"])
+    assert (often["swing"], often["values"]) == ("-10 to +10 %", ["4.5 a year", "5.5 a year"])
     assert moved["magnitude"]["values"] == ["€90k", "€110k"]
     assert moved["magnitude"]["elasticity"] == pytest.approx(1.0, rel=1e-9)
 
