@@ -23,6 +23,7 @@ _LEAST_RADIUS = 1e-9
 _AT_KINK = 1e-5  # of EGARCH: the mean is best where it meets a return, and slopes jump there
 _TURNS = 8
 _FLAT = 1e-10
+_LEFT = 1e-3  # of the radius, for what is still free where the way to a bound took it all
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,8 +203,8 @@ def boxed_step(
 ) -> tuple[Array, Array]:
     """The step that a quadratic promises most of, within a radius and a box, and that promise.
 
-    Variables at a bound whose gradient points out stay. One that a step would carry over its bound
-    goes up to it, and the rest are solved for again.
+    Variables at a bound whose gradient points out stay. A step that meets a bound goes on along it,
+    with what is still free.
 
     Parameters
     ----------
@@ -234,12 +235,7 @@ def boxed_step(
     step[hard] = _bounded_step(
         x[hard], slope[hard], bend[hard], low[hard], high[hard], radius[hard], free[hard]
     )
-    gain = _promise(slope, bend, step)
-    bad = ~(gain > 0.0)  # a bound may spoil a promise: then straight down
-    if bad.any():
-        step[bad] = _straight(x[bad], slope[bad], bend[bad], low[bad], high[bad], radius[bad])
-        gain[bad] = np.maximum(_promise(slope[bad], bend[bad], step[bad]), 0.0)
-    return step, gain
+    return step, np.maximum(_promise(slope, bend, step), 0.0)
 
 
 def _newton(bend: Array, slope: Array, free: NDArray[np.bool_]) -> tuple[Array, NDArray[np.bool_]]:
@@ -291,21 +287,27 @@ def _bounded_step(
     radius: Array,
     free: NDArray[np.bool_],
 ) -> Array:
-    """Steps that bounds, the radius or a bend the wrong way make hard."""
-    step = np.zeros_like(x)
-    todo = np.arange(len(x))
+    """Steps that bounds, the radius or a bend the wrong way make hard.
+
+    Towards the minimiser as far as the first bound, from there towards that of what is still free,
+    and so on: the quadratic falls along each piece.
+    """
+    step, todo = np.zeros_like(x), np.arange(len(x))
     for _ in range(x.shape[1]):
-        f, h = free[todo], bend[todo]
-        # what is fixed has its step already, and the others feel it
-        push = slope[todo] + (h @ np.where(f, 0.0, step[todo])[:, :, None])[:, :, 0]
-        part = _within(_reduced(h, f), np.where(f, push, 0.0), radius[todo])
-        ends = np.clip(x[todo] + part, low[todo], high[todo]) - x[todo]
-        step[todo] = np.where(f, ends, step[todo])
-        over = f & ((x[todo] + part > high[todo]) | (x[todo] + part < low[todo]))
-        if not over.any():
+        f, h, s = free[todo], bend[todo], step[todo]
+        push = np.where(f, slope[todo] + (h @ s[:, :, None])[:, :, 0], 0.0)
+        left = np.maximum(radius[todo] - np.sqrt((s**2).sum(axis=1)), _LEFT * radius[todo])
+        part = np.where(f, _within(_reduced(h, f), push, left), 0.0)
+        ends = np.where(part > 0.0, high[todo], low[todo]) - x[todo]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            room = np.where(part != 0.0, (ends - s) / part, np.inf)
+        share = np.minimum(room.min(axis=1), 1.0)
+        hit = room <= share[:, None]
+        step[todo] = np.where(hit, ends, s + share[:, None] * part)
+        free[todo] &= ~hit
+        todo = todo[hit.any(axis=1)]
+        if not todo.size:
             break
-        free[todo] &= ~over
-        todo = todo[over.any(axis=1)]
     return step
 
 
@@ -328,16 +330,6 @@ def _reduced(bend: Array, free: NDArray[np.bool_]) -> Array:
     places = np.arange(bend.shape[1])
     sub[:, places, places] += ~free
     return sub
-
-
-def _straight(x: Array, slope: Array, bend: Array, low: Array, high: Array, radius: Array) -> Array:
-    """The best step against the gradient."""
-    down = np.where(_pressed(x, slope, low, high), 0.0, slope)
-    length = np.sqrt((down**2).sum(axis=1)) + 1e-300
-    curve = ((bend @ down[:, :, None])[:, :, 0] * down).sum(axis=1)
-    far = np.where(curve > 0.0, length**2 / np.where(curve > 0.0, curve, 1.0), np.inf)
-    far = np.minimum(far, radius / length)
-    return np.asarray(np.clip(x - far[:, None] * down, low, high) - x)
 
 
 def _within(bend: Array, slope: Array, radius: Array) -> Array:

@@ -15,7 +15,7 @@ import numpy as np
 
 from perilscope.engines.garch_forms import Array
 
-_FLAT = 1e-10
+_FLAT, _LEFT = 1e-10, 1e-3
 _TURNS = 60
 _EXACT = 1e-6
 _SWEEPS = 12
@@ -59,10 +59,7 @@ def _steps(
             good = good and length <= radius[k] * radius[k]
         if not good:
             _bounded(x[k], g, h, low[k], high[k], radius[k], free, a, basis, push, part, s)
-        promise[k] = _gain(g, h, s)
-        if not good and not promise[k] > 0.0:  # a bound may spoil a promise: then straight down
-            _straight(x[k], g, h, low[k], high[k], radius[k], s)
-            promise[k] = max(_gain(g, h, s), 0.0)
+        promise[k] = max(_gain(g, h, s), 0.0)
 
 
 @_compiled
@@ -114,47 +111,34 @@ def _bounded(
     for i in range(size):
         s[i] = 0.0
     for _ in range(size):
-        for i in range(size):  # what is fixed has its step already, and the others feel it
+        gone = 0.0
+        for i in range(size):
+            gone += s[i] * s[i]
             push[i] = 0.0
             if free[i]:
                 push[i] = g[i]
                 for j in range(size):
-                    if not free[j]:
-                        push[i] += h[i, j] * s[j]
+                    push[i] += h[i, j] * s[j]
             for j in range(size):
                 a[i, j] = h[i, j] if free[i] and free[j] else (1.0 if i == j else 0.0)
-        _within(a, basis, push, radius, part)
-        over = False
+        _within(a, basis, push, max(radius - np.sqrt(gone), _LEFT * radius), part)
+        share = 1.0
         for i in range(size):
-            if free[i]:
-                end = x[i] + part[i]
-                s[i] = min(max(end, low[i]), high[i]) - x[i]
-                if end > high[i] or end < low[i]:
+            if free[i] and part[i] != 0.0:
+                end = (high[i] if part[i] > 0.0 else low[i]) - x[i]
+                share = min(share, (end - s[i]) / part[i])
+        met = False
+        for i in range(size):
+            if free[i] and part[i] != 0.0:
+                end = (high[i] if part[i] > 0.0 else low[i]) - x[i]
+                if (end - s[i]) / part[i] <= share:
+                    s[i] = end
                     free[i] = False
-                    over = True
-        if not over:
+                    met = True
+                else:
+                    s[i] += share * part[i]
+        if not met:
             break
-
-
-@_compiled
-def _straight(x: Any, g: Any, h: Any, low: Any, high: Any, radius: Any, s: Any) -> None:
-    # the best step against the gradient
-    size = x.size
-    square = 0.0
-    for i in range(size):
-        out = (x[i] <= low[i] and g[i] > 0.0) or (x[i] >= high[i] and g[i] < 0.0)
-        s[i] = 0.0 if out else g[i]
-        square += s[i] * s[i]
-    length = np.sqrt(square) + 1e-300
-    curve = 0.0
-    for i in range(size):
-        for j in range(size):
-            curve += s[i] * h[i, j] * s[j]
-    far = radius / length
-    if curve > 0.0:
-        far = min(far, length * length / curve)
-    for i in range(size):
-        s[i] = min(max(x[i] - far * s[i], low[i]), high[i]) - x[i]
 
 
 @_compiled
