@@ -46,7 +46,23 @@ def test_a_thorough_roll_is_what_single_fits_are() -> None:
 
 def test_threads_change_nothing() -> None:
     one, two = roll(TABLE, 350, threads=1), roll(TABLE, 350, threads=2)
-    assert two.log_likelihood == pytest.approx(one.log_likelihood, abs=1e-5)
+    assert np.array_equal(two.log_likelihood, one.log_likelihood)
+    assert np.array_equal(two.natural, one.natural)
+
+
+def test_a_maximum_that_no_neighbour_has_is_found() -> None:
+    """A crash within a window: all weight on the last shock, or none on any and a long decay."""
+    rng = np.random.default_rng(102)
+    shock, lasting = rng.uniform(0.01, 0.3, 5), rng.uniform(0.6, 0.9999, 5)
+    nu = rng.choice([3.0, 4.0, 6.0, 50.0], 5)
+    z = rng.standard_t(nu, (700, 5)) * np.sqrt((nu - 2.0) / nu)
+    h, series = np.full(5, 9.0), np.empty((700, 5))
+    for day in range(700):
+        series[day] = np.sqrt(h) * z[day]
+        h = 9.0 * (1.0 - lasting) + shock * series[day] ** 2 + (lasting - shock) * h
+    table = series.T[:1].copy()
+    found, best = roll(table, 600), roll(table, 600, thorough=True)
+    assert (found.log_likelihood > best.log_likelihood - 1e-3).all()
 
 
 def test_residuals_and_the_day_ahead_are_those_of_the_fit() -> None:

@@ -15,9 +15,11 @@ import numba
 import numba.core.config
 import numpy as np
 
-from perilscope.engines.garch_steps import boxed_step
+from perilscope.engines.garch_candidates import garch_values
+from perilscope.engines.garch_steps import accepted, boxed_step, pulled
 
 __all__ = [
+    "accepted",
     "boxed_step",
     "egarch",
     "egarch_path",
@@ -25,12 +27,12 @@ __all__ = [
     "garch",
     "garch_path",
     "garch_values",
+    "pulled",
 ]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 NAME = "numba"
 _LANES = 16
-_FEW = 8  # candidates of a window, which are seldom more
 _PLACES = 32
 # where each number of a lane lies: variance and derivatives, likelihood, sums, parameters
 (
@@ -377,106 +379,6 @@ def garch(
 @_compiled
 def _filled(out: Any, m: Any, o: Any, p: Any, n: Any, b: Any, e: Any) -> None:
     out[0], out[1], out[2], out[3], out[4], out[5] = m, o, p, n, b, e
-
-
-@_compiled
-def _values_by_lanes(
-    series: Any, row: Any, start: Any, size: int, given: Any, before: Any, value: Any
-) -> None:
-    # the normal, symmetric case of `garch_values`; two days share a division, which is what takes
-    # the time, and one array holds all, so that the compiler sees that nothing overlaps
-    s = np.empty(7 * _FEW)
-    OM, A, B, MU, H, PH, F = (0, _FEW, 2 * _FEW, 3 * _FEW, 4 * _FEW, 5 * _FEW, 6 * _FEW)
-    for lane in range(row.size):
-        first = start[lane]
-        for begin in range(0, given.shape[1], _FEW):
-            for j in range(_FEW):  # the last handful is filled up with its last
-                k = min(begin + j, given.shape[1] - 1)
-                s[MU + j], s[OM + j] = given[lane, k, 0], given[lane, k, 1]
-                s[A + j] = 0.5 * (given[lane, k, 2] + given[lane, k, 3])
-                s[B + j] = given[lane, k, 4]
-                s[H + j] = s[OM + j] + (s[A + j] + s[B + j]) * before[lane]
-                s[PH + j], s[F + j] = 1.0, 0.0
-            for t in range(0, size - 1, 2):
-                y, then = series[row[lane], first + t], series[row[lane], first + t + 1]
-                for j in range(_FEW):
-                    e, d = y - s[MU + j], then - s[MU + j]
-                    e, d, h = e * e, d * d, s[H + j]
-                    g = s[OM + j] + s[A + j] * e + s[B + j] * h
-                    both = h * g
-                    s[F + j] += (e * g + d * h) / both
-                    s[PH + j] *= both
-                    s[H + j] = s[OM + j] + s[A + j] * d + s[B + j] * g
-                if t & 14 == 14:
-                    for j in range(_FEW):
-                        s[F + j] += math.log(s[PH + j])
-                        s[PH + j] = 1.0
-            for j in range(min(_FEW, given.shape[1] - begin)):
-                if size & 1:
-                    e = series[row[lane], first + size - 1] - s[MU + j]
-                    s[F + j] += e * e / s[H + j]
-                    s[PH + j] *= s[H + j]
-                value[lane, begin + j] = 0.5 * (s[F + j] + math.log(s[PH + j]))
-
-
-@_compiled
-def garch_values(
-    series: Any,
-    row: Any,
-    start: Any,
-    size: int,
-    given: Any,
-    before: Any,
-    student: bool,
-    value: Any,
-) -> None:
-    """As `garch_plain.garch_values`."""
-    if not student and np.all(given[:, :, 2] == given[:, :, 3]):
-        _values_by_lanes(series, row, start, size, given, before, value)
-        return
-    h, ph, pq = np.empty(_FEW), np.empty(_FEW), np.empty(_FEW)
-    f, fq, part = np.empty(_FEW), np.empty(_FEW), np.empty((6, _FEW))
-    mu, om, ap, am, b, w = part[0], part[1], part[2], part[3], part[4], part[5]
-    for lane in range(row.size):
-        x = series[row[lane], start[lane] : start[lane] + size]
-        bc = before[lane]
-        for begin in range(0, given.shape[1], _FEW):
-            for j in range(_FEW):  # the last handful is filled up with its last
-                k = min(begin + j, given.shape[1] - 1)
-                for i in range(6):
-                    part[i, j] = given[lane, k, i]
-                w[j] = w[j] / (1.0 - 2.0 * w[j])
-                h[j] = om[j] + (0.5 * (ap[j] + am[j]) + b[j]) * bc
-                ph[j] = pq[j] = 1.0
-                f[j] = fq[j] = 0.0
-            for t in range(size):
-                y = x[t]
-                if student:
-                    for j in range(_FEW):
-                        e = y - mu[j]
-                        e2 = e * e
-                        ph[j] *= h[j]
-                        pq[j] *= 1.0 + w[j] * e2 / h[j]
-                        h[j] = om[j] + (am[j] if e < 0.0 else ap[j]) * e2 + b[j] * h[j]
-                else:
-                    for j in range(_FEW):
-                        e = y - mu[j]
-                        e2 = e * e
-                        ph[j] *= h[j]
-                        f[j] += e2 / h[j]
-                        h[j] = om[j] + (am[j] if e < 0.0 else ap[j]) * e2 + b[j] * h[j]
-                if t & 15 == 15:
-                    for j in range(_FEW):
-                        f[j] += math.log(ph[j])
-                        ph[j] = 1.0
-                        if student:
-                            fq[j] += math.log(pq[j])
-                            pq[j] = 1.0
-            for j in range(min(_FEW, given.shape[1] - begin)):
-                value[lane, begin + j] = 0.5 * (f[j] + math.log(ph[j]))
-                if student:
-                    A = 0.5 + 0.5 / given[lane, begin + j, 5]
-                    value[lane, begin + j] += A * (fq[j] + math.log(pq[j]))
 
 
 @_compiled

@@ -77,7 +77,7 @@ class Windows:
             y = x - mean[some, None]
             np.square(y, out=y)
             square[some] = y.mean(axis=1)
-            back[some] = y[:, :tau] @ fade
+            back[some] = (y[:, :tau] * fade).sum(axis=1)  # one by one, however many there are
         return mean, square, back if self.presample == "backcast" else square
 
     def take(self, which: Any) -> Windows:

@@ -27,6 +27,23 @@ from perilscope.errors import AssessmentError, MisuseError
 
 STRIDE = 32
 """Days from one window that is searched from many starts to the next."""
+_SCANNED = (
+    *((p, 0.0, 0.0) for p in (0.95, 0.975, 0.985, 0.992, 0.997, 1.0)),
+    *((p, 0.01, 0.0) for p in (0.985, 0.992, 0.997, 1.0)),
+    *((p, 0.03, 0.0) for p in (0.98, 0.992, 0.997, 1.0)),
+    *((p, 0.1, 0.0) for p in (0.97, 1.0)),
+    *((1.0, 1.0, aside) for aside in (-0.25, 0.0, 0.25)),
+)
+"""Persistence, share and distance from the mean (in standard deviations) of points to try."""
+_PARTS = (
+    (slice(0, 6), 1.0),
+    (slice(6, 10), 2.5),
+    (slice(10, 14), 2.5),
+    (slice(14, 16), 2.5),
+    (slice(16, 19), 12.0),
+)
+"""Parts of these, and how far the best of each may lie below the best of a window."""
+_ALL_SHOCK, _LEAST = 0.6, 1e-6  # omega as a share of the variance
 _EVENTS = 8  # so many of the largest returns of a series have windows of their own
 _KEPT = 3
 _ROUNDS = 6
@@ -39,7 +56,6 @@ _CLOSE = 1e-7
 _ALIKE = 0.1
 _NEAR = (-1, 1)
 _NEARLY = 0.3
-_LONG, _SMALL = 0.993, 0.1
 _PROBED = 4.0  # a start so far below a maximum may still lead above it
 _BETTER = 1e-6
 _SHARE = 3  # the place of the share alpha / (alpha + beta) among the variables
@@ -199,7 +215,7 @@ class _Track:
                 [np.column_stack([row, left, middle]), np.column_stack([row, middle, right])]
             )
         self._between()
-        self._beside()
+        self._scanned()
         changed = np.ones((rows, days), dtype=bool)
         while changed.any():
             changed = self._compared(changed)
@@ -224,21 +240,34 @@ class _Track:
         middle = np.stack([0.5 * (x[:, 0] + x[:, 1]), 0.8 * x[:, 0] + 0.2 * x[:, 1]], axis=1)
         self._settled(row, day, self.windows(row, day), np.concatenate([x, middle], axis=1))
 
-    def _beside(self) -> None:
-        """Where small shocks last for ever, a day may have a maximum that none about it has."""
-        best = self.x[:, :, 0]
-        row, day = np.nonzero((best[:, :, 2] > _LONG) & (best[:, :, _SHARE] < _SMALL))
-        if not row.size:
-            return
-        windows, some = self.windows(row, day), _lasting(self.form)
-        lane = np.repeat(np.arange(len(row)), len(some))
-        found = descend(
-            self.kernel, self.form, windows.take(lane), np.tile(some, (len(row), 1)), close=_CLOSE
-        )
-        shape = len(row), len(some)
-        xs = np.concatenate([self.x[row, day], found.x.reshape(*shape, -1)], axis=1)
-        value = np.concatenate([self.value[row, day], found.value.reshape(shape)], axis=1)
-        self.x[row, day], self.value[row, day] = _distinct(xs, value, self.form, _KEPT)
+    def _scanned(self) -> None:
+        """A day may have a maximum that none about it has: try what looks nearly as good."""
+        days = self.value.shape[1]
+        best = self.x[:, :, 0].reshape(-1, self.form.size)
+        xs = _scan(self.form, self.all, best)
+        lead = self.value[:, :, 0].reshape(-1, 1) - values(self.kernel, self.form, self.all, xs)
+        every = np.arange(len(best))
+        at, starts = [], []
+        for some, short in _PARTS:
+            place = some.start + np.argmax(lead[:, some], axis=1)
+            x = xs[every, place]
+            apart = np.abs((x - best) / self.form.reach).max(axis=1) > _ALIKE
+            hopeful = np.flatnonzero(apart & (lead[every, place] > -short))
+            at.append(hopeful)
+            starts.append(x[hopeful])
+        lane, x = np.concatenate(at), np.concatenate(starts)
+        edge = np.flatnonzero(x[:, _SHARE] == 0.0)
+        x[edge] = self._along(self.all.take(lane[edge]), x[edge]).x
+        near = descend(self.kernel, self.form, self.all.take(lane), x, rounds=3, close=_CLOSE)
+        lag = near.value - self.value.reshape(-1, _KEPT)[lane, 0]
+        apart = np.abs((near.x - best[lane]) / self.form.reach).max(axis=1) > _ALIKE
+        hopeful = np.flatnonzero((lag < _BETTER) | (apart & (lag < _RIVAL)))
+        lane, x = lane[hopeful], near.x[hopeful]
+        found = descend(self.kernel, self.form, self.all.take(lane), x, close=_CLOSE)
+        for i in np.argsort(-found.value).tolist():  # the best of a window comes last and stays
+            row, day = divmod(int(lane[i]), days)
+            if found.value[i] < self.value[row, day, 0] - _BETTER:
+                self.x[row, day, 0], self.value[row, day, 0] = found.x[i], found.value[i]
 
     def _searched(self, row: Integers, day: Integers) -> None:
         windows, form = self.windows(row, day), self.form
@@ -363,9 +392,22 @@ def _probes(form: Form) -> Array:
     return _points(form, some)
 
 
-def _lasting(form: Form) -> Array:
-    """Starts where shocks are small and last: there lie several maxima side by side."""
-    return _points(form, [(-5.8, 0.992, 0.01), (-3.86, 0.98, 0.03), (-6.8, 1.0, 0.03)])
+def _scan(form: Form, windows: Windows, best: Array) -> Array:
+    """Points all over, with omega such that the mean variance of each window is met."""
+    _, variance, back = windows.moments
+    xs = np.repeat(best[:, None], len(_SCANNED), axis=1)
+    for place, (p, share, aside) in enumerate(_SCANNED):
+        if p < 1.0:  # what is before the first day fades
+            faded = (1.0 - p**windows.size) / (windows.size * (1.0 - p))
+            omega = (1.0 - p) * (1.0 - back / variance * faded) / (1.0 - faded)
+        else:
+            omega = 2.0 * (1.0 - back / variance) / windows.size
+        if share == 1.0:
+            omega = np.full(len(windows), _ALL_SHOCK)
+        xs[:, place, 0] = aside
+        xs[:, place, 1] = shifted(np.maximum(omega, _LEAST))
+        xs[:, place, 2], xs[:, place, _SHARE] = p, share
+    return xs
 
 
 def _overlap(side: int, days: int) -> tuple[slice, slice]:

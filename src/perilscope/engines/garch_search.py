@@ -87,7 +87,11 @@ def evaluate(kernel: Any, form: Form, windows: Windows, x: Array) -> tuple[Array
         kernel.egarch(*where, natural, before, form.student, value, slope, bend)
     else:
         kernel.garch(*where, natural, before, form.student, form.skew, value, slope, bend)
-    grad, hess = form.pulled(x, natural, variance, slope, bend)
+    there = x, natural, variance, slope, bend
+    if form.kind != "egarch" and hasattr(kernel, "pulled"):
+        grad, hess = kernel.pulled(*there, form.skew, form.student)
+    else:
+        grad, hess = form.pulled(*there)
     fixed, once, twice = form.constant(natural[:, 5], windows.size)
     value += fixed
     if form.student:
@@ -179,23 +183,56 @@ def _advance(
     kernel: Any, form: Form, windows: Windows, s: _State, step: Array, gain: Array
 ) -> None:
     """Take steps that keep a fair part of their promise, and trust them more or less thereafter."""
-    norm = np.sqrt((step**2).sum(axis=1))
     tried = np.clip(s.x + step * form.reach, s.low, s.high)
-    value, slope, bend = evaluate(kernel, form, windows, tried)
-    noise = _ROUNDING * (np.abs(s.value) + 1.0)
+    there = evaluate(kernel, form, windows, tried)
+    accept = getattr(kernel, "accepted", accepted)
+    accept(s.x, s.value, s.slope, s.bend, s.radius, step, gain, tried, *there)
+
+
+def accepted(
+    x: Array,
+    value: Array,
+    slope: Array,
+    bend: Array,
+    radius: Array,
+    step: Array,
+    gain: Array,
+    tried: Array,
+    value_there: Array,
+    slope_there: Array,
+    bend_there: Array,
+) -> None:
+    """Go to what was tried, in place, where it keeps a fair part of what was promised.
+
+    Parameters
+    ----------
+    x, value, slope, bend, radius : arrays, shapes (K, size), (K,), (K, size), (K, size, size), (K,)
+        Where searches are, what they know there, and how far they trust it; changed.
+    step, gain : arrays, shapes (K, size), (K,)
+        In bold steps, and what was promised.
+    tried, value_there, slope_there, bend_there : arrays
+        Where the steps lead, and what is known there.
+
+    Examples
+    --------
+    >>> x, value, slope, bend = np.ones((1, 1)), np.ones(1), np.ones((1, 1)), np.ones((1, 1, 1))
+    >>> there = 0 * x, 0 * value, 0 * slope, bend
+    >>> accepted(x, value, slope, bend, np.ones(1), -x, value.copy(), *there)
+    >>> x.tolist(), value.tolist()
+    ([[0.0]], [0.0])
+    """
+    norm = np.sqrt((step**2).sum(axis=1))
+    noise = _ROUNDING * (np.abs(value) + 1.0)
     small = gain < 1e3 * noise  # rounding drowns what such a step can show
     with np.errstate(invalid="ignore"):
-        fall = s.value - value
+        fall = value - value_there
         good = fall > np.where(small, -noise, 1e-4 * gain)
         ratio = np.where(good, fall / np.maximum(gain, 1e-300), 0.0)
-    bold = (ratio > 0.75) & (norm > 0.9 * s.radius)
-    s.radius = np.where(ratio < 0.25, 0.25 * norm, np.where(bold, 2.0 * s.radius, s.radius))
-    s.radius = np.where(small & good, np.maximum(s.radius, 1e-3), s.radius)
-    if good.all():
-        s.x, s.value, s.slope, s.bend = tried, value, slope, bend
-        return
-    s.x[good], s.value[good], s.slope[good] = tried[good], value[good], slope[good]
-    s.bend[good] = bend[good]
+    bold = (ratio > 0.75) & (norm > 0.9 * radius)
+    radius[:] = np.where(ratio < 0.25, 0.25 * norm, np.where(bold, 2.0 * radius, radius))
+    radius[:] = np.where(small & good, np.maximum(radius, 1e-3), radius)
+    x[good], value[good] = tried[good], value_there[good]
+    slope[good], bend[good] = slope_there[good], bend_there[good]
 
 
 def boxed_step(

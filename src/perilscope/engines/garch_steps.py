@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The step of a search, compiled: the twin of `garch_search.boxed_step`.
+"""What a search does between likelihoods, compiled: twins of parts of `garch_search`.
 
 Of thousands of searches side by side, without the interpreter's lock, so that threads help. The
 functions that Numba sees call nothing outside this file.
@@ -19,6 +19,8 @@ _FLAT, _LEFT = 1e-10, 1e-3
 _TURNS = 60
 _EXACT = 1e-6
 _SWEEPS = 12
+_ROUNDING = 1e-13  # as in `garch_search`
+_SHIFT = 1e-3  # as in `garch_forms`
 
 
 def _compiled(function: Any) -> Any:
@@ -36,6 +38,102 @@ def boxed_step(
     return step, promise
 
 
+def pulled(
+    x: Array,
+    natural: Array,
+    variance: Array,
+    slope: Array,
+    bend: Array,
+    skew: bool,
+    student: bool,
+) -> tuple[Array, Array]:
+    """As `garch_forms.Form.pulled`, of GARCH and GJR."""
+    grad, hess = np.empty_like(x), np.empty((*x.shape, x.shape[1]))
+    _pulled(x, natural, variance, slope, bend, skew, student, grad, hess)
+    return grad, hess
+
+
+@_compiled
+def _pulled(
+    x: Any, natural: Any, variance: Any, slope: Any, bend: Any, skew: bool, student: bool,
+    grad: Any, hess: Any,
+) -> None:  # fmt: skip
+    size = x.shape[1]
+    slots = np.array([0, 1, 2, 3, 4, 5]) if skew else np.array([0, 1, 2, 4, 5, 5])
+    b = 4 if skew else 3  # where beta stands
+    J, half = np.zeros((size, size)), np.empty((size, size))
+    if student:
+        J[size - 1, size - 1] = 1.0
+    for k in range(x.shape[0]):
+        g, h, out = slope[k], bend[k], hess[k]
+        p, s = x[k, 2], x[k, 3]
+        moved = natural[k, 1] + _SHIFT * variance[k]
+        J[0, 0], J[1, 1] = np.sqrt(variance[k]), moved
+        J[b, 2], J[b, 3] = 1.0 - s, -p
+        if skew:
+            q = x[k, 4]
+            J[2, 2], J[2, 3], J[2, 4] = 2.0 * s * q, 2.0 * p * q, 2.0 * p * s
+            J[3, 2], J[3, 3] = 2.0 * s * (1.0 - q), 2.0 * p * (1.0 - q)
+            J[3, 4] = -2.0 * p * s
+        else:
+            J[2, 2], J[2, 3] = s, p
+        for i in range(size):
+            grad[k, i] = 0.0
+            for m in range(size):
+                grad[k, i] += J[m, i] * g[slots[m]]
+                half[m, i] = 0.0
+                for n in range(size):
+                    half[m, i] += h[slots[m], slots[n]] * J[n, i]
+        for i in range(size):
+            for j in range(i + 1):
+                found = 0.0
+                for m in range(size):
+                    found += J[m, i] * half[m, j]
+                out[i, j] = out[j, i] = found
+        out[1, 1] += g[1] * moved
+        cross = g[2] - g[4]  # both parameters are products of two variables
+        if skew:
+            cross = 2.0 * q * g[2] + 2.0 * (1.0 - q) * g[3] - g[4]
+            tilt = 2.0 * (g[2] - g[3])
+            out[2, 4] += tilt * s
+            out[4, 2] += tilt * s
+            out[3, 4] += tilt * p
+            out[4, 3] += tilt * p
+        out[2, 3] += cross
+        out[3, 2] += cross
+
+
+@_compiled
+def accepted(
+    x: Any, value: Any, slope: Any, bend: Any, radius: Any, step: Any, gain: Any, tried: Any,
+    value_there: Any, slope_there: Any, bend_there: Any,
+) -> None:  # fmt: skip
+    """As `garch_search.accepted`."""
+    size = x.shape[1]
+    for k in range(x.shape[0]):
+        norm = 0.0
+        for i in range(size):
+            norm += step[k, i] * step[k, i]
+        norm = np.sqrt(norm)
+        noise = _ROUNDING * (abs(value[k]) + 1.0)
+        small = gain[k] < 1e3 * noise
+        fall = value[k] - value_there[k]
+        good = fall > (-noise if small else 1e-4 * gain[k])
+        ratio = fall / max(gain[k], 1e-300) if good else 0.0
+        if ratio < 0.25:
+            radius[k] = 0.25 * norm
+        elif ratio > 0.75 and norm > 0.9 * radius[k]:
+            radius[k] *= 2.0
+        if good:
+            if small:
+                radius[k] = max(radius[k], 1e-3)
+            value[k] = value_there[k]
+            for i in range(size):
+                x[k, i], slope[k, i] = tried[k, i], slope_there[k, i]
+                for j in range(size):
+                    bend[k, i, j] = bend_there[k, i, j]
+
+
 @_compiled
 def _steps(
     x: Any, slope: Any, bend: Any, low: Any, high: Any, radius: Any, step: Any, promise: Any
@@ -50,13 +148,9 @@ def _steps(
             free[i] = not (
                 (x[k, i] <= low[k, i] and g[i] > 0.0) or (x[k, i] >= high[k, i] and g[i] < 0.0)
             )
-        good = _newton(h, g, free, a, s)
-        if good:
-            length = 0.0
-            for i in range(size):
-                length += s[i] * s[i]
-                good = good and low[k, i] <= x[k, i] + s[i] <= high[k, i]
-            good = good and length <= radius[k] * radius[k]
+        good = _newton(h, g, free, a, s) and _square(s) <= radius[k] * radius[k]
+        for i in range(size):
+            good = good and low[k, i] <= x[k, i] + s[i] <= high[k, i]
         if not good:
             _bounded(x[k], g, h, low[k], high[k], radius[k], free, a, basis, push, part, s)
         promise[k] = max(_gain(g, h, s), 0.0)
@@ -70,6 +164,14 @@ def _gain(g: Any, h: Any, s: Any) -> Any:
         for j in range(s.size):
             bent += h[i, j] * s[j]
         found -= (g[i] + 0.5 * bent) * s[i]
+    return found
+
+
+@_compiled
+def _square(s: Any) -> Any:
+    found = 0.0
+    for i in range(s.size):
+        found += s[i] * s[i]
     return found
 
 
@@ -111,9 +213,7 @@ def _bounded(
     for i in range(size):
         s[i] = 0.0
     for _ in range(size):
-        gone = 0.0
         for i in range(size):
-            gone += s[i] * s[i]
             push[i] = 0.0
             if free[i]:
                 push[i] = g[i]
@@ -121,7 +221,9 @@ def _bounded(
                     push[i] += h[i, j] * s[j]
             for j in range(size):
                 a[i, j] = h[i, j] if free[i] and free[j] else (1.0 if i == j else 0.0)
-        _within(a, basis, push, max(radius - np.sqrt(gone), _LEFT * radius), part)
+        left = max(radius - np.sqrt(_square(s)), _LEFT * radius)
+        if not _newton(h, push, free, basis, part) or _square(part) > left * left:
+            _within(a, basis, push, left, part)
         share = 1.0
         for i in range(size):
             if free[i] and part[i] != 0.0:
