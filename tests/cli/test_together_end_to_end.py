@@ -15,6 +15,10 @@ import pytest
 from rich.console import Console
 
 from perilscope.cli import run
+from perilscope.cycle.happening import happening, likely
+from perilscope.cycle.reading import read
+from perilscope.cycle.settings import Settings
+from perilscope.cycle.workspace import open_workspace
 from perilscope.report import together as drawn
 
 BOOK = """
@@ -78,6 +82,47 @@ def test_condition_reads_the_institution_beside_what_it_is(book: str, capsys: An
     stress = next(r for r in found["nodes"] if (r["node"], r["state"]) == ("stress", "stressed"))
     assert stress["probability"]["after"] == pytest.approx(0.09 / 0.125)
     assert found["limits"][0]["breached"]["after"] is True
+
+
+def test_a_scenario_that_happens_and_one_that_does_not_make_the_whole(
+    book: str, tmp_path: Path, capsys: Any
+) -> None:
+    """P(S > x) = p P(S > x | theft) + (1 - p) P(S > x | none), thefts priced in tokens."""
+    for name in ("prices.csv", "positions.csv"):
+        (tmp_path / name).write_bytes((Path(book) / name).read_bytes())
+    without = BOOK[: BOOK.index("  theft:")] + BOOK[BOOK.index("limits:") :]
+    (tmp_path / "book.yaml").write_text(without)
+    settings = Settings()
+    whole = read(open_workspace(Path(book), settings), settings)
+    none = read(open_workspace(tmp_path, settings), settings)
+    given = happening(whole, ["theft"])
+    p = -math.expm1(-0.2)
+    assert likely(whole, ["theft"]) == pytest.approx(p, rel=1e-12)
+    assert given.law.mean * p + none.law.mean * (1 - p) == pytest.approx(whole.law.mean, rel=1e-9)
+    for level in (0.9, 0.99, 0.999):
+        x = whole.law.var(level)
+        mixed = p * given.law.exceed(x) + (1 - p) * none.law.exceed(x)
+        assert mixed == pytest.approx(1.0 - level, rel=1e-9)
+    assert run(["condition", book, "--on", "theft=happens", "--json", "-"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["on"], found["probability"]) == ({"theft": "happens"}, pytest.approx(p))
+    row = next(row for row in found["scenarios"] if row["id"] == "theft")
+    assert row["happens"] == {"before": pytest.approx(p), "after": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("on", "why"),
+    [
+        (["theft", "--draws", "x"], "not which scenarios happened"),
+        (["sold-low=happens"], "--on peg.depeg=yes"),
+        (["thefts"], "write NODE=STATE"),
+    ],
+)
+def test_what_cannot_be_taken_to_happen_is_refused(
+    book: str, capsys: Any, on: list[str], why: str
+) -> None:
+    assert run(["condition", book, "--on", *on]) == 2
+    assert why in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")

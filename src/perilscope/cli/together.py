@@ -69,7 +69,10 @@ def condition(
     book: Book,
     on: Annotated[
         list[str] | None,
-        typer.Option(metavar="NODE=STATE", help="What is taken to be so (repeat)."),
+        typer.Option(
+            metavar="NODE=STATE",
+            help="What is taken to be so (repeat); or SCENARIO=happens.",
+        ),
     ] = None,
     above: Annotated[
         str,
@@ -96,10 +99,12 @@ def condition(
     """The whole institution under an event, beside what it is without it.
 
     A node of a network, a protocol's `exploited`, an issuer, a venue: whatever the book's networks
-    say. With `--above` the other way round: the joint states most likely behind such a loss.
+    say; or a scenario that happens. With `--above` the other way round: the joint states most
+    likely behind such a loss.
 
     [bold]perilscope condition my-book --on depeg=yes[/bold]
     [bold]perilscope condition my-book --on usdc-peg.depeg=yes --on harbor-lend.exploited=yes[/bold]
+    [bold]perilscope condition my-book --on exchange-default=happens[/bold]
     [bold]perilscope condition my-book --on depeg=yes --draws out[/bold]
     [bold]perilscope condition my-book --above 80M --json -[/bold]
     """

@@ -16,6 +16,7 @@ import numpy as np
 
 from perilscope.book.quantity import parse, plain
 from perilscope.cycle import kept_draws
+from perilscope.cycle.happening import HAPPENS, happening, likely, parted
 from perilscope.cycle.kept_draws import Kept
 from perilscope.cycle.measures import Document, finite
 from perilscope.cycle.reading import Reading, chance, measures, places, read
@@ -36,13 +37,13 @@ MOST = 64
 def condition(
     workspace: Workspace, settings: Settings, on: Sequence[str], draws: Path | None = None
 ) -> Document:
-    """The institution under some states of its networks, beside what it is without them.
+    """The institution under an event, beside what it is without it.
 
     Parameters
     ----------
     workspace : Workspace
     settings : Settings
-    on : sequence of ``NODE=STATE``
+    on : sequence of ``NODE=STATE`` or ``SCENARIO=happens``
     draws : Path, optional
         Of a run that kept its draws, which are weighed anew.
 
@@ -53,17 +54,20 @@ def condition(
     """
     if not on:
         raise MisuseError("a condition is wanted: --on NODE=STATE, for example --on depeg=yes")
+    nodes, scenarios = parted(workspace.book, on)
+    if scenarios and draws is not None:
+        raise MisuseError("--draws: they tell states of networks, not which scenarios happened")
     kept = None if draws is None else kept_draws.opened(draws)
     if kept is not None:  # the same market scenarios
         settings = replace(settings, seed=kept.seed)
     before = read(workspace, settings)
-    asked = places(before, on)
-    likely = chance(before, asked)
-    after = read(workspace, settings, on)
+    asked = places(before, nodes)
+    probability = chance(before, asked) * likely(before, scenarios)
+    after = happening(read(workspace, settings, nodes), scenarios)
     return {
         **head(before),
-        "on": asked,
-        "probability": likely,
+        "on": {**asked, **dict.fromkeys(scenarios, HAPPENS)},
+        "probability": probability,
         "enterprise": _both(before, after, lambda r: measures(r.law, _ale(r))),
         "without_market": _both(before, after, lambda r: measures(r.plain, _ale(r))),
         "layers": _both(before, after, _layers),

@@ -53,6 +53,9 @@ class Compound:
         Share of each loss that survives a control (one value for the horizon).
     group : str
         Name of a holding shared with other lines, which may be capped; ``""`` for none.
+    happens : bool
+        Whether the law is the one given that there is an event: for the exact law of a year, of a
+        line that shares nothing.
 
     Examples
     --------
@@ -70,6 +73,7 @@ class Compound:
     keep: Distribution = _ALL
     scale: Distribution = _ALL
     group: str = ""
+    happens: bool = False
 
     def given(self, values: Values) -> Compound:
         """The line where shared beliefs have these values; itself where it has none of them.
@@ -103,6 +107,15 @@ class Compound:
         """
         return moments(self, driven=False)
 
+    @property
+    def some(self) -> float:
+        """Probability of an event over the horizon, of those that a control leaves."""
+        laws = (*self.beliefs, self.keep)
+        return math.fsum(
+            weight * (1.0 - self.build(theta[:-1], self.years)[0].thin(theta[-1]).zero)
+            for weight, theta in quadrature.nodes(laws, effort=2)
+        )
+
 
 _GIVEN: Kept[tuple[Compound, Compound]] = Kept(2**14)
 
@@ -133,7 +146,11 @@ def moments(line: Compound, *, driven: bool) -> tuple[float, float]:
         return math.inf, math.inf
     within = math.fsum(w * v for w, _, v in terms)
     between = math.fsum(w * (m - mean) ** 2 for w, m, _ in terms)
-    return mean, math.sqrt(max(within + between, 0.0))
+    if not line.happens:
+        return mean, math.sqrt(max(within + between, 0.0))
+    # all of the loss lies where there is an event
+    some = line.some
+    return mean / some, math.sqrt((within + between + mean**2 * (1.0 - 1.0 / some)) / some)
 
 
 def given(counts: CountLaw, loss: Distribution) -> tuple[float, float]:

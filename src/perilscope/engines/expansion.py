@@ -58,6 +58,26 @@ def parts(line: Compound, *, driven: bool = False, effort: int = 2) -> tuple[Par
     tuple of Part
         Weights add to one, and so do the weights of the counts inside each part.
     """
+    found = _parts(line, driven=driven, effort=effort)
+    return _given_some(found) if line.happens else found
+
+
+def _given_some(mixed: Sequence[Part]) -> tuple[Part, ...]:
+    """A mixture given an event: what is not known weighs by how likely it makes one."""
+    some = [[w * (1.0 - law.zero) for w, law in part.counts] for part in mixed]
+    likely = [part.weight * math.fsum(each) for part, each in zip(mixed, some, strict=True)]
+    total = math.fsum(likely)
+    found = []
+    for part, weights, own in zip(mixed, some, likely, strict=True):
+        if own > 0.0:
+            whole = math.fsum(weights)
+            laws = (law.given_some() for _, law in part.counts)
+            counts = tuple((w / whole, law) for w, law in zip(weights, laws, strict=True))
+            found.append(Part(own / total, part.severity, counts))
+    return tuple(found)
+
+
+def _parts(line: Compound, *, driven: bool, effort: int) -> tuple[Part, ...]:
     laws = (*line.beliefs, line.keep, line.scale)
     if all(map(certain, laws)):
         counts, severity = known(line, [x.mean for x in laws], line.years, driven=driven)

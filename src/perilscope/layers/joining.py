@@ -538,6 +538,7 @@ def _twice(
     v = context.valuation
     dearer = _Dearer(v.book, v.closes, v.portfolio, v.ceilings, v.placed, token, 2.0)
     other = operational.line(scenario, replace(context, valuation=dearer))
+    other = replace(other, happens=line.happens)
     one, two = line.moments()[0], other.moments()[0]
     if not (math.isfinite(one) and abs(two - 2.0 * one) <= _ALIKE * two):
         return False

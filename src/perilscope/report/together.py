@@ -95,7 +95,10 @@ def condition(document: Found, *, width: int = 110) -> Group:
         Columns of the terminal.
     """
     shown = cleaned(document)
-    said = " and ".join(f"{place} = {state}" for place, state in shown["on"].items())
+    said = " and ".join(
+        f"{place} happens" if state == "happens" else f"{place} = {state}"
+        for place, state in shown["on"].items()
+    )
     over = horizon(shown["horizon_years"])
     parts: list[Any] = [
         _head(shown),
