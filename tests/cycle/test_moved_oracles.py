@@ -15,6 +15,7 @@ from perilscope.cycle.inputs import INPUTS_FILE, collect, reopen
 from perilscope.cycle.moved import MEASURES, moved
 from perilscope.cycle.run import quantify, save
 from perilscope.cycle.settings import Settings
+from perilscope.cycle.workspace import open_workspace
 from perilscope.errors import MisuseError, StoreError
 from perilscope.report import charts, waterfall
 
@@ -53,7 +54,7 @@ def made(folder: Path, name: str, *, evidence: tuple[str, ...] = (), **changed: 
     (book / "log.csv").write_text(changed.get("log", LOG))
     settings = Settings(engine="exact", evidence=evidence)
     out = folder / name
-    save(quantify(book, settings), out, {}, collect(book, settings))
+    save(quantify(book, settings), out, {}, collect(book, settings, open_workspace(book, settings)))
     shutil.rmtree(book)  # a run stands by itself
     return out
 

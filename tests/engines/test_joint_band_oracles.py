@@ -14,7 +14,7 @@ from perilscope.engines.distributions import Constant, Uniform
 from perilscope.engines.grid import Grid
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.band import band
-from perilscope.engines.joint.parts import Interface
+from perilscope.engines.joint.parts import Interface, Scenarios
 from perilscope.engines.joint.window import Window
 from perilscope.engines.register import Register
 from perilscope.engines.shared import Shared
@@ -27,7 +27,7 @@ CHANCE = Uniform(0.02, 0.3)
 PEG = Interface("peg", np.array([0.8, 0.2]), ({}, {}), (0, 1), moves=True)
 
 
-class Market:
+class Market(Scenarios):
     names, weights = ("fund",), WEIGHTS
 
     def parts(self, rungs):

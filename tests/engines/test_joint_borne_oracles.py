@@ -20,7 +20,7 @@ from perilscope.engines.grid import Grid
 from perilscope.engines.joint import borne, causes, parts
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.law import SignedLaw
-from perilscope.engines.joint.parts import Interface, Rungs
+from perilscope.engines.joint.parts import Interface, Rungs, Scenarios
 from perilscope.engines.joint.reach import SURE
 from perilscope.engines.joint.window import Window
 from perilscope.engines.register import Register
@@ -30,7 +30,7 @@ Array = npt.NDArray[np.float64]
 LEVEL = 0.975
 
 
-class Desk:
+class Desk(Scenarios):
     """A coin and a stable coin in scenarios of which each rung takes a share of the second."""
 
     names = ("BTC", "USDC")

@@ -18,7 +18,7 @@ from perilscope.engines.grid import Grid
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.bounds import brackets
 from perilscope.engines.joint.lattice import Lattice
-from perilscope.engines.joint.parts import Interface
+from perilscope.engines.joint.parts import Interface, Scenarios
 from perilscope.engines.joint.window import Window
 from perilscope.engines.register import Register
 from perilscope.errors import MisuseError
@@ -78,7 +78,7 @@ def test_market_and_events_against_a_fine_sum():
     """Exponential thefts, at most one a year, beside scenarios: F by a sum over scenarios."""
     losses, p, size = _normal_scenarios(0.0, 5.0), 0.3, 6.0
 
-    class Market:
+    class Market(Scenarios):
         names, weights = ("fund",), np.full(len(losses), 1.0 / len(losses))
 
         def parts(self, rungs):

@@ -14,7 +14,7 @@ from perilscope.engines.counts import Binomial, Poisson
 from perilscope.engines.distributions import Exponential, Lognormal, Uniform
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.drawn import draw, pages, planned
-from perilscope.engines.joint.parts import Interface
+from perilscope.engines.joint.parts import Interface, Scenarios
 from perilscope.engines.register import Register
 from perilscope.errors import AssessmentError
 
@@ -26,7 +26,7 @@ FIRST, LAST, DRAWS, SEED = (
 )
 
 
-class Market:
+class Market(Scenarios):
     """Scenarios of two holdings; a state of prices takes a share of the second."""
 
     names = ("BTC", "USDC")

@@ -15,12 +15,12 @@ from perilscope.engines.distributions import Constant, Discrete, Exponential
 from perilscope.engines.grid import Grid
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.largest import EACH, largest
-from perilscope.engines.joint.parts import Interface
+from perilscope.engines.joint.parts import Interface, Scenarios
 from perilscope.engines.joint.window import Window
 from perilscope.engines.register import Register
 
 
-class Market:
+class Market(Scenarios):
     names = ("BTC", "USDC")
 
     def __init__(self, moves, values, falls, weights):

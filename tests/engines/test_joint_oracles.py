@@ -22,7 +22,7 @@ from perilscope.engines.grid import Grid, spread
 from perilscope.engines.joint import borne, causes, cells
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.law import SignedLaw
-from perilscope.engines.joint.parts import Interface
+from perilscope.engines.joint.parts import Interface, Scenarios
 from perilscope.engines.joint.reach import SURE
 from perilscope.engines.joint.reweighted import Blocks, StateLaws, read
 from perilscope.engines.joint.window import Window, window
@@ -33,7 +33,7 @@ WIDE = bool(os.environ.get("PERILSCOPE_SEARCH"))
 CASES = Path(__file__).resolve().parents[3] / "shared" / "data" / "reference" / "cases.yaml"
 
 
-class Market:
+class Market(Scenarios):
     """A few scenarios of two holdings; each rung takes a share of the second's price."""
 
     names = ("BTC", "USDC")

@@ -20,7 +20,7 @@ from perilscope.engines.distributions import Constant
 from perilscope.engines.grid import Grid
 from perilscope.engines.joint import causes
 from perilscope.engines.joint.assembly import Joint
-from perilscope.engines.joint.parts import Interface
+from perilscope.engines.joint.parts import Interface, Scenarios
 from perilscope.engines.joint.window import Window
 from perilscope.engines.network import Network, Node
 from perilscope.engines.register import Register
@@ -42,7 +42,7 @@ TABLES = {
 PARENTS = {"stress": (), "depeg": ("stress",), "run": ("stress", "depeg"), "news": ("stress",)}
 
 
-class Market:
+class Market(Scenarios):
     names = ("USDC",)
     weights = np.array([p for *_, p in MOVES])
 

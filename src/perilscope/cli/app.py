@@ -242,7 +242,7 @@ def _run(
         tell("report", 0, 1)
         with ThreadPoolExecutor(1) as beside:  # the page is another process's work
             page = beside.submit(press.page, document)
-            inputs = collect(book, chosen) if keep_inputs else None
+            inputs = collect(book, chosen, result.workspace) if keep_inputs else None
             draws = draws_of(result) if keep_draws else None
             pages = {"report.html": page.result()}
         save(document, out, pages, inputs, draws)

@@ -77,7 +77,7 @@ def _lost(result: Result, lots: Lots, history: History, days: int, amount: float
     terms: list[float] = []
     for each in scenario_sets(result.drivers, shocks_of(book), held.exposures, days):
         market = joining.Market(held, (), spans.spans, float(days), ((each.factors,),))
-        losses = market.parts((0,)).sum(axis=1)
+        losses = market.total((0,))
         terms.append(each.probability * float((losses > amount).mean()))
     return math.fsum(terms)
 

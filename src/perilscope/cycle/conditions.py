@@ -181,7 +181,7 @@ def _held(whole: Whole) -> dict[str, float]:
     for rungs in joint.markets:
         likely = joint.chance(rungs)
         if likely > 0.0:
-            total += likely * (joint.scenarios.weights @ joint.scenarios.parts(rungs))
+            total += likely * joint.scenarios.weighed(rungs, joint.scenarios.weights)
     return dict(zip(joint.scenarios.names, total.tolist(), strict=True))
 
 

@@ -15,9 +15,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from perilscope.book import Book, load
+from perilscope.book import Book
 from perilscope.cycle.settings import Settings
-from perilscope.cycle.workspace import Workspace, open_workspace
+from perilscope.cycle.workspace import Origin, Workspace, open_workspace
 from perilscope.errors import MisuseError, PerilscopeError
 from perilscope.sources import archive, files
 from perilscope.store.documents import read_run
@@ -48,14 +48,24 @@ class Made:
     why: str = ""
 
 
-def collect(book: Path, settings: Settings) -> bytes | None:
+def collect(book: Path, settings: Settings, workspace: Workspace) -> bytes | None:
     """The inputs of a run as one archive; None where they cannot be kept.
 
-    They are not kept where they have more than 64 MiB or the book names files by absolute paths,
-    or where a file has gone since the run read it.
+    The book is kept as the run read it. Inputs are not kept where they have more than 64 MiB or
+    the book names files by absolute paths, or where a file of data has gone since the run read it.
+
+    Parameters
+    ----------
+    book : Path
+        Where the book was read.
+    settings : Settings
+    workspace : Workspace
+        What was read there.
     """
+    if workspace.origin is None:
+        return None
     try:
-        found = _collected(book, settings)
+        found = _collected(book, settings, workspace.origin)
     except (PerilscopeError, OSError):
         return None
     if found is None or sum(map(len, found.values())) > _LIMIT:
@@ -63,24 +73,17 @@ def collect(book: Path, settings: Settings) -> bytes | None:
     return archive.pack(found)
 
 
-def _collected(path: Path, settings: Settings) -> Data | None:
-    sources, read, base = files.book_files(path)
-    beside: Data = {}
-
-    def kept(name: str) -> bytes:
-        beside[name] = read(name)
-        return beside[name]
-
-    book = load(sources, kept)
-    for name in _named(book, settings):
-        for inner, content in _read(base / name):
+def _collected(path: Path, settings: Settings, origin: Origin) -> Data | None:
+    beside = dict(origin.beside)
+    for name in _named(origin.book, settings):
+        for inner, content in _read(origin.base / name):
             beside[posixpath.join(name, inner) if inner else name] = content
     if any(posixpath.isabs(name) or Path(name).is_absolute() for name in beside):
         return None
     up = max([posixpath.normpath(name).split("/").count("..") for name in beside], default=0)
     room = posixpath.join(*["book"] * (up + 1))
     found = {posixpath.normpath(f"{room}/{name}"): text for name, text in beside.items()}
-    found |= {f"{room}/{Path(name).name}": text for name, text in sources.items()}
+    found |= {f"{room}/{Path(name).name}": text for name, text in origin.files.items()}
     told = asdict(settings)
     for field in ("prices", "positions"):
         given: Path | None = getattr(settings, field)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from perilscope.cycle import champions
 from perilscope.cycle.desk import LEVEL, Opened, head, limits, opened, sized, yesterday
 from perilscope.cycle.settings import Settings
-from perilscope.cycle.workspace import open_book
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.evidence.positions import Position
 from perilscope.layers.desk import Desk
@@ -41,14 +40,14 @@ def morning(path: Path, settings: Settings | None = None) -> Document:
         "contributions": _shares(desk, values),
         "stresses": [told(each) for each in desk.stresses()[:SIZED]],
         "sizes": [sized(found, asset) for asset in moving],
-        **_champions(path, found, moving),
+        **_champions(found, moving),
     }
 
 
-def _champions(path: Path, found: Opened, moving: Sequence[str]) -> Document:
+def _champions(found: Opened, moving: Sequence[str]) -> Document:
     """Which models the tournament believes, where the book keeps a log of them."""
-    book, base = found.workspace.book, open_book(path)[1]
-    where = champions.log_of(book, base)
+    book, origin = found.workspace.book, found.workspace.origin
+    where = None if origin is None else champions.log_of(book, origin.base)
     if where is None:
         return {"champions": None}
     rows, notes = champions.standing(

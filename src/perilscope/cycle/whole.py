@@ -176,7 +176,7 @@ def _behind(result: Result) -> Document:
 def _largest(law: Maximum) -> Document:
     """The largest single loss of the horizon."""
     return {
-        "var": {f"{a:g}": law.var(a) for a in LEVELS},
+        "var": {f"{a:g}": x for a, x in zip(LEVELS, law.vars(LEVELS), strict=True)},
         "curve": [[loss, p] for loss, p in law.curve(60)],
     }
 

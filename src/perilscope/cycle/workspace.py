@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -35,6 +35,25 @@ class DataFile:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """A book as it was read.
+
+    Parameters
+    ----------
+    book : Book
+    base : Path
+        The folder that its paths start from.
+    files, beside : mapping of str to bytes
+        The files of the book, and the networks it names.
+    """
+
+    book: Book
+    base: Path
+    files: Mapping[str, bytes]
+    beside: Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
 class Workspace:
     """A book with its observations.
 
@@ -42,6 +61,8 @@ class Workspace:
     ----------
     hash : str
         Of the book as it was read; a horizon given for one run does not change it.
+    origin : Origin or None
+        None of a book built in Python.
     """
 
     book: Book
@@ -52,6 +73,7 @@ class Workspace:
     trials: tuple[Trial, ...]
     data: tuple[DataFile, ...]
     alerts: tuple[Alert, ...] = ()
+    origin: Origin | None = None
 
 
 def open_book(path: Path) -> tuple[Book, Path]:
@@ -64,8 +86,19 @@ def open_book(path: Path) -> tuple[Book, Path]:
     DataError, MisuseError
         The file is not there or cannot be read.
     """
+    found = _origin(path)
+    return found.book, found.base
+
+
+def _origin(path: Path) -> Origin:
     sources, read, base = files.book_files(path)
-    return load(sources, read), base
+    beside: dict[str, bytes] = {}
+
+    def kept(name: str) -> bytes:
+        beside[name] = read(name)
+        return beside[name]
+
+    return Origin(load(sources, kept), base, sources, beside)
 
 
 def open_workspace(path: Path, settings: Settings | None = None) -> Workspace:
@@ -77,7 +110,8 @@ def open_workspace(path: Path, settings: Settings | None = None) -> Workspace:
         What is wrong in them, all faults with their places.
     """
     settings = settings or Settings()
-    book, base = open_book(path)
+    origin = _origin(path)
+    book, base = origin.book, origin.base
     faults: list[Fault] = []
     data: list[DataFile] = []
     history = _prices(book, base, settings, data, faults)
@@ -100,7 +134,9 @@ def open_workspace(path: Path, settings: Settings | None = None) -> Workspace:
     book = _scanned(book, base, data, faults)
     if faults:
         raise DataError(faults)
-    return Workspace(book, stated, history, positions, incidents, trials, tuple(data), alerts)
+    return Workspace(
+        book, stated, history, positions, incidents, trials, tuple(data), alerts, origin
+    )
 
 
 def portfolio(workspace: Workspace) -> dict[str, float]:

@@ -35,6 +35,8 @@ Case = tuple[float, Drives, Lines]
 
 _NOISE = 1e-12
 _FARTHEST = 1e300
+_POWERS = 16.0 ** np.arange(-3, 14)
+"""Where most losses lie; further out powers of 16 are tried one by one."""
 _AT_ONCE = 2**18
 """Values that a family of laws is asked for at once, at most."""
 
@@ -145,17 +147,32 @@ class Maximum(ABC):
         AssessmentError
             For a level that no finite loss reaches.
         """
-        if not 0.0 < level < 1.0:
-            raise MisuseError(f"a level lies between 0 and 1, got {level}")
-        wanted = level - _NOISE
-        if self.none >= wanted:
-            return 0.0
-        low, high = 0.0, self._top(wanted)
-        while low < np.nextafter(high, 0.0):  # 64 parts at a time, to the last bit
-            x = np.linspace(low, high, 65)
-            k = int(np.argmax(self.cdf(x) >= wanted))
-            low, high = float(x[k - 1]), float(x[k])
-        return high
+        return self.vars([level])[0]
+
+    def vars(self, levels: Sequence[float]) -> list[float]:
+        """Those of several levels, which are sought together: that takes as long as of one."""
+        for level in levels:
+            if not 0.0 < level < 1.0:
+                raise MisuseError(f"a level lies between 0 and 1, got {level}")
+        wanted = np.array(levels) - _NOISE
+        some = wanted > self.none
+        low, high = np.zeros(len(wanted)), np.zeros(len(wanted))
+        high[some] = self._tops(wanted[some])
+        while np.any(open_ := low < np.nextafter(high, 0.0)):  # 64 parts at a time, to the last bit
+            x = np.linspace(low[open_], high[open_], 65, axis=1)
+            k = np.argmax(self.cdf(x) >= wanted[open_, None], axis=1)
+            row = np.arange(len(x))
+            low[open_], high[open_] = x[row, k - 1], x[row, k]
+        return [float(each) for each in high]
+
+    def _tops(self, levels: Array) -> list[float]:
+        """For each level a power of 16 that reaches it, where the sixteenth part does not."""
+        reached = self.cdf(_POWERS)
+        places = [int(np.searchsorted(reached, level)) for level in levels]
+        return [
+            float(_POWERS[k]) if 0 < k < len(_POWERS) else self._top(float(level))
+            for k, level in zip(places, levels, strict=True)
+        ]
 
     def _top(self, level: float) -> float:
         """A power of 16 that reaches a level, where the sixteenth part does not."""
@@ -190,7 +207,7 @@ class Maximum(ABC):
         if steps is not None and len(steps) <= points:
             return steps
         some = 1.0 - self.none
-        low, high = self.var(1.0 - 0.998 * some), self.var(1.0 - 1e-6)
+        low, high = self.vars([1.0 - 0.998 * some, 1.0 - 1e-6])
         low = max(low, high * 1e-9)
         # half of the points lie evenly in loss, half in probability, where the tail is looked at
         even = np.geomspace(low, high, points // 2)

@@ -22,7 +22,7 @@ from perilscope.book import Scenario
 from perilscope.engines.compound import Compound, Mixture
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.law import SignedLaw
-from perilscope.engines.joint.parts import Interface, Rungs
+from perilscope.engines.joint.parts import Interface, Rungs, Scenarios
 from perilscope.engines.kept import Kept
 from perilscope.engines.register import Register
 from perilscope.engines.unlisted import Unlisted
@@ -118,7 +118,7 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Market:
+class Market(Scenarios):
     """Market scenarios of what is held, under every state of prices.
 
     Parameters
@@ -141,7 +141,7 @@ class Market:
     factors: tuple[tuple[Floats, ...], ...]
 
     @cached_property
-    def names(self) -> tuple[str, ...]:
+    def names(self) -> tuple[str, ...]:  # type: ignore[override]
         """What is held: assets, then instruments, each by a name of its own."""
         found = list(self.held.values)
         for lot in self.held.odd:
@@ -151,7 +151,7 @@ class Market:
         return tuple(found)
 
     @cached_property
-    def weights(self) -> Floats:
+    def weights(self) -> Floats:  # type: ignore[override]
         """Every scenario is as likely as another."""
         return np.full(len(self.moves.end), 1.0 / len(self.moves.end))
 
@@ -172,6 +172,23 @@ class Market:
         for place, lot in enumerate(self.held.odd):
             found[:, len(values) + place] = self._odd(place, lot, factor)
         return found
+
+    def total(self, rungs: Rungs) -> Floats:
+        """Loss of all holdings in each scenario, without those of each."""
+        factor, values = self._factor(rungs), np.array(list(self.held.values.values()))
+        plain = self.moves.end[:, : len(values)] @ (-values * factor[: len(values)])
+        found = plain + math.fsum(values.tolist())
+        for place, lot in enumerate(self.held.odd):
+            found += self._odd(place, lot, factor)
+        return np.asarray(found)
+
+    def weighed(self, rungs: Rungs, by: Floats) -> Floats:
+        """Loss of each holding, scenarios weighed, without those of each scenario."""
+        factor, values = self._factor(rungs), np.array(list(self.held.values.values()))
+        ends = by @ self.moves.end[:, : len(values)]
+        plain = -values * (factor[: len(values)] * ends - by.sum())
+        odd = [by @ self._odd(place, lot, factor) for place, lot in enumerate(self.held.odd)]
+        return np.concatenate([plain, odd])
 
     def _odd(self, place: int, lot: Position, factor: Floats) -> Floats:
         """Loss of one instrument, by the two prices at most that it depends on.

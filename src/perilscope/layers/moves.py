@@ -145,12 +145,11 @@ def over(
     days = _rows(history, years)
     block = min(BLOCK, len(logs) // 4)
     if days <= block:
-        starts = np.arange(len(logs) - days)
-        drawn, block = _rises(logs, starts, days, ways), 0
+        drawn, block = _rises(logs, days, ways), 0
     else:
         rng = stream(seed, "market", f"moves {days}")
         starts = np.arange(len(logs) - block)
-        drawn = _drawn(logs, starts, days, block, draws, rng, ways)
+        drawn = _drawn(_blocks(logs, days, block, ways), starts, draws, rng, ways)
     return Moves(
         years,
         days,
@@ -186,11 +185,12 @@ def resampled(
     block = min(BLOCK, len(logs) // 4, days)
     size = max(min(_LONG, len(logs) // 4), block + 1)
     rng = stream(seed, "market", f"histories {days}")
+    blocks = _blocks(logs, days, block, ways)
     found = []
     for _ in range(times):
         firsts = rng.integers(0, len(logs) - size + 1, size=max(len(logs) // size, 1))
         starts = (firsts[:, None] + np.arange(size - block)).ravel()
-        drawn = _drawn(logs, starts, days, block, draws, rng, ways)
+        drawn = _drawn(blocks, starts, draws, rng, ways)
         found.append(_level(drawn, columns, len(assets), years, drift))
     return found
 
@@ -233,33 +233,35 @@ Logs = tuple[Floats, Floats, Floats]
 """Log moves at the end, and their lowest and highest on the way."""
 
 
-def _rises(logs: Floats, starts: NDArray[np.int64], days: int, ways: bool) -> Logs:
-    """Log moves of so many days from each start."""
-    end = logs[starts + days] - logs[starts]
+def _rises(logs: Floats, days: int, ways: bool) -> Logs:
+    """Log moves of so many days from every day that has so many after it."""
+    first = logs[:-days]
+    end = logs[days:] - first
     if not ways:
         return end, end, end
-    windows = sliding_window_view(logs[1:], days, axis=0)[starts]
-    low, high = windows.min(axis=-1) - logs[starts], windows.max(axis=-1) - logs[starts]
-    return end, low, high
+    windows = sliding_window_view(logs[1:], days, axis=0)
+    return end, windows.min(axis=-1) - first, windows.max(axis=-1) - first
+
+
+def _blocks(logs: Floats, days: int, block: int, ways: bool) -> list[Logs]:
+    """The blocks that add up to so many days, the last one shorter, as `_rises` gives them."""
+    rest = days % block
+    whole = _rises(logs, block, ways)
+    return [whole] * (days // block) + ([_rises(logs, rest, ways)] if rest else [])
 
 
 def _drawn(
-    logs: Floats,
+    blocks: Sequence[Logs],
     starts: NDArray[np.int64],
-    days: int,
-    block: int,
     draws: int,
     rng: np.random.Generator,
     ways: bool,
 ) -> Logs:
     """Log moves over some days, the sums of blocks; every start is drawn about equally often."""
-    end = np.zeros((draws, logs.shape[1]))
+    end = np.zeros((draws, blocks[0][0].shape[1]))
     low, high = (np.zeros_like(end), np.zeros_like(end)) if ways else (end, end)
-    lengths = [block] * (days // block) + ([days % block] if days % block else [])
-    known = {length: _rises(logs, starts, length, ways) for length in sorted(set(lengths))}
-    for length in lengths:
-        rises = known[length]
-        chosen = _balanced(len(starts), draws, rng)
+    for rises in blocks:
+        chosen = starts[_balanced(len(starts), draws, rng)]
         if ways:
             np.minimum(low, end + rises[1][chosen], out=low)
             np.maximum(high, end + rises[2][chosen], out=high)

@@ -237,9 +237,10 @@ def _shared_out(joint: Joint, rungs: Rungs, under: Array) -> tuple[Array, Array]
     under : array, shape (scenarios,)
         Weight below VaR given each scenario, times the probability of the state.
     """
-    parts, losses = joint.scenarios.parts(rungs), joint.losses(rungs)
+    scenarios, losses = joint.scenarios, joint.losses(rungs)
     held = joint.window.clamped(losses)
     # what is cut of a gain is cut of every holding alike
     kept = np.divide(held, losses, out=np.ones_like(losses), where=held != losses)
-    mass = joint.scenarios.weights * kept
-    return (mass * under) @ parts, joint.chance(rungs) * (mass @ parts)
+    mass = scenarios.weights * kept
+    borne = scenarios.weighed(rungs, mass * under)
+    return borne, joint.chance(rungs) * scenarios.weighed(rungs, mass)

@@ -132,7 +132,7 @@ def _measured(
     total = np.zeros(window.grid.points // 2 + 1, dtype=np.complex128)
     mean = 0.0
     for rungs, z in rest.items():
-        losses = scenarios.parts(rungs).sum(axis=1)
+        losses = scenarios.total(rungs)
         total += window.transform(losses, weights) * z
         mean += joint.chance(rungs) * float(weights @ window.clamped(losses))
     return SignedLaw(window, window.grid.back(total), mean=mean + own, sd=math.nan)

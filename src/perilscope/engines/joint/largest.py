@@ -64,7 +64,8 @@ def largest(joint: Joint) -> JointLargest:
     >>> from perilscope.engines.grid import Grid
     >>> from perilscope.engines.joint.window import Window
     >>> from perilscope.engines.register import Register
-    >>> class Coin:
+    >>> from perilscope.engines.joint.parts import Scenarios
+    >>> class Coin(Scenarios):
     ...     names, weights = ("coin",), np.array([0.5, 0.5])
     ...     def parts(self, rungs): return np.array([[4.0], [-4.0]])
     ...     def prices(self, rungs): return {}

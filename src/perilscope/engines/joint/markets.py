@@ -58,7 +58,7 @@ class Markets:
     def losses(self, rungs: Rungs) -> Array:
         """What the portfolio loses in each scenario under a state of prices."""
         if rungs not in self._losses:
-            self._losses[rungs] = self.scenarios.parts(rungs).sum(axis=1)
+            self._losses[rungs] = self.scenarios.total(rungs)
         return self._losses[rungs]
 
     def prices(self, rungs: Rungs) -> Mapping[str, Array]:

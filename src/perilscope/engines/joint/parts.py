@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import itertools
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -71,26 +72,29 @@ class Interface:
         return tuple(self.hits[0])
 
 
-class Scenarios(Protocol):
+class Scenarios(ABC):
     """Market scenarios: what each holding loses in each, under every state of prices."""
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The holdings."""
-        ...
+    names: tuple[str, ...]
+    """The holdings."""
+    weights: Array
+    """Probabilities of the scenarios, the same under every state of prices."""
 
-    @property
-    def weights(self) -> Array:
-        """Probabilities of the scenarios, the same under every state of prices."""
-        ...
-
+    @abstractmethod
     def parts(self, rungs: Rungs) -> Array:
         """Loss of each holding in each scenario, shape (scenarios, holdings)."""
-        ...
 
+    def total(self, rungs: Rungs) -> Array:
+        """Loss of all holdings in each scenario, shape (scenarios,)."""
+        return np.asarray(self.parts(rungs).sum(axis=1))
+
+    def weighed(self, rungs: Rungs, by: Array) -> Array:
+        """Loss of each holding, scenarios weighed; shape (holdings,)."""
+        return np.asarray(by @ self.parts(rungs))
+
+    @abstractmethod
     def prices(self, rungs: Rungs) -> Mapping[str, Array]:
         """Price of each token against today's, shape (scenarios,), where a loss is priced by it."""
-        ...
 
 
 @dataclass(frozen=True)
