@@ -63,7 +63,7 @@ def _page(document: Mapping[str, Any], *, strict: bool) -> str:
     css = style()
     portrayed = portraits.portraits(run)
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
-    template = environment(strict).get_template("report.html")
+    template = environment(strict=strict).get_template("report.html")
     page = template.render(
         run=run,
         plain=basis(run),
@@ -101,7 +101,7 @@ def style() -> str:
 
 
 @cache
-def environment(strict: bool) -> Environment:
+def environment(*, strict: bool) -> Environment:
     """Return the templates; strict ones refuse a field that is absent, for the tests."""
     undefined: type[Undefined] = StrictUndefined if strict else ChainableUndefined
     environment = Environment(

@@ -61,17 +61,25 @@ def visible(text: str) -> str:
     return "".join(shown)
 
 
+class _Clean(dict[str, Any]):
+    """A mapping that was cleaned, with sorted keys: nothing is left to do."""
+
+
 def cleaned(value: Any, *, ordered: bool = True) -> Any:
     """Return a copy of a JSON-like value with every text in it, keys too, made visible.
 
     Keys are sorted, so that a run is drawn the same before it is written and after it is read;
     where ``ordered`` is false they stay as they are, since the states of a node have an order.
+    What was cleaned before comes back itself.
     """
+    if isinstance(value, _Clean):
+        return value
     if isinstance(value, str):
         return visible(value)
     if isinstance(value, Mapping):
         keys = sorted(value) if ordered else value
-        return {visible(str(key)): cleaned(value[key], ordered=ordered) for key in keys}
+        found = {visible(str(key)): cleaned(value[key], ordered=ordered) for key in keys}
+        return _Clean(found) if ordered else found
     if isinstance(value, Sequence):
         return [cleaned(each, ordered=ordered) for each in value]
     return value
