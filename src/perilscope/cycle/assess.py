@@ -53,7 +53,7 @@ from perilscope.learning.update import Learned, learn
 from perilscope.monitoring.forecast import Forecast, forecast
 from perilscope.monitoring.limits import Figures, Standing, stand
 from perilscope.monitoring.review import due
-from perilscope.treatment.control import Verdict, World, verdict
+from perilscope.treatment.control import Check, Verdict, World, simulated, verdict
 from perilscope.treatment.cover import Net, Protection, misread, net_of_all, protection
 
 Law: TypeAlias = LossLaw | Simulated
@@ -189,7 +189,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
     )
     for failure in joined.failed:
         steps.note("error", f"scenarios.{failure.id}", failure.reason, "left out of every total")
-    with ThreadPoolExecutor(1) as beside:  # the other engine works while this one does
+    with ThreadPoolExecutor(1) as beside:  # what is simulated, while this thread computes
         drawn = beside.submit(
             others.losses,
             joined,
@@ -201,13 +201,16 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         laws = {key: each.law() for key, each in alone.items()}
         register = joined.register()
         law = register.law()
+        world = World(context, joined, register, law, settings.seed, settings.years)
+        tried = {
+            control.id: beside.submit(simulated, control, world)
+            for control in book.controls.values()
+        }
         contributions = register.contributions(0.99)
         layers = layers_of(joined, law, book)
         figures = market_figures(workspace, settings, drivers, held, valued, steps.note)
         everything = _together(workspace, settings, context, joined, held, valued, steps)
         drawn_together = beside.submit(_horizons, everything, settings, drawn)
-        world = World(context, joined, register, law, settings.seed, settings.years)
-        controls = tuple(_controls(book, world, steps))
         covers, net = _covers(book, world, steps)
         drawn_net = beside.submit(others.net_of_covers, book, net, world, settings)
         year = _year(context, law)
@@ -219,6 +222,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         assessed = Assessed(_chosen(book, joined), alone, laws, register, context)
         behind = insight(assessed, settings, partial(steps.note, "note"))
         tied = _tied(book, laws, settings, steps)
+        controls = tuple(_controls(book, world, tried, steps))
         draws, horizons = drawn.result(), drawn_together.result()
         net_draws = drawn_net.result()
     if horizons is not None and horizons.thin:
@@ -368,11 +372,13 @@ def _horizons(
     return others.together(everything.whole, settings, first.backend)
 
 
-def _controls(book: Book, world: World, steps: _Steps) -> Iterator[Verdict]:
+def _controls(
+    book: Book, world: World, tried: Mapping[str, Future[Check]], steps: _Steps
+) -> Iterator[Verdict]:
     rate = point(book.discount_rate)
     for i, control in enumerate(book.controls.values(), start=1):
         try:
-            yield verdict(control, world, rate)
+            yield verdict(control, world, rate, tried[control.id].result)
         except AssessmentError as error:
             steps.note("warning", f"controls.{control.id}", str(error), "left out of the table")
         steps.tell("controls", i, len(book.controls))

@@ -135,10 +135,9 @@ def recovered(
         ceded: dict[str, dict[int, Array]] = {contract.name: {} for contract in contracts}
         for key, line in held.items():
             terms = owner[key].terms
-            scale = scale_of(line, seed, block)
             drives, spans = happens.get(key), _spans(line, terms)
             for year, at, drawn in events(line, spans, drives, seed, block, happens):
-                loss = drawn * (scale if isinstance(scale, float) else scale[at])
+                loss = drawn * scale_of(line, seed, block, at)
                 gross[here] += np.bincount(at, loss, BLOCK)
                 paid = np.minimum(np.maximum(loss - terms.deductible, 0.0), terms.limit)
                 more: Array = np.bincount(at, terms.share * paid, BLOCK).astype(np.float64)

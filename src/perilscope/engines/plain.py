@@ -89,7 +89,7 @@ class Plain:
         backend : Backend
             What draws.
         """
-        scale = _share(self.line.scale, self.seed, self.line.key, "scale, belief", block)
+        scale = self._share(self.line.scale, "scale, belief", block, backend)
         losses = []
         for index in range(len(self.periods)):
             loss = np.zeros(BLOCK)
@@ -114,7 +114,7 @@ class Plain:
 
         keep = _NONE
         if line.keep != _WHOLE:
-            keep = _share(line.keep, self.seed, line.key, "keep, belief", block)
+            keep = self._share(line.keep, "keep, belief", block, backend)
         events = key("event")
         marks = key("keep") if len(keep) else events
         if period.alone and period.falls is not None:
@@ -131,6 +131,15 @@ class Plain:
             number = backend.values(period.number, len(horizons), key("number"))
             horizons = np.repeat(horizons, np.rint(number).astype(np.int64))
         backend.given(out, also, period.loss, horizons, events, keep, marks)
+
+    def _share(self, law: Distribution, purpose: str, block: int, backend: Backend) -> Floats:
+        """One share, or one for each horizon."""
+        if isinstance(law, Constant):
+            return np.array([float(law.value)])
+        known, key = table(law), self.line.key
+        if known is None:
+            return np.asarray(law.sample(stream(self.seed, key, purpose, block), BLOCK))
+        return backend.values(known, BLOCK, words(self.seed, key, purpose, block))
 
 
 def plain(
@@ -222,10 +231,3 @@ def _number(counts: CountLaw) -> Table | None:
             return table(Discrete(tuple(there.tolist()), tuple(shares[there].tolist())))
         size *= 2
     return None
-
-
-def _share(law: Distribution, seed: int, key: str, purpose: str, block: int) -> Floats:
-    """One share, or one for each horizon."""
-    if isinstance(law, Constant):
-        return np.array([float(law.value)])
-    return np.asarray(law.sample(stream(seed, key, purpose, block), BLOCK))

@@ -67,14 +67,14 @@ def sampled(
     """
     totals = [np.zeros(BLOCK) for _ in years]
     for period, horizons, drawn in events(line, years, happens, seed, block, said, backend):
-        totals[period] += np.bincount(horizons, weights=drawn, minlength=BLOCK)
-    scale = scale_of(line, seed, block)
-    return [total * scale for total in totals]
+        left = drawn * scale_of(line, seed, block, horizons)
+        totals[period] += np.bincount(horizons, weights=left, minlength=BLOCK)
+    return totals
 
 
-def scale_of(line: Compound, seed: int, block: int) -> float | Floats:
-    """Share of each loss that a control leaves: one, or one for each horizon."""
-    return _share(line.scale, seed, line.key, "scale, belief", block)
+def scale_of(line: Compound, seed: int, block: int, horizons: Integers) -> float | Floats:
+    """Share of the losses in these horizons that a control leaves: one, or one for each."""
+    return _share(line.scale, seed, line.key, "scale, belief", block, horizons)
 
 
 def events(
@@ -96,7 +96,6 @@ def events(
         else _values(line, i, seed, block, backend)
         for i, belief in enumerate(line.beliefs)
     )
-    keep = _share(line.keep, seed, line.key, "keep, belief", block)
     laws = [_built(line, theta, length) for length in years]
     first = None if happens is None else _first(line.key, laws, happens, seed, block)
     for period, (counts, loss) in enumerate(laws):
@@ -108,9 +107,10 @@ def events(
             horizons = start + _events(counts.take(here), rng, given, period, end - start)
             rng = stream(seed, line.key, "loss" + name, block)
             drawn = loss.take(horizons).sample(rng, len(horizons))
+            keep = _share(line.keep, seed, line.key, "keep, belief", block, horizons)
             if not isinstance(keep, float) or keep != 1.0:
                 marks = stream(seed, line.key, "keep" + name, block).random(len(horizons))
-                kept = marks < (keep if isinstance(keep, float) else keep[horizons])
+                kept = marks < keep
                 horizons, drawn = horizons[kept], drawn[kept]
             yield period, horizons, drawn
 
@@ -141,10 +141,16 @@ def _slices(key: str, counts: CountLaw) -> list[tuple[int, int, str]]:
     return [(i * size, (i + 1) * size, f", part {i}" if number > 1 else "") for i in range(number)]
 
 
-def _share(law: Distribution, seed: int, key: str, purpose: str, block: int) -> float | Floats:
+def _share(
+    law: Distribution, seed: int, key: str, purpose: str, block: int, horizons: Integers
+) -> float | Floats:
+    """Values of a belief in some horizons, which may be few."""
     if isinstance(law, Constant):
         return float(law.value)
-    return law.sample(stream(seed, key, purpose, block), BLOCK)
+    known = table(law)
+    if known is None:
+        return law.sample(stream(seed, key, purpose, block), BLOCK)[horizons]
+    return vectorised.values_at(known, horizons, words(seed, key, purpose, block))
 
 
 def _built(line: Compound, theta: tuple[Floats, ...], years: float) -> Laws:

@@ -42,7 +42,12 @@ def draws(first: int, number: int, key: Key) -> NDArray[np.uint64]:
     >>> bool(draws(5, 1, key)[0] == draws(0, 6, key)[5])
     True
     """
-    z = np.arange(first, first + number, dtype=np.uint64) * _STEP + key[0]
+    return draws_at(np.arange(first, first + number, dtype=np.uint64), key)
+
+
+def draws_at(places: NDArray[np.uint64], key: Key) -> NDArray[np.uint64]:
+    """Random numbers of a stream at any places, shape of them."""
+    z = places * _STEP + key[0]
     z = (z ^ (z >> _BITS[32])) * _ONE
     z = (z ^ (z >> _BITS[29])) * _TWO + key[1]
     z = (z ^ (z >> _BITS[32])) * _THREE
@@ -98,6 +103,11 @@ def hit(count: int, key: Key) -> Integers:
 def values(table: Table, number: int, key: Key) -> Floats:
     """Independent values of a law, shape (number,)."""
     return table.at(_places(draws(0, number, key)))
+
+
+def values_at(table: Table, places: Integers, key: Key) -> Floats:
+    """Those of the values of a law that stand at these places, shape (n,)."""
+    return table.at(_places(draws_at(places.astype(np.uint64), key)))
 
 
 def _chunks(number: int) -> list[tuple[int, int]]:

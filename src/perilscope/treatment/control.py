@@ -12,7 +12,7 @@ contain it, so the world without it is today's with its effect taken back out.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -36,6 +36,8 @@ from perilscope.layers.operational import (
     line,
 )
 
+Check = tuple[float, float]
+"""A simulated fall of the loss per year, and its standard error."""
 TAIL = 0.99
 CHECK_DRAWS = 1 << 16
 
@@ -97,8 +99,19 @@ def annual_cost(control: Control | Cover, discount_rate: float) -> float:
     return once * share + yearly
 
 
-def verdict(control: Control, world: World, discount_rate: float) -> Verdict:
+def verdict(
+    control: Control, world: World, discount_rate: float, check: Callable[[], Check] | None = None
+) -> Verdict:
     """Measure one control.
+
+    Parameters
+    ----------
+    control : Control
+    world : World
+    discount_rate : float
+        Per year.
+    check : callable, optional
+        Gives what `simulated` finds, where that is sought elsewhere.
 
     Raises
     ------
@@ -115,7 +128,7 @@ def verdict(control: Control, world: World, discount_rate: float) -> Verdict:
     without, with_ = (changed, world.law) if control.state == "in place" else (world.law, changed)
     cost = annual_cost(control, discount_rate)
     fall = (without.mean - with_.mean) / years
-    simulated, error = _simulated(control, world, before, after, caps_after)
+    fall_drawn, error = _simulated(world, before, after, caps_after) if check is None else check()
     return Verdict(
         id=control.id,
         ale_reduction=fall,
@@ -126,10 +139,21 @@ def verdict(control: Control, world: World, discount_rate: float) -> Verdict:
         var_with=with_.var(TAIL),
         annual_cost=cost,
         rosi=None if cost == 0.0 else (fall - cost) / cost,
-        simulated=simulated,
+        simulated=fall_drawn,
         standard_error=error,
         scenarios=tuple(line.key for line in after),
     )
+
+
+def simulated(control: Control, world: World) -> Check:
+    """Mean fall of the loss per year on common random numbers, and its standard error.
+
+    Raises
+    ------
+    AssessmentError
+        As `verdict` does.
+    """
+    return _simulated(world, *_worlds(control, world))
 
 
 def efficacy(control: Control, cut_index: int, context: Context) -> Distribution:
@@ -214,13 +238,11 @@ def _without(
 
 
 def _simulated(
-    control: Control,
     world: World,
     before: Sequence[Compound],
     after: Sequence[Compound],
     caps: Mapping[str, float],
-) -> tuple[float, float]:
-    """Mean fall of the loss per year on common random numbers, and its standard error."""
+) -> Check:
     keys = [item.key for item in after]
     groups = {item.group for item in after if item.group}
     mates = [
