@@ -325,3 +325,34 @@ def test_what_stands_at_a_venue_by_positions_or_as_declared(capsys: Any, book: s
     worth = {each["id"]: each["worth"] for each in made["inventory"]}
     assert worth["alpha"] == pytest.approx(600e3)  # nothing is declared: the positions there
     assert worth["beta"] == pytest.approx(400e3)  # the scenarios take what is declared
+
+
+def test_a_limit_of_a_part_is_held_against_the_part_everywhere(capsys: Any, book: str) -> None:
+    """`run` and `market limits` by the same figure: the positions of the scope alone, by hand."""
+    path = Path(book)
+    more = """  - {measure: daily VaR 99 %, at_most: 30k, scope: basis, owner: cro}
+  - {measure: weekly CVaR 95 %, at_most: 300k, scope: asset BTC, owner: cro}
+  - {measure: 3-day VaR 99 %, at_most: 300k, owner: cro}
+  - {measure: 1-day VaR 99 %, at_most: 300k, scope: strategy basics, owner: cro}
+"""
+    path.write_text(path.read_text(encoding="utf-8") + more, encoding="utf-8")
+    found = asked(capsys, "limits", book)
+    rows = {(row["measure"], row["scope"]): row for row in found["limits"]}
+    moves = closes(book)[1:] / closes(book)[:-1] - 1.0
+    short = np.sort(80e3 * moves[:, 0])  # 2 BTC sold: what they gain is lost
+    level = short[int(np.ceil(0.99 * len(short))) - 1]
+    assert rows["daily VaR 99 %", "strategy basis"]["value"] == pytest.approx(level, rel=1e-9)
+    assert any("strategy basics: no position is of this strategy" in x for x in found["findings"])
+    out = path.parent / "out"
+    assert run(["run", book, "--out", str(out)]) == 0
+    capsys.readouterr()
+    made = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    told = {(row["measure"], row["scope"]): row for row in made["limits"]}
+    for key in (
+        ("daily VaR 99 %", "strategy basis"),
+        ("weekly CVaR 95 %", "asset BTC"),
+        ("3-day VaR 99 %", ""),
+        ("1-day CVaR 97.5 %", "strategy core"),
+    ):
+        assert told[key]["value"] == pytest.approx(rows[key]["value"], rel=1e-12), key
+    assert "chance_of_breach" not in told["daily VaR 99 %", "strategy basis"]

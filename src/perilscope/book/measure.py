@@ -30,7 +30,7 @@ Kind = Literal[
 ]
 SPELLINGS = (
     "`expected loss per year`, `loss in a 1-in-100 year`, `mean loss beyond a 1-in-100 year`, "
-    "`balance at one exchange`, `1-day CVaR 97.5 %`, `10-day VaR 99 %`, `annual VaR 99.5 %`, "
+    "`balance at one exchange`, `1-day CVaR 97.5 %`, `weekly VaR 99 %`, `annual VaR 99.5 %`, "
     "`chance of losing more than 5M in a year`, `gross exposure`, `net exposure`, `leverage`, "
     "`concentration in one asset`, `days to liquidate`, `loss in stress 2022-05-12`, `worst stress "
     "loss`, `drawdown over 30 days`, `contribution to 1-day CVaR 97.5 %` (of a scope)"
@@ -72,7 +72,8 @@ class MeasureSpec:
 
 _RARE = re.compile(r"(loss in|mean loss beyond) a 1[- ]in[- ](\d+) year")
 _BALANCE = re.compile(r"balance at one (exchange|custodian|issuer|provider|bank|venue)")
-_MARKET = re.compile(r"(\d+)[- ]day (VaR|CVaR) (.+)")
+_MARKET = re.compile(r"(\d+[- ]day|daily|weekly) (VaR|CVaR) (.+)")
+_SPANS = {"daily": 1, "weekly": 7}  # markets that never close
 _ANNUAL = re.compile(r"annual (VaR|CVaR) (.+)")
 _CONCENTRATION = re.compile(r"concentration in one (asset|venue|strategy|issuer)")
 _STRESS = re.compile(r"loss in stress (\S+)")
@@ -101,8 +102,8 @@ def measure(text: str, currency: str = "USD", tokens: frozenset[str] | None = No
     --------
     >>> measure("loss in a 1-in-100 year").level
     Decimal('0.99')
-    >>> measure("10-day VaR 99 %").days
-    10
+    >>> measure("10-day VaR 99 %").days, measure("weekly VaR 99 %").days
+    (10, 7)
     """
     folded = " ".join(text.split())
     if folded in _WORDS:
@@ -125,7 +126,8 @@ def measure(text: str, currency: str = "USD", tokens: frozenset[str] | None = No
         return MeasureSpec("balance", text=folded, subject=found[1])
     if found := _MARKET.fullmatch(folded):
         kind = "market_var" if found[2] == "VaR" else "market_cvar"
-        return MeasureSpec(kind, _level(found[3]), _days(found[1]), text=folded)
+        days = _SPANS.get(found[1]) or _days(found[1].removesuffix("day").rstrip("- "))
+        return MeasureSpec(kind, _level(found[3]), days, text=folded)
     if found := _ANNUAL.fullmatch(folded):
         kind = "annual_var" if found[1] == "VaR" else "annual_cvar"
         return MeasureSpec(kind, _level(found[2]), text=folded)

@@ -42,6 +42,7 @@ from perilscope.layers import (
 )
 from perilscope.layers.drivers import Drivers
 from perilscope.layers.enterprise import Joined
+from perilscope.layers.gauges import unmet
 from perilscope.layers.market import MarketResult
 from perilscope.layers.operational import Context
 from perilscope.layers.past import PastYear, past_year
@@ -425,6 +426,9 @@ def _tied(book: Book, laws: dict[str, LossLaw], settings: Settings, steps: _Step
 
 def _limits(book: Book, figures: Figures, steps: _Steps) -> Iterator[Standing]:
     for limit in book.limits:
+        missing = unmet(figures.desk, limit) if figures.desk is not None else ""
+        if missing:
+            steps.note("warning", "limits", missing, "a limit of nothing is always kept")
         try:
             yield stand(limit, figures)
         except AssessmentError as error:

@@ -18,6 +18,7 @@ from perilscope.cycle.trading import Lots, held_lots
 from perilscope.errors import AssessmentError
 from perilscope.evidence.prices import History
 from perilscope.layers import joining, moves
+from perilscope.layers.desk import SCOPES
 from perilscope.layers.shocks import scenario_sets, shocks_of
 from perilscope.monitoring.limits import Standing
 
@@ -49,7 +50,8 @@ def _chance(
         if result.together is not None:
             found["chance_of_breach_with_market"] = _sure(result.together.law.exceed(amount))
         return found
-    if standing.kind in MARKET and history is not None and days:
+    part = standing.scope.partition(" ")[0] in SCOPES  # of which no chance is told
+    if standing.kind in MARKET and history is not None and days and not part:
         try:
             return {"chance_of_breach": _sure(_lost(result, lots, history, days, amount))}
         except AssessmentError:

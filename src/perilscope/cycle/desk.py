@@ -28,7 +28,7 @@ from perilscope.layers import drivers as driving
 from perilscope.layers import revaluation, watching
 from perilscope.layers.desk import Desk
 from perilscope.layers.drivers import Drivers
-from perilscope.layers.gauges import desk_limits, measured
+from perilscope.layers.gauges import desk_limits, measured, unmet
 from perilscope.layers.valuation import Valuation
 
 if TYPE_CHECKING:
@@ -94,7 +94,8 @@ def opened(path: Path, settings: Settings | None = None, also: Sequence[str] = (
     desk = Desk(lots, prices, book, history, drivers, worth)
     revaluation.refuse_absurd(desk.priced(), desk.marks, worth)
     valuation = replace(valuation, placed=placed(workspace, valuation))
-    odd = (text for _, text in unlike(valuation))
+    odd = [text for _, text in unlike(valuation)]
+    odd += filter(None, (unmet(desk, limit) for limit in book.limits))
     noticed = (*odd, *noticed, *revaluation.notes(desk.priced(), desk.marks))
     return Opened(desk, workspace, valuation, (*findings, *noticed))
 
@@ -134,7 +135,7 @@ def _standing(found: Opened, limit: Limit, before: Desk | None = None) -> Docume
     """One limit against today's figure, with headroom and what it was yesterday."""
     row: Document = {
         "measure": limit.measure.text,
-        "scope": limit.scope or "",
+        "scope": found.desk.spelled(limit.scope),
         "owner": limit.owner or "",
         "limit": None,
         "value": None,

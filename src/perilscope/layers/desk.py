@@ -76,6 +76,8 @@ class Desk:
     def within(self, scope: str) -> tuple[Position, ...]:
         """The lots that a scope holds: ``strategy core``, ``venue anchor``, ``asset BTC``, or all.
 
+        A name alone (``core``) is that of a strategy, a venue or an asset that is there.
+
         Examples
         --------
         >>> lots = (Position("BTC", 1.0, "x", "core"), Position("ETH", 1.0, "y", "basis"))
@@ -83,10 +85,24 @@ class Desk:
         >>> [lot.asset for lot in desk.within("strategy core")]
         ['BTC']
         """
-        kind, _, name = scope.partition(" ")
+        kind, name = self.scope(scope)
+        return tuple(lot for lot in self.lots if not kind or getattr(lot, kind) == name)
+
+    def scope(self, text: str) -> tuple[str, str]:
+        """What a scope is of and its name; empty where it is everything."""
+        kind, _, name = text.partition(" ")
         if kind in SCOPES and name:
-            return tuple(lot for lot in self.lots if getattr(lot, kind) == name)
-        return self.lots
+            return kind, name
+        alone = (each for each in ("strategy", "venue", "asset") if text in self._names[each])
+        return next(((each, text) for each in alone), ("", ""))
+
+    def spelled(self, scope: str) -> str:
+        """A scope with what it is of: ``core`` becomes ``strategy core``."""
+        return " ".join(self.scope(scope)).strip() or scope
+
+    @cached_property
+    def _names(self) -> dict[str, set[str]]:
+        return {kind: {getattr(lot, kind) for lot in self.lots} - {""} for kind in SCOPES}
 
     @cached_property
     def marks(self) -> Marks:

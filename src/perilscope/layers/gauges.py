@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from perilscope.book import Book, MeasureSpec
+from perilscope.book import Book, Limit, MeasureSpec
 from perilscope.engines import returns
 from perilscope.errors import AssessmentError
 from perilscope.evidence.episodes import episodes
@@ -168,6 +168,16 @@ def measured(desk: Desk, spec: MeasureSpec, scope: str = "") -> Figure:
         What it needs is not there: prices, net assets, volumes, an episode of that name.
     """
     return _READ[spec.kind](desk, spec, scope)
+
+
+def unmet(desk: Desk, limit: Limit) -> str:
+    """A sentence where a limit is of positions that are not there; empty where they are."""
+    kind, name = desk.scope(limit.scope)
+    if not kind or desk.within(limit.scope):
+        return ""
+    there = sorted({str(getattr(lot, kind)) for lot in desk.lots} - {""})
+    known = f"; there are {', '.join(there)}" if there else ""
+    return f"{limit.measure.text}, {kind} {name}: no position is of this {kind}{known}"
 
 
 def desk_limits(kinds: Sequence[str]) -> list[bool]:

@@ -83,7 +83,7 @@ def stand(limit: Limit, figures: Figures) -> Standing:
         breached=breached,
         warned=warned,
         owner=limit.owner or "",
-        scope=limit.scope or "",
+        scope=figures.desk.spelled(limit.scope) if figures.desk else limit.scope,
         subject=subject,
         unit=unit,
         kind=limit.measure.kind,
@@ -130,13 +130,14 @@ def _balance(limit: Limit, figures: Figures) -> tuple[float, str, str]:
 
 
 def _market(limit: Limit, figures: Figures) -> tuple[float, str, str]:
+    """Of everything by the run's own figures; of a scope or another horizon by the desk's."""
     if figures.market is None:
         raise AssessmentError("there are no market figures: no positions, or no prices")
-    days, level = limit.measure.days or 1, _level(limit)
+    desk, days, level = figures.desk, limit.measure.days or 1, _level(limit)
     by_level = figures.market.methods[figures.market.default_method].get(days, {})
-    if level not in by_level:
-        raise AssessmentError(f"market figures exist for 1, 7 and 10 days at 95, 97.5 and 99 %, "
-                              f"not for {days} days at {100 * level:g} %")  # fmt: skip
+    scoped = desk is not None and desk.scope(limit.scope)[0]
+    if scoped or level not in by_level:
+        return _of_desk(limit, figures)
     figure = by_level[level]
     return (figure.var if limit.measure.kind == "market_var" else figure.cvar), "", "money"
 

@@ -12,7 +12,7 @@ from rich.text import Text
 from perilscope.cycle.amounts import level as level_
 from perilscope.cycle.amounts import measured, money, share
 from perilscope.report.columns import Column, figures, lay, words, wrapped
-from perilscope.report.names import cleaned
+from perilscope.report.names import cleaned, limited
 
 WIDTH = 110
 SHOWN = 12
@@ -60,7 +60,7 @@ def traded(document: Shown, *, width: int = WIDTH) -> Group:
     )  # fmt: skip
     rows = [
         [
-            (_named(row), ""),
+            (limited(row), ""),
             (measured(row["before"], row["unit"], currency), "dim"),
             (measured(row["value"], row["unit"], currency), ""),
             (measured(row["limit"], row["unit"], currency), ""),
@@ -206,14 +206,6 @@ def head(run: Shown, width: int = WIDTH) -> Iterator[Text]:
     yield line
 
 
-def _named(row: Shown) -> str:
-    """Measure, scope where it is one, and what the figure belongs to."""
-    kind = str(row["scope"]).partition(" ")[0]
-    scope = f", {row['scope']}" if kind in ("asset", "venue", "strategy") else ""
-    subject = f" ({row['subject']})" if row["subject"] else ""
-    return f"{row['measure']}{scope}{subject}"
-
-
 def _limits(run: Shown, width: int) -> Iterator[Text]:
     if not run["limits"]:
         yield from wrapped("The book has no limits that positions can be held against.", width, 2)
@@ -234,7 +226,7 @@ def _limits(run: Shown, width: int) -> Iterator[Text]:
         unit = row["unit"]
         rows.append(
             [
-                (_named(row), style),
+                (limited(row), style),
                 (measured(row["value"], unit, currency), style),
                 (_signed(change, unit, currency), "dim"),
                 (measured(row["limit"], unit, currency), ""),

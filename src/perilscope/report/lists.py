@@ -13,7 +13,7 @@ from typing import Any
 
 from perilscope.cycle import amounts
 from perilscope.report.columns import Cell, Column, figures, words
-from perilscope.report.names import basis
+from perilscope.report.names import basis, limited
 
 DECIDES = 0.25
 """A scenario with at least this share of the bad year is marked."""
@@ -222,14 +222,13 @@ def limits(run: Mapping[str, Any]) -> Listing:
 def _limit(each: Mapping[str, Any], currency: str) -> Row:
     unit = each.get("unit", "money")
     now, most = (amounts.measured(each[key], unit, currency) for key in ("value", "limit"))
-    subject = f" ({each['subject']})" if each.get("subject") else ""
     state, style = ("", "")
     if each["breached"]:
         state, style = "BREACHED", "bold red"
     elif each.get("warned"):
         state, style = "near", "yellow"
     return [
-        (each["measure"] + subject, ""),
+        (limited(each), ""),
         (now, style),
         (most, ""),
         (amounts.share(each["used"]), style),

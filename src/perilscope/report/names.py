@@ -65,6 +65,22 @@ class _Clean(dict[str, Any]):
     """A mapping that was cleaned, with sorted keys: nothing is left to do."""
 
 
+def limited(row: Mapping[str, Any]) -> str:
+    """What a limit is of: its measure, its scope where that is one, and what the figure belongs to.
+
+    Examples
+    --------
+    >>> limited({"measure": "1-day VaR 99 %", "scope": "strategy core", "subject": ""})
+    '1-day VaR 99 %, strategy core'
+    >>> limited({"measure": "balance at one exchange", "scope": "venues", "subject": "meridian"})
+    'balance at one exchange (meridian)'
+    """
+    scope = str(row.get("scope") or "")
+    part = f", {scope}" if scope.startswith(("asset ", "venue ", "strategy ")) else ""
+    subject = f" ({row['subject']})" if row.get("subject") else ""
+    return f"{row['measure']}{part}{subject}"
+
+
 def cleaned(value: Any, *, ordered: bool = True) -> Any:
     """Return a copy of a JSON-like value with every text in it, keys too, made visible.
 
