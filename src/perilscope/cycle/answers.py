@@ -124,18 +124,22 @@ def _entry(
         "ale_slope": entry.ale,
         "var_slope": entry.var,
         "cvar_slope": entry.cvar,
+        "cvar_slope_error": entry.error,
     }
     if place < CHECKED and 0.0 < entry.value < 1.0:
         ends = _moved(reading, found, replaced, entry)
         if ends is not None:
-            row["values"], row["cvar"] = ends
+            row["values"], row["cvar"], row["error"] = ends
     return row
 
 
 def _moved(
     reading: Reading, found: Together, replaced: Replaced, entry: Entry
-) -> tuple[list[float], list[float]] | None:
-    """CVaR with the odds of an entry halved and doubled, in full; None where it cannot be."""
+) -> tuple[list[float], list[float], list[float]] | None:
+    """CVaR with the odds of an entry halved and doubled, in full; None where it cannot be.
+
+    With the values of the entry before, and what cells of prices leave open after.
+    """
     p = entry.value
     values = [p * k / (1.0 - p + p * k) for k in (1.0 / ODDS, ODDS)]
     ends = []
@@ -145,7 +149,8 @@ def _moved(
         except (AssessmentError, MisuseError):
             return None
         ends.append(taken.moved(reading, found, replaced, other, entry.network))
-    return values, ends
+    cvar, error = map(list, zip(*ends, strict=True))
+    return values, cvar, error
 
 
 # --- the market's own parameters
@@ -202,6 +207,7 @@ def _estimates(reading: Reading, found: Together, replaced: Replaced) -> Iterato
         context,
         alone,
         cast(Register, replaced),
+        lambda law: law.apart(LEVEL),
     )
     for each in swings.widest(10_000):
         yield {
@@ -211,6 +217,7 @@ def _estimates(reading: Reading, found: Together, replaced: Replaced) -> Iterato
             "values": [spelled(v, each.dimension, reading.book.currency) for v in each.values],
             "ale": [finite(x) for x in each.total_ale],
             "cvar": [finite(x) for x in each.total_cvar],
+            "error": [finite(x) for x in each.apart],
             "elasticity": each.total_elasticity,
         }
 

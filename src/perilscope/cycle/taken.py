@@ -13,14 +13,10 @@ from dataclasses import replace
 
 from perilscope.cycle.reading import Reading
 from perilscope.cycle.together import LEVEL, Together
-from perilscope.engines.compound import Compound, Mixture
+from perilscope.engines.compound import Compound
 from perilscope.engines.findings import Findings
-from perilscope.engines.joint.assembly import Joint
-from perilscope.engines.joint.law import SignedLaw
-from perilscope.engines.joint.replaced import Figures, Replaced
-from perilscope.engines.joint.side import Weights
+from perilscope.engines.joint.replaced import Replaced
 from perilscope.engines.one_way import one_way
-from perilscope.engines.register import Register
 from perilscope.engines.shared import Shared, shared_by
 from perilscope.engines.unlisted import Unlisted
 from perilscope.layers import operational, slopes
@@ -31,7 +27,7 @@ from perilscope.layers.slopes import Entry
 MOST = 400
 """Entries of one network that are moved; of more it is said that this part is left out."""
 MOST_ANEW = 40
-"""The same where lines are counted in tokens, so that everything is made anew."""
+"""The same where lines are counted in tokens, which takes longer."""
 _STEP = 1e-3
 """Of the smaller of an entry and what it leaves to the others of its row."""
 
@@ -125,17 +121,18 @@ def _entry(
     reading: Reading, found: Together, replaced: Replaced, keys: Sequence[str], at: Entry
 ) -> Entry:
     step = _STEP * min(at.value, 1.0 - at.value)
-    ends = []
-    for value in (at.value + step, at.value - step):
-        others = lines(reading, slopes.changed(reading.drivers, at, value), keys)
-        figures: Figures | SignedLaw = replaced.with_(others).law()
-        ale = figures.mean
-        if found.whole.joint.tokens.keys() & keys:  # not at mean prices: everything is made anew
-            joint = found.whole.joint
-            figures = _anew(joint, others, joint.weights).law()
-        ends.append((ale, figures.var(LEVEL), figures.cvar(LEVEL)))
-    ale, var, cvar = ((up - down) / (2.0 * step) for up, down in zip(*ends, strict=True))
-    return replace(at, ale=ale / reading.context.years, var=var, cvar=cvar)
+    high, low = (
+        replaced.with_(lines(reading, slopes.changed(reading.drivers, at, value), keys)).law()
+        for value in (at.value + step, at.value - step)
+    )
+    years, width = reading.context.years, 2.0 * step
+    return replace(
+        at,
+        ale=(high.mean - low.mean) / years / width,
+        var=(high.var(LEVEL) - low.var(LEVEL)) / width,
+        cvar=(high.cvar(LEVEL) - low.cvar(LEVEL)) / width,
+        error=high.apart(LEVEL, low) / width,
+    )
 
 
 def added(some: Iterable[Entry], more: Iterable[Entry]) -> list[Entry]:
@@ -146,7 +143,11 @@ def added(some: Iterable[Entry], more: Iterable[Entry]) -> list[Entry]:
         old = found.get(key)
         if old is not None:
             each = replace(
-                each, ale=each.ale + old.ale, var=each.var + old.var, cvar=each.cvar + old.cvar
+                each,
+                ale=each.ale + old.ale,
+                var=each.var + old.var,
+                cvar=each.cvar + old.cvar,
+                error=each.error + old.error,
             )
         found[key] = each
     return list(found.values())
@@ -154,30 +155,15 @@ def added(some: Iterable[Entry], more: Iterable[Entry]) -> list[Entry]:
 
 def moved(
     reading: Reading, found: Together, replaced: Replaced, drivers: Drivers, network: str
-) -> float:
-    """CVaR of everything under other networks, lines that take a number from one written anew."""
+) -> tuple[float, float]:
+    """CVaR of everything under other networks, lines that take a number from one written anew.
+
+    And an estimate of the error that cells of prices leave in what it moves by.
+    """
     joint, weights = found.whole.joint, found.whole.weights(drivers, reading.context.years)
     keys = takers(reading, found).get(network, {})
     if not keys:
-        return joint.law(weights).cvar(LEVEL)
+        return joint.law(weights).cvar(LEVEL), 0.0
     others = lines(reading, drivers, keys)
-    if joint.tokens.keys() & keys.keys():  # not at mean prices: everything is made anew
-        return _anew(joint, others, weights).law().cvar(LEVEL)
-    return replaced.under(others, weights, joint.law(weights)).cvar(LEVEL)
-
-
-def _anew(joint: Joint, others: Sequence[Compound], weights: Weights) -> Joint:
-    """The same with other lines and weights, on the same window and with as many cells."""
-    register = joint.register
-    pairs = zip(joint.interfaces, weights, strict=True)
-    interfaces = [replace(each, weights=own) for each, own in pairs]
-    mixtures: list[Mixture | Unlisted] = [
-        tuple(zip(each.weights.tolist(), each.hits, strict=True))
-        for each in interfaces
-        if each.keys
-    ]
-    mixtures += [net for net in register.mixtures if isinstance(net, Unlisted)]
-    known = {**register.lines, **{line.key: line for line in others}}
-    made = Register(list(known.values()), mixtures=mixtures, caps=register.caps)
-    wide, cells = joint.window, max(joint.count, 1)
-    return Joint(made, interfaces, joint.scenarios, joint.tokens, wide=wide, cells=cells)
+    figures = replaced.under(others, weights, joint.law(weights))
+    return figures.cvar(LEVEL), figures.apart(LEVEL)

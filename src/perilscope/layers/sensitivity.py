@@ -63,6 +63,9 @@ class Swing:
         The same of the whole register.
     elasticity, total_elasticity : float or None
         d log CVaR / d log leaf, alone and of the register; None where there is no CVaR.
+    apart : (float, float)
+        Estimate of the error of both ends of ``total_cvar`` that ``apart`` of
+        :func:`sensitivities` gives, in money.
     """
 
     scenario: str
@@ -76,6 +79,7 @@ class Swing:
     total_cvar: Pair
     elasticity: float | None
     total_elasticity: float | None
+    apart: Pair = (0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,7 @@ def sensitivities(
     context: Context,
     alone: Mapping[str, Register],
     register: Register,
+    apart: Callable[[Any], float] = lambda _law: 0.0,
 ) -> Sensitivities:
     """Swing every leaf of every scenario of a register.
 
@@ -127,11 +132,13 @@ def sensitivities(
         Each line as a register of its own.
     register : Register
         All of them joined.
+    apart : callable, optional
+        Given a law of the register with a leaf moved, an error of its CVaR to be told, in money.
     """
     swings: list[Swing] = []
     skipped: list[Skipped] = []
     for key, scenario in scenarios.items():
-        world = _World(scenario, context, alone[key], register)
+        world = _World(scenario, context, alone[key], register, apart)
         terms = operational.factors(scenario, context)
         for path, dimension in _leaves(scenario):
             try:
@@ -149,6 +156,7 @@ class _Figures:
     cvar: float
     total_ale: float
     total_cvar: float
+    apart: float
 
 
 @dataclass(frozen=True)
@@ -159,6 +167,7 @@ class _World:
     context: Context
     alone: Register
     register: Register
+    apart: Callable[[Any], float]
 
     def swing(self, path: str, dimension: str, term: Term) -> Swing:
         """Both ends of a leaf, and what a small step does."""
@@ -180,6 +189,7 @@ class _World:
             cvar=(low.cvar, high.cvar),
             total_ale=(low.total_ale, high.total_ale),
             total_cvar=(low.total_cvar, high.total_cvar),
+            apart=(low.apart, high.apart),
             **self._elasticities(path, dimension, term),
         )
 
@@ -201,7 +211,9 @@ class _World:
         moved = [x for x in others if x is not self.register.lines[x.key]]
         own, law = self.alone.with_([line]).law(), self.register.with_([line, *moved]).law()
         years = self.context.years
-        return _Figures(own.mean / years, own.cvar(LEVEL), law.mean / years, law.cvar(LEVEL))
+        return _Figures(
+            own.mean / years, own.cvar(LEVEL), law.mean / years, law.cvar(LEVEL), self.apart(law)
+        )
 
 
 def _leaves(scenario: Scenario) -> Iterator[tuple[str, str]]:

@@ -47,6 +47,8 @@ class Entry:
         The entry.
     ale, var, cvar : float
         Derivatives by the entry, in money (``ale`` per year, without the market).
+    error : float
+        Estimate of that of ``cvar`` which cells of prices leave.
     """
 
     network: str
@@ -57,6 +59,7 @@ class Entry:
     ale: float
     var: float
     cvar: float
+    error: float = 0.0
 
     def __str__(self) -> str:
         given = ", ".join(f"{parent}={state}" for parent, state in self.row)

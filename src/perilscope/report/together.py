@@ -417,17 +417,18 @@ def sensitivity(document: Found, *, width: int = 110, most: int = 10) -> Group:
             ("low end", "right"),
             ("high end", "right"),
         )
-        rows = [(f"market: {r['name']}", r["swing"], r["cvar"]) for r in shown["market"]]
+        rows = [(f"market: {r['name']}", r["swing"], r["cvar"], None) for r in shown["market"]]
         for r in shown["estimates"][:most]:
             rows.append(
                 (
                     f"{r['scenario']}: {words.factor(r['path'])}",
                     f"{r['values'][0]} to {r['values'][1]}",
                     r["cvar"],
+                    r["error"],
                 )
             )
-        for name, swing, ends in sorted(rows, key=lambda row: -_width(row[2])):
-            cells = ["–" if x is None else _signed(x - base, currency) for x in ends]
+        for name, swing, ends, errors in sorted(rows, key=lambda row: -_width(row[2])):
+            cells = _ends(ends, errors, base, currency)
             table.add_row(shortened(name, name_width), shortened(swing, 24), *cells)
         parts += [Text(""), table]
     if shown["tables"]:
@@ -439,7 +440,7 @@ def sensitivity(document: Found, *, width: int = 110, most: int = 10) -> Group:
             ("doubled", "right"),
         )
         for r in shown["tables"][:most]:
-            ends = [_signed(x - base, currency) for x in r["cvar"]] if "cvar" in r else ["–", "–"]
+            ends = _ends(r["cvar"], r["error"], base, currency) if "cvar" in r else ["–", "–"]
             table.add_row(
                 shortened(r["entry"], name_width), probability(r["value"]),
                 _signed(r["cvar_slope"] / 100.0, currency), *ends,
@@ -450,6 +451,21 @@ def sensitivity(document: Found, *, width: int = 110, most: int = 10) -> Group:
                 Text(f"and {len(shown['tables']) - most} entries more: --json has all", style="dim")
             )
     return Group(*parts, *_notes(shown, width))
+
+
+def _ends(
+    ends: Sequence[float | None], errors: Sequence[float | None] | None, base: float, currency: str
+) -> list[str]:
+    """What both ends add, with its error where that is a hundredth of it or more."""
+    cells = []
+    for end, error in zip(ends, errors or (0.0, 0.0), strict=True):
+        if end is None:
+            cells.append("–")
+            continue
+        told = error is None or error >= 0.01 * abs(end - base) > 0.0
+        more = f" ± {'?' if error is None else money(error, currency)}" if told else ""
+        cells.append(_signed(end - base, currency) + more)
+    return cells
 
 
 def _width(ends: Sequence[float | None]) -> float:

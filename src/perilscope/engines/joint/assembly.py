@@ -11,19 +11,21 @@ touches stand outside. New evidence changes the weights P(x) alone.
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
+from perilscope.engines.compound import Compound
 from perilscope.engines.grid import Grid, Transform
 from perilscope.engines.joint import cells, reach
+from perilscope.engines.joint.cells import Cell, Coupled
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.joint.markets import Markets
-from perilscope.engines.joint.means import Means
+from perilscope.engines.joint.means import Means, PricedAt
 from perilscope.engines.joint.parts import Interface, Rungs, Scenarios, State, parted
 from perilscope.engines.joint.prices import Priced, at_price, dearer
 from perilscope.engines.joint.side import Side, Weights
@@ -38,16 +40,6 @@ Array = npt.NDArray[np.float64]
 _CELLS = (1, 4, 16, 64, 256)
 _APART = 5e-4
 """Difference of plain and linear cells in CVaR that is small enough not to split them further."""
-
-
-@dataclass(frozen=True)
-class _Market:
-    """The market on one grid under one state of prices, with what is counted in tokens."""
-
-    linear: Transform
-    plain: Transform
-    prices: Array
-    offs: tuple[Array, ...] = ()
 
 
 class Joint:
@@ -100,23 +92,41 @@ class Joint:
         self.count = cells or _CELLS[0]
         self.window = wide or self._chosen(register)
         self.register = register.on(self.window.grid)
-        self._means = Means(
+        self.means = Means(
             self.register, self.parts, self._states, self.window, self.weights, self.market
         )
         self.fine = self._side(self.register.fine)
         self.coarse = self._side(self.register.coarse, halved=True)
         self.rough = self._side(self.register.rough, halved=True)
-        self._markets: dict[Rungs, _Market] = {}
+        self._markets: dict[Rungs, Coupled] = {}
         if self.tokened and not cells:
             self._refine()
 
     def _side(self, transforms: Transforms, halved: bool = False) -> Side:
         def priced(rungs: Rungs, plain: bool) -> Transform:
-            found = self.market(rungs)
-            z = found.plain if plain else found.linear
+            z = self._on_window(rungs, plain)
             return np.stack([self.window.halved(row) for row in z]) if halved else z
 
         return Side(self.parts, self.register.lines, transforms, self._states, priced)
+
+    def _on_window(self, rungs: Rungs, plain: bool) -> Transform:
+        return self.market(rungs).read(plain)
+
+    def celled(self, count: int) -> Joint:
+        """The same with so many cells of prices, on the finest grid.
+
+        What no cell touches is shared.
+        """
+        if not self.tokened or count == self.count:
+            return self
+        other = copy.copy(self)
+        other.count, other._markets = count, {}
+        other.means = Means(
+            self.register, self.parts, self._states, self.window, self.weights, other.market
+        )
+        other.fine = self.fine.with_(self.register.lines, {}, other._on_window)
+        del other.coarse, other.rough  # their market has the cells of before
+        return other
 
     def _chosen(self, register: Register) -> Window:
         """A window for everything, from looks in which everything is counted in money."""
@@ -159,29 +169,40 @@ class Joint:
         """Probability of a state of prices."""
         return self._states.chance(rungs, self.weights if weights is None else weights)
 
-    def market(self, rungs: Rungs) -> _Market:
+    def market(self, rungs: Rungs) -> Coupled:
         """The market on the window under one state of prices."""
         if rungs not in self._markets:
             self._markets.update(self._made(rungs))
         return self._markets[rungs]
 
-    def _made(self, rungs: Rungs) -> dict[Rungs, _Market]:
+    def _made(self, rungs: Rungs) -> dict[Rungs, Coupled]:
         """The market under this state of prices, and under those with the same token prices."""
         weights = self.scenarios.weights
         if not self.tokened:
             z = self.window.transform(self.losses(rungs), weights)[None, :]
-            return {rungs: _Market(z, z, np.empty(0))}
+            return {rungs: Coupled(z, z, np.empty(0), ())}
+        return self.coupled(rungs, self.priced)
+
+    def coupled(self, rungs: Rungs, priced: Sequence[Priced]) -> dict[Rungs, Coupled]:
+        """The market with what is counted in tokens, under all states with these token prices."""
         alike = next(states for states in self.alike if rungs in states)
-        found = cells.coupled(
+        return cells.coupled(
             self.window,
             {each: self.losses(each) for each in alike},
-            weights,
+            self.scenarios.weights,
             self.counted(rungs),
-            self.priced,
+            priced,
             self.matter,
             self.count,
         )
-        return {r: _Market(x.linear, x.plain, x.prices, x.offs) for r, x in found.items()}
+
+    def cells(self, rungs: Rungs) -> Iterator[Cell]:
+        """Scenarios by cell of prices; all together where nothing is counted in tokens."""
+        weights = self.scenarios.weights
+        if self.tokened:
+            yield from cells.gathered(self.counted(rungs), weights, self.matter, self.count)
+        else:
+            yield Cell(np.arange(len(weights)), weights, {}, {})
 
     def counted(self, rungs: Rungs) -> dict[str, Array]:
         """The prices of the tokens that losses are counted in."""
@@ -241,19 +262,32 @@ class Joint:
 
     def mean(self, weights: Weights) -> tuple[float, float]:
         """Exact mean of the sum, and what cutting gains at the window's end adds to it."""
-        return self._means.whole(weights)
+        return self.means.whole(weights)
 
     def line_mean(self, key: str) -> float:
         """Exact mean of a line; of one counted in tokens, at the prices of the scenarios."""
-        return self._means.line(key)
+        return self.means.line(key)
+
+    def means_of(self, lines: Mapping[str, Compound], priced: PricedAt) -> Means:
+        """Means of parts all of whose lines are given.
+
+        Parameters
+        ----------
+        lines : mapping of Compound
+        priced : callable
+            Given a state of prices, what tokens cost and by how much parts are off that.
+        """
+        old, grid = self.register, self.window.grid
+        own = Register(list(lines.values()), mixtures=old.mixtures, caps=old.caps, grid=grid)
+        return Means(own, self.parts, self._states, self.window, self.weights, priced)
 
     def own_mean(self, weights: Weights) -> float:
         """Mean of all lines, without the market and at today's prices."""
-        return self._means.lines(weights)
+        return self.means.lines(weights)
 
     def mean_given(self, c: int, state: State) -> float:
         """Mean of the sum, as the window holds it, given one state of a part."""
-        return self._means.given(c, state)
+        return self.means.given(c, state)
 
     def _measured(self, weights: Weights, *, plain: bool = False) -> SignedLaw:
         """The law without a word on its error."""

@@ -2,9 +2,8 @@
 """What is not known, apart from chance, of the joint law: figures given the beliefs of all lines.
 
 Each draw of the beliefs gives a law of everything, the market and the networks as they are; what is
-shown is how far these laws lie apart. What is counted in tokens stands at its mean price here, and
-the grid is coarse: every figure is moved by as much as the law differs from the same with the
-beliefs averaged.
+shown is how far these laws lie apart. The grid is coarse, and so are the cells of prices: every
+figure is moved by as much as the law differs from the same with the beliefs averaged.
 """
 
 from __future__ import annotations
@@ -21,8 +20,7 @@ from perilscope.engines.band import Band, Interval
 from perilscope.engines.grid import Grid
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.law import SignedLaw
-from perilscope.engines.joint.prices import at_prices
-from perilscope.engines.joint.replaced import mean_prices
+from perilscope.engines.joint.replaced import Exchanged
 from perilscope.engines.joint.window import Window
 from perilscope.errors import AssessmentError
 
@@ -30,6 +28,8 @@ Array = npt.NDArray[np.float64]
 
 DRAWS = 128
 _POINTS = 2**12
+_CELLS = 16
+"""Most cells of prices."""
 
 
 @dataclass(frozen=True)
@@ -133,28 +133,27 @@ def _laws(joint: Joint, values: beliefs.Values, draws: int) -> Iterator[SignedLa
     """The law with the beliefs averaged, then that of each draw, on a coarse window."""
     plain = _coarse(joint)
     lines, weights = plain.register.lines, plain.weights
-    touched = {c: part for c, part in enumerate(plain.parts) if set(part.keys) & set(values)}
     yield _read(plain, plain.fine.law(weights))
     for d in range(draws):
         known = {
             key: beliefs.given_all(lines[key], [float(column[d]) for column in columns])
             for key, columns in values.items()
         }
-        yield _read(plain, plain.fine.with_({**lines, **known}, touched).law(weights))
+        yield _read(plain, Exchanged(plain, known).side.law(weights))
 
 
 def _coarse(joint: Joint) -> Joint:
-    """The same on a coarse window, with what is counted in tokens at its mean price."""
+    """The same on a coarse window, with few cells of prices."""
     wide, few = joint.window, min(_POINTS, joint.window.grid.points)
     step = wide.grid.step * wide.grid.points / few
     if wide.grid.lattice:
         few, step = wide.grid.points, wide.grid.step
     grid = Grid(step, few, wide.grid.tilt, lattice=wide.grid.lattice)
     window = Window(grid, 2 * math.ceil(-wide.low / step / 2.0))
-    register = joint.register
-    if joint.tokened:
-        register = at_prices(register, mean_prices(joint))
-    return Joint(register, joint.interfaces, joint.scenarios, wide=window)
+    few = min(joint.count, _CELLS)
+    return Joint(
+        joint.register, joint.interfaces, joint.scenarios, joint.tokens, wide=window, cells=few
+    )
 
 
 def _read(joint: Joint, mass: Array) -> SignedLaw:

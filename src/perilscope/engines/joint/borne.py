@@ -13,7 +13,7 @@ VaR given a scenario. It is read at the loss of each scenario, and holdings shar
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +26,6 @@ from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.joint.many import Many
 from perilscope.engines.joint.parts import Part, Rungs
-from perilscope.engines.joint.prices import Priced
 
 Array = npt.NDArray[np.float64]
 
@@ -143,7 +142,7 @@ def _with_market(joint: Joint, by: Transform) -> tuple[dict[str, float], Array, 
             if joint.chance(rungs) > 0.0
         }
         under = {rungs: np.zeros(len(joint.scenarios.weights)) for rungs in rests}
-        for cell in _cells(joint, states[0]):
+        for cell in joint.cells(states[0]):
             _cell(joint, cell, rests, under, nodes)
         for rungs, share in under.items():
             one, two = _shared_out(joint, rungs, share)
@@ -156,15 +155,6 @@ def _with_market(joint: Joint, by: Transform) -> tuple[dict[str, float], Array, 
             for key, x in each.weighed(k, patterns).items():
                 lines[key] += x
     return lines, held, means
-
-
-def _cells(joint: Joint, rungs: Rungs) -> Iterator[cells.Cell]:
-    """Scenarios by cell of prices; all together where nothing is counted in tokens."""
-    weights = joint.scenarios.weights
-    if joint.tokened:
-        yield from cells.gathered(joint.counted(rungs), weights, joint.matter, joint.count)
-    else:
-        yield cells.Cell(np.arange(len(weights)), weights, {}, {})
 
 
 def _cell(
@@ -187,7 +177,7 @@ def _cell(
             continue
         market = cell.transforms(joint.window, joint.losses(rungs))
         for place, own in enumerate(tables):
-            both = against(rest, _beside(joint.priced, mixed, place, market))
+            both = against(rest, np.stack(cells.beside(joint.priced, mixed, place, market)))
             for j in np.flatnonzero(own).tolist():
                 mine = own[j] * both
                 sums[place][j] = sums[place][j] + mine if j in sums[place] else mine
@@ -211,22 +201,6 @@ def _under(joint: Joint, cell: cells.Cell, rungs: Rungs, rest: Transform, mixed:
     for token, slope in slopes.items():
         found += cell.aside[token] * window.read(window.grid.weights(against(rest, slope)), losses)
     return found
-
-
-def _beside(
-    priced: Sequence[Priced],
-    mixed: Mixed,
-    place: int,
-    market: tuple[Transform, Mapping[str, Transform]],
-) -> Transform:
-    """What a part's own transform is multiplied by in a cell, and its derivative: (2, ...)."""
-    law, aside = market
-    others = [each for i, each in enumerate(priced) if i != place]
-    value, slopes = cells.products([x for i, x in enumerate(mixed) if i != place], others)
-    flat = law * value
-    for token, slope in slopes.items():
-        flat += aside[token] * slope
-    return np.stack([flat, aside[priced[place].part.token] * value])
 
 
 def _shared_out(joint: Joint, rungs: Rungs, under: Array) -> tuple[Array, Array]:

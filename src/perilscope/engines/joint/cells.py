@@ -163,6 +163,10 @@ class Coupled:
     prices: Array
     offs: tuple[Array, ...]
 
+    def read(self, plain: bool) -> Transform:
+        """Without the linear term, or with it."""
+        return self.plain if plain else self.linear
+
 
 def coupled(
     window: Window,
@@ -244,6 +248,33 @@ def products(
         one = _multiplied(factors)
         slopes[token] = slopes[token] + one if token in slopes else one
     return _multiplied([value for value, _ in at]), slopes
+
+
+def beside(
+    parts: Sequence[Priced],
+    mixed: Sequence[tuple[Transform, Transform]],
+    place: int,
+    market: tuple[Transform, Mapping[str, Transform]],
+) -> tuple[Transform, Transform]:
+    """What one part's own transform is multiplied by in a cell, and its derivative by the price.
+
+    Parameters
+    ----------
+    parts : sequence of Priced
+    mixed : sequence of (transform, derivative)
+        Of each part at its token's price.
+    place : int
+        Which part.
+    market : (transform, mapping of transform)
+        As :meth:`Cell.transforms` gives it.
+    """
+    law, aside = market
+    others = [each for i, each in enumerate(parts) if i != place]
+    value, slopes = products([x for i, x in enumerate(mixed) if i != place], others)
+    flat = law * value
+    for token, slope in slopes.items():
+        flat += aside[token] * slope
+    return flat, aside[parts[place].part.token] * value
 
 
 def _multiplied(factors: Sequence[Transform]) -> Transform:

@@ -40,6 +40,10 @@ class Priced(Protocol):
         ...
 
 
+PricedAt = Callable[[Rungs], Priced]
+"""What tokens cost, given a state of prices."""
+
+
 class Means:
     """Means of a joint law.
 
@@ -63,7 +67,7 @@ class Means:
         markets: Markets,
         window: Window,
         weights: Weights,
-        priced: Callable[[Rungs], Priced],
+        priced: PricedAt,
     ) -> None:
         self._register, self._parts, self._markets = register, parts, markets
         self._window, self._weights, self._priced = window, weights, priced
@@ -84,15 +88,22 @@ class Means:
             plain, added = self._average(rungs)
             found.append(chance * plain)
             cut += chance * added
-            for place, c in enumerate(self._tokened):
-                table = self._parts[c].table(weights)[self._made_by(c, rungs)]
-                whole = math.fsum(table.tolist())
-                if whole > 0.0:
-                    priced = self._priced(rungs)
-                    dear, money = self._todays(c)
-                    mean = priced.prices[place] * dear + money + priced.offs[place]
-                    found.append(chance * float(table @ mean) / whole)
+        found += [self.tokened(c, weights) for c in self._tokened]
         return math.fsum(found), cut
+
+    def tokened(self, c: int, weights: Weights) -> float:
+        """Mean of a part that is counted in a token, at the prices of the scenarios."""
+        place, found = self._tokened.index(c), []
+        tables = self._parts[c].table(weights)
+        for rungs in self._markets.states:
+            chance, table = self._markets.chance(rungs, weights), tables[self._made_by(c, rungs)]
+            whole = math.fsum(table.tolist())
+            if chance > 0.0 and whole > 0.0:
+                priced = self._priced(rungs)
+                dear, money = self._todays(c)
+                mean = priced.prices[place] * dear + money + priced.offs[place]
+                found.append(chance * float(table @ mean) / whole)
+        return math.fsum(found)
 
     def line(self, key: str) -> float:
         """Mean of a line; of one counted in tokens, at the prices of the scenarios."""
@@ -111,13 +122,22 @@ class Means:
                 found += chance * price * float(mine @ self.by_pattern(c)[key]) / whole
         return found
 
+    def part(self, c: int, weights: Weights) -> float:
+        """Mean of a part's lines, at the prices of the scenarios."""
+        if self._parts[c].token:
+            return self.tokened(c, weights)
+        return math.fsum(self._line(key, weights) for key in self._parts[c].keys)
+
     def lines(self, weights: Weights) -> float:
         """Mean of all lines, without the market and at today's prices."""
-        found = self._in_money(weights)
-        for c in self._tokened:
-            for table in self._parts[c].table(weights).values():
-                found.append(float(table @ np.add(*self._todays(c))))
-        return math.fsum(found)
+        return math.fsum(self.today(c, weights) for c in range(len(self._parts)))
+
+    def today(self, c: int, weights: Weights) -> float:
+        """Mean of a part's lines, at today's prices."""
+        if not self._parts[c].token:
+            return self.part(c, weights)
+        tables = self._parts[c].table(weights).values()
+        return math.fsum(float(table @ np.add(*self._todays(c))) for table in tables)
 
     def given(self, c: int, state: State) -> float:
         """Mean of the sum, as the window holds it, given one state of a part."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,6 @@ from perilscope.engines.distributions import Constant, Scaled
 from perilscope.engines.grid import Transform, weighed
 from perilscope.engines.joint.many import Many
 from perilscope.engines.joint.parts import Part
-from perilscope.engines.register import Register
 from perilscope.engines.transforms import Transforms
 from perilscope.errors import AssessmentError
 
@@ -49,9 +49,10 @@ class Priced:
     def __init__(self, part: Part, lines: Mapping[str, Compound], transforms: Transforms) -> None:
         self.part, self._lines, self._transforms = part, lines, transforms
         self._known: dict[int, Transform] = {}
-        self._offs: dict[int, Array] = {}
+        self._capped: dict[int, list[Array]] = {}
 
-    def _node(self, k: int) -> Transform:
+    def node(self, k: int) -> Transform:
+        """Transforms by pattern at a price of the lattice, as `beside` names them."""
         found = self._known.get(k)
         if found is None:
             if len(self._known) >= _WIDE:
@@ -63,9 +64,28 @@ class Priced:
 
     def _made(self, k: int) -> Transform:
         part, lines, transforms = self._at_node(k)
+        self._capped[k] = [self._mean(unit, part, lines, transforms) for unit in self._units]
         if part.loose:
             return transforms.sum(part.loose, lines)[None, :]
         return np.asarray(part.transforms(transforms, lines))
+
+    @cached_property
+    def _units(self) -> tuple[int, ...]:
+        """Places of the holdings that are capped in the token."""
+        known = () if self.part.component is None else self.part.component.units
+        counted = self.part.counted
+        return tuple(i for i, u in enumerate(known) if u.capped and counted.issuperset(u.keys))
+
+    @staticmethod
+    def _mean(
+        unit: int, part: Part, lines: Mapping[str, Compound], transforms: Transforms
+    ) -> Array:
+        """Mean on the grid of one holding, by pattern."""
+        assert part.component is not None
+        alone = replace(part.component, units=(part.component.units[unit],))
+        found = replace(part, component=alone).transforms(transforms, lines)
+        grid = transforms.grid
+        return np.array([float(grid.back(z) @ grid.places) for z in np.asarray(found)])
 
     def _at_node(self, k: int) -> tuple[Part, dict[str, Compound], Transforms]:
         """The part at a price of the lattice, with transforms that keep nothing beyond it."""
@@ -85,7 +105,7 @@ class Priced:
 
     def at(self, price: float) -> tuple[Transform, Transform]:
         """Transforms by pattern at a price against today's, and their derivatives by it."""
-        near = [(self._node(k), v, s) for k, v, s in self.beside(price)]
+        near = [(self.node(k), v, s) for k, v, s in self.beside(price)]
         value: Transform = sum(v * z for z, v, _ in near)  # type: ignore[assignment]
         slope: Transform = sum(s * z for z, _, s in near)  # type: ignore[assignment]
         return value, slope
@@ -123,22 +143,15 @@ class Priced:
         return found
 
     def _off(self, k: int) -> Array:
-        if k not in self._offs:
-            price = math.exp(k * _STEP)
-            self._offs[k] = self._capped(price) - price * self._capped(1.0)
-        return self._offs[k]
-
-    def _capped(self, price: float) -> Array:
-        """Mean on the grid of what is capped there at a price and today, by pattern."""
-        component, grid = self.part.component, self._transforms.grid
-        high = grid.range / max(price, 1.0)
-        mine = () if component is None else component.units
-        units = tuple(u for u in mine if u.cap <= high and self.part.counted.issuperset(u.keys))
-        if component is None or not units:
-            return np.zeros(len(self.part.patterns))
-        part = at_price(replace(self.part, component=replace(component, units=units)), price)
-        found = part.transforms(self._transforms, at_lines(part, self._lines, price))
-        return np.array([float(grid.back(z) @ grid.places) for z in np.asarray(found)])
+        price, found = math.exp(k * _STEP), np.zeros(len(self.part.patterns))
+        for place, unit in enumerate(self._units):
+            assert self.part.component is not None
+            cap = self.part.component.units[unit].cap
+            if cap * max(price, 1.0) <= self._transforms.grid.range:  # else no cap is seen there
+                for node in (k, 0):
+                    self.node(node)
+                found += self._capped[k][place] - price * self._capped[0][place]
+        return found
 
 
 def _lagrange(t: float) -> tuple[list[float], list[float]]:
@@ -171,21 +184,6 @@ def dearer(line: Compound, price: float) -> Compound:
     if isinstance(scale, Constant):
         return replace(line, scale=Constant(scale.value * price))
     return replace(line, scale=Scaled(scale, price))
-
-
-def at_prices(register: Register, prices: Mapping[str, float]) -> Register:
-    """A register with some of its lines, and the holdings these belong to, at other prices.
-
-    Parameters
-    ----------
-    register : Register
-    prices : mapping of line to float
-        Against today's.
-    """
-    lines = [dearer(line, prices.get(key, 1.0)) for key, line in register.lines.items()]
-    groups = {line.group: prices[line.key] for line in lines if line.group and line.key in prices}
-    caps = {name: cap * groups.get(name, 1.0) for name, cap in register.caps.items()}
-    return Register(lines, mixtures=register.mixtures, caps=caps)
 
 
 def at_lines(part: Part, lines: Mapping[str, Compound], price: float) -> dict[str, Compound]:

@@ -63,10 +63,25 @@ class Side:
             self._patterns[c] = self.parts[c].transforms(self.transforms, self.lines)
         return self._patterns[c]
 
-    def with_(self, lines: Mapping[str, Compound], changed: Mapping[int, Part]) -> Side:
-        """The same with other lines in some parts, whose make may have changed with them."""
+    def with_(
+        self,
+        lines: Mapping[str, Compound],
+        changed: Mapping[int, Part],
+        priced: Priced | None = None,
+    ) -> Side:
+        """The same with other lines in some parts, whose make may have changed with them.
+
+        Parameters
+        ----------
+        lines : mapping of Compound
+            All of them.
+        changed : mapping of int to Part
+            The parts that are others, by place.
+        priced : callable, optional
+            The market, where what is counted in tokens is another with it.
+        """
         parts = [changed.get(c, part) for c, part in enumerate(self.parts)]
-        other = Side(parts, lines, self.transforms, self._markets, self._priced)
+        other = Side(parts, lines, self.transforms, self._markets, priced or self._priced)
         other._patterns = {c: z for c, z in self._patterns.items() if c not in changed}
         other._mixtures = {c: z for c, z in self._mixtures.items() if c not in changed}
         return other
