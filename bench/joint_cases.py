@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is timed of the joint law: new evidence, what-ifs, several networks, thefts in tokens, and
-every table entry behind a tail.
+every table entry behind a tail; bounds, band and the largest single loss.
 """
 
 from __future__ import annotations
@@ -15,12 +15,17 @@ from measure import Case
 
 from perilscope.engines.compound import Compound
 from perilscope.engines.counts import Poisson
-from perilscope.engines.distributions import Exponential, Lognormal
+from perilscope.engines.distributions import Exponential, Gamma, Lognormal
 from perilscope.engines.elimination import Network, Node
 from perilscope.engines.findings import Findings
 from perilscope.engines.grid import Grid, spread
 from perilscope.engines.joint.assembly import Joint
-from perilscope.engines.joint.parts import Interface
+from perilscope.engines.joint.band import band
+from perilscope.engines.joint.bounds import brackets
+from perilscope.engines.joint.largest import largest
+from perilscope.engines.joint.parts import Interface, Scenarios
+from perilscope.engines.joint.prices import dearer
+from perilscope.engines.joint.replaced import Replaced
 from perilscope.engines.joint.reweighted import Blocks, StateLaws
 from perilscope.engines.joint.window import Window
 from perilscope.engines.one_way import one_way
@@ -32,6 +37,10 @@ WHAT_IF = "what-if of a scenario that a node drives, the same"
 NETWORKS = "evidence on 4 networks of 64 states each, VaR and CVaR at three levels"
 BUILD = "joint law of 20 scenarios, 4 states of prices, 100,000 market scenarios, cold"
 TOKENS = "the same with a theft counted in a token"
+BOUNDS = "rigorous bounds of VaR and CVaR at three levels, the same in money"
+BAND = "credible band of the same, beliefs about 20 frequencies"
+LARGEST = "largest single loss (OEP) of the same, with its curve"
+MOVED = "what-if of the theft counted in a token, with its error"
 ENTRIES = "slopes of CVaR in 1,000 table entries"
 
 LEVELS = (0.95, 0.99, 0.999)
@@ -57,6 +66,14 @@ def _cases() -> Iterator[Case]:
     turn = count(1)
     yield Case(BUILD, lambda: _law(next(turn), token=False))
     yield Case(TOKENS, lambda: _law(next(turn), token=True))
+    known, believed = _joint(0, token=False), _joint(0, token=False, beliefs=True)
+    law = believed.law()
+    yield Case(BOUNDS, lambda: brackets(known, LEVELS))
+    yield Case(BAND, lambda: band(believed, law, LEVELS, seed=next(turn)))
+    yield Case(LARGEST, lambda: _largest(known))
+    dear = _joint(0, token=True)
+    replaced, line = Replaced(dear, dear.law(), 0.0), dear.register.lines["s19"]
+    yield Case(MOVED, lambda: _moved(replaced, dearer(line, 1.0 + 1e-3 * next(turn))))
     net, target = _wide_network()
     entries = one_way(net, target, "yes", Findings())
     assert len(entries) >= 1_000
@@ -95,7 +112,7 @@ def _kept(window: Window) -> tuple[StateLaws, tuple[Any, ...], Blocks]:
     return kept, change, Blocks(window, driven, means, market[0], float(mean[0]))
 
 
-class _Market:
+class _Market(Scenarios):
     """A hundred thousand scenarios of two holdings."""
 
     names = ("BTC", "ETH")
@@ -118,20 +135,34 @@ class _Market:
 
 
 def _law(nudge: int, *, token: bool) -> object:
-    lines = [
-        Compound(
-            f"s{i}",
-            lambda _theta, _years, i=i: (
-                Poisson(0.2 + 0.02 * i),
-                Exponential(2e5 * (1 + i) * (1.0 + nudge * 1e-12)),
-            ),
-        )
-        for i in range(20)
-    ]
+    law = _joint(nudge, token=token).law()
+    return [(law.var(level), law.cvar(level)) for level in LEVELS]
+
+
+def _joint(nudge: int, *, token: bool, beliefs: bool = False) -> Joint:
+    lines = [_line(i, 1.0 + nudge * 1e-12, beliefs=beliefs) for i in range(20)]
     peg = Interface("peg", np.array([0.7, 0.15, 0.1, 0.05]), ({},) * 4, (0, 1, 2, 3), moves=True)
     tokens = {"s19": "ETH"} if token else {}
-    law = Joint(Register(lines), (peg,), _Market(nudge), tokens).law()
-    return [(law.var(level), law.cvar(level)) for level in LEVELS]
+    return Joint(Register(lines), (peg,), _Market(nudge), tokens)
+
+
+def _line(i: int, nudge: float, *, beliefs: bool) -> Compound:
+    rate, law = 0.2 + 0.02 * i, Exponential(2e5 * (1 + i) * nudge)
+    if beliefs:
+        return Compound(
+            f"s{i}", lambda theta, _years: (Poisson(theta[0]), law), (Gamma(4.0, rate / 4.0),)
+        )
+    return Compound(f"s{i}", lambda _theta, _years: (Poisson(rate), law))
+
+
+def _largest(known: Joint) -> object:
+    found = largest(known)
+    return found.curve(), [found.var(level) for level in LEVELS]
+
+
+def _moved(replaced: Replaced, line: Compound) -> object:
+    found = replaced.with_([line]).law()
+    return found.cvar(0.99), found.apart(0.99)
 
 
 def _wide_network() -> tuple[Network, str]:

@@ -81,6 +81,10 @@ TOGETHER = {
     j.NETWORKS: "<= 10 ms",
     j.BUILD: "",
     j.TOKENS: "",
+    j.BOUNDS: "",
+    j.BAND: "",
+    j.LARGEST: "",
+    j.MOVED: "",
     j.ENTRIES: "<= 2 s",
 }
 """Cases of the joint law and what they were built to stay under."""
