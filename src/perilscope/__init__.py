@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         PerilscopeError,
         StoreError,
     )
-    from perilscope.questions import Capital, Moved, capital, diff
+    from perilscope.questions import Capital, Feedback, Moved, capital, diff, feedback
 
 __version__ = "0.1.0"
 
@@ -43,7 +43,7 @@ _HOMES = {
         "PerilscopeError",
         "StoreError",
     ),
-    "perilscope.questions": ("Capital", "Moved", "capital", "diff"),
+    "perilscope.questions": ("Capital", "Feedback", "Moved", "capital", "diff", "feedback"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -55,6 +55,7 @@ __all__ = [
     "DataError",
     "Fault",
     "FaultsError",
+    "Feedback",
     "Institution",
     "MisuseError",
     "Moved",
@@ -64,6 +65,7 @@ __all__ = [
     "capital",
     "declare",
     "diff",
+    "feedback",
     "load",
     "quantify",
     "read_prices",

@@ -7,11 +7,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perilscope.book import content_hash, from_mapping
 from perilscope.cycle.assess import Result, assess
+from perilscope.cycle.chapters import in_slices
 from perilscope.cycle.document import document
 from perilscope.cycle.run import save
 from perilscope.cycle.settings import Settings
@@ -181,8 +183,12 @@ class Run:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The run document."""
-        return document(self.result)
+        """The run document, with the horizon in slices where the book declares it."""
+        return document(self.result) | self._slices
+
+    @cached_property
+    def _slices(self) -> dict[str, Any]:
+        return in_slices(self.result)
 
     @property
     def ale(self) -> float:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Questions to runs and institutions from Python: what moved, and capital in every sense."""
+"""Questions to runs and institutions from Python: what moved, capital, a horizon in slices."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from typing import Any
 from perilscope.api import Chart, Institution, Run, load
 from perilscope.cycle.capital import LEVEL, SLICES, SURVIVAL
 from perilscope.cycle.capital import capital as look
+from perilscope.cycle.feedback import PATHS
+from perilscope.cycle.feedback import feedback as sliced
 from perilscope.cycle.inputs import Made, reopen
 from perilscope.cycle.moved import MEASURES, moved
 from perilscope.cycle.settings import Settings
+from perilscope.cycle.workspace import Workspace
 from perilscope.errors import MisuseError
 from perilscope.store.documents import write_text
 
@@ -135,14 +138,22 @@ def capital(
     >>> found.document["enterprise"]["var"], round(found.lasting / 1e6, 1)
     (2000000.0, 2.0)
     """
+    workspace, chosen = _asked("capital", what, evidence, settings)
+    return Capital(look(workspace, chosen, level=level, survival=survival, slices=slices))
+
+
+def _asked(
+    name: str,
+    what: Institution | str | Path,
+    evidence: Mapping[str, str] | None,
+    settings: Mapping[str, Any],
+) -> tuple[Workspace, Settings]:
     institution = what if isinstance(what, Institution) else load(what)
     given = tuple(f"{node}={state}" for node, state in (evidence or {}).items())
     try:
-        chosen = Settings(engine="exact", evidence=given, **settings)
+        return institution.workspace, Settings(engine="exact", evidence=given, **settings)
     except TypeError as error:
-        raise MisuseError(f"capital: {error}") from error
-    workspace = institution.workspace
-    return Capital(look(workspace, chosen, level=level, survival=survival, slices=slices))
+        raise MisuseError(f"{name}: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -170,6 +181,101 @@ class Capital:
         return _text(drawn.render(self.document))
 
 
+def feedback(
+    what: Institution | str | Path,
+    *,
+    slices: int | None = None,
+    survival: float = SURVIVAL,
+    evidence: Mapping[str, str] | None = None,
+    years: int = PATHS,
+    **settings: Any,
+) -> Feedback:
+    """The horizon in slices: states that act on each other, and the capital that lasts.
+
+    Exact where exposure is restored in each slice (`perilscope.engines.slices`); simulated where
+    holdings run on.
+
+    Parameters
+    ----------
+    what : Institution or path
+        Its book declares ``feedback:``.
+    slices : int, optional
+        Of the horizon, instead of the book's.
+    survival : float
+        Probability with which capital is to last the horizon.
+    evidence : mapping, optional
+        Node of the feedback, as it is now, or ``network.node``, to its observed state.
+    years : int
+        Simulated horizons, where holdings run on.
+    settings
+        ``horizon``, ``seed`` as on the command line.
+
+    Raises
+    ------
+    BookError, DataError, MisuseError, AssessmentError
+        As on the command line.
+
+    Examples
+    --------
+    A state that begins with 1 in 10 in each of two slices and stays, and costs 100 when it begins:
+
+    >>> import perilscope
+    >>> table = {"no": [0.9, 0.1], "yes": [0, 1]}
+    >>> broken = {"parents": ["before broken"], "table": table}
+    >>> loss = {"node": "broken", "costs": 100}
+    >>> tree = {"slices": 2, "nodes": {"broken": broken}, "losses": {"breaks": loss}}
+    >>> book = perilscope.declare({"feedback": tree}, theft="1 in 20 years, 1M")
+    >>> found = perilscope.feedback(book)
+    >>> round(found.mean, 6), round(found.var(0.95), 6)
+    (19.0, 100.0)
+    """
+    workspace, chosen = _asked("feedback", what, evidence, {"years": years, **settings})
+    return Feedback(sliced(workspace, chosen, slices=slices, survival=survival))
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """What ``feedback`` found; ``document`` is what ``perilscope feedback --json`` prints."""
+
+    document: dict[str, Any]
+
+    @property
+    def mean(self) -> float:
+        """Expected loss over the horizon, in money."""
+        return float(self.document["law"]["mean"])
+
+    def var(self, level: float = 0.99) -> float | None:
+        """Loss over the horizon that is exceeded with probability ``1 - level``."""
+        return self._figure("var", level)
+
+    def cvar(self, level: float = 0.99) -> float | None:
+        """Mean of the worst ``1 - level`` of horizons; None where too few paths tell it."""
+        return self._figure("cvar", level)
+
+    @property
+    def lasting(self) -> float:
+        """Capital that lasts the horizon with the probability asked for."""
+        return float(self.document["capital"]["capital"])
+
+    def save(self, path: str | Path) -> Path:
+        """Write an HTML page that stands by itself."""
+        from perilscope.report import pages
+
+        write_text(Path(path), pages.feedback(self.document))
+        return Path(path)
+
+    def _figure(self, measure: str, level: float) -> float | None:
+        known: Mapping[str, float | None] = self.document["law"][measure]
+        if f"{level:g}" not in known:
+            raise MisuseError(f"no level {level:g}; there are {', '.join(known)}")
+        return known[f"{level:g}"]
+
+    def __str__(self) -> str:
+        from perilscope.report import feedback as drawn
+
+        return _text(drawn.render(self.document))
+
+
 def _text(shown: Any) -> str:
     """What the terminal shows, as text."""
     from rich.console import Console
@@ -180,4 +286,4 @@ def _text(shown: Any) -> str:
     return got.get()
 
 
-__all__ = ["Capital", "Moved", "capital", "diff"]
+__all__ = ["Capital", "Feedback", "Moved", "capital", "diff", "feedback"]

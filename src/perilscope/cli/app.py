@@ -162,6 +162,18 @@ def run(
             help="Also the 90 % credible band of the exceedance curve, and rigorous bounds.",
         ),
     ] = False,
+    since: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="An earlier run: the report also says what moved, and why.",
+            show_default=False,
+        ),
+    ] = None,
+    capital: Annotated[
+        bool,
+        typer.Option("--capital", help="Also risk capital in every sense, and what it earns."),
+    ] = False,
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder for run.json and report.html.")
     ] = Path("out"),
@@ -199,6 +211,8 @@ def run(
             out,
             json,
             press,
+            since=since,
+            capital=capital,
             quiet=quiet,
             keep_inputs=keep_inputs,
             keep_draws=keep_draws,
@@ -221,6 +235,8 @@ def _run(
     json: str | None,
     press: Press,
     *,
+    since: Path | None,
+    capital: bool,
     quiet: bool,
     keep_inputs: bool,
     keep_draws: bool,
@@ -230,7 +246,7 @@ def _run(
     from concurrent.futures import ThreadPoolExecutor
 
     from perilscope.cli.show import emit, printer, progress, summary
-    from perilscope.cycle.document import document as written
+    from perilscope.cycle.chapters import whole
     from perilscope.cycle.inputs import collect
     from perilscope.cycle.run import assessed, draws_of, save
     from perilscope.cycle.settings import Settings
@@ -238,7 +254,7 @@ def _run(
     chosen = Settings(**settings)
     with progress(quiet=quiet) as tell:
         result = assessed(book, chosen, tell)
-        document = written(result)
+        document = whole(result, since=since, capital=capital, progress=tell)
         tell("report", 0, 1)
         with ThreadPoolExecutor(1) as beside:  # the page is another process's work
             page = beside.submit(press.page, document)

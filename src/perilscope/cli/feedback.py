@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -25,6 +26,10 @@ def feedback(
         int, typer.Option(help="Simulated horizons, where holdings run on.")
     ] = 100_000,
     seed: Annotated[int, typer.Option(help="Names the random streams of the simulation.")] = 1,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html", help="Write an HTML page too.", show_default=False),
+    ] = None,
     json: Json = None,
 ) -> int:
     """The horizon of BOOK in slices: states that act on each other, and the capital that lasts.
@@ -41,6 +46,8 @@ def feedback(
     from perilscope.cycle.settings import Settings
     from perilscope.cycle.workspace import open_workspace
     from perilscope.report import feedback as drawn
+    from perilscope.report import pages
+    from perilscope.store.documents import write_text
 
     settings = Settings(
         engine="exact",
@@ -52,6 +59,8 @@ def feedback(
         positions=positions,
     )
     found = look(open_workspace(book, settings), settings, slices=slices, survival=survival)
+    if report is not None:
+        write_text(report, pages.feedback(found))
     emit(json, found)
     printer(json).print(drawn.render(found))
     return 0

@@ -60,16 +60,21 @@ def capital(
     MisuseError
         Levels or slices that are none.
     """
-    if level not in LEVELS:
-        raise MisuseError(f"--level {level:g}: one of {', '.join(f'{a:g}' for a in LEVELS)}")
-    if not 0.5 <= survival < 1.0:
-        raise MisuseError(f"--survival {survival:g}: at least 0.5 and below 1 is wanted")
-    if not 1 <= slices <= 365:
-        raise MisuseError(f"--slices {slices}: 1 to 365 are possible")
+    _checked(level, survival, slices)
     if settings.horizon:
         workspace = with_horizon(workspace, settings.horizon)
-    plain = replace(settings, engine="exact", tornado="", band=False, horizon="")
-    result = assess(workspace, plain)
+    result = assess(workspace, _plain(settings))
+    return of(result, level=level, survival=survival, slices=slices)
+
+
+def of(
+    result: Result, *, level: float = LEVEL, survival: float = SURVIVAL, slices: int = SLICES
+) -> Document:
+    """The same of what was assessed already; one without exact laws is assessed again."""
+    _checked(level, survival, slices)
+    workspace, plain = result.workspace, _plain(result.settings)
+    if result.settings.engine == "simulation":
+        result = assess(workspace, plain)
     notes: list[str] = [f"{f.id}: {f.reason}; left out" for f in result.joined.failed]
     found, more = _exposures(result)
     notes += more
@@ -88,6 +93,20 @@ def capital(
         "failed": [each.id for each in result.joined.failed],
         "notes": notes,
     }
+
+
+def _checked(level: float, survival: float, slices: int) -> None:
+    if level not in LEVELS:
+        raise MisuseError(f"--level {level:g}: one of {', '.join(f'{a:g}' for a in LEVELS)}")
+    if not 0.5 <= survival < 1.0:
+        raise MisuseError(f"--survival {survival:g}: at least 0.5 and below 1 is wanted")
+    if not 1 <= slices <= 365:
+        raise MisuseError(f"--slices {slices}: 1 to 365 are possible")
+
+
+def _plain(settings: Settings) -> Settings:
+    """The exact engine alone; the book says the horizon."""
+    return replace(settings, engine="exact", tornado="", band=False, horizon="")
 
 
 def _law(result: Result) -> tuple[LossLaw, float]:

@@ -27,6 +27,8 @@ from perilscope.layers.valuation import Valuation
 Document = dict[str, Any]
 
 SURVIVAL = 0.99
+PATHS = 100_000
+"""Simulated horizons, where holdings run on."""
 _YEAR = 365.25
 _RUIN = 2**12
 """Points of the window on which ruin is followed: capital is told to a step of it."""

@@ -20,6 +20,7 @@ from markupsafe import Markup
 from perilscope.cycle import amounts
 from perilscope.report import (
     backtest,
+    chapters,
     charts,
     holdings,
     institution,
@@ -71,6 +72,7 @@ def _page(document: Mapping[str, Any], *, strict: bool) -> str:
         css=Markup(css),  # noqa: S704  our own style sheet
         csp=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
         charts=_charts(run),
+        chapters=chapters.chapters(document),
         shaded=bool(charts.appetite(run)),
         drawings=_drawings(run),
         register=register.rows(run),
