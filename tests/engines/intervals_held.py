@@ -8,7 +8,8 @@ model follows the state of the market, given the state at the end of the short h
     python -m tests.engines.intervals_held FIRST COUNT [model or model:kind ...]
 
 runs the simulations numbered from FIRST on; pieces may be run in any order and side by side, and
-``python docs/make_coverage.py`` adds them up. Simulation ``k`` draws from the seed (7, k).
+``python docs/make_coverage.py`` adds them up. Simulation ``k`` draws from the seed (11, k); methods
+were chosen on other seeds.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from . import intervals_drawn as draws
 Array = NDArray[np.float64]
 Measures = tuple[float, float]
 LEVEL, DAYS, PIECE = 0.975, 1000, 100
+SEED = 11
 WEIGHTS = np.array([0.6, 0.4])
 Moving = draws.Moving
 GARCH = {
@@ -146,7 +148,7 @@ def _recursion(case: Case, rng: np.random.Generator) -> Callable[[Sample], Measu
 
 
 def _regimes(case: Case, rng: np.random.Generator) -> Callable[[Sample], Measures]:
-    fitted = chain.fit_regimes(sampled(case.draw(rng, 20_000)).log_percent)[0]
+    fitted = chain.fit_regimes(sampled(case.draw(rng, BIG // 2)).log_percent)[0]
 
     def ahead(sample: Sample) -> Measures:
         now = chain.filtered(sample.log_percent, fitted)[0][-1]
@@ -218,7 +220,7 @@ def pieces(case: Case, truth: Truth, first: int, count: int) -> tuple[int, int]:
     """In how many simulations the intervals of VaR and of CVaR hold the truth."""
     model, held = named(case.model), np.zeros(2, dtype=np.int64)
     for number in range(first, first + count):
-        rng = np.random.default_rng([7, number])
+        rng = np.random.default_rng([SEED, number])
         if truth is None:
             assert isinstance(case.draw, Moving)
             moves, sigma = case.draw.with_scale(rng, DAYS)

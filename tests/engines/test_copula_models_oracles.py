@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from perilscope.engines import copula_models, models, proxy, vine
-from perilscope.engines.margins import Fitted, Margin
+from perilscope.engines.margins import Fitted, Margin, fit_margins
 from perilscope.engines.predictive import Sample, predict
 
 R = np.array([[1.0, 0.7, 0.3], [0.7, 1.0, 0.5], [0.3, 0.5, 1.0]])
@@ -116,6 +116,28 @@ def test_a_gaussian_vine_is_the_gaussian_copula(monkeypatch: pytest.MonkeyPatch)
 
 
 # --- histories filled in from a factor ------------------------------------------------------------
+
+
+def test_influences_on_a_vine_say_what_days_left_out_change() -> None:
+    library = pytest.importorskip("pyvinecopulib")
+    moves = 0.02 * np.random.default_rng(3).standard_normal((2000, 3)) @ np.linalg.cholesky(R).T
+    fitted = fit_margins(Sample(moves, np.ones(3)))
+    ranks = np.asfortranarray(fitted.ranks)
+    found = library.Vinecop.from_data(ranks, vine._controls(library, 3))
+    influences = vine._influences(fitted, vine._Vine(library, found, ranks))[:, 9:]
+
+    def parameters(days: np.ndarray) -> np.ndarray:
+        again = library.Vinecop.from_structure(
+            structure=found.structure, pair_copulas=found.pair_copulas
+        )
+        again.fit(np.asfortranarray(days))
+        pairs = [pair for tree in again.pair_copulas for pair in tree]
+        return np.array([np.ravel(pair.parameters)[0] for pair in pairs])
+
+    kept = np.arange(2000) >= 200
+    change = parameters(ranks[kept]) - parameters(ranks)
+    said = -influences[~kept].sum(axis=0) / kept.sum()
+    assert said == pytest.approx(change, abs=0.03 * np.abs(change).max())
 
 
 def test_beta_is_the_regression_with_what_is_known_before() -> None:

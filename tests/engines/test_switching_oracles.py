@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from perilscope.engines import caviar, switching
+from perilscope.engines import backends, caviar, switching, switching_plain
 from perilscope.engines.predictive import EmpiricalLaw
 
 from .intervals_drawn import REGIMES, SHAPE, recursive
@@ -44,6 +44,39 @@ def test_the_fit_is_at_least_as_likely_as_the_truth_and_finds_it() -> None:
     scores = switching.day_scores(x, law.coded)
     z = scores.sum(axis=0) / scores.std(axis=0) / np.sqrt(len(x))
     assert np.abs(z).max() < 0.05  # a maximum: no parameter would be moved
+
+
+def test_the_compiled_filter_scores_and_em_are_those_of_numpy() -> None:
+    if not backends.installed():
+        pytest.skip("numba is not installed")
+    from perilscope.engines import switching_compiled
+
+    x = 100.0 * np.log1p(switched(np.random.default_rng(6), 900)[:, 0])
+    for one, two in zip(
+        switching_plain.filtered(x, REGIMES), switching_compiled.filtered(x, REGIMES), strict=True
+    ):
+        assert one == pytest.approx(two, abs=1e-11)
+    found = [
+        kernel.climbed(x, REGIMES, 2.0 * x.std(), 25, 0.0).numbers
+        for kernel in (switching_plain, switching_compiled)
+    ]
+    assert found[0] == pytest.approx(found[1], rel=1e-9)
+    at = REGIMES.coded  # differences against exact slopes
+    plain, exact = switching_plain.day_scores(x, at), switching_compiled.day_scores(x, at)
+    assert np.abs(plain - exact).max() < 1e-5 * np.abs(exact).max()
+
+
+def test_no_step_of_em_makes_the_days_less_likely() -> None:
+    x = 100.0 * np.log1p(switched(np.random.default_rng(7), 700)[:, 0])
+    scale = float(x.std())
+    law = switching.Regimes(0.0, 0.5 * scale, 1.5 * scale, 0.95, 0.9, 0.02, 0.0, 3.0 * scale)
+    heights = []
+    for _ in range(15):
+        heights.append(float(switching.filtered(x, law)[1].sum()))
+        law = switching.kernel().climbed(x, law, 0.5 * scale, 1, 0.0)
+    # half a move is added to each count, which is no part of the likelihood
+    assert np.diff(heights).min() > -0.05
+    assert heights[-1] > heights[0] + 5.0
 
 
 @pytest.mark.parametrize("horizon", [1, 5])

@@ -36,10 +36,12 @@ LEAST = 200
 REFERENCE = 0.975
 """Level whose fit gives the whole law, for what asks of probabilities."""
 _FIRST = 300
+_STARTS, _FEW, _MANY = 5, 60, 400
 _PERSISTENCE = (0.0, 0.3, 0.5, 0.7, 0.8, 0.88, 0.93, 0.96, 0.98, 0.995)
 _RESPONSE = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
-_WIDER = 1.15
-"""What the doubt about the error itself, a third of it, makes: without, 85 % of intervals held."""
+_WIDER = 1.15, 1.10
+"""What the doubt about the error itself, a third of it, makes: without, 85 % of intervals held. The
+ratio has a part in the error of CVaR, and rests on no density."""
 _WIDTH = 0.25
 """Half-width of the band about VaR in which its density is counted, as a share of VaR."""
 
@@ -92,7 +94,8 @@ def _cost(at: Array, losses: Array, sizes: Array, first: float, level: float) ->
 
 
 def fit_caviar(losses: Array, sizes: Array, level: float) -> Recursion:
-    """Fit the recursion: a grid of starts, the best five improved by the simplex method.
+    """Fit the recursion: a grid of starts, the best five a little improved by the simplex method,
+    and the best two of these to the end.
 
     Parameters
     ----------
@@ -128,14 +131,19 @@ def fit_caviar(losses: Array, sizes: Array, level: float) -> Recursion:
     def cost(unit: Array) -> float:
         return _cost(unit * scale, losses, sizes, first, level)
 
-    best, at = starts[0][0], np.array(starts[0][1])
-    for _, start in starts[:5]:
-        found = optimize.minimize(
-            cost, np.array(start) / scale, method="Nelder-Mead",
-            options={"xatol": 1e-6, "fatol": 1e-10 * whole, "maxfev": 400},
+    def simplex(begin: Array, most: int, corners: Array | None = None) -> optimize.OptimizeResult:
+        return optimize.minimize(
+            cost, begin, method="Nelder-Mead",
+            options={
+                "xatol": 1e-6, "fatol": 1e-10 * whole, "maxfev": most, "initial_simplex": corners
+            },
         )  # fmt: skip
-        if float(found.fun) < best:
-            best, at = float(found.fun), np.asarray(found.x) * scale
+
+    tried = [simplex(np.array(start) / scale, _FEW) for _, start in starts[:_STARTS]]
+    tried.sort(key=lambda found: float(found.fun))
+    ends = [simplex(found.x, _MANY, found.final_simplex[0]) for found in tried[:2]]
+    found = min(ends, key=lambda found: float(found.fun))
+    best, at = float(found.fun), np.asarray(found.x) * scale
     return Recursion(at, level, first, best, path(at, sizes, first))
 
 
@@ -250,10 +258,10 @@ def _interval(law: CaviarLaw, level: float, sample: Sample) -> Intervals:
     by_cvar = ratio * by_var + var * by_ratio
     # only the days beyond VaR tell of it, and three parameters were fitted to them
     telling = max(size * (1.0 - level) * sample.share, 5.0)
-    wider = _WIDER / math.sqrt(1.0 - 3.0 / telling)
+    lost = math.sqrt(1.0 - 3.0 / telling)
     ends = []
-    for value, line in ((var, by_var), (var * ratio, by_cvar)):
-        error = spread(line, sample.horizon - 1, sample.share, fitted=0) * wider
+    for value, line, wider in zip((var, var * ratio), (by_var, by_cvar), _WIDER, strict=True):
+        error = spread(line, sample.horizon - 1, sample.share, fitted=0) * wider / lost
         freedom = min(days(line, sample.horizon - 1, sample.share), telling)
         ends.append(around(value, error, 0.0, freedom, lean(line)))
     return ends[0], ends[1]

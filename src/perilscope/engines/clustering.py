@@ -67,9 +67,7 @@ def alike(losses: Array, threshold: float) -> Alike:
     if scale == 0.0 or losses.size < 50:
         return Alike(1.0, 1.0)
     unit = centred / scale
-    grid = np.array([(0.0, 0.0), *product(PERSISTENCE, SHARES)])
-    h = _variances(unit**2, grid)
-    weight = _weights(unit**2, h)
+    grid, h, weight = _looked_at(unit**2)
     edge = (threshold - float(losses.mean())) / scale
     found = np.ones((len(grid), 2))
     for k in np.flatnonzero(weight > _LIGHT).tolist():
@@ -82,6 +80,56 @@ def alike(losses: Array, threshold: float) -> Alike:
     wider = special.stdtrit(np.maximum(2.0 / np.maximum(doubt, 1e-6), 3.0), 0.95) / _Z90
     share, excess = (mean * wider**2).tolist()
     return Alike(share, excess)
+
+
+def tracking(values: Array, weights: Array) -> float:
+    """How far a weighted mean of squares lies from tomorrow's variance, for want of more days.
+
+    Where the variance stands still, its squared relative error is (K - 1) times the sum of the
+    squared weights, K the kurtosis of a day. Where it moves with the squares themselves, so does
+    the mean, and less is left between them: the weights are taken off those of the variance as an
+    ARCH(infinity) of its own shocks. Averaged over how the variance may move, never more than
+    where it stands still.
+
+    Parameters
+    ----------
+    values : array, shape (n,)
+        In the order of time, about their mean.
+    weights : array, shape (n,)
+        Of the square of each day, the oldest first.
+
+    Returns
+    -------
+    float
+        What stands for the sum of the squared weights.
+
+    Examples
+    --------
+    >>> values = np.random.default_rng(1).standard_normal(500)
+    >>> even = np.full(500, 1 / 500)
+    >>> bool(0.9 / 500 < tracking(values, even) <= 1.0 / 500)
+    True
+    """
+    scale = float(values.std())
+    steady = float(weights @ weights)
+    if scale == 0.0 or values.size < 50:
+        return steady
+    grid, _, weight = _looked_at((values / scale) ** 2)
+    p, s = grid.T
+    held = np.zeros(len(grid))  # what a shock left in the variances that the mean has seen since
+    fade, found = np.ones(len(grid)), np.zeros(len(grid))
+    for each in weights[::-1].tolist():
+        off = each + p * s * (held - fade)
+        found += off * off
+        held, fade = p * held + each, p * fade
+    return float(weight @ np.minimum(found, steady))
+
+
+def _looked_at(squares: Array) -> tuple[Array, Array, Array]:
+    """Points (p, s) of the grid, the variances of each, and how likely each is."""
+    grid = np.array([(0.0, 0.0), *product(PERSISTENCE, SHARES)])
+    h = _variances(squares, grid)
+    return grid, h, _weights(squares, h)
 
 
 def _variances(squares: Array, grid: Array) -> Array:

@@ -16,6 +16,7 @@ from functools import cache, cached_property
 import numpy as np
 
 from perilscope.engines import garch
+from perilscope.engines.clustering import tracking
 from perilscope.engines.extremes import (
     ParetoFit,
     fit_pareto,
@@ -68,8 +69,12 @@ class _Filter:
     fit: Fit
 
     @cached_property
-    def influences(self) -> Array:
-        """Of each day on (location, scale), shape (n, 2)."""
+    def _errors(self) -> Errors:
+        return Errors(self.fit)
+
+    @cached_property
+    def _slopes(self) -> Array:
+        """Of location and scale in the variables of the search."""
         fit = self.fit
         h = fit.variances
         inverse = float((1.0 / np.sqrt(h[:-1])).mean())
@@ -81,7 +86,17 @@ class _Filter:
             location = natural[:, 0] - fit.sigma * inverse * (natural[:, 0] - fit.mu)
             return np.column_stack([location, scale])
 
-        return np.asarray(Errors(fit).without @ fit.slopes(figures).T)
+        return fit.slopes(figures)
+
+    @cached_property
+    def influences(self) -> Array:
+        """Of each day on (location, scale), shape (n, 2)."""
+        return np.asarray(self._errors.without @ self._slopes.T)
+
+    def unseen(self, by: Array) -> float:
+        """Variance of a figure with these slopes that the influences do not show, see `Errors`."""
+        seen = float(((self.influences @ by) ** 2).mean()) / len(self.influences)
+        return max(self._errors.of(by @ self._slopes) ** 2 - seen, 0.0)
 
 
 def each_asset(sample: Sample) -> Array:
@@ -243,7 +258,7 @@ def volatility_weighted(sample: Sample) -> Prediction:
             for column, sigma in zip(z.T, now.tolist(), strict=True)
         ]
         losses = _lost(sample, np.stack(ends, axis=1))
-    daily = _by_scaled(sample, z, now)
+    daily = _by_scaled(sample, logs, z, now)
     interval = daily if sample.horizon == 1 else _stretched(sample, daily, z * now, losses)
     sigmas = {"sigma": float(now[0])} if now.size == 1 else {}
     sigmas = sigmas or {f"sigma.{i}": float(s) for i, s in enumerate(now, start=1)}
@@ -260,15 +275,19 @@ def volatility_weighted(sample: Sample) -> Prediction:
     )
 
 
-def _by_scaled(sample: Sample, z: Array, now: Array) -> Callable[[float], Intervals]:
+def _by_scaled(sample: Sample, logs: Array, z: Array, now: Array) -> Callable[[float], Intervals]:
     """The doubt of the losses that were drawn by chance, and of today's volatilities."""
     each = ewma_weights(len(z))
-    squares = float(each @ each) / sample.share
     moves = z * now
     losses = _lost(sample, moves, 1)
     slope = _slopes(sample, moves) * moves  # of a loss by log volatility
     power = z**2 / (z**2).mean(axis=0) - 1.0
-    sizes = np.array([ewma_spread(column**2, squares) for column in z.T])
+    sizes = np.array(
+        [
+            ewma_spread(column**2, tracking(log, each) / sample.share)
+            for column, log in zip(z.T, logs.T, strict=True)
+        ]
+    )
     alike = np.atleast_2d(np.corrcoef(power, rowvar=False))
     doubt = 0.25 * np.outer(sizes, sizes) * alike
 
@@ -346,7 +365,8 @@ def _by_peaks(
     own = np.zeros((x.size, 3))
     own[beyond, :2] = pareto_influences(excesses, tail) / law.share
     own[:, 2] = beyond - law.share
-    influences = np.column_stack([own, _Filter(fit).influences])
+    volatility = _Filter(fit)
+    influences = np.column_stack([own, volatility.influences])
     steps = np.array([1e-4, 1e-4, 1e-3 * law.share, 1e-4, 1e-4 * fit.sigma])
 
     @cache
@@ -368,17 +388,16 @@ def _by_peaks(
         for i, step in enumerate(steps.tolist()):
             up, down = (_moved(law, i, side * step, level) for side in (1.0, -1.0))
             slopes[i] = (np.array(up) - np.array(down)) / (2.0 * step)
-        all_of_it = ((influences @ slopes) ** 2).mean(axis=0)
-        tails = ((own[:, :2] @ slopes[:2]) ** 2).mean(axis=0)
-        more = np.maximum(all_of_it - tails, 0.0) / (x.size * sample.share)
-        ends = _tail_ends(law, level, *posterior())
-        var, cvar = (
-            wider(value, end, variance)
-            for value, end, variance in zip(
-                (law.var(level), law.cvar(level)), ends, more.tolist(), strict=True
-            )
-        )
-        return var, cvar
+        found = []
+        for value, end, slope in zip(
+            (law.var(level), law.cvar(level)), _tail_ends(law, level, *posterior()), slopes.T,
+            strict=True,
+        ):  # fmt: skip
+            line = influences @ slope
+            rest = float((line**2).mean() - ((own[:, :2] @ slope[:2]) ** 2).mean())
+            more = max(rest, 0.0) / x.size + volatility.unseen(slope[3:])
+            found.append(wider(value, end, more / sample.share))
+        return found[0], found[1]
 
     return interval
 

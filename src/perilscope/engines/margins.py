@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,19 @@ Array = NDArray[np.float64]
 _GRID = np.sinh(np.linspace(-8.0, 8.0, 4001)) / 40.0
 """Places at which quantiles are tabulated, dense in the middle, out to +-37."""
 _CHUNK = 1 << 22
+
+
+@lru_cache(maxsize=64)
+def _tabulated(degrees: float | None, df: float) -> Array:
+    """Standard t quantiles at the ranks of the scores of `_GRID`; a fit asks for few, often."""
+    places = _GRID[: _GRID.size // 2 + 1]
+    with np.errstate(all="ignore"):
+        lower = special.ndtr(places) if degrees is None else special.stdtr(degrees, places)
+        half = special.stdtrit(df, np.maximum(lower, 1e-300))
+    half[-1] = 0.0
+    table = np.concatenate([half, -half[-2::-1]])
+    table.flags.writeable = False
+    return np.asarray(table)
 
 
 @dataclass(frozen=True)
@@ -49,12 +62,7 @@ class Margin:
         >>> Margin.units(np.array([0.0, 1.959963984540054]), None, 4.0).round(5).tolist()
         [0.0, 2.77645]
         """
-        with np.errstate(all="ignore"):
-            lower = special.ndtr(_GRID) if degrees is None else special.stdtr(degrees, _GRID)
-            half = special.stdtrit(df, np.maximum(lower[: _GRID.size // 2 + 1], 1e-300))
-        half[-1] = 0.0
-        table = np.concatenate([half, -half[-2::-1]])
-        return np.asarray(np.interp(scores, _GRID, table))
+        return np.asarray(np.interp(scores, _GRID, _tabulated(degrees, df)))
 
     def ranks(self, moves: Array) -> Array:
         """Probability of a return of at most so much."""
@@ -181,7 +189,8 @@ def kendall(moves: Array) -> tuple[Array, Array]:
     step = max(_CHUNK // (size * count), 1)
     for first in range(0, size, step):
         rows = moves[first : first + step]
-        signs = np.sign(rows[:, None, :] - moves[None, :, :]).astype(np.float32)
+        signs = (rows[:, None, :] > moves).astype(np.float32)
+        signs -= rows[:, None, :] < moves
         parts[first : first + step] = np.matmul(signs.transpose(0, 2, 1), signs) / (size - 1)
     tau = parts.mean(axis=0)
     np.fill_diagonal(tau, 1.0)

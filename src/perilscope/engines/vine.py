@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy.stats import qmc
 
 from perilscope.engines.copula_models import BAND, alone, simulated
-from perilscope.engines.influence import around, days, lean, spread
+from perilscope.engines.influence import around, contributions, days, lean, spread
 from perilscope.engines.margins import Fitted, fit_margins
 from perilscope.engines.predictive import (
     CONVENTIONS,
@@ -137,8 +137,10 @@ def _influences(fitted: Fitted, vine: _Vine) -> Array:
     columns = [fitted.influences.reshape(size, 3 * count)]
     if vine.vine.npars > 0:
         scores = np.asarray(vine.vine.scores(ranks))
-        curvature = np.asarray(vine.vine.hessian(ranks))
-        columns.append(-(scores - scores.mean(axis=0)) @ np.linalg.pinv(curvature).T)
+        mean = scores.mean(axis=0)
+        # by differences: `Vinecop.hessian` takes as many scores, each some ten times as long
+        bends = [(moved.scores(ranks).mean(axis=0) - mean) / step for moved, step in vine.moved()]
+        columns.append(contributions(scores, np.stack(bends, axis=1)))
     return np.concatenate(columns, axis=1)
 
 

@@ -22,6 +22,7 @@ from perilscope.engines.garch_plain import garch_path
 from perilscope.engines.influence import Z90, around, days, lean
 from perilscope.engines.kept import Kept
 from perilscope.engines.log_laws import LogLaw, lost
+from perilscope.engines.margins import Margin
 from perilscope.engines.predictive import (
     CONVENTIONS,
     Array,
@@ -200,14 +201,13 @@ class _Ahead:
         """Slopes over steps as long as the errors, because simulated quantiles are rough."""
         fit, days = self.fit, self.sample.horizon
         rng = _stream(self.sample, f"{fit.form.kind}, slopes")
-        uniform = rng.random((days, _FEWER)) if fit.form.student else None
         z = innovations(None, (days, _FEWER), rng)
 
         kept: dict[float, Array] = {}
 
         def drawn(eta: float) -> Array:
             if eta not in kept:
-                kept[eta] = z if uniform is None else student_at(uniform, 1.0 / eta)
+                kept[eta] = student_at(z, 1.0 / eta) if fit.form.student else z
             return kept[eta]
 
         def figures(natural: Array) -> Array:
@@ -223,11 +223,15 @@ class _Ahead:
         return slopes, simulated_error(self.losses, level)
 
 
-def student_at(uniform: Array, nu: float) -> Array:
-    """Student t numbers of variance one at given places of their law."""
-    from scipy import special
+def student_at(scores: Array, nu: float) -> Array:
+    """Student t numbers of variance one at the places of normal scores in their law, by a table.
 
-    return np.asarray(special.stdtrit(nu, uniform) * math.sqrt((nu - 2.0) / nu))
+    Examples
+    --------
+    >>> student_at(np.array([0.0, 1.959963984540054]), 4.0).round(4).tolist()  # 2.7764 / sqrt(2)
+    [0.0, 1.9633]
+    """
+    return Margin.units(scores, None, nu) * math.sqrt((nu - 2.0) / nu)
 
 
 def simulated_error(losses: Array, level: float) -> tuple[float, float]:
