@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import math
+import weakref
 from typing import Any
 
 import numpy as np
@@ -221,3 +223,29 @@ def test_misuse_is_named() -> None:
         Register([line]).law().var(1.0)
     with pytest.raises(MisuseError, match="probability"):
         Register([line], mixtures=[((0.4, {"a": True}), (0.4, {"a": False}))])
+
+
+def test_a_register_that_nobody_wants_goes_at_once_and_its_law_still_tells_its_error() -> None:
+    line = fixed("a", Poisson(2.0), Lognormal(10.0, 1.0))
+    register = Register([line, fixed("b", Bernoulli(0.3), Exponential(1e5))])
+    law, gone = register.law(), weakref.ref(register)
+    kept = Register([line, fixed("b", Bernoulli(0.3), Exponential(1e5))]).law()
+    gc.collect()
+    gc.disable()
+    try:
+        del register
+        assert gone() is None
+    finally:
+        gc.enable()
+    assert law.error == kept.error
+
+
+def test_what_did_not_change_is_found_again_after_any_number_of_other_registers() -> None:
+    law = Lognormal(10.0, 1.0)
+    register = Register([fixed("first", Poisson(1.0), law), fixed("last", Poisson(1.0), law)])
+    register.law()
+    for k in range(300):
+        register.on(Grid(1e4 + k, 64)).fine.mass(law)
+    other = register.with_([fixed("last", Poisson(2.0), law)])
+    before = vars(register.fine)
+    assert all(vars(other.fine)[name] is before[name] for name in ("_many", "_here", "_known"))

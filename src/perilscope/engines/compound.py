@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from perilscope.engines import quadrature
 from perilscope.engines.counts import CountLaw
@@ -75,11 +76,19 @@ class Compound:
     group: str = ""
     happens: bool = False
 
+    @cached_property
+    def certain(self) -> bool:
+        """Whether every belief, and both shares that survive a control, have a single value."""
+        shares = [x for x in (self.keep, self.scale) if x is not _ALL]
+        return all(low == high for low, high in (x.support for x in (*self.beliefs, *shares)))
+
     def given(self, values: Values) -> Compound:
         """The line where shared beliefs have these values; itself where it has none of them.
 
         Asked twice it is the same object, so that what was computed for it is found again.
         """
+        if not self.beliefs:
+            return self
         fixed = {
             i: values[belief.name]
             for i, belief in enumerate(self.beliefs)

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -27,6 +29,8 @@ from perilscope.engines.law import (
 
 _DENSITY = 1 / np.sqrt(2 * np.pi)
 _ROOT = float(np.sqrt(0.5))
+_LARGE = 709.0
+"""Of a number up to this the exponential is a number."""
 
 
 @dataclass(frozen=True)
@@ -249,8 +253,9 @@ class Lognormal(Distribution):
         """The law with probability p below ``low`` and p above ``high``; 0 < low < high."""
         need(rising(0.0, low, high), "quantiles want 0 < low < high")
         need(0 < p < 0.5, "the probability outside on each side lies between 0 and 0.5")
-        below, above = np.log(low), np.log(high)
-        return cls(plain((below + above) / 2), plain((above - below) / (-2 * ndtri(p))))
+        log = math.log if type(low) is type(high) is float else np.log
+        below, above = log(low), log(high)
+        return cls(plain((below + above) / 2), plain((above - below) / (-2 * _score(p))))
 
     @classmethod
     def from_mean_sd(cls, mean: float, sd: float) -> Lognormal:
@@ -310,6 +315,12 @@ class Lognormal(Distribution):
         return np.exp(self.mu + self.sigma * z), weights
 
 
+@functools.lru_cache(maxsize=64)
+def _score(p: float) -> float:
+    """Quantile of the standard normal law."""
+    return float(ndtri(p))
+
+
 def hermite(n: int) -> tuple[Floats, Floats]:
     """Gauss nodes and weights of the standard normal law."""
     return golub_welsch(np.zeros(n), np.sqrt(np.arange(1, n, dtype=np.float64)))
@@ -329,6 +340,8 @@ def _times(chance: Any, x: Any) -> Any:
 
 def _exp(x: Any) -> Any:
     """Exponential; infinite, without a word, where it is too large for a number."""
+    if type(x) is float and x < _LARGE:
+        return math.exp(x)
     with np.errstate(over="ignore"):
         return np.exp(x)
 

@@ -138,7 +138,7 @@ class Poisson(CountLaw):
 
     @property
     def zero(self) -> float:
-        return plain(np.exp(-self.mean))
+        return math.exp(-self.mean) if type(self.mean) is float else plain(np.exp(-self.mean))
 
     def pgf(self, z: Any) -> Any:
         return exponential(self.mean * (np.asarray(z) - 1))
@@ -186,8 +186,9 @@ class Binomial(CountLaw):
     p: float
 
     def __post_init__(self) -> None:
-        need(np.asarray(self.n) >= 1, "a binomial law has at least one chance")
-        need(np.asarray(self.n) == np.floor(self.n), "the chances of a binomial law are whole")
+        if type(self.n) is not int or self.n < 1:
+            need(np.asarray(self.n) >= 1, "a binomial law has at least one chance")
+            need(np.asarray(self.n) == np.floor(self.n), "the chances of a binomial law are whole")
         _probability(self.p)
 
     @property
@@ -200,6 +201,8 @@ class Binomial(CountLaw):
 
     @property
     def zero(self) -> float:
+        if type(self.n) is int and self.n == 1:
+            return 1 - self.p
         return plain(np.exp(self.n * log_beside_one(-np.asarray(self.p))))
 
     def pgf(self, z: Any) -> Any:
@@ -454,9 +457,11 @@ def _ratio(above: Any, below: Any, otherwise: Any) -> Any:
 
 def share(q: float) -> float:
     """A share of events as given, or refused."""
-    need((np.asarray(q) >= 0) & (np.asarray(q) <= 1), "a share of events lies in [0, 1]")
+    if type(q) is not float or not 0.0 <= q <= 1.0:
+        need((np.asarray(q) >= 0) & (np.asarray(q) <= 1), "a share of events lies in [0, 1]")
     return q
 
 
 def _probability(p: float) -> None:
-    need((np.asarray(p) >= 0) & (np.asarray(p) <= 1), "a probability lies in [0, 1]")
+    if type(p) is not float or not 0.0 <= p <= 1.0:
+        need((np.asarray(p) >= 0) & (np.asarray(p) <= 1), "a probability lies in [0, 1]")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -39,6 +40,18 @@ class Part:
     weight: float
     severity: Distribution
     counts: tuple[tuple[float, CountLaw], ...]
+
+    @cached_property
+    def events(self) -> float:
+        """Expected number of events, times the weight."""
+        if len(self.counts) == 1:
+            return self.weight * self.counts[0][0] * self.counts[0][1].mean
+        return self.weight * math.fsum(w * counts.mean for w, counts in self.counts)
+
+    @cached_property
+    def most(self) -> float:
+        """Most events that are expected, of any of the laws of counts."""
+        return max([counts.mean for _, counts in self.counts])
 
 
 def parts(line: Compound, *, driven: bool = False, effort: int = 2) -> tuple[Part, ...]:
@@ -79,7 +92,7 @@ def _given_some(mixed: Sequence[Part]) -> tuple[Part, ...]:
 
 def _parts(line: Compound, *, driven: bool, effort: int) -> tuple[Part, ...]:
     laws = (*line.beliefs, line.keep, line.scale)
-    if all(map(certain, laws)):
+    if line.certain:
         counts, severity = known(line, [x.mean for x in laws], line.years, driven=driven)
         return (Part(1.0, severity, ((1.0, counts),)),)
     touches = _touches(line)

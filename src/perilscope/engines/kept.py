@@ -30,10 +30,12 @@ class Kept(Generic[Value]):
     ([4, 9, 16, 4], 2)
     """
 
-    def __init__(self, most: int, weigh: Callable[[Value], int] = lambda _value: 1) -> None:
+    def __init__(self, most: int, weigh: Callable[[Value], int] | None = None) -> None:
         self._most, self._weigh, self._total = most, weigh, 0
         self._values: dict[Hashable, Value] = {}
         self._lock = threading.Lock()
+        self.peek = self._values.get
+        """The value of a key, or None."""
 
     def __len__(self) -> int:
         return len(self._values)
@@ -50,14 +52,15 @@ class Kept(Generic[Value]):
 
     def put(self, key: Hashable, value: Value) -> Value:
         """Keep a value that was made elsewhere."""
-        weight = self._weigh(value)
+        weigh = self._weigh
+        weight = 1 if weigh is None else weigh(value)
         with self._lock:
             if key not in self._values and weight <= self._most:
                 self._values[key] = value
                 self._total += weight
                 while self._total > self._most:
-                    first = next(iter(self._values))
-                    self._total -= self._weigh(self._values.pop(first))
+                    first = self._values.pop(next(iter(self._values)))
+                    self._total -= 1 if weigh is None else weigh(first)
         return value
 
     def clear(self) -> None:

@@ -134,28 +134,29 @@ def product(factor: Any, value: Any) -> Any:
 
 def finite(*values: Any) -> bool:
     """Whether all of these are finite numbers, or arrays of such."""
-    return all(
-        math.isfinite(value) if isinstance(value, float) else np.all(np.isfinite(value))
-        for value in values
-    )
+    for value in values:  # asked for every law: faster than `all`
+        if not (math.isfinite(value) if type(value) is float else np.all(np.isfinite(value))):
+            return False
+    return True
 
 
 def positive(*values: Any) -> bool:
     """Whether all of these are finite numbers above zero, or arrays of such."""
-    return all(
-        0.0 < value < math.inf
-        if isinstance(value, float)
-        else bool(np.all((np.asarray(value) > 0) & np.isfinite(value)))
-        for value in values
-    )
+    for value in values:
+        if type(value) is float:
+            if not 0.0 < value < math.inf:
+                return False
+        elif not np.all((np.asarray(value) > 0) & np.isfinite(value)):
+            return False
+    return True
 
 
 def rising(*values: Any) -> bool:
     """Whether each of these is less than the next, in every entry where they are arrays."""
-    return all(
-        a < b if isinstance(a, float) and isinstance(b, float) else bool(np.all(np.less(a, b)))
-        for a, b in itertools.pairwise(values)
-    )
+    for a, b in itertools.pairwise(values):
+        if not (a < b if type(a) is float and type(b) is float else np.all(np.less(a, b))):
+            return False
+    return True
 
 
 def need(condition: Any, message: str) -> None:

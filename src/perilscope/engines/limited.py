@@ -2,7 +2,7 @@
 """Limited means of many laws at the points of a grid, from few points and in few calls.
 
 A law costs a special function or two at every point that it is asked for. Near zero every point is
-asked for, farther out one in so many that they lie a 64th of their distance apart; the others are
+asked for, farther out one in so many that they lie a 32nd of their distance apart; the others are
 interpolated, except near a kink or an atom, which is seen. Limited means and what is interpolated
 from them are linear in the law: those of many events together are interpolated once, as a sum.
 
@@ -16,7 +16,7 @@ import functools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -27,10 +27,12 @@ from perilscope.engines.grid import Grid
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-_NEAR = 2**7
-"""Points that are all asked for; then each stretch is four times as long as what is before it."""
-_ROW = 10
-"""Points that a piece between two of them is interpolated from."""
+_NEAR = 2**6
+"""Points that are all asked for; then each stretch is twice as long as what is before it."""
+_SHORT = 2**9
+"""Points up to which a law that has an end is asked for each."""
+_PIECES, _ROW = 32, 12
+"""Pieces of a stretch, and points that a piece between two of them is interpolated from."""
 _DOUBT = 1e-12
 _ALL = (0.0, math.inf)
 _NONE, _NOTHING = np.zeros(0, dtype=np.int64), np.zeros(0)
@@ -38,30 +40,15 @@ _FAMILIES = (Beta, Gamma, Lognormal, Pareto, Weibull)
 """Families that take arrays of parameters for the places where limited means are asked for."""
 
 
-@dataclass(frozen=True)
-class _Stretch:
-    """Points ``start`` to ``start + count * stride - 1``: so many pieces of one asked point each.
-
-    ``place`` is where the values that it is interpolated from begin among all values: four points
-    before its start and five beyond its end.
+class _Asked(NamedTuple):
+    """Points of a grid at which a law is asked, in steps: each up to ``near``, then a row for each
+    stretch. The k-th stretch has 32 pieces of ``strides[k]`` points from near 2^k on, and values
+    from five of its points before its start to five beyond its end.
     """
 
-    start: int
-    count: int
-    stride: int
-    place: int
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """Points of a grid at which a law is asked, in steps, and the stretches between them; for each
-    piece of these, in their order, the places of the values that it is interpolated from.
-    """
-
-    points: int
+    near: int
     at: Array
-    stretches: tuple[_Stretch, ...]
-    rows: Integers
+    strides: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -82,13 +69,9 @@ class Few:
     kinks: Integers
     apart: Array
 
-    def plus(self, level: Array, points: int) -> Few:
-        """The same law with something smooth added, given at the points 0 .. n."""
-        at = _points(points).at.astype(np.int64)
-        within = at < level.size
-        values = self.values.copy()
-        values[within] += level[at[within]]
-        return Few(values, self.kinks, self.apart)
+    def plus(self, more: Array) -> Few:
+        """The same law with something smooth added, given at the points that are asked for."""
+        return Few(self.values + more, self.kinks, self.apart)
 
     @property
     def end(self) -> float:
@@ -166,15 +149,61 @@ def few(laws: Sequence[Distribution], grid: Grid) -> list[Few]:
     Only points inside a law's support are asked for: below it the minimum is the point itself,
     above it the mean.
     """
+    reach = min(_SHORT, grid.points) * grid.step
+    short = [law.support[1] <= reach for law in laws]
+    if not any(short):
+        return _far_ones(laws, grid)
+    near = iter(
+        _near_ones([law for law, is_short in zip(laws, short, strict=True) if is_short], grid)
+    )
+    far = iter(
+        _far_ones([law for law, is_short in zip(laws, short, strict=True) if not is_short], grid)
+    )
+    return [next(near) if is_short else next(far) for is_short in short]
+
+
+def _near_ones(laws: Sequence[Distribution], grid: Grid) -> list[Few]:
+    """Laws that end soon: they are asked at every point up to there."""
+    asked = _points(grid.points)
+    mean = np.array([law.mean for law in laws])
+    ends = [math.ceil(law.support[1] / grid.step) for law in laws]
+    level = _inside(laws, np.arange(max(*ends, asked.near) + 1.0) * grid.step)
+    values = np.empty((len(laws), asked.at.size))
+    values[:] = mean[:, None]
+    values[:, : asked.near + 1] = level[:, : asked.near + 1]
+    return [
+        Few(own, np.arange(asked.near, end), row[asked.near : end] - top)
+        for own, row, end, top in zip(values, level, ends, mean, strict=True)
+    ]
+
+
+def _far_ones(laws: Sequence[Distribution], grid: Grid) -> list[Few]:
+    """Laws that are interpolated from few points, but where they are not smooth."""
+    if not laws:
+        return []
     asked = _points(grid.points)
     values = _at_all(laws, asked.at * grid.step)
     bent = _bent(values, asked)
     places = [points.astype(np.float64) * grid.step for points, _ in bent.values()]
     more = _at([laws[place] for place in bent], places)
-    found = [Few(own, _NONE, _NOTHING) for own in values]
-    for (place, (points, smooth)), true in zip(bent.items(), more, strict=True):
-        found[place] = Few(values[place], points, true - smooth)
+    found = [smooth(own) for own in values]
+    for (place, (points, inner)), true in zip(bent.items(), more, strict=True):
+        found[place] = Few(values[place], points, true - inner)
     return found
+
+
+def asked_of(row: Array) -> Array:
+    """Of something given at the points 0 .. n - 1 what it is where laws are asked, and beyond
+    these zero.
+    """
+    places, found = _places(row.size), np.zeros(_points(row.size).at.size)
+    found[: places.size] = row.take(places)
+    return found
+
+
+def smooth(values: Array) -> Few:
+    """Something without kinks, given at the points that are asked for."""
+    return Few(values, _NONE, _NOTHING)
 
 
 def together(laws: Sequence[tuple[float, Few]]) -> Few | None:
@@ -187,44 +216,72 @@ def together(laws: Sequence[tuple[float, Few]]) -> Few | None:
         total += law.values if number == 1.0 else np.multiply(law.values, number, out=turn)
     bent = [(number, law) for number, law in laws if law.kinks.size]
     if not bent:
-        return Few(total, _NONE, _NOTHING)
+        return smooth(total)
     kinks = np.concatenate([law.kinks for _, law in bent])
     return Few(total, kinks, np.concatenate([number * law.apart for number, law in bent]))
 
 
 def between(law: Few, points: int, *, every: int = 1) -> Array:
     """Limited means at the points 0 .. n, or every other, from those that were asked for."""
-    asked, values = _points(points), law.values
-    level = np.empty(points // every + 1)
-    near = min(_NEAR, points)
-    level[: near // every + 1] = values[: near + 1 : every]
-    rows, first = values.take(asked.rows), 0
-    for s in asked.stretches:
-        here = level[s.start // every : (s.start + s.count * s.stride) // every]
-        mine, first = rows[first : first + s.count], first + s.count
-        np.matmul(mine, _lagrange(s.stride, every)[0], out=here.reshape(s.count, -1))
-    level[-1] = law.end
-    if law.kinks.size:
-        more = np.bincount(law.kinks, law.apart, points + 1)
-        level += more[::every]
+    level: Array = all_between([law], points, every=every)[0]
+    return level
+
+
+def all_between(laws: Sequence[Few], points: int, *, every: int = 1) -> Array:
+    """The same of many laws, row by row."""
+    near, windows, weights = _pieces(points, every)
+    values = np.array([law.values for law in laws])
+    level = np.empty((len(laws), points // every + 1))
+    start = near // every
+    level[:, : start + 1] = values[:, : near + 1 : every]
+    rows = values[:, near + 1 :].take(windows, axis=1)
+    for k, mine in enumerate(weights):  # law by law, so that none depends on the others
+        here = level[:, start : 2 * start].reshape(len(laws), _PIECES, -1)
+        np.matmul(rows[:, k], mine, out=here)
+        start *= 2
+    for row, law in zip(level, laws, strict=True):
+        row[-1] = law.end
+        if law.kinks.size:
+            more = np.bincount(law.kinks, law.apart)[::every]
+            row[: more.size] += more
     return level
 
 
 @functools.lru_cache(maxsize=32)
 def _points(points: int) -> _Asked:
-    """Which points of so many are asked for."""
+    """Which points of so many, a power of two, are asked for."""
     near = min(_NEAR, points)
-    at = [np.arange(near + 1.0)]
-    stretches: list[_Stretch] = []
-    start, stride, place = near, 2, near + 1
+    strides = [2 * start // _NEAR for start in _starts(points)]
+    beside = np.arange(_PIECES + _ROW - 1.0) - (_ROW // 2 - 1)
+    rows = [stride * (_PIECES + beside) for stride in strides]  # 32 strides are its start
+    return _Asked(near, np.concatenate([np.arange(near + 1.0), *rows]), tuple(strides))
+
+
+def _starts(points: int) -> list[int]:
+    """Where stretches start; each ends where the next one does."""
+    starts, start = [], _NEAR
     while start < points:
-        count = -(-(min(4 * start, points) - start) // stride)
-        stretches.append(_Stretch(start, count, stride, place))
-        at.append(start + stride * (np.arange(count + _ROW - 1.0) - (_ROW // 2 - 1)))
-        start, stride, place = 4 * start, 4 * stride, place + count + _ROW - 1
-    first = [s.place + np.arange(s.count) for s in stretches]
-    rows = np.concatenate([_NONE, *first])[:, None] + np.arange(_ROW)
-    return _Asked(points, np.concatenate(at), tuple(stretches), rows)
+        starts.append(start)
+        start *= 2
+    return starts
+
+
+@functools.lru_cache(maxsize=32)
+def _places(points: int) -> Integers:
+    """Those of the points that are asked for that are below so many."""
+    at = _points(points).at
+    return np.asarray(at[at < points], dtype=np.int64)
+
+
+@functools.lru_cache(maxsize=64)
+def _pieces(points: int, every: int) -> tuple[int, Integers, tuple[Array, ...]]:
+    """How many points are near; for each stretch and piece the places of the values that it is
+    interpolated from; for each stretch their weights for its points, or for every other.
+    """
+    asked = _points(points)
+    first = (_PIECES + _ROW - 1) * np.arange(len(asked.strides))[:, None] + np.arange(_PIECES)
+    windows = first[:, :, None] + np.arange(_ROW)
+    return asked.near, windows, tuple(_lagrange(stride, every) for stride in asked.strides)
 
 
 def _at_all(laws: Sequence[Distribution], x: Array) -> Array:
@@ -236,15 +293,23 @@ def _at_all(laws: Sequence[Distribution], x: Array) -> Array:
         mine = [free[i] for i in group]
         values[mine, 0] = 0.0
         values[mine, 1:] = joined([laws[i] for i in mine]).lev(x[1:])
-    for group in families([laws[i] for i in bounded]):
-        own = [bounded[i] for i in group]
-        ends = np.array([(*laws[i].support, laws[i].mean) for i in own])[:, :, None]
-        low, high, mean = ends[:, 0], ends[:, 1], ends[:, 2]
-        inside, level = (x > low) & (x < high), np.where(x >= high, mean, x)
-        law = joined([laws[i] for i in own], inside.sum(axis=1).tolist())
-        level[inside] = law.lev(np.broadcast_to(x, inside.shape)[inside])
-        values[own] = level
+    if bounded:
+        values[bounded] = _inside([laws[i] for i in bounded], x)
     return values
+
+
+def _inside(laws: Sequence[Distribution], x: Array) -> Array:
+    """Limited means of laws with ends at the same places, each asked between its ends."""
+    ends = np.array([(*law.support, law.mean) for law in laws])[:, :, None]
+    low, high, mean = ends[:, 0], ends[:, 1], ends[:, 2]
+    inside, level = (x > low) & (x < high), np.where(x >= high, mean, x)
+    for group in families(laws):
+        mine = inside[group]
+        law = joined([laws[i] for i in group], mine.sum(axis=1).tolist())
+        rows = level[group]
+        rows[mine] = law.lev(np.broadcast_to(x, mine.shape)[mine])
+        level[group] = rows
+    return level
 
 
 def _at(laws: Sequence[Distribution], places: Sequence[Array]) -> list[Array]:
@@ -267,61 +332,74 @@ def _at(laws: Sequence[Distribution], places: Sequence[Array]) -> list[Array]:
 def _bent(values: Array, asked: _Asked) -> dict[int, tuple[Integers, Array]]:
     """Points at which laws are not known to be smooth, and what is interpolated there, by place.
 
-    A law is smooth where polynomials of degree 9 and 7 are within 1e-12 of the largest value of
+    A law is smooth where polynomials of degree 11 and 9 are within 1e-12 of the largest value of
     each other.
     """
-    owners, points, smooth = [_NONE], [_NONE], [_NOTHING]
-    for s in asked.stretches:
-        row, piece = _rough(values, s)
-        if not row.size:
-            continue
-        inside = sum(
-            values[row, s.place + piece + j, None] * weight
-            for j, weight in enumerate(_lagrange(s.stride)[0])
-        )
-        owners.append(np.repeat(row, s.stride))
-        points.append((s.start + piece[:, None] * s.stride + np.arange(s.stride)).ravel())
-        smooth.append(np.asarray(inside).ravel())
-    if len(owners) == 1:
+    shape = len(values), len(asked.strides), _PIECES + _ROW - 1
+    far = values[:, asked.near + 1 :].reshape(shape)
+    law, piece = _rough(far)
+    if not law.size:
         return {}
-    owner = np.concatenate(owners)
+    owners, points, inner = [], [], []
+    stretch = piece // _PIECES
+    for k in np.unique(stretch).tolist():
+        mine, stride = stretch == k, asked.strides[k]
+        row, here = law[mine], piece[mine] % _PIECES
+        windows = far[row[:, None], k, here[:, None] + np.arange(_ROW)]
+        owners.append(np.repeat(row, stride))
+        points.append((stride * (_PIECES + here)[:, None] + np.arange(stride)).ravel())
+        inside = sum(windows[:, j, None] * by for j, by in enumerate(_lagrange(stride)))
+        inner.append(np.asarray(inside).ravel())
+    owner, at, known = map(np.concatenate, (owners, points, inner))
     order = np.argsort(owner, kind="stable")
     bent, begins = np.unique(owner[order], return_index=True)
     own = np.split(order, begins[1:])
-    at, known = np.concatenate(points), np.concatenate(smooth)
     return {place: (at[mine], known[mine]) for place, mine in zip(bent.tolist(), own, strict=False)}
 
 
-def _rough(values: Array, stretch: _Stretch) -> tuple[Integers, Integers]:
-    """Laws and pieces of a stretch that are not smooth, or beside such, where a kink shows less."""
-    first, count = stretch.place, stretch.count
-    weights, gap = _lagrange(stretch.stride)[1], np.zeros((len(values), (count + 1) // 2))
-    for j in range(_ROW // 2):  # every other piece, as a kink is seen from many
-        k = _ROW - 1 - j
-        two = (values[:, first + i : first + i + count : 2] for i in (j, k))
-        gap += weights[j] * np.add(*two)
-    rough = ~(np.abs(gap) <= _DOUBT * values[:, first + count + _ROW - 2, None])
+def _rough(far: Array) -> tuple[Integers, Integers]:
+    """Laws and pieces of all stretches that are not smooth, or beside such, where a kink shows
+    less.
+    """
+    gap = np.matmul(far, _doubts())  # law by law, so that none depends on the others
+    rough = ~(np.abs(gap) <= _DOUBT * far[:, :, -1:])
     if not rough.any():
         return _NONE, _NONE
-    law, piece = np.nonzero(rough)
-    near = (law * count)[:, None] + np.clip(2 * piece[:, None] + np.arange(-3, 4), 0, count - 1)
-    return np.divmod(np.unique(near), count)
+    law, stretch, piece = np.nonzero(rough)
+    stretch += law * far.shape[1]
+    near = np.clip(2 * piece[:, None] + np.arange(-3, 4), 0, _PIECES - 1)
+    return np.divmod(np.unique(stretch[:, None] * _PIECES + near), far.shape[1] * _PIECES)
 
 
-@functools.lru_cache(maxsize=32)
-def _lagrange(stride: int, every: int = 1) -> tuple[Array, Array]:
-    """Weights of ten points in a row between the fifth and the sixth of them, or at every other.
-
-    Second, in the middle, what they differ by from those of the inner eight.
+@functools.cache
+def _doubts() -> Array:
+    """What tells from the values of a stretch how far polynomials of degree 11 and 9 lie apart, in
+    the middle of every other piece, as a kink is seen from many.
     """
+    nodes, middle = _nodes(), np.array([0.5])
+    apart = _weights(nodes, middle)[:, 0]
+    apart[1:-1] -= _weights(nodes[1:-1], middle)[:, 0]
+    found = np.zeros((_PIECES + _ROW - 1, _PIECES // 2))
+    for column in range(_PIECES // 2):
+        found[2 * column : 2 * column + _ROW, column] = apart
+    return found
 
-    def weights(nodes: Array, t: Array) -> Array:
-        others = [np.delete(nodes, i) for i in range(nodes.size)]
-        pairs = zip(nodes, others, strict=True)
-        return np.array([np.prod((t[:, None] - x) / (at - x), axis=1) for at, x in pairs])
 
-    middle = np.array([0.5])
+@functools.lru_cache(maxsize=64)
+def _lagrange(stride: int, every: int = 1) -> Array:
+    """Weights of twelve points in a row for those between the sixth and the seventh of them, or
+    every other of these.
+    """
+    return _weights(_nodes(), np.arange(0, stride, every) / stride)
+
+
+def _nodes() -> Array:
     nodes: Array = np.arange(1.0 - _ROW // 2, 1.0 + _ROW // 2)
-    apart = weights(nodes, middle)[:, 0]
-    apart[1:-1] -= weights(nodes[1:-1], middle)[:, 0]
-    return weights(nodes, np.arange(0, stride, every) / stride), apart
+    return nodes
+
+
+def _weights(nodes: Array, t: Array) -> Array:
+    """Of each node the polynomial that is one there and zero at the others."""
+    others = [np.delete(nodes, i) for i in range(nodes.size)]
+    pairs = zip(nodes, others, strict=True)
+    return np.array([np.prod((t[:, None] - x) / (at - x), axis=1) for at, x in pairs])

@@ -88,6 +88,20 @@ def held(sums: Array, reached: Array) -> Array:
     return found
 
 
+def _cumulative(sums: Array, reached: Array | None) -> Array:
+    """A distribution function from sums, which rounding may let fall by 1e-16."""
+    inside = sums[0] >= 0.0 and sums[-1] <= 1.0 and bool((sums[1:] >= sums[:-1]).all())
+    if inside and (reached is None or _is_held(sums, reached)):
+        return sums
+    rising = np.maximum.accumulate(sums if reached is None else held(sums, reached))
+    return np.minimum(np.maximum(rising, 0.0, out=rising), 1.0, out=rising)
+
+
+def _is_held(rising: Array, reached: Array) -> bool:
+    """Whether `held` would leave sums that rise as they are."""
+    return bool((rising[1:-4:2] <= reached[2:]).all() and (rising[4::2] >= reached[:-2]).all())
+
+
 class LossLaw:
     """Law of a loss that is never negative.
 
@@ -155,9 +169,7 @@ class LossLaw:
         else:
             self._mass, sums = None, _extrapolated(mass, reached)
         self._sums = sums
-        # rounding may let a sum fall by 1e-16; a distribution function does not
-        rising = np.maximum.accumulate(sums if reached is None else held(sums, reached))
-        self.cumulative: Array = np.minimum(np.maximum(rising, 0.0, out=rising), 1.0, out=rising)
+        self.cumulative = _cumulative(sums, reached)
         self.step, self.points, self.tilt = grid.step, grid.points, grid.tilt
         self.method = "exact, lattice" if grid.lattice else "exact, FFT"
         self._between = Between(self.cumulative)

@@ -123,7 +123,8 @@ class Beta(Distribution):
         return self.low, self.high
 
     def _unit(self, x: Numbers) -> Any:
-        return np.clip((np.asarray(x) - self.low) / (self.high - self.low), 0.0, 1.0)
+        t = (np.asarray(x) - self.low) / (self.high - self.low)
+        return np.minimum(np.maximum(t, 0.0), 1.0)
 
     def lev(self, x: Numbers) -> Floats:
         t, a, b = self._unit(x), self.a, self.b

@@ -13,9 +13,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from perilscope.engines.distributions import Distribution
+from perilscope.engines.distributions import Beta, Distribution
 from perilscope.engines.expansion import Part
-from perilscope.engines.grid import TILT, Grid, atoms, jumps, unit
+from perilscope.engines.grid import TILT, Grid, atoms, jumps, unbroken, unit
 from perilscope.engines.heavy import MANY, far_events, heavy
 from perilscope.engines.limited import families, joined
 from perilscope.engines.loss import LossLaw
@@ -34,6 +34,7 @@ _MOST_OF_RUNG, _DAMPED = 2**16, 15.0
 """Points of the grid of one level, at most, and its tilt."""
 _UNSEEN = 2.0  # points of the first look below which a quantile is not seen
 _HARD = 30.0
+_STEEP = math.log2(2.2)  # power with which a distribution function begins, at most, with a step
 _SWAMPED = 1e-3  # of the squared width of the tail: what events of one line may hide of it
 _FINE = {USUAL: 200.0, PLAIN: 400.0}  # least number of steps below the smallest quantile shown
 _LEVELS = (0.95, 0.975, 0.99, 0.999)
@@ -143,60 +144,39 @@ def rungs(
 
 def _reaches(parts: Mapping[str, Sequence[Part]]) -> dict[str, tuple[float, float, float]]:
     """Far quantile of one event, then mean and variance of the total as if cut off there."""
-    rare = {key: [_rare(part) for part in mine] for key, mine in parts.items()}
-    cut = _cuts(
-        (part.severity, p)
-        for key, mine in parts.items()
-        for part, p in zip(mine, rare[key], strict=True)
-        if p is not None
-    )
-    found = {}
-    for key, mine in parts.items():
-        far, mean, square = 0.0, 0.0, 0.0
-        for part, p in zip(mine, rare[key], strict=True):
-            if p is None:
-                continue
-            end, low, second = cut[part.severity, p]
-            if not math.isfinite(end):
-                raise AssessmentError(f"{key}: no range is wide enough for its losses")
-            events = max(counts.mean for _, counts in part.counts)
-            pairs = max(counts.second_factorial - counts.mean**2 for _, counts in part.counts)
-            far = max(far, end)
-            mean = max(mean, events * low)
-            square = max(square, events * second + max(pairs, 0.0) * low**2)
-        found[key] = far, mean, square
+    some = [(key, part) for key, mine in parts.items() for part in mine if part.most > 0.0]
+    cuts = _cuts([(part.severity, _rare(part)) for _, part in some])
+    found = dict.fromkeys(parts, (0.0, 0.0, 0.0))
+    for (key, part), (end, low, second) in zip(some, cuts, strict=True):
+        if not math.isfinite(end):
+            raise AssessmentError(f"{key}: no range is wide enough for its losses")
+        far, mean, square = found[key]
+        pairs = max([counts.second_factorial - counts.mean**2 for _, counts in part.counts])
+        variance = part.most * second + max(pairs, 0.0) * low**2
+        found[key] = max(far, end), max(mean, part.most * low), max(square, variance)
     return found
 
 
-def _rare(part: Part) -> float | None:
-    """How rarely an event may lie beyond the end; None where there are no events."""
-    events = max(counts.mean for _, counts in part.counts)
-    if events <= 0.0:
-        return None
-    return max(min(_BEYOND / 4.0 / max(events * part.weight, 1e-300), 0.5), 1e-15)
+def _rare(part: Part) -> float:
+    """How rarely an event may lie beyond the end."""
+    return max(min(_BEYOND / 4.0 / max(part.most * part.weight, 1e-300), 0.5), 1e-15)
 
 
-def _cuts(
-    wanted: Iterable[tuple[Distribution, float]],
-) -> dict[tuple[Distribution, float], tuple[float, float, float]]:
+def _cuts(wanted: Sequence[tuple[Distribution, float]]) -> list[tuple[float, float, float]]:
     """Of laws: the end or a point rarely exceeded, and their two moments cut off there."""
-    found = {}
-    far = []
-    for law, rare in dict.fromkeys(wanted):
-        high = law.support[1]
-        if high < math.inf:
-            found[law, rare] = high, float(law.mean), float(law.second)
-        else:
-            far.append((law, rare))
-    for places in families([law for law, _ in far]):
+    ends = [law.support[1] for law, _ in wanted]
+    far = [i for i, end in enumerate(ends) if end == math.inf]
+    found = [
+        (end, law.mean, law.second) if end < math.inf else (end, end, end)
+        for end, (law, _) in zip(ends, wanted, strict=True)
+    ]
+    for places in families([wanted[i][0] for i in far]):
         mine = [far[place] for place in places]
-        law = joined([law for law, _ in mine], [1] * len(mine))
-        cut = np.asarray(law.ppf(1.0 - np.array([rare for _, rare in mine])))
-        rows = zip(
-            mine, cut, np.asarray(law.lev(cut)), np.asarray(law.second_lev(cut)), strict=True
-        )
-        for pair, *row in rows:
-            found[pair] = float(row[0]), float(row[1]), float(row[2])
+        law = joined([wanted[i][0] for i in mine], [1] * len(mine))
+        cut = np.asarray(law.ppf(1.0 - np.array([wanted[i][1] for i in mine])))
+        rows = zip(cut.tolist(), law.lev(cut).tolist(), law.second_lev(cut).tolist(), strict=True)
+        for i, row in zip(mine, rows, strict=True):
+            found[i] = row
     return found
 
 
@@ -267,8 +247,11 @@ def _on_points(
     parts: Mapping[str, Sequence[Part]], apart: Collection[str], grid: Grid
 ) -> set[float]:
     """Where losses that are put on the points of a grid have atoms."""
-    mine = (own for key, own in parts.items() if not (key in apart and heavy(own, grid)))
-    return set[float]().union(*(jumps(x.severity) for own in mine for x in own))
+    found = set[float]()
+    for key, own in parts.items():
+        if own[0].most < MANY or key not in apart or not heavy(own, grid):
+            found.update(*[jumps(x.severity) for x in own if not unbroken(x.severity)])
+    return found
 
 
 class _Blur:
@@ -293,10 +276,10 @@ class _Blur:
         for key, mine in parts.items():
             own = []
             for part in mine:
-                mean = math.fsum(w * counts.mean for w, counts in part.counts)
                 law = part.severity if part.severity.support[0] > 0.0 else None
-                own.append((part.weight * mean, part.severity.mean, law))
-            if key in apart and min(c.mean for x in mine for _, c in x.counts) >= MANY:
+                own.append((part.events, part.severity.mean, law))
+            often = mine[0].most >= MANY and key in apart
+            if often and min(c.mean for x in mine for _, c in x.counts) >= MANY:
                 self._many[key] = own
             else:
                 self._few += own
@@ -358,9 +341,11 @@ def _begins(law: Distribution) -> float:
     low = law.support[0]
     if not 0.0 < low < law.mean < math.inf:
         return 0.0
+    if type(law) is Beta:  # its distribution function begins as a power
+        return low if law.a < _STEEP else 0.0
     reach = 1e-4 * (law.mean - low)
     half, whole = law.cdf(np.array([low + 0.5 * reach, low + reach]))
-    return low if 0.0 < whole < 2.2 * half and float(law.cdf(low)) == 0.0 else 0.0
+    return low if 0.0 < whole < 2.0**_STEEP * half and float(law.cdf(low)) == 0.0 else 0.0
 
 
 def _far(look: Look, top: float, beyond: float, of_rare: float = _OF_RARE) -> tuple[LossLaw, float]:

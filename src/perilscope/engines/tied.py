@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Components of lines that are tied: driven by joint states, in capped holdings, with shared
+beliefs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from perilscope.engines import capped
+from perilscope.engines.compound import Compound, Drives
+from perilscope.engines.exponentials import exponential
+from perilscope.engines.grid import Transform
+from perilscope.engines.lines import Lines
+from perilscope.engines.structure import Component, Unit, felt
+from perilscope.engines.unlisted import Unlisted
+
+
+class Tied(Lines):
+    """Components on one grid, computed when first asked for; parameters as of `Lines`."""
+
+    def tied(self, part: Component, lines: Mapping[str, Compound]) -> Transform:
+        """Transform of a component, kept: where another line is another it is not wanted anew."""
+        mine = tuple(lines[key] for key in part.keys)
+        made = lambda: (mine, self.component(part, lines)[0])  # noqa: E731 - as in `line`
+        return self._here.tied.get((part, tuple(map(id, mine))), made)[1]
+
+    def unit(
+        self, unit: Unit, lines: Mapping[str, Compound], drives: Drives, *, shares: bool = False
+    ) -> tuple[Transform, dict[str, Transform]]:
+        """Transform of a unit in a joint state, and each line's E[part; sum = s] if wanted."""
+        present = [lines[key].given(drives) for key in unit.keys if drives.get(key, True)]
+        driven = [line.key in drives for line in present]
+        if not unit.capped:
+            return self._free(present, driven, shares=shares)
+        if not present:
+            return capped.multiplied([], self.grid), {}
+        if present[0].years <= 1.0:
+            own = [self.line(line, d) for line, d in zip(present, driven, strict=True)]
+            pairs = zip(present, driven, strict=True)
+            jumps = [self._jumps(line, d) for line, d in pairs] if shares else []
+            held = capped.once(self.grid, own, unit.cap, jumps, shares=shares)
+        else:
+            held = self._horizon(present, driven, unit.cap, shares=shares)
+        names = [line.key for line in present]
+        return held.sum, dict(zip(names, held.shares, strict=False))
+
+    def _jumps(self, line: Compound, driven: bool) -> float:
+        """Expected number of a line's events beyond the grid."""
+        terms = []
+        for part in self.parts(line, driven):
+            above = 1.0 - float(part.severity.cdf(self.grid.range))
+            terms += [part.weight * w * counts.mean * above for w, counts in part.counts]
+        return math.fsum(terms)
+
+    def _free(
+        self, present: Sequence[Compound], driven: Sequence[bool], *, shares: bool
+    ) -> tuple[Transform, dict[str, Transform]]:
+        own = [self.line(line, d) for line, d in zip(present, driven, strict=True)]
+        found = {}
+        if shares:
+            names = [line.key for line in present]
+            found = {name: capped.first(self.grid, own, i) for i, name in enumerate(names)}
+        return capped.multiplied(own, self.grid), found
+
+    def component(
+        self, component: Component, lines: Mapping[str, Compound], *, shares: bool = False
+    ) -> tuple[Transform, dict[str, Transform]]:
+        """Transform of a component: the mixture of its joint states; shares as in `unit`."""
+        if not component.shared:
+            return self._given(component, lines, shares=shares)
+        total = self._nothing_lost()
+        found = {key: np.zeros_like(total) for key in component.keys} if shares else {}
+        for weight, known in component.cases(lines, self.effort):
+            own, mine = self._given(component, known, shares=shares)
+            total += weight * own
+            for key, share in mine.items():
+                found[key] += weight * share
+        return total, found
+
+    def _given(
+        self, component: Component, lines: Mapping[str, Compound], *, shares: bool
+    ) -> tuple[Transform, dict[str, Transform]]:
+        """The same where what the lines share has one value."""
+        if component.unlisted is not None:
+            return self._carried(component, component.unlisted, lines, shares=shares)
+        if len(component.units) == 1 and not component.states[0][1]:
+            return self.unit(component.units[0], lines, {}, shares=shares)
+        total = self._nothing_lost()
+        found = {key: np.zeros_like(total) for key in component.keys} if shares else {}
+        if component.shared and not shares and not component.states[0][1]:
+            return self._product(component.units, lines), {}
+        cache: dict[Any, tuple[Transform, dict[str, Transform]]] = {}
+        for probability, state in component.states:
+            drives = dict(state)
+            results = []
+            for i, unit in enumerate(component.units):
+                key = (i, felt(unit.keys, lines, drives))
+                if key not in cache:
+                    cache[key] = self.unit(unit, lines, drives, shares=shares)
+                results.append(cache[key])
+            sums = [result[0] for result in results]
+            total += probability * capped.multiplied(sums, self.grid)
+            for i, (_, mine) in enumerate(results if shares else []):
+                rest = capped.multiplied([*sums[:i], *sums[i + 1 :]], self.grid)
+                for name, share in mine.items():
+                    found[name] += probability * share * rest
+        return total, found
+
+    def _carried(
+        self,
+        component: Component,
+        net: Unlisted,
+        lines: Mapping[str, Compound],
+        *,
+        shares: bool,
+    ) -> tuple[Transform, dict[str, Transform]]:
+        """The same where joint states are not listed: transforms travel through the network.
+
+        One table a unit, its nodes' states first; for the share of a line its unit's table gives
+        way to that of E[line; unit = s].
+        """
+        total = self._nothing_lost()
+        found = {key: np.zeros_like(total) for key in component.keys} if shares else {}
+        for probability, state in component.listed:
+            known = dict(state)
+            loose = [unit for unit in component.units if not net.nodes(unit.keys)]
+            free = [self.unit(unit, lines, known, shares=shares) for unit in loose]
+            tied = [unit for unit in component.units if net.nodes(unit.keys)]
+            tables = [self._tables(unit, net, lines, known, shares=shares) for unit in tied]
+            sums = [(nodes, own) for nodes, own, _ in tables]
+            beside = capped.multiplied([own for own, _ in free], self.grid)
+            driven = net.carry(sums)
+            total += probability * driven * beside
+            for i, (_, mine) in enumerate(free if shares else []):
+                others = [own for k, (own, _) in enumerate(free) if k != i]
+                rest = capped.multiplied(others, self.grid) * driven
+                for key, share in mine.items():
+                    found[key] += probability * share * rest
+            for i, (nodes, _, mine) in enumerate(tables if shares else []):
+                for key, share in mine.items():
+                    one = net.carry([*sums[:i], (nodes, share), *sums[i + 1 :]])
+                    found[key] += probability * one * beside
+        return total, found
+
+    def _tables(
+        self,
+        unit: Unit,
+        net: Unlisted,
+        lines: Mapping[str, Compound],
+        known: Drives,
+        *,
+        shares: bool,
+    ) -> tuple[tuple[str, ...], Transform, dict[str, Transform]]:
+        """The nodes that drive a unit, and its transform (and shares) in each of their states."""
+        nodes, size = net.nodes(unit.keys), self.grid.points // 2 + 1
+        shape = [len(net.net.node(node).states) for node in nodes]
+        table = np.empty((*shape, size), dtype=np.complex128)
+        found = {key: np.zeros_like(table) for key in unit.keys} if shares else {}
+        cache: dict[Any, tuple[Transform, dict[str, Transform]]] = {}
+        for index in np.ndindex(*shape):
+            drives = {**known, **net.drives(unit.keys, dict(zip(nodes, index, strict=True)))}
+            key = tuple(drives[k] for k in unit.keys if k in drives)
+            if key not in cache:
+                cache[key] = self.unit(unit, lines, drives, shares=shares)
+            table[index] = cache[key][0]
+            for name, share in cache[key][1].items():
+                found[name][index] = share
+        return nodes, table, found
+
+    def _product(self, units: Sequence[Unit], lines: Mapping[str, Compound]) -> Transform:
+        """Transform of independent units; logarithms are added before one exponential is taken."""
+        exponent = self._nothing_lost()
+        others: list[Transform] = []
+        for unit in units:
+            if unit.capped:
+                others.append(self.unit(unit, lines, {})[0])
+                continue
+            for key in unit.keys:
+                _, logarithm, own = self._line(lines[key], False)
+                if logarithm:
+                    exponent += own
+                else:
+                    others.append(own)
+        return capped.multiplied([exponential(exponent), *others], self.grid)
+
+    def _horizon(
+        self,
+        present: Sequence[Compound],
+        driven: Sequence[bool],
+        cap: float,
+        *,
+        shares: bool = False,
+        only: int = -1,
+    ) -> capped.Held:
+        wanted = capped.known_severities(present, self.effort)
+        known = {law: self.severity(law) for law in wanted}
+        return capped.horizon(
+            present, driven, cap, self.grid, known, effort=self.effort, shares=shares, only=only
+        )
+
+    def part(self, component: Component, lines: Mapping[str, Compound], key: str) -> Transform:
+        """Transform of the law of one line's part of the capped holding it belongs to."""
+        total = self._nothing_lost()
+        for weight, known in component.cases(lines, self.effort):
+            total += weight * self._part(component, known, key)
+        return total
+
+    def _part(self, component: Component, lines: Mapping[str, Compound], key: str) -> Transform:
+        unit = next(unit for unit in component.units if key in unit.keys)
+        total = self._nothing_lost()
+        for probability, state in component.states:
+            drives = dict(state)
+            present = [lines[k].given(drives) for k in unit.keys if drives.get(k, True)]
+            names = [line.key for line in present]
+            driven = [name in drives for name in names]
+            if key not in names:
+                total += probability
+            elif present[0].years <= 1.0:
+                own = [self.line(line, d) for line, d in zip(present, driven, strict=True)]
+                jumps = [self._jumps(line, d) for line, d in zip(present, driven, strict=True)]
+                at = names.index(key)
+                total += probability * capped.part(self.grid, own, at, unit.cap, jumps)
+            else:
+                only = names.index(key)
+                total += probability * self._horizon(present, driven, unit.cap, only=only).sum
+        return total
+
+    def none(self, component: Component, lines: Mapping[str, Compound]) -> float:
+        """Probability that a component loses nothing."""
+        caps = {key: unit.cap for unit in component.units for key in unit.keys}
+        terms = []
+        for weight, known in component.cases(lines, self.effort):
+            for said in component.said:
+                part, given = component.told(said), {k: known[k].given(said) for k in caps}
+                zero = {
+                    key: self.nothing(given[key], driven=key in part.driven) if cap > 0.0 else 1.0
+                    for key, cap in caps.items()
+                }
+                terms.append(weight * part.product(zero))
+        return min(math.fsum(terms), 1.0)
