@@ -154,3 +154,45 @@ def test_every_form_a_law_may_be_written_in_has_a_reading_and_notes(text: str) -
     quantity = parse(text, "money")
     assert all(isinstance(each, str) for each in (*notes(quantity), *warnings(quantity)))
     assert reading(quantity).mean > 0.0
+
+
+@pytest.mark.parametrize(
+    ("text", "mean", "mend"),
+    [
+        ("gamma(0.2, 50k)", 0.2 / 50e3, "write `gamma(shape=0.2, scale=50000)`"),
+        ("mixture(gamma(2, 4): 50 %, 5k: 50 %)", 0.5, "write `gamma(shape=2, scale=4)`"),
+        ("gamma(shape=0.5, scale=0.5)", 0.25, "k for thousands"),
+        ("lognormal(mu=-2, sigma=1)", math.exp(-1.5), "natural logarithm"),
+        (
+            "0.01 to 0.09",
+            stats.lognorm(math.log(9) / (2 * Z), scale=0.03).mean(),
+            "k for thousands",
+        ),
+    ],
+)
+def test_a_loss_of_less_than_one_unit_is_warned_about(text: str, mean: float, mend: str) -> None:
+    (word,) = warnings(parse(text, "money", "USD"), "USD")
+    assert f"has a mean of {mean:.3g} USD. " in word
+    assert mend in word
+
+
+@pytest.mark.parametrize(
+    ("text", "dimension"),
+    [
+        ("gamma(shape=0.2, scale=50k)", "money"),
+        ("gamma(mean=1.01, sd=2)", "money"),
+        ("0.01 to 0.09 ETH", "money"),
+        ("0.2 per year", "rate"),
+        ("belief(gamma(0.2, 50)) per year", "rate"),
+        ("beta(1, 9)", "probability"),
+        ("0", "money"),
+    ],
+)
+def test_small_amounts_that_may_be_meant_need_no_word(text: str, dimension: str) -> None:
+    assert warnings(parse(text, dimension, "USD"), "USD") == ()
+
+
+def test_what_is_proposed_for_a_small_loss_can_be_read() -> None:
+    (word,) = warnings(parse("gamma(0.2, 50k)", "money", "USD"), "USD")
+    proposed = word.split("write `")[1].split("`")[0]
+    assert reading(parse(proposed, "money", "USD")).mean == pytest.approx(10_000.0)

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a reader of an estimate should know about its law: conventions, misfits, wide intervals."""
+"""What a reader of an estimate should know about its law: conventions, misfits, wide intervals,
+amounts too small to be meant.
+"""
 
 from __future__ import annotations
 
@@ -25,20 +27,23 @@ _EXACT = 1e-6
 _Z = 1.6448536269514722  # 95 % quantile of the normal law
 
 
-def notes(quantity: Quantity) -> tuple[str, ...]:
+def notes(quantity: Quantity, currency: str = "") -> tuple[str, ...]:
     """Sentences about the laws in a quantity, each once, in the order they are written.
 
     Parameters
     ----------
     quantity : Quantity
         As declared.
+    currency : str
+        What an amount of less than one of is hardly meant; none by default.
 
     Returns
     -------
     tuple of str
         The PERT convention; how near a fitted law comes to its quantiles; an interval so wide that
-        its mean is decided by events nobody has seen; a mean that is infinite. Nothing about laws
-        with beliefs about their arguments, and nothing where no law can be.
+        its mean is decided by events nobody has seen; a mean that is infinite, or less than one
+        unit of the currency. Nothing about laws with beliefs about their arguments, and nothing
+        where no law can be.
 
     Examples
     --------
@@ -48,11 +53,12 @@ def notes(quantity: Quantity) -> tuple[str, ...]:
     >>> notes(parse("250k to 8M", "money"))
     ()
     """
-    return tuple(dict.fromkeys(text for text, _ in _said(quantity)))
+    return tuple(dict.fromkeys(text for text, _ in _said(quantity, currency)))
 
 
-def warnings(quantity: Quantity) -> tuple[str, ...]:
-    """Those of the notes that ask for another look: an interval too wide, a law that misses.
+def warnings(quantity: Quantity, currency: str = "") -> tuple[str, ...]:
+    """Those of the notes that ask for another look: an interval too wide, a law that misses, a mean
+    of less than one unit of the currency.
 
     Examples
     --------
@@ -61,16 +67,19 @@ def warnings(quantity: Quantity) -> tuple[str, ...]:
     '`100 to 100M` is so wide that its mean i'
     >>> warnings(parse("pert(50k, 400k, 1.55M)", "money"))
     ()
+    >>> warnings(parse("gamma(0.2, 50k)", "money", "USD"), "USD")[0][:65]
+    '`gamma(shape=0.2, rate=50000)` has a mean of 4e-06 USD. Its two n'
     """
-    return tuple(dict.fromkeys(text for text, grave in _said(quantity) if grave))
+    return tuple(dict.fromkeys(text for text, grave in _said(quantity, currency) if grave))
 
 
-def _said(quantity: Quantity) -> Iterator[Note]:
+def _said(quantity: Quantity, currency: str) -> Iterator[Note]:
+    counted = bool(currency) and quantity.dimension == "money" and quantity.unit == currency
     for part in walk(quantity.node):
-        yield from _about(part, quantity)
+        yield from _about(part, quantity, currency if counted else "")
 
 
-def _about(node: Node, quantity: Quantity) -> Iterator[Note]:
+def _about(node: Node, quantity: Quantity, currency: str) -> Iterator[Note]:
     bounded = quantity.dimension == "probability" or isinstance(quantity.node, ShareOf)
     measured = "probability" if bounded else quantity.dimension
     text = spell(Quantity(node, measured))
@@ -91,6 +100,25 @@ def _about(node: Node, quantity: Quantity) -> Iterator[Note]:
             "holding that bounds the loss.",
             False,
         )
+    elif law is not None and currency and 0.0 < float(law.mean) < 1.0:
+        yield _small(node, text, float(law.mean), currency), True
+
+
+def _small(node: Node, text: str, mean: float, currency: str) -> str:
+    arguments = dict(node.args) if isinstance(node, Call) else {}
+    read = f"`{text}` has a mean of {mean:.3g} {currency}. "
+    if arguments.keys() == {"shape", "rate"}:
+        scaled = Call("gamma", (("shape", arguments["shape"]), ("scale", arguments["rate"])))
+        return read + (
+            "Its two numbers are read as shape and rate, whose quotient is the mean; where the "
+            f"second is an amount write `{spell(Quantity(scaled, 'number'))}`, or "
+            "`gamma(mean=.., sd=..)`."
+        )
+    logs = " (`mu` and `sigma` are of its natural logarithm)" if "mu" in arguments else ""
+    return read + (
+        f"Check what its numbers are read as{logs}; amounts are written in {currency}, with k for "
+        "thousands and M for millions."
+    )
 
 
 def _law(node: Node, bounded: bool) -> Distribution | None:

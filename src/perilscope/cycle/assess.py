@@ -179,7 +179,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
     learned = learn(book, workspace.incidents, workspace.trials, book.as_of)
     for found in learned.findings:
         steps.note("warning", found.where, found.what, found.mend)
-    for where, why in doubtful(book.scenarios):
+    for where, why in doubtful(book.scenarios, book.currency):
         steps.note("warning", where, why)
     context = Context(book, valuation, drivers, prior, book.horizon_years, learned.distribution)
 

@@ -149,9 +149,9 @@ def _per_year(interval: Interval, years: float) -> Pair:
     return interval.low / years, interval.high / years
 
 
-def doubtful(scenarios: Mapping[str, Scenario]) -> Iterator[tuple[str, str]]:
+def doubtful(scenarios: Mapping[str, Scenario], currency: str) -> Iterator[tuple[str, str]]:
     """Estimates whose law asks for another look: where each stands, and why."""
     for key, scenario in scenarios.items():
         for path, estimate in scenario.estimates():
-            for why in warnings(estimate.value):
+            for why in warnings(estimate.value, currency):
                 yield f"scenarios.{key}.{path}", why

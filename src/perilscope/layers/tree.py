@@ -357,14 +357,14 @@ class _Maker:
         return _Part(node, term)
 
     def _notes(self, path: str, leaf: Leaf) -> tuple[str, ...]:
-        quantity = leaf.estimate.value
-        notes = list(written.notes(quantity))
+        quantity, currency = leaf.estimate.value, self.context.book.currency
+        notes = list(written.notes(quantity, currency))
         if self.context.learned(self.scenario.id, path) is not None:
             prior = written.reading(quantity)
             belief = prior.alone
             ends = "" if belief is None else f" ({belief.ppf(LOW):.4g} to {belief.ppf(HIGH):.4g})"
             notes.append(f"The log has changed it: what is declared means {prior.mean:.4g}{ends}.")
-        unit, currency = quantity.unit, self.context.book.currency
+        unit = quantity.unit
         if quantity.dimension == "money" and unit not in ("", currency):
             price = self.context.valuation.price(unit)
             notes.append(f"One {unit} counts as {price:,.6g} {currency}.")
