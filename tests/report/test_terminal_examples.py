@@ -137,6 +137,8 @@ def test_a_horizon_that_is_no_year_is_not_called_one(run: Document) -> None:
     text = terminal.render(run)
     assert "next 3 months" in text
     assert "1 period in 100 exceeds" in text
+    assert "1-in-100 period" in text
+    assert "100 year" not in text.split(" Limits")[0]
 
 
 def test_only_the_required_parts_of_a_run_are_needed(bare: Document) -> None:

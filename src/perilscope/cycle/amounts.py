@@ -241,6 +241,17 @@ def horizon(years: float) -> str:
     return f"{_number(years) if years >= 1 else f'{years:.2g}'} years"
 
 
+def span(years: float) -> str:
+    """What one horizon is called: a year, or a period.
+
+    Examples
+    --------
+    >>> span(1.0), span(10 / 365)
+    ('year', 'period')
+    """
+    return "year" if years == 1 else "period"
+
+
 def one_in(level: str) -> int:
     """Return the N of "1 in N" for the key of a level.
 

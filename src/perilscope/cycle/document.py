@@ -14,7 +14,16 @@ import numpy as np
 import scipy
 
 import perilscope
-from perilscope.cycle import breaches, dependence, networks, protocols, rows, sentences, whole
+from perilscope.cycle import (
+    amounts,
+    breaches,
+    dependence,
+    networks,
+    protocols,
+    rows,
+    sentences,
+    whole,
+)
 from perilscope.cycle.assess import Law, Result
 from perilscope.cycle.measures import Document, finite, measures
 from perilscope.cycle.workspace import instruments
@@ -31,6 +40,7 @@ def document(result: Result) -> Document:
     book = result.book
     scenarios = rows.scenarios(result)
     controls = rows.controls(result)
+    span = amounts.span(book.horizon_years)
     currency, plain = book.currency, whole.without_market(result)
     return {
         "format": FORMAT,
@@ -64,7 +74,10 @@ def document(result: Result) -> Document:
         "improve": rows.improve(result, scenarios),
         "learning": rows.learning(result),
         "against": rows.against(result),
-        "sentences": [*sentences.register(scenarios, currency), *sentences.controls(controls)],
+        "sentences": [
+            *sentences.register(scenarios, currency, span),
+            *sentences.controls(controls),
+        ],
         "findings": [
             {"severity": f.severity, "where": f.where, "what": f.what, "mend": f.mend}
             for f in result.findings

@@ -9,7 +9,7 @@ from typing import Any
 from perilscope.beliefs.law import reading
 from perilscope.book.quantity import spell
 from perilscope.cycle import factors, grades, sentences
-from perilscope.cycle.amounts import frequency
+from perilscope.cycle.amounts import frequency, span
 from perilscope.cycle.assess import Result
 from perilscope.cycle.drawn import net_gap
 from perilscope.cycle.measures import Document, finite, measures
@@ -42,7 +42,9 @@ def scenarios(result: Result) -> list[Document]:
             }
         )
     for row in rows:
-        row["sentence"] = sentences.scenario(row, result.book.currency)
+        row["sentence"] = sentences.scenario(
+            row, result.book.currency, span(result.book.horizon_years)
+        )
     return sorted(rows, key=lambda row: row["rank"])
 
 

@@ -16,16 +16,16 @@ MATERIAL = 0.02
 """Scenarios below this share of the average are not compared in words."""
 
 
-def scenario(row: Row, currency: str) -> str:
-    """One scenario in one sentence."""
+def scenario(row: Row, currency: str, span: str = "year") -> str:
+    """One scenario in one sentence; its bad case is of the horizon, which ``span`` names."""
     happens, size = row["happens"], row["magnitude"]["mean"]
     if happens["per_year"] == 0.0:
         return f"{row['id']} cannot happen under what is declared and observed."
     bad = row["var"]["0.99"]
     tail = (
-        f"1 year in 100 costs more than {money(bad, currency)}"
+        f"1 {span} in 100 costs more than {money(bad, currency)}"
         if bad > 0
-        else "even 99 years in 100 pass without it"
+        else f"even 99 {span}s in 100 pass without it"
     )
     return (
         f"{row['id']} happens {often(happens['per_year'])} and then costs "
@@ -33,14 +33,14 @@ def scenario(row: Row, currency: str) -> str:
     )
 
 
-def register(rows: Sequence[Row], currency: str) -> Iterator[str]:
+def register(rows: Sequence[Row], currency: str, span: str = "year") -> Iterator[str]:
     """What the register says as a whole; rows come ranked by the average."""
     yield from _misleading_pairs([r for r in rows if r["share_of_ale"] >= MATERIAL])
     worst = max(rows, key=lambda r: (r["share_of_tail"], r["id"]), default=None)
     if worst is not None and worst["share_of_tail"] > 0 and worst["rank"] > 1:
         yield (
             f"The order by the average misleads: {worst['id']} ranks {_ordinal(worst['rank'])} "
-            f"by it, but makes {share(worst['share_of_tail'])} of a 1-in-100 year."
+            f"by it, but makes {share(worst['share_of_tail'])} of a 1-in-100 {span}."
         )
 
 

@@ -14,6 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from perilscope.cycle.amounts import span
 from perilscope.report import palette
 from perilscope.report.names import basis, cleaned, shortened
 
@@ -311,17 +312,18 @@ def contributions(document: Document, *, most: int = 12) -> Spec | None:
         run["scenarios"], key=lambda each: -max(each["share_of_ale"], each["share_of_tail"])
     )[:most]
     ranked.sort(key=lambda each: each["rank"])
+    worst = f"worst {span(run['horizon_years'])} in 100"
     rows = [
         {"name": _label(each), "place": place, "of": kind, "share": each[key]}
         for place, each in enumerate(ranked)
-        for kind, key in (("average year", "share_of_ale"), ("worst year in 100", "share_of_tail"))
+        for kind, key in (("average year", "share_of_ale"), (worst, "share_of_tail"))
     ]
     if not any(row["share"] > 0 for row in rows):
         return None
     colours = [palette.AVERAGE, palette.BAD_YEAR]
     return bars(
         rows,
-        ["average year", "worst year in 100"],
+        ["average year", worst],
         colours,
         "share",
         "format(100 * datum.share, '.0f') + ' %'",

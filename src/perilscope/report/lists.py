@@ -69,9 +69,10 @@ def scenarios(run: Mapping[str, Any], *, narrow: bool = False) -> Listing:
     """
     title: tuple[str, ...] = ("Where it comes from",)
     average: tuple[str, ...] = ("share of average",)
-    bad: tuple[str, ...] = ("of 1-in-100 year",)
+    span = amounts.span(run["horizon_years"])
+    bad: tuple[str, ...] = (f"of 1-in-100 {span}",)
     if narrow:
-        title, average, bad = (*title, ""), ("share of", "average"), ("of 1-in-", "100 year")
+        title, average, bad = (*title, ""), ("share of", "average"), ("of 1-in-", f"100 {span}")
     entries = sorted(run["scenarios"], key=lambda each: each["rank"])
     currency = run["currency"]
     columns = (
@@ -133,7 +134,7 @@ def controls(run: Mapping[str, Any]) -> Listing:
         figures("cost a year"),
         figures("saves a year"),
         figures("return"),
-        figures("1-in-100 year falls to"),
+        figures(f"1-in-100 {amounts.span(run['horizon_years'])} falls to"),
         Column((), right=False),
     )
     marked = [cut == best and bad > 0 and cut >= 0.1 * bad for cut in cuts]
@@ -169,7 +170,7 @@ def covers(run: Mapping[str, Any]) -> Listing:
         figures("pays a year"),
         figures("return"),
         figures("pays in"),
-        figures("1-in-100 year net"),
+        figures(f"1-in-100 {amounts.span(run['horizon_years'])} net"),
     )
     rows = [
         [

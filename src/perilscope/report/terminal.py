@@ -175,10 +175,15 @@ def _head(run: Document, width: int) -> list[Text]:
 
 def _costs(run: Document, width: int) -> list[Text]:
     whole, currency = basis(run), run["currency"]
-    title = Text(" What a year costs", style="bold", no_wrap=True, overflow="ignore")
+    title = Text(
+        f" What {'a year' if run['horizon_years'] == 1 else 'it'} costs",
+        style="bold",
+        no_wrap=True,
+        overflow="ignore",
+    )
     title.append(f"  ({_added(run, width)})", "not bold dim")
     years = run["horizon_years"]
-    span = "year" if years == 1 else "period"
+    span = amounts.span(years)
     rows = [_average(run, whole, currency, width)]
     for level in ("0.95", "0.99"):
         then = f"and then costs {amounts.money(whole['cvar'][level], currency)} on average"
@@ -215,7 +220,7 @@ def _average(run: Document, whole: Document, currency: str, width: int) -> list[
     What does not fit the line gives way: first what loses mostly, then the interval.
     """
     chance = whole["probability_of_loss"]
-    span = "year" if run["horizon_years"] == 1 else "period"
+    span = amounts.span(run["horizon_years"])
     if chance <= 0:
         often = "nothing is lost"
     elif chance < 0.005:
@@ -294,7 +299,7 @@ def _together(run: Document, width: int) -> list[Text]:
         return []
     whole, currency = run["enterprise"], run["currency"]
     layers = {each["id"]: each["share"] for each in whole["contributions"]["layers"]}
-    span = "year" if run["horizon_years"] == 1 else "period"
+    span = amounts.span(run["horizon_years"])
     text = (
         f"with the market 1 {span} in 100 exceeds "
         f"{amounts.money(whole['var']['0.99'], currency)} and then costs "
