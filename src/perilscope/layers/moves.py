@@ -38,6 +38,8 @@ FEWEST_DAYS = 30
 """Days of prices without which nothing is said."""
 _LONG = 180
 """Days that a resampled history takes over together."""
+_AT_ONCE = 1 << 10
+"""Spans that are walked along together, so that fast memory holds them."""
 
 
 @dataclass(frozen=True)
@@ -258,15 +260,31 @@ def _drawn(
     ways: bool,
 ) -> Logs:
     """Log moves over some days, the sums of blocks; every start is drawn about equally often."""
+    chosen = [starts[_balanced(len(starts), draws, rng)] for _ in blocks]
     end = np.zeros((draws, blocks[0][0].shape[1]))
     low, high = (np.zeros_like(end), np.zeros_like(end)) if ways else (end, end)
-    for rises in blocks:
-        chosen = starts[_balanced(len(starts), draws, rng)]
-        if ways:
-            np.minimum(low, end + rises[1][chosen], out=low)
-            np.maximum(high, end + rises[2][chosen], out=high)
-        end += rises[0][chosen]
+    for first in range(0, draws, _AT_ONCE):
+        here = slice(first, first + _AT_ONCE)
+        days = [each[here] for each in chosen]
+        _walk(blocks, days, end[here], (low[here], high[here]) if ways else ())
     return end, low, high
+
+
+def _walk(
+    blocks: Sequence[Logs],
+    starts: Sequence[NDArray[np.int64]],
+    end: Floats,
+    ways: Sequence[Floats],
+) -> None:
+    """Add blocks to the ends of some spans, and take their lowest and highest on the way along."""
+    room = np.empty_like(end)
+    for rises, days in zip(blocks, starts, strict=True):
+        for far, rise, farther in zip(ways, rises[1:], (np.minimum, np.maximum), strict=False):
+            np.take(rise, days, axis=0, out=room, mode="clip")
+            room += end
+            farther(far, room, out=far)
+        np.take(rises[0], days, axis=0, out=room, mode="clip")
+        end += room
 
 
 def _balanced(size: int, draws: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -284,7 +302,15 @@ def _level(drawn: Logs, columns: Sequence[int], count: int, years: float, drift:
         if made and logs is drawn[0]:
             made.append(made[0])
             continue
-        found = np.ones((len(logs), count))
-        found[:, list(columns)] = np.exp(logs) * lift
-        made.append(found)
-    return Spans(made[0], np.minimum(made[1], made[0]), np.maximum(made[2], made[0]))
+        found = np.exp(logs)
+        found *= lift
+        made.append(found if len(columns) == count else _beside(count, columns, found))
+    end, low, high = made
+    return Spans(end, np.minimum(low, end, out=low), np.maximum(high, end, out=high))
+
+
+def _beside(count: int, columns: Sequence[int], found: Floats) -> Floats:
+    """Columns among others that stay where they are."""
+    whole = np.ones((len(found), count))
+    whole[:, list(columns)] = found
+    return whole

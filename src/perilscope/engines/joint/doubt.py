@@ -82,13 +82,13 @@ def _beyond(mass: Array, step: float, d: Array) -> tuple[Array, Array]:
     """P(O > d) and E (O - d)+ of a law that is never negative, at many points."""
     whole = float(mass.sum())
     above = whole - np.cumsum(mass)
-    places = np.arange(mass.size) * step
-    mean = float(mass @ places)
+    mean = step * float(mass @ np.arange(mass.size))
     # E (O - k h)+ falls by h P(O > k h) from each point to the next
     excess = np.concatenate([[mean], mean - step * np.cumsum(above)[:-1]])
-    inside = np.clip(d, 0.0, places[-1])
-    p = np.interp(inside, places, above)
-    e = np.interp(inside, places, excess)
+    place = np.clip(d / step, 0.0, mass.size - 1.0)
+    k = np.minimum(place.astype(np.intp), mass.size - 2)
+    place -= k
+    p, e = (found[k] + place * np.diff(found)[k] for found in (above, excess))
     return np.where(d < 0.0, whole, p), np.where(d < 0.0, mean - d * whole, e)
 
 
