@@ -255,3 +255,15 @@ def test_lines_without_tables_still_have_their_law():
     lines = [compound("x", Poisson(2.0)), compound("y", Bernoulli(0.3))]
     by_laws = simulate(lines, draws=200_000, seed=4, tables=False)
     assert_mean(by_laws.total, 2.3 * LOSSES[0].mean)
+
+
+def test_both_backends_find_the_stretch_of_a_time():
+    rng = np.random.default_rng(8)
+    ends = np.cumsum(rng.exponential(1.0, 500) * (rng.random(500) < 0.7))  # some of no length
+    times = np.sort(rng.random(3_000)) * ends[-1]
+    times[:2] = ends[5], 0.0  # at an end the next one begins
+    times.sort()
+    wanted = [int(np.flatnonzero(ends > t)[0]) for t in times]
+    for name in ("numpy", "numba"):
+        found = backends.backend(name, 0.0).reached(ends, times)
+        assert found.tolist() == wanted, name

@@ -54,6 +54,9 @@ class Backend(Protocol):
     def values(self, table: Table, number: int, key: Key) -> Floats:
         """Independent values of a law."""
 
+    def reached(self, ends: Floats, times: Floats) -> Integers:
+        """Stretch that each time lies in."""
+
 
 def backend(name: str, events: float, cache: Cache | None = None) -> Backend:
     """The backend of this name.

@@ -188,6 +188,15 @@ def _values(out: Any, rows: Any, starts: Any, pieces: Any, key: Any) -> None:
         out[i] = _at(_draw(i, key[0], key[1]), rows, starts, pieces)
 
 
+@_compiled
+def _reached(found: Any, ends: Any, times: Any) -> None:
+    k = 0
+    for i in range(times.size):
+        while ends[k] <= times[i]:
+            k += 1
+        found[i] = k
+
+
 def placed(
     out: Floats, also: Floats, table: Table, counts: Integers, key: Key, keep: Floats, marks: Key
 ) -> None:
@@ -215,3 +224,10 @@ def values(table: Table, number: int, key: Key) -> Floats:
     out = np.empty(number)
     _values(out, table.rows, table.starts, table.pieces, key)
     return out
+
+
+def reached(ends: Floats, times: Floats) -> Integers:
+    """The stretch that each time lies in, as the twin finds it."""
+    found = np.empty(times.size, dtype=np.int64)
+    _reached(found, ends, times)
+    return found

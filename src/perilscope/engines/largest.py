@@ -158,8 +158,8 @@ class Maximum(ABC):
         some = wanted > self.none
         low, high = np.zeros(len(wanted)), np.zeros(len(wanted))
         high[some] = self._tops(wanted[some])
-        while np.any(open_ := low < np.nextafter(high, 0.0)):  # 64 parts at a time, to the last bit
-            x = np.linspace(low[open_], high[open_], 65, axis=1)
+        while np.any(open_ := low < np.nextafter(high, 0.0)):  # 16 parts at a time, to the last bit
+            x = np.linspace(low[open_], high[open_], 17, axis=1)
             k = np.argmax(self.cdf(x) >= wanted[open_, None], axis=1)
             row = np.arange(len(x))
             low[open_], high[open_] = x[row, k - 1], x[row, k]

@@ -18,7 +18,7 @@ import numpy as np
 from perilscope.engines import vectorised
 from perilscope.engines.backends import Backend
 from perilscope.engines.compound import Compound
-from perilscope.engines.counts import CountLaw
+from perilscope.engines.counts import CountLaw, Poisson, arrivals
 from perilscope.engines.distributions import Constant, Distribution
 from perilscope.engines.law import Floats, Integers, stack
 from perilscope.engines.shared import Shared
@@ -104,7 +104,11 @@ def events(
             here = np.arange(start, end)
             given = None if first is None else first[start:end]
             rng = stream(seed, line.key, "count" + name, block)
-            horizons = start + _events(counts.take(here), rng, given, period, end - start)
+            if given is None and isinstance(counts, Poisson) and np.ndim(counts.mean):
+                ends = np.cumsum(np.asarray(counts.mean)[start:end])
+                horizons = start + backend.reached(ends, arrivals(rng, float(ends[-1])))
+            else:
+                horizons = start + _events(counts.take(here), rng, given, period, end - start)
             rng = stream(seed, line.key, "loss" + name, block)
             drawn = loss.take(horizons).sample(rng, len(horizons))
             keep = _share(line.keep, seed, line.key, "keep, belief", block, horizons)

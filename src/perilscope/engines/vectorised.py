@@ -105,6 +105,24 @@ def values(table: Table, number: int, key: Key) -> Floats:
     return table.at(_places(draws(0, number, key)))
 
 
+def reached(ends: Floats, times: Floats) -> Integers:
+    """The stretch that each time lies in, of stretches laid end to end.
+
+    Parameters
+    ----------
+    ends : array, shape (n,)
+        Where each stretch ends, ascending.
+    times : array, shape (m,)
+        Ascending, each before the last end.
+
+    Examples
+    --------
+    >>> reached(np.array([1.0, 1.0, 3.0]), np.array([0.5, 1.0, 2.5])).tolist()
+    [0, 2, 2]
+    """
+    return np.searchsorted(ends, times, side="right")
+
+
 def values_at(table: Table, places: Integers, key: Key) -> Floats:
     """Those of the values of a law that stand at these places, shape (n,)."""
     return table.at(_places(draws_at(places.astype(np.uint64), key)))
