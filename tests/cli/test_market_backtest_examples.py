@@ -270,7 +270,8 @@ def test_stressed_cvar_by_hand(capsys: Any, tmp_path: Path) -> None:
     path.write_text("\n".join(rows))
     words = ["market", "frtb", "--prices", str(path), "--weights", "BTC=0.8,SOL=0.2", "--json", "-"]
     assert run([*words, "--liquidity", "SOL=20", "--reduced", "BTC"]) == 0
-    found = json.loads(capsys.readouterr().out)["stress"]
+    told = json.loads(capsys.readouterr().out)
+    found, capital, multiplier = told["stress"], told["capital"], told["multiplier"]
     ten = levels[10:] / levels[:-10] - 1
 
     def cvar(losses: np.ndarray) -> float:
@@ -289,10 +290,38 @@ def test_stressed_cvar_by_hand(capsys: Any, tmp_path: Path) -> None:
     assert found["cvar"] == pytest.approx(worst * full / cvar(alone[-356:]))
     assert found["interval"][0] < found["cvar"] < found["interval"][1]
     assert found["first"] < "2021-05-15"  # the wild days are the first 500
+
+    def day(back: int) -> float:
+        end = len(ten) - back
+        known = max(cvar(alone[k : k + 356]) for k in range(end - 355))
+        some = ten[end - 356 : end]
+        whole = math.hypot(cvar(-(some @ [0.8, 0.2])), cvar(-0.2 * some[:, 1]))
+        return float(known * max(whole / cvar(alone[end - 356 : end]), 1.0))
+
+    days = [day(back) for back in range(60)]
+    assert capital["days"] == 60
+    assert capital["modelled_average"] == pytest.approx(np.mean(days))
+    assert capital["amount"] == pytest.approx(max(days[0], multiplier * np.mean(days)))
+    assert capital["interval"][0] < capital["amount"] < capital["interval"][1]
+    assert run([*words, "--liquidity", "SOL=40", "--unmodelled", "SOL"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    seldom = -0.2 * ten[700:, 1]
+    worst_alone = max(math.sqrt(4.0) * cvar(seldom[k : k + 356]) for k in range(len(seldom) - 355))
+    assert found["stress"]["assets"] == ["BTC"]
+    assert found["capital"]["unmodelled"][0]["loss"] == pytest.approx(worst_alone)
+    assert found["capital"]["unmodelled"][0]["days"] == 40
+    assert found["capital"]["stress_scenarios"] == pytest.approx(worst_alone)
+    assert found["capital"]["modelled"] == pytest.approx(worst)
+    added = found["multiplier"] * worst + found["capital"]["stress_scenarios_average"]
+    assert found["capital"]["amount"] == pytest.approx(added)
+    assert run([*words[:-2], "--unmodelled", "SOL"]) == 0
+    assert "for what cannot be modelled (SOL" in " ".join(capsys.readouterr().out.split())
+    assert run([*words, "--unmodelled", "BTC,SOL"]) == 2
+    assert "left to model" in capsys.readouterr().err
     assert run([*words, "--reduced", "SOL"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["stress"]["cvar"] is None
-    assert found["product"] is None
+    assert found["capital"] is None
     assert "less than 75 %" in found["stress"]["why"]
 
 
@@ -348,7 +377,7 @@ def test_liquidity_horizons_by_hand(capsys: Any, tmp_path: Path) -> None:
     hits = sum(loss[t] > np.sort(loss[t - 365 : t])[math.ceil(0.99 * 365) - 1]
                for t in range(len(loss) - 250, len(loss)))  # fmt: skip
     assert found["exceptions"] == hits
-    assert found["product"] == pytest.approx(found["multiplier"] * found["stress"]["cvar"])
+    assert found["capital"]["modelled"] == pytest.approx(found["stress"]["cvar"])
     assert run([*words, "--liquidity", "ETH=15"]) == 2
     assert run([*words, "--liquidity", "SOL=20"]) == 2
     assert run(words) == 0

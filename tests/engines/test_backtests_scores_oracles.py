@@ -243,6 +243,25 @@ def test_liquidity_horizons_of_the_standard() -> None:
             frtb.liquidity_horizon_cvar(wrong)
 
 
+def test_capital_of_the_trading_book_by_its_formulas() -> None:
+    """MAR33.17: a correlation of 0.6 between all pairs, apart from what is its own; MAR33.41."""
+    rng = np.random.default_rng(2)
+    alone = rng.uniform(0.0, 9.0, 7)
+    pairs = np.where(np.eye(7) > 0, 1.0, 0.36)
+    assert frtb.stress_scenarios(alone.tolist()) == pytest.approx(math.sqrt(alone @ pairs @ alone))
+    modelled, stressed = rng.uniform(1.0, 2.0, 60), rng.uniform(0.0, 1.0, 60)
+    mean = 1.7 * modelled.mean() + stressed.mean()
+    told = frtb.capital(modelled.tolist(), stressed.tolist(), 1.7)
+    assert told == pytest.approx(max(modelled[-1] + stressed[-1], mean)) == pytest.approx(mean)
+    modelled[-1] = 50.0
+    assert frtb.capital(modelled.tolist(), stressed.tolist(), 1.7) == 50.0 + stressed[-1]
+    for wrong in (([], [], 1.5), ([1.0], [], 1.5), ([1.0], [0.0], 1.4)):
+        with pytest.raises(MisuseError):
+            frtb.capital(*wrong)
+    with pytest.raises(MisuseError):
+        frtb.stress_scenarios([-1.0])
+
+
 def test_attribution_against_scipy_and_its_zones() -> None:
     rng = np.random.default_rng(12)
     hypothetical = rng.standard_normal(250)

@@ -197,6 +197,10 @@ def frtb(
             metavar="BTC,ETH", help="Factors whose prices reach back to a stress; all without."
         ),
     ] = "",
+    unmodelled: Annotated[
+        str,
+        typer.Option(metavar="SOL,DOGE", help="Assets too seldom traded to model; none without."),
+    ] = "",
     pla: Annotated[
         Path | None,
         typer.Option(
@@ -208,7 +212,7 @@ def frtb(
     positions: Positions = None,
     json: Json = None,
 ) -> None:
-    """Basel's trading book: CVaR over liquidity horizons, stressed, the multiplier, attribution.
+    """Basel's trading book: CVaR over liquidity horizons, stressed, capital, attribution.
 
     [bold]perilscope market frtb BOOK --liquidity BTC=10,SOL=40 --reduced BTC,ETH[/bold]
     [bold]perilscope market frtb --pla profits.csv[/bold]
@@ -219,8 +223,11 @@ def frtb(
     found: dict[str, Any] = {}
     if book is not None or prices or weights or pla is None:
         source = _source(book, prices, weights, None, 0.975, (None, last), seed, positions)
-        names = [name.strip() for name in reduced.split(",") if name.strip()]
-        found = asking.frtb_of(source, asking.parse_horizons(liquidity), names)
+        few, seldom = (
+            [name.strip() for name in text.split(",") if name.strip()]
+            for text in (reduced, unmodelled)
+        )
+        found = asking.frtb_of(source, asking.parse_horizons(liquidity), few, seldom)
     if pla is not None:
         found["attribution"] = asking.attributed(pla)
     told(found, json, page.frtb)

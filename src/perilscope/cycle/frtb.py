@@ -77,8 +77,13 @@ def _interval(parts: Mapping[float, Floats], seed: int) -> tuple[float, float]:
     return _middle([_cascade(parts, _blocks(size, rng)) for _ in range(REPS)])
 
 
-def frtb_of(source: Source, liquidity: Mapping[str, int], reduced: Sequence[str] = ()) -> Document:
-    """CVaR at 97.5 % over liquidity horizons, of the past and of stress, exceptions and multiplier.
+def frtb_of(
+    source: Source,
+    liquidity: Mapping[str, int],
+    reduced: Sequence[str] = (),
+    unmodelled: Sequence[str] = (),
+) -> Document:
+    """CVaR at 97.5 % over liquidity horizons, of the past and of stress, exceptions and capital.
 
     Parameters
     ----------
@@ -88,25 +93,36 @@ def frtb_of(source: Source, liquidity: Mapping[str, int], reduced: Sequence[str]
     reduced : sequence of str
         Assets whose prices reach back to a time of stress, the reduced set of risk factors; all
         that is held without.
+    unmodelled : sequence of str
+        Assets whose prices cannot be modelled, for want of trades: each stands with a stress
+        scenario of its own and in none of the other figures but the exceptions.
 
     Raises
     ------
     MisuseError
-        A horizon of something that is not held, or a reduced set of it.
+        A horizon of something that is not held, or a set of it; or nothing can be modelled.
     AssessmentError
         Too short a history.
     """
-    for option, names in (("--liquidity", liquidity), ("--reduced", reduced)):
+    said = {"--liquidity": liquidity, "--reduced": reduced, "--unmodelled": unmodelled}
+    for option, names in said.items():
         stray = [asset for asset in names if asset not in source.weights]
         if stray:
             raise MisuseError(f"{option}: {', '.join(stray)}: not held")
-    full = _windows(source, liquidity, tuple(source.weights))
+    modelled = tuple(asset for asset in source.weights if asset not in unmodelled)
+    if not modelled or set(reduced) & set(unmodelled):
+        raise MisuseError("--unmodelled: what is left to model must be something, and --reduced")
+    every = _windows(source, liquidity, tuple(source.weights))
+    full = _windows(source, liquidity, modelled) if unmodelled else every
     few = _windows(source, liquidity, tuple(reduced)) if reduced else full
-    counted = _exceptions(full.ready.sample)
+    counted = _exceptions(every.ready.sample)
     cvar = _cascade(full.parts, None)
     low, high = _interval(full.parts, source.asked.seed)
     stress = _stressed(full, few, source.asked.seed)
-    capital = None if stress["cvar"] is None else counted["multiplier"] * stress["cvar"]
+    alone = {
+        asset: _windows(source, {asset: _least_horizon(liquidity, asset)}, (asset,))
+        for asset in dict.fromkeys(unmodelled)
+    }
     base = full.parts[frtb.BASE_HORIZON]
     return {
         "portfolio": source.name,
@@ -126,9 +142,9 @@ def frtb_of(source: Source, liquidity: Mapping[str, int], reduced: Sequence[str]
         "interval": [low, high],
         "stress": stress,
         **counted,
-        "product": capital,
+        "capital": _capital(full, few, alone, stress, counted["multiplier"]),
         "findings": list(
-            dict.fromkeys([*source.findings, *full.ready.findings, *few.ready.findings])
+            dict.fromkeys([*source.findings, *every.ready.findings, *few.ready.findings])
         ),
     }
 
@@ -208,6 +224,62 @@ def _stressed(full: _Windows, few: _Windows, seed: int) -> Document:
     # drawn periods miss the one cluster that makes the worst: as far above as below it
     reach = max(abs(math.log(end / found["cvar"])) for end in ends)
     return {**found, "interval": [found["cvar"] * math.exp(way * reach) for way in (-1.0, 1.0)]}
+
+
+def _least_horizon(liquidity: Mapping[str, int], asset: str) -> int:
+    return max(liquidity.get(asset, 0), frtb.STRESS_HORIZON)
+
+
+def _worst_years(which: _Windows) -> Floats:
+    """CVaR of the worst twelve months known on each day, the last day last."""
+    year = YEAR - int(frtb.BASE_HORIZON) + 1
+    starts = range(max(len(which.parts[frtb.BASE_HORIZON]) - year, 0) + 1)
+    return np.maximum.accumulate([which.cvar(slice(at, at + year)) for at in starts])
+
+
+def _capital(
+    full: _Windows,
+    few: _Windows,
+    alone: Mapping[str, _Windows],
+    stress: Document,
+    multiplier: float,
+) -> Document | None:
+    """Capital without default risk, and what it is made of; None without a stressed CVaR.
+
+    Each of the last sixty days is taken with what was known on it, and today's holdings. The
+    interval is that of the stressed CVaR, in proportion.
+
+    Source: Basel framework, MAR33.16, 33.17 and 33.41.
+    """
+    if stress["cvar"] is None:
+        return None
+    year = YEAR - int(frtb.BASE_HORIZON) + 1
+    worst = _worst_years(few)
+    scenarios = {asset: _worst_years(which) for asset, which in alone.items()}
+    known = [worst, *scenarios.values()]
+    days = min(frtb.AVERAGED, len(full.parts[frtb.BASE_HORIZON]) - year + 1, *map(len, known))
+    days = max(days, 1)
+    modelled, stressed = [], []
+    for back in reversed(range(days)):
+        rows = slice(-year - back, -back or None)
+        part = few.cvar(rows)
+        modelled.append(worst[-1 - back] * (max(full.cvar(rows) / part, 1.0) if part else 1.0))
+        stressed.append(frtb.stress_scenarios([each[-1 - back] for each in scenarios.values()]))
+    amount = frtb.capital(modelled, stressed, multiplier)
+    return {
+        "amount": amount,
+        "interval": [amount * end / stress["cvar"] for end in stress["interval"]],
+        "days": days,
+        "modelled": modelled[-1],
+        "modelled_average": float(np.mean(modelled)),
+        "stress_scenarios": stressed[-1],
+        "stress_scenarios_average": float(np.mean(stressed)),
+        "unmodelled": [
+            {"asset": asset, "days": max(int(h) for h in alone[asset].parts), "loss": each[-1]}
+            for asset, each in scenarios.items()
+        ],
+        "without": ["default risk", "the standardised approach and its floor"],
+    }
 
 
 def _drawn_stress(

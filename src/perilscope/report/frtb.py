@@ -60,9 +60,27 @@ def _capital(run: Shown, width: int) -> Iterator[Text]:
         f"exceptions in {run['days']} days: {desk}: the desk {'keeps' if kept else 'loses'} its "
         f"model; {run['zone']}, multiplier {run['multiplier']:.2f}"
     )
-    if run["product"] is not None:
-        said += f"; times the stressed CVaR {_percent(run['product'])} of the value"
     yield from wrapped(said, width, 4)
+    if run["capital"] is not None:
+        yield from wrapped(_charge(run["capital"], run["multiplier"]), width, 6, style="bold")
+
+
+def _charge(found: Shown, multiplier: float) -> str:
+    low, high = (_percent(value) for value in found["interval"])
+    said = (
+        f"capital {_percent(found['amount'])} of the value (90 % interval {low} to {high}): the "
+        f"larger of the last day, {_percent(found['modelled'] + found['stress_scenarios'])}, and "
+        f"the mean of {found['days']} days, {multiplier:.2f} x "
+        f"{_percent(found['modelled_average'])}"
+    )
+    if found["unmodelled"]:
+        each = ", ".join(
+            f"{row['asset']} {_percent(row['loss'])} over {row['days']} days"
+            for row in found["unmodelled"]
+        )
+        average = _percent(found["stress_scenarios_average"])
+        said += f" + {average} for what cannot be modelled ({each})"
+    return f"{said}; without {' and without '.join(found['without'])}"
 
 
 def _stress(stress: Shown) -> str:

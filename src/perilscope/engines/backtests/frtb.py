@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -16,6 +16,10 @@ HORIZONS = (10.0, 20.0, 40.0, 60.0, 120.0)
 LEVEL = 0.975
 EXPLAINED = 0.75
 """Share of today's CVaR that the reduced factors must explain."""
+AVERAGED = 60
+"""Days over which capital is averaged."""
+STRESS_CORRELATION, STRESS_HORIZON = 0.6, 20
+"""Of factors that cannot be modelled, and the least liquidity horizon of one in days."""
 SPEARMAN = (0.80, 0.70)
 """Green at or above the first (strictly above in the standard's table), red below the second."""
 DISTANCE = (0.09, 0.12)
@@ -81,6 +85,64 @@ def stressed_cvar(stressed_reduced: float, current_full: float, current_reduced:
     if current_reduced < EXPLAINED * current_full:
         raise AssessmentError("the reduced factors explain less than 75 % of today's CVaR")
     return stressed_reduced * max(current_full / current_reduced, 1.0)
+
+
+def stress_scenarios(alone: Sequence[float]) -> float:
+    """Capital for risk factors that cannot be modelled, from the loss of each alone in its stress.
+
+    ``sqrt((rho sum(x))^2 + (1 - rho^2) sum(x^2))`` with rho 0.6: the rule for factors that are not
+    shown to be idiosyncratic, which asks for more than the rule for those that are (rho 0).
+
+    Parameters
+    ----------
+    alone : sequence of float
+        Zero or more, in money or shares of the value.
+
+    Source: Basel framework, MAR33.16 and MAR33.17.
+
+    Examples
+    --------
+    >>> stress_scenarios([3.0]), stress_scenarios([]), round(stress_scenarios([3.0, 4.0]), 9)
+    (3.0, 0.0, 5.8)
+    """
+    losses = np.asarray(alone, dtype=np.float64)
+    if not np.all(losses >= 0.0) or not np.all(np.isfinite(losses)):
+        raise MisuseError("losses in stress scenarios are finite amounts, zero or more")
+    common = (STRESS_CORRELATION * float(losses.sum())) ** 2
+    own = (1.0 - STRESS_CORRELATION**2) * float((losses**2).sum())
+    return math.sqrt(common + own)
+
+
+def capital(modelled: Sequence[float], stressed: Sequence[float], multiplier: float) -> float:
+    """Capital for market risk without default risk: of the last day or the mean of sixty.
+
+    ``max(IMCC + SES, m_c mean(IMCC) + mean(SES))``.
+
+    Parameters
+    ----------
+    modelled : sequence of float
+        Stressed CVaR of what can be modelled (IMCC) of each day, the last day last.
+    stressed : sequence of float
+        Stress scenarios of what cannot (SES), of the same days.
+    multiplier : float
+        1.5 and more by exceptions (MAR32.9).
+
+    Raises
+    ------
+    MisuseError
+        No days, not as many of both, or a multiplier below 1.5.
+
+    Source: Basel framework, MAR33.41.
+
+    Examples
+    --------
+    >>> capital([10.0, 10.0, 10.0], [1.0, 2.0, 3.0], 1.5), capital([1.0, 1.0, 10.0], [0.0] * 3, 1.5)
+    (17.0, 10.0)
+    """
+    if not modelled or len(modelled) != len(stressed) or not multiplier >= 1.5:
+        raise MisuseError("capital wants as many figures of both kinds, and a multiplier from 1.5")
+    averaged = multiplier * float(np.mean(modelled)) + float(np.mean(stressed))
+    return max(modelled[-1] + stressed[-1], averaged)
 
 
 def _zone(value: float, green: float, red: float, high_is_good: bool) -> str:
