@@ -32,17 +32,12 @@ _SCANNED = (
     *((p, 0.01, 0.0) for p in (0.985, 0.992, 0.997, 1.0)),
     *((p, 0.03, 0.0) for p in (0.98, 0.992, 0.997, 1.0)),
     *((p, 0.1, 0.0) for p in (0.97, 1.0)),
+    *((1.0, share, 0.0) for share in (0.25, 0.5, 0.8)),
     *((1.0, 1.0, aside) for aside in (-0.25, 0.0, 0.25)),
 )
 """Persistence, share and distance from the mean (in standard deviations) of points to try."""
-_PARTS = (
-    (slice(0, 6), 1.0),
-    (slice(6, 10), 2.5),
-    (slice(10, 14), 2.5),
-    (slice(14, 16), 2.5),
-    (slice(16, 19), 12.0),
-)
-"""Parts of these, and how far the best of each may lie below the best of a window."""
+_SHORT = np.array([2.5] * 6 + [4.5] * 8 + [2.5] * 2 + [10.0] * 3 + [12.0] * 3)
+"""How far each may lie below the best of a window and be worth a search."""
 _ALL_SHOCK, _LEAST = 0.6, 1e-6  # omega as a share of the variance
 _EVENTS = 8  # so many of the largest returns of a series have windows of their own
 _KEPT = 3
@@ -246,19 +241,12 @@ class _Track:
         best = self.x[:, :, 0].reshape(-1, self.form.size)
         xs = _scan(self.form, self.all, best)
         lead = self.value[:, :, 0].reshape(-1, 1) - values(self.kernel, self.form, self.all, xs)
-        every = np.arange(len(best))
-        at, starts = [], []
-        for some, short in _PARTS:
-            place = some.start + np.argmax(lead[:, some], axis=1)
-            x = xs[every, place]
-            apart = np.abs((x - best) / self.form.reach).max(axis=1) > _ALIKE
-            hopeful = np.flatnonzero(apart & (lead[every, place] > -short))
-            at.append(hopeful)
-            starts.append(x[hopeful])
-        lane, x = np.concatenate(at), np.concatenate(starts)
+        lead[np.abs((xs - best[:, None]) / self.form.reach).max(axis=2) < _ALIKE] = -np.inf
+        lane, place = np.nonzero(lead > -_SHORT)
+        x = xs[lane, place]
         edge = np.flatnonzero(x[:, _SHARE] == 0.0)
         x[edge] = self._along(self.all.take(lane[edge]), x[edge]).x
-        near = descend(self.kernel, self.form, self.all.take(lane), x, rounds=3, close=_CLOSE)
+        near = descend(self.kernel, self.form, self.all.take(lane), x, rounds=2, close=_CLOSE)
         lag = near.value - self.value.reshape(-1, _KEPT)[lane, 0]
         apart = np.abs((near.x - best[lane]) / self.form.reach).max(axis=1) > _ALIKE
         hopeful = np.flatnonzero((lag < _BETTER) | (apart & (lag < _RIVAL)))
@@ -402,7 +390,7 @@ def _scan(form: Form, windows: Windows, best: Array) -> Array:
             omega = (1.0 - p) * (1.0 - back / variance * faded) / (1.0 - faded)
         else:
             omega = 2.0 * (1.0 - back / variance) / windows.size
-        if share == 1.0:
+        if share > 0.5:  # the mean of squares is no guide where shocks do not fade
             omega = np.full(len(windows), _ALL_SHOCK)
         xs[:, place, 0] = aside
         xs[:, place, 1] = shifted(np.maximum(omega, _LEAST))
