@@ -77,6 +77,8 @@ class MarketSettings(Value):
     accept: tuple[str, ...] = ()
     # Where `market tournament` logs its champions, which the morning page shows.
     champions: str = ""
+    # Quoted implied volatilities, which options name in the column `vol` of the positions.
+    surfaces: str = ""
     # The hour at which a day of prices ends, 0 to 23, and the zone of that hour.
     day_ends: Annotated[int, Count()] = 0
     zone: str = "UTC"

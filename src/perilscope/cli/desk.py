@@ -112,6 +112,12 @@ def stress(
     vol: Annotated[
         str, typer.Option(metavar="+50%", help="Change of implied volatilities beside it.")
     ] = "",
+    skew: Annotated[
+        str,
+        typer.Option(
+            metavar="10%", help="Volatility added at a strike a factor e below the price."
+        ),
+    ] = "",
     window: Annotated[
         int, typer.Option(metavar="DAYS", help="Length of the worst stretch.", min=1, max=366)
     ] = 10,
@@ -133,7 +139,7 @@ def stress(
 
     opened = _opened(book, prices, weights, (first, last), accept, positions)
     found = stressing.stresses(
-        opened, stressing.parse_loss(loss), shocks=shock or (), vol=vol, window=window
+        opened, stressing.parse_loss(loss), shocks=shock or (), vol=vol, skew=skew, window=window
     )
     told(found, json, page.stressed)
 

@@ -96,7 +96,7 @@ def opened(path: Path, settings: Settings | None = None, also: Sequence[str] = (
     valuation = replace(valuation, placed=placed(workspace, valuation))
     odd = [text for _, text in unlike(valuation)]
     odd += filter(None, (unmet(desk, limit) for limit in book.limits))
-    noticed = (*odd, *noticed, *revaluation.notes(desk.priced(), desk.marks))
+    noticed = (*odd, *noticed, *workspace.notes, *revaluation.notes(desk.priced(), desk.marks))
     return Opened(desk, workspace, valuation, (*findings, *noticed))
 
 

@@ -99,7 +99,7 @@ def _collected(path: Path, settings: Settings, origin: Origin) -> Data | None:
 
 def _named(book: Book, settings: Settings) -> list[str]:
     """Files and folders of data that a book names, without those that a setting replaces."""
-    names = [book.incidents, book.tests, book.alerts]
+    names = [book.incidents, book.tests, book.alerts, book.market.surfaces]
     names += [None if settings.prices else book.prices]
     names += [None if settings.positions else book.positions]
     names += [p.findings.file for p in book.protocols.values() if p.findings is not None]

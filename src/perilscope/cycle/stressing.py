@@ -35,6 +35,7 @@ def stresses(
     *,
     shocks: Sequence[str] = (),
     vol: str = "",
+    skew: str = "",
     window: int = WINDOW,
 ) -> Document:
     """Every episode replayed, shocks of one's own, the worst stretch, and the mildest that hurts.
@@ -48,6 +49,8 @@ def stresses(
         Moved together; ``*`` is every asset that keeps no peg and is not named.
     vol : str
         Relative change of implied volatilities under these shocks, like ``+50%``.
+    skew : str
+        Volatility added under these shocks at a strike a factor e below the price, like ``10%``.
     window : int
         Days of the worst stretch.
 
@@ -61,9 +64,10 @@ def stresses(
     gross = math.fsum(abs(v) for v in values.values())
     wanted = loss or 0.1 * (desk.net_assets or gross)
     own = None
-    if shocks or vol:
+    if shocks or vol or skew:
         said = [part.strip() for each in shocks for part in each.split(",")]
-        own = told(_shocked(desk, said, _share(vol, "--vol") if vol else 0.0))
+        both = _share(vol, "--vol") if vol else 0.0, _share(skew, "--skew") if skew else 0.0
+        own = told(_shocked(desk, said, *both))
     return {
         **head(found),
         "shocked": own,
@@ -75,11 +79,13 @@ def stresses(
     }
 
 
-def _shocked(desk: Desk, said: Sequence[str], vol: float) -> stress.Stressed:
+def _shocked(desk: Desk, said: Sequence[str], vol: float, skew: float) -> stress.Stressed:
     """Shocks of one's own, every position revalued under them."""
     moves = parse_shocks(said, desk)
-    name = ", ".join([*said, *([f"volatilities {100.0 * vol:+g} %"] if vol else [])])
-    lost = desk.under(moves, marks=replace(desk.marks, vol_shock=vol))
+    names = [f"volatilities {100.0 * vol:+g} %"] if vol else []
+    names += [f"skew {100.0 * skew:+g} points"] if skew else []
+    name = ", ".join([*said, *names])
+    lost = desk.under(moves, marks=replace(desk.marks, vol_shock=vol, skew_shock=skew))
     return stress.shocked(name, moves, dict.fromkeys(desk.assets, 0.0), lambda _moves: lost)
 
 

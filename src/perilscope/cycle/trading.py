@@ -102,7 +102,7 @@ def _instruments(workspace: Workspace, valuation: Valuation, note: Note) -> Iter
         return
     marks = _marks(workspace, valuation)
     refuse_absurd(lots, marks, _net_assets(workspace.book, valuation))
-    for text in revaluation.notes(lots, marks):
+    for text in (*workspace.notes, *revaluation.notes(lots, marks)):
         note("note", "positions", text)
     for lot in lots:
         try:

@@ -20,8 +20,11 @@ from perilscope.evidence.positions import Position, parse_positions
 from perilscope.evidence.prices import History
 from perilscope.evidence.quotes import converted, foreign
 from perilscope.evidence.scanner import parse_findings
+from perilscope.evidence.surfaces import parse_surfaces
 from perilscope.layers.days import calendar_of
 from perilscope.layers.revaluation import plain
+from perilscope.layers.surfaces import Quotes, filled_in
+from perilscope.layers.valuation import Valuation
 from perilscope.sources import files
 
 
@@ -63,6 +66,8 @@ class Workspace:
         Of the book as it was read; a horizon given for one run does not change it.
     origin : Origin or None
         None of a book built in Python.
+    notes : tuple of str
+        What was noticed in the surfaces of volatilities.
     """
 
     book: Book
@@ -74,6 +79,7 @@ class Workspace:
     data: tuple[DataFile, ...]
     alerts: tuple[Alert, ...] = ()
     origin: Origin | None = None
+    notes: tuple[str, ...] = ()
 
 
 def open_book(path: Path) -> tuple[Book, Path]:
@@ -130,13 +136,34 @@ def open_workspace(path: Path, settings: Settings | None = None) -> Workspace:
     alerts: tuple[Alert, ...] = ()
     if book.alerts:
         alerts = _parsed(base / book.alerts, book.alerts, parse_alerts, data, faults) or ()
+    quotes: Quotes = {}
+    if book.market.surfaces:
+        where = base / book.market.surfaces
+        quotes = _parsed(where, book.market.surfaces, parse_surfaces, data, faults) or {}
     stated = content_hash(book)
     book = _scanned(book, base, data, faults)
     if faults:
         raise DataError(faults)
-    return Workspace(
+    found = Workspace(
         book, stated, history, positions, incidents, trials, tuple(data), alerts, origin
     )
+    return _with_volatilities(found, quotes)
+
+
+def _with_volatilities(workspace: Workspace, quotes: Quotes) -> Workspace:
+    """The same with the volatilities of options that name a surface."""
+    if not any(lot.terms.surface for lot in workspace.positions):
+        return workspace
+    book, valuation = workspace.book, Valuation(workspace.book, closes_of(workspace))
+
+    def spot(lot: Position) -> float:
+        quote = lot.terms.quote
+        unit = 1.0 if quote in ("", book.currency) else valuation.price(quote)
+        return valuation.price(lot.asset) / unit
+
+    year = calendar_of(book).days_a_year
+    positions, notes = filled_in(workspace.positions, quotes, spot, book.as_of, year)
+    return replace(workspace, positions=positions, notes=notes)
 
 
 def portfolio(workspace: Workspace) -> dict[str, float]:

@@ -49,6 +49,8 @@ class Terms:
     inverse : bool
         Settled in the asset; ``quantity`` of a perpetual or future is then an amount of the quote.
     strike, vol, rate : float
+    surface : str
+        Of implied volatilities, where ``vol`` names one instead of stating a number.
     expiry : date
     lower, upper, liquidity : float
         Of a share of a pool.
@@ -70,6 +72,7 @@ class Terms:
     strike: float | None = None
     expiry: date | None = None
     vol: float | None = None
+    surface: str = ""
     rate: float = 0.0
     lower: float = 0.0
     upper: float = math.inf
@@ -157,6 +160,8 @@ def terms(kind: str, cells: Mapping[str, str], told: Told) -> Terms:
             values[name] = text
         elif name == "inverse":
             values[name] = _settled(text, told)
+        elif name == "vol" and number(text.rstrip("% ")) is None:
+            values["surface"] = text
         elif name == "expiry":
             values[name] = _day(text, told)
         else:

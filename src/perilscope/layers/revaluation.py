@@ -56,6 +56,9 @@ class Marks:
         See `RESPONSE`.
     vol_shock : float
         Relative change of every implied volatility on top of it.
+    skew_shock : float
+        Added to every implied volatility for each unit of the logarithm of today's price over the
+        strike: above zero, low strikes gain and high ones lose.
     days_a_year : float
         Of volatilities and rates per year.
     """
@@ -66,6 +69,7 @@ class Marks:
     currency: str = "USD"
     response: float = RESPONSE
     vol_shock: float = 0.0
+    skew_shock: float = 0.0
     days_a_year: float = DAYS_A_YEAR
 
     def price(self, asset: str) -> float:
@@ -191,6 +195,11 @@ def _option(state: _State) -> Floats:
     terms, lot = state.terms, state.lot
     if terms.strike is None:
         raise AssessmentError(f"{_name(lot)}: no strike")
+    if terms.surface and not terms.vol:
+        raise AssessmentError(
+            f"{_name(lot)}: it takes its volatility from the surface `{terms.surface}`, which only "
+            "a book names (market: {surfaces: FILE}): state a number here"
+        )
     vol = terms.vol or state.marks.vols.get(lot.asset)
     if vol is None:
         raise AssessmentError(
@@ -198,6 +207,7 @@ def _option(state: _State) -> Floats:
         )
     years = max(state.left() - state.days, 0.0) / state.marks.days_a_year
     shock = 1.0 + state.marks.vol_shock
+    vol = max(vol + state.marks.skew_shock * math.log(state.now / terms.strike), 0.0)
     with np.errstate(divide="ignore"):
         stretch = np.abs(np.log(np.maximum(1.0 + state.move, _LEAST)))
     sigma = np.maximum(vol * shock * np.exp(state.marks.response * np.minimum(stretch, 3.0)), 0.0)
