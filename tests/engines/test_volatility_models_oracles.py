@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import csv
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,9 +17,13 @@ from perilscope.engines.garch_forms import Form
 from perilscope.engines.log_laws import LogLaw, PeaksLaw
 from perilscope.engines.predictive import Sample, predict
 from perilscope.engines.volatility_models import simulated_error, walk
+from perilscope.errors import AssessmentError
 
 from .garch_series import simulated
 
+STABLECOINS = (
+    Path(__file__).parents[3] / "shared/data/prices/cmc_stablecoins_terra_daily_ohlcv_2017_2025.csv"
+)
 NAMES = ("ewma", "garch", "garch-t", "gjr", "gjr-t", "egarch", "fhs", "conditional-evt")
 ONE = simulated(1, 500, 0.1, 0.4, 0.1, 0.0, 0.85)
 TWO = 0.6 * ONE + simulated(4, 500, 0.0, 0.6, 0.15, 0.0, 0.75, 6.0)
@@ -158,3 +164,38 @@ def test_the_error_of_a_simulation_is_what_other_seeds_show() -> None:
 def test_short_positions_are_filtered_as_well() -> None:
     found = of("fhs", [1.0, -0.5])
     assert found.interval(0.975)[0][0] < found.var(0.975) < found.interval(0.975)[0][1]
+
+
+def test_egarch_that_runs_away_is_held_and_said() -> None:
+    """A variance that grows e-fold with each shock: plain loop beside it, and the refusal."""
+    natural = np.array([0.0, 0.0, 3.0, -1.0, 0.99, 0.0])
+    z, ran = np.random.default_rng(1).standard_normal((10, 300)), np.zeros(300)
+    found = walk(Form("egarch"), natural, 9.0, z, ran)
+    for path in range(0, 300, 37):
+        log, total, held = math.log(9.0), 0.0, False
+        for shock in z[:, path]:
+            total += math.exp(0.5 * log) * shock
+            log = 3.0 * (abs(shock) - math.sqrt(2.0 / math.pi)) - shock + 0.99 * log
+            held = held or log > math.log(1e4)
+            log = min(log, math.log(1e4))
+        assert found[path] == pytest.approx(total, rel=1e-9)
+        assert bool(ran[path]) == held
+    assert 0.1 < ran.mean() < 1.0
+    assert np.isfinite(np.exp(found / 100.0)).all()
+
+
+@pytest.mark.acceptance
+def test_no_figure_of_egarch_where_it_explains_a_few_days_and_no_others() -> None:
+    """TerraUSD to its end in May 2022: volatility would double every day."""
+    if not STABLECOINS.exists():
+        pytest.skip("the private data set is not beside the project")
+    with STABLECOINS.open() as lines:
+        rows = [r for r in csv.DictReader(lines) if r["asset"] == "USTC" and r["close"]]
+    closes = np.array([float(r["close"]) for r in rows if r["date"] <= "2022-05-19"])[-121:]
+    moves = (closes[1:] / closes[:-1] - 1.0)[:, None]
+    told = predict(models.named("egarch"), Sample(moves, np.ones(1)))
+    assert 0.0 < told.law.var(0.975) < told.law.cvar(0.975) <= 1.0
+    with pytest.raises(AssessmentError, match="take gjr-t, fhs or historical"):
+        predict(models.named("egarch"), Sample(moves, np.ones(1), 10))
+    other = predict(models.named("gjr-t"), Sample(moves, np.ones(1), 10))
+    assert 0.5 < other.law.var(0.975) <= 1.0

@@ -5,8 +5,8 @@ Windows of neighbouring days have nearly the same maxima, so a search begins whe
 ended. But maxima come and go, above all when a large return enters or leaves. So on every 32nd day,
 and about such returns, windows are searched from many starts, and all local maxima are kept; the
 days between inherit those of both sides, halving the gaps, and alpha = 0 is followed by itself.
-In the end each window tries what its neighbours found, and a few points besides, until none has a
-better one.
+Then every window looks at a few points all over, and in the end each tries what its neighbours
+found, until none has a better one.
 """
 
 from __future__ import annotations
@@ -114,8 +114,8 @@ def roll(
         Series are shared out among so many; the answer is the same.
     thorough : bool
         Search every window from many starts, as `garch.fit` does: some ten times the work.
-        Without, a window may miss a maximum that its neighbours do not have: 2 of 15,412
-        simulated windows did, by 0.05 and 0.13 of log-likelihood.
+        Without, a window may miss a maximum that its neighbours do not have: 2 of 71,864
+        windows did, simulated and real, by 0.01 and 3.0 of log-likelihood.
 
     Raises
     ------

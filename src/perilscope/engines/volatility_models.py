@@ -34,9 +34,14 @@ from perilscope.engines.predictive import (
     Sample,
 )
 from perilscope.engines.streams import stream
+from perilscope.errors import AssessmentError
 
 LAMBDA = 0.94
 """Weight of yesterday's variance in EWMA (RiskMetrics, 1996, for daily returns)."""
+MOST = 100.0
+"""Per cent that a day moves at most, as a standard deviation: beyond it EGARCH has run away."""
+RAN_AWAY = 0.01
+"""Share of paths that may; with more there is no figure."""
 PATHS = 100_000
 _FEWER = 20_000  # for slopes, with the same random numbers on both sides
 _BATCHES = 20
@@ -76,8 +81,10 @@ def kept(returns: Array, student: bool, fit: Fit) -> None:
     _FITS.put(("garch", student, "backcast", returns.tobytes()), fit)
 
 
-def walk(form: Form, natural: Array, variance: float, z: Array) -> Array:
+def walk(form: Form, natural: Array, variance: float, z: Array, ran: Array | None = None) -> Array:
     """Sums of log returns, in percent, along paths whose variance runs on.
+
+    That of EGARCH is held where a day moves by `MOST`, lest a path end beyond all numbers.
 
     Parameters
     ----------
@@ -87,6 +94,8 @@ def walk(form: Form, natural: Array, variance: float, z: Array) -> Array:
         Of the first day.
     z : array, shape (days, N)
         Innovations.
+    ran : array, shape (N,), optional
+        Set to 1 for paths of EGARCH that were held.
 
     Returns
     -------
@@ -101,12 +110,15 @@ def walk(form: Form, natural: Array, variance: float, z: Array) -> Array:
     mu, om, one, two, b = natural[:5].tolist()
     total = np.zeros(z.shape[1])
     if form.kind == "egarch":
-        log = np.full(z.shape[1], math.log(variance))
-        edge = math.log(1e8)
+        log = np.full(z.shape[1], min(math.log(variance), 2.0 * math.log(MOST)))
+        low, high = -math.log(1e8), 2.0 * math.log(MOST)
         for day in z:
             total += mu + np.exp(0.5 * log) * day
             size = np.abs(day) - math.sqrt(2.0 / math.pi)
-            log = np.clip(om + one * size + two * day + b * log, -edge, edge)
+            log = om + one * size + two * day + b * log
+            if ran is not None:
+                ran[log > high] = 1.0
+            log = np.clip(log, low, high)
         return total
     h = np.full(z.shape[1], variance)
     for day in z:
@@ -128,6 +140,11 @@ def of_kind(kind: str, student: bool) -> Callable[[Sample], Prediction]:
 
     def model(sample: Sample) -> Prediction:
         fit = fitted(sample.log_percent, kind, student, sample.presample)
+        if kind == "egarch" and fit.sigma > MOST:
+            raise AssessmentError(
+                f"EGARCH: tomorrow's volatility would be {fit.sigma:.3g} %, which no price has: "
+                "take gjr-t, fhs or historical, or fewer days"
+            )
         ahead = _Ahead(fit, sample)
         law: Law = LogLaw(fit.mu, fit.sigma, fit.nu)
         if sample.horizon > 1:
@@ -137,7 +154,7 @@ def of_kind(kind: str, student: bool) -> Callable[[Sample], Prediction]:
             ahead.interval(law),
             {**fit.parameters, "sigma": fit.sigma},
             fit.log_likelihood,
-            notes=notes_of(fit),
+            notes=ahead.notes,
             conventions=conventions_of(sample),
         )
 
@@ -163,11 +180,34 @@ class _Ahead:
     sample: Sample
 
     @cached_property
+    def _simulated(self) -> tuple[Array, float]:
+        """Losses at the end of paths, and the share of paths that were held."""
+        fit, shape = self.fit, (self.sample.horizon, PATHS)
+        z, ran = innovations(fit.nu, shape, _stream(self.sample, fit.form.kind)), np.zeros(PATHS)
+        total = walk(fit.form, fit.natural, float(fit.variances[-1]), z, ran)
+        return lost(total), float(ran.mean())
+
+    @property
     def losses(self) -> Array:
         """At the end of simulated paths."""
-        fit, shape = self.fit, (self.sample.horizon, PATHS)
-        z = innovations(fit.nu, shape, _stream(self.sample, fit.form.kind))
-        return lost(walk(fit.form, fit.natural, float(fit.variances[-1]), z))
+        losses, ran = self._simulated
+        if ran > RAN_AWAY:
+            told = ", ".join(f"{name} {value:.3g}" for name, value in self.fit.parameters.items())
+            raise AssessmentError(
+                f"EGARCH: on {100.0 * ran:.1f} % of the paths the volatility of a day runs beyond "
+                f"{MOST:g} %: the best fit explains a few days and no others ({told}); take gjr-t, "
+                "fhs or historical, or a calmer stretch of the past"
+            )
+        return losses
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the reader must know of the fit and of the paths."""
+        found = notes_of(self.fit)
+        if self.sample.horizon > 1 and self._simulated[1] > 0.0:
+            held = f"{100.0 * self._simulated[1]:.2g} %"
+            found += (f"on {held} of the paths volatility is held at {MOST:g} % a day",)
+        return found
 
     def interval(self, law: Law) -> Callable[[float], Intervals]:
         def at(level: float) -> Intervals:
