@@ -18,7 +18,7 @@ from perilscope.evidence.alerts import Alert, parse_alerts
 from perilscope.evidence.incidents import Incident, Trial, parse_incidents, parse_tests
 from perilscope.evidence.positions import Position, parse_positions
 from perilscope.evidence.prices import History
-from perilscope.evidence.quotes import converted, foreign
+from perilscope.evidence.quotes import converted, doubtful, foreign
 from perilscope.evidence.scanner import parse_findings
 from perilscope.evidence.surfaces import parse_surfaces
 from perilscope.layers.days import calendar_of
@@ -220,7 +220,9 @@ def held_prices(
     if history is None or not moving:
         return None, ()
     book = workspace.book
+    pegs = {token.id: token.peg for token in book.tokens.values() if token.peg}
     notes = foreign(history, moving, book.currency)
+    notes += doubtful(history, moving, pegs, book.currency)
     history, moving, told = screened(history, moving, book.as_of, book.market.accept)
     notes += told
     if not moving:

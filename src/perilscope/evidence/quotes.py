@@ -3,10 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from perilscope.evidence.history import History
+
+_RECENT, _AT_PAR = 90, 0.005
+"""Last days whose median tells what prices are in, and how near to one it then is."""
 
 
 def converted(history: History, currency: str = "USD") -> tuple[History, list[str]]:
@@ -73,4 +78,34 @@ def foreign(history: History, assets: Sequence[str], currency: str) -> list[str]
         f"{', '.join(names)}: prices are in {quote}, of which there is no price: figures count a "
         f"{quote} as one {currency}; add the price of {quote} to the prices"
         for quote, names in quoted.items()
+    ]
+
+
+def doubtful(
+    history: History, assets: Sequence[str], pegs: Mapping[str, str], currency: str
+) -> list[str]:
+    """A sentence about coins pegged to another currency that cost one of the book's.
+
+    Files of prices seldom say what they are in: then such a coin is what tells.
+
+    Parameters
+    ----------
+    history : History
+    assets : sequence of str
+    pegs : mapping of asset to currency
+        As declared; a coin that is not is taken to be pegged to the dollar its symbol names.
+    currency : str
+        Of the book.
+    """
+    found: dict[str, list[str]] = {}
+    for asset in assets:
+        peg = pegs.get(asset) or ("USD" if "USD" in asset else currency)
+        closes = history.closes[:, history.assets.index(asset)]
+        recent = closes[np.isfinite(closes)][-_RECENT:]
+        if peg != currency and recent.size and abs(float(np.median(recent)) - 1.0) < _AT_PAR:
+            found.setdefault(peg, []).append(asset)
+    return [
+        f"{', '.join(names)}: pegged to {peg}, but the price is about one {currency}: prices look "
+        f"to be in {peg}, and figures count one {peg} as one {currency}"
+        for peg, names in found.items()
     ]
