@@ -21,8 +21,8 @@ from perilscope.engines.compound import Compound, Drives
 from perilscope.engines.counts import Binomial, CountLaw, Poisson
 from perilscope.engines.distributions import Distribution
 from perilscope.engines.expansion import Part, known, parts
+from perilscope.engines.families import families, joined
 from perilscope.engines.grid import atoms
-from perilscope.engines.limited import families, joined
 from perilscope.engines.structure import Component, components
 from perilscope.errors import AssessmentError, MisuseError
 

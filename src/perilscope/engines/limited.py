@@ -5,23 +5,21 @@ A law costs a special function or two at every point that it is asked for. Near 
 asked for, farther out one in so many that they lie a 32nd of their distance apart; the others are
 interpolated, except near a kink or an atom, which is seen. Limited means and what is interpolated
 from them are linear in the law: those of many events together are interpolated once, as a sum.
-
-Laws of one family are put into one law with arrays for parameters, so that they share a call. What
-a law gives does not depend on which others it was asked with, not by a bit.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, NamedTuple, cast
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines.distributions import Beta, Distribution, Gamma, Lognormal, Pareto, Weibull
+from perilscope.engines.distributions import Distribution
+from perilscope.engines.families import at_own, at_same, between_ends
 from perilscope.engines.grid import Grid
 
 Array = npt.NDArray[np.float64]
@@ -34,10 +32,7 @@ _SHORT = 2**9
 _PIECES, _ROW = 32, 12
 """Pieces of a stretch, and points that a piece between two of them is interpolated from."""
 _DOUBT = 1e-12
-_ALL = (0.0, math.inf)
 _NONE, _NOTHING = np.zeros(0, dtype=np.int64), np.zeros(0)
-_FAMILIES = (Beta, Gamma, Lognormal, Pareto, Weibull)
-"""Families that take arrays of parameters for the places where limited means are asked for."""
 
 
 class _Asked(NamedTuple):
@@ -84,48 +79,6 @@ class Few:
         return self.values.nbytes + self.kinks.nbytes + self.apart.nbytes
 
 
-def families(laws: Sequence[Distribution]) -> Iterator[list[int]]:
-    """Places of laws that are asked in one call: one family each, any other law by itself."""
-    found: dict[type[Distribution], list[int]] = {}
-    for place, law in enumerate(laws):
-        if _joins(law):
-            found.setdefault(type(law), []).append(place)
-        else:
-            yield [place]
-    yield from found.values()
-
-
-def _joins(law: Distribution) -> bool:
-    # an infinite mean is handled by logarithms, for all laws of a family at once
-    return type(law) in _FAMILIES and math.isfinite(law.second)
-
-
-def joined(laws: Sequence[Distribution], counts: Sequence[int] = ()) -> Distribution:
-    """Laws of one family as one law with arrays for parameters, each as often as counted.
-
-    A single law too, since an array may take another way to the same figure, up to rounding.
-    Without counts parameters have shape (laws, 1), for places that all laws have in common.
-
-    Examples
-    --------
-    >>> joined([Lognormal(0.0, 1.0), Lognormal(1.0, 2.0)], [1, 2]).sigma.tolist()
-    [1.0, 2.0, 2.0]
-    """
-    if not _joins(laws[0]):
-        return laws[0]
-    family = type(laws[0])
-    made = family.__new__(family)  # the parameters were checked once already
-    for name in _fields(family):
-        row = np.array([getattr(law, name) for law in laws], dtype=np.float64)
-        object.__setattr__(made, name, np.repeat(row, counts) if counts else row[:, None])
-    return made
-
-
-@functools.cache
-def _fields(family: type[Distribution]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(cast(Any, family)))
-
-
 def limited(laws: Sequence[Distribution], grid: Grid) -> Array:
     """E min(X, k h) of each law for k = 0 .. n, from which a mean-keeping law on the grid follows.
 
@@ -150,24 +103,21 @@ def few(laws: Sequence[Distribution], grid: Grid) -> list[Few]:
     above it the mean.
     """
     reach = min(_SHORT, grid.points) * grid.step
-    short = [law.support[1] <= reach for law in laws]
-    if not any(short):
-        return _far_ones(laws, grid)
-    near = iter(
-        _near_ones([law for law, is_short in zip(laws, short, strict=True) if is_short], grid)
-    )
-    far = iter(
-        _far_ones([law for law, is_short in zip(laws, short, strict=True) if not is_short], grid)
-    )
-    return [next(near) if is_short else next(far) for is_short in short]
+    near = [i for i, law in enumerate(laws) if law.support[1] <= reach]
+    far = [i for i, law in enumerate(laws) if not law.support[1] <= reach]
+    found = dict(zip(near, _near_ones([laws[i] for i in near], grid), strict=True))
+    found.update(zip(far, _far_ones([laws[i] for i in far], grid), strict=True))
+    return [found[i] for i in range(len(laws))]
 
 
 def _near_ones(laws: Sequence[Distribution], grid: Grid) -> list[Few]:
     """Laws that end soon: they are asked at every point up to there."""
+    if not laws:
+        return []
     asked = _points(grid.points)
     mean = np.array([law.mean for law in laws])
     ends = [math.ceil(law.support[1] / grid.step) for law in laws]
-    level = _inside(laws, np.arange(max(*ends, asked.near) + 1.0) * grid.step)
+    level = between_ends(laws, np.arange(max(*ends, asked.near) + 1.0) * grid.step)
     values = np.empty((len(laws), asked.at.size))
     values[:] = mean[:, None]
     values[:, : asked.near + 1] = level[:, : asked.near + 1]
@@ -182,10 +132,10 @@ def _far_ones(laws: Sequence[Distribution], grid: Grid) -> list[Few]:
     if not laws:
         return []
     asked = _points(grid.points)
-    values = _at_all(laws, asked.at * grid.step)
+    values = at_same(laws, asked.at * grid.step)
     bent = _bent(values, asked)
     places = [points.astype(np.float64) * grid.step for points, _ in bent.values()]
-    more = _at([laws[place] for place in bent], places)
+    more = at_own([laws[place] for place in bent], places)
     found = [smooth(own) for own in values]
     for (place, (points, inner)), true in zip(bent.items(), more, strict=True):
         found[place] = Few(values[place], points, true - inner)
@@ -282,51 +232,6 @@ def _pieces(points: int, every: int) -> tuple[int, Integers, tuple[Array, ...]]:
     first = (_PIECES + _ROW - 1) * np.arange(len(asked.strides))[:, None] + np.arange(_PIECES)
     windows = first[:, :, None] + np.arange(_ROW)
     return asked.near, windows, tuple(_lagrange(stride, every) for stride in asked.strides)
-
-
-def _at_all(laws: Sequence[Distribution], x: Array) -> Array:
-    """Limited means of each law at the same places, of which the first is zero, row by row."""
-    values = np.empty((len(laws), x.size))
-    bounded = [i for i, law in enumerate(laws) if law.support != _ALL]
-    free = [i for i in range(len(laws)) if i not in bounded] if bounded else range(len(laws))
-    for group in families([laws[i] for i in free]):
-        mine = [free[i] for i in group]
-        values[mine, 0] = 0.0
-        values[mine, 1:] = joined([laws[i] for i in mine]).lev(x[1:])
-    if bounded:
-        values[bounded] = _inside([laws[i] for i in bounded], x)
-    return values
-
-
-def _inside(laws: Sequence[Distribution], x: Array) -> Array:
-    """Limited means of laws with ends at the same places, each asked between its ends."""
-    ends = np.array([(*law.support, law.mean) for law in laws])[:, :, None]
-    low, high, mean = ends[:, 0], ends[:, 1], ends[:, 2]
-    inside, level = (x > low) & (x < high), np.where(x >= high, mean, x)
-    for group in families(laws):
-        mine = inside[group]
-        law = joined([laws[i] for i in group], mine.sum(axis=1).tolist())
-        rows = level[group]
-        rows[mine] = law.lev(np.broadcast_to(x, mine.shape)[mine])
-        level[group] = rows
-    return level
-
-
-def _at(laws: Sequence[Distribution], places: Sequence[Array]) -> list[Array]:
-    """Limited means of each law at places of its own, one call for each family."""
-    found, inside = [], []
-    for law, x in zip(laws, places, strict=True):
-        low, high = law.support
-        found.append(np.where(x >= high, law.mean, x))
-        inside.append(np.flatnonzero((x > low) & (x < high)))
-    for group in families(laws):
-        wanted = [places[i][inside[i]] for i in group]
-        law = joined([laws[i] for i in group], [x.size for x in wanted])
-        known, begin = np.asarray(law.lev(np.concatenate(wanted))), 0
-        for i, x in zip(group, wanted, strict=True):
-            found[i][inside[i]] = known[begin : begin + x.size]
-            begin += x.size
-    return found
 
 
 def _bent(values: Array, asked: _Asked) -> dict[int, tuple[Integers, Array]]:

@@ -15,9 +15,9 @@ import numpy as np
 
 from perilscope.engines.distributions import Beta, Distribution
 from perilscope.engines.expansion import Part
+from perilscope.engines.families import families, joined
 from perilscope.engines.grid import TILT, Grid, atoms, jumps, unbroken, unit
 from perilscope.engines.heavy import MANY, far_events, heavy
-from perilscope.engines.limited import families, joined
 from perilscope.engines.loss import LossLaw
 from perilscope.errors import AssessmentError
 
