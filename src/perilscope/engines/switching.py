@@ -22,6 +22,7 @@ from perilscope.engines import garch, switching_plain
 from perilscope.engines.influence import Z90, gradient
 from perilscope.engines.predictive import (
     CONVENTIONS,
+    Interval,
     Intervals,
     Model,
     Prediction,
@@ -39,7 +40,7 @@ LEAST = 100
 ROUNDS, STEPS, GAIN = 400, 12, 1e-4
 WIDEST = 2.0
 """Jumps are at least so many standard deviations of the whole wide."""
-WRONG = 1.8
+WRONG = 1.7
 """Where volatility does not move by regimes, errors are so many times as large: on days simulated
 by GARCH, within 0.1 (docs/interval-coverage.md)."""
 _VAGUE = 2.0
@@ -159,8 +160,8 @@ def regime(sample: Sample) -> Prediction:
     )  # fmt: skip
 
 
-def _covariance(x: Array, at: Array) -> Array:
-    """Of the parameters, by the observed information.
+def _covariances(x: Array, at: Array) -> tuple[Array, Array]:
+    """Of the parameters, by the observed information: of bends, and of squares of slopes.
 
     What is known beforehand is next to nothing, but keeps apart what the days do not tell of: jumps
     that hardly ever come, regimes that hardly ever change.
@@ -171,9 +172,15 @@ def _covariance(x: Array, at: Array) -> Array:
         shift[place] = step
         more, less = (day_scores(x, at + sign * shift).sum(axis=0) for sign in (1.0, -1.0))
         bend[:, place] = (more - less) / (2.0 * step)
+    scores = day_scores(x, at)
     vague = np.array([0.0, 0.0, 0.0, _VAGUE, _VAGUE, _VAGUE, 3.0 * float(x.std()), 1.0])
-    known = np.where(vague > 0.0, vague, np.inf) ** -2.0
-    roots, basis = np.linalg.eigh(np.diag(known) - 0.5 * (bend + bend.T))
+    known = np.diag(np.where(vague > 0.0, vague, np.inf) ** -2.0)
+    return _inverse(known - 0.5 * (bend + bend.T)), _inverse(known + scores.T @ scores)
+
+
+def _inverse(information: Array) -> Array:
+    """Flat directions, and those that bend up, left out."""
+    roots, basis = np.linalg.eigh(information)
     inverse = np.where(roots > 1e-6 * roots.max(), 1.0 / np.maximum(roots, 1e-300), 0.0)
     return np.asarray((basis * inverse) @ basis.T)
 
@@ -188,9 +195,10 @@ def _likelier(sample: Sample, likelihood: float) -> float:
 
 
 def _interval(sample: Sample, law: Regimes, likelihood: float) -> Callable[[float], Intervals]:
-    """By the observed information, on the logarithm of VaR and of CVaR.
+    """By the observed information, the larger error of both, on the logarithm of VaR and of CVaR.
 
-    CVaR hangs on the jumps, and is as uncertain as what so few of them tell: Student's quantile.
+    CVaR hangs on the jumps, and is as uncertain as what so few of them tell, two parameters being
+    fitted to them: Student's quantile.
     """
     x, at = sample.log_percent, law.coded
 
@@ -200,24 +208,39 @@ def _interval(sample: Sample, law: Regimes, likelihood: float) -> Callable[[floa
         return found.var(level), found.cvar(level)
 
     @cache
-    def known() -> tuple[Array, float]:
-        return _covariance(x, at), _likelier(sample, likelihood)
+    def known() -> tuple[tuple[Array, Array], float]:
+        return _covariances(x, at), _likelier(sample, likelihood)
 
     def interval(level: float) -> Intervals:
-        covariance, wrong = known()
-        jumps = max(law.jumps * x.size * sample.share, 2.0)
+        covariances, wrong = known()
+        jumps = max(law.jumps * x.size * sample.share - 2.0, 2.0)
         few = float(special.stdtrit(jumps, 0.95)) / Z90
         found = []
         for value, slope, own in zip(
             measures(at, level), gradient(measures, at, steps_of(at), level), (1.0, few),
             strict=True,
         ):  # fmt: skip
-            error = math.sqrt(max(float(slope @ covariance @ slope), 0.0) / sample.share)
+            square = max(float(slope @ covariance @ slope) for covariance in covariances)
+            error = math.sqrt(max(square, 0.0) / sample.share)
             times = math.sqrt((1.0 - wrong) * own**2 + wrong * WRONG**2)
-            found.append(stretched(value, Z90 * times * error / max(abs(value), 1e-300)))
+            found.append(_about(value, Z90 * times * error))
         return found[0], found[1]
 
     return interval
+
+
+def _about(value: float, reach: float) -> Interval:
+    """On the logarithm, going over into straight lines where the reach is more than the value.
+
+    Examples
+    --------
+    >>> [round(x, 3) for x in _about(1.0, 0.1)], [round(x, 3) for x in _about(0.0, 1.0)]
+    ([0.905, 1.105], [-0.632, 1.718])
+    """
+    if reach <= abs(value):
+        return stretched(value, reach / abs(value)) if reach > 0.0 else (value, value)
+    less, more = (1.0 - math.exp(-1.0)) * reach, math.expm1(1.0) * reach
+    return (value - less, value + more) if value >= 0.0 else (value - more, value + less)
 
 
 MODELS = (Model("regime", "calm and turbulent days with jumps (Hamilton 1989)", regime),)
