@@ -68,6 +68,7 @@ def risk(
 
     [bold]perilscope market risk --prices closes.csv --weights BTC=0.6,ETH=0.4[/bold]
     """
+    from perilscope.cli.show import progress
     from perilscope.cycle import risk as asking
     from perilscope.report import risk as page
 
@@ -82,10 +83,11 @@ def risk(
         presample=presample,
     )
     given = one_or_bare(book, prices, weights)
-    if book is not None:
-        found = asking.of_book(book, asked, settings(given, positions))
-    else:
-        found = asking.of_files(prices or [], asking.parse_weights(weights), asked)
+    with progress(quiet=False) as tell:
+        if book is not None:
+            found = asking.of_book(book, asked, settings(given, positions), tell)
+        else:
+            found = asking.of_files(prices or [], asking.parse_weights(weights), asked, tell)
     told(found, json, page.risk)
     return 4 if all(each["error"] for each in found["methods"].values()) else 0
 

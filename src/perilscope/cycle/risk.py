@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -61,8 +61,15 @@ def parse_weights(text: str) -> dict[str, float]:
     return found
 
 
-def of_files(paths: Sequence[Path], weights: Mapping[str, float], asked: Asked) -> Document:
+Tell = Callable[[str, int, int], None]
+
+
+def of_files(
+    paths: Sequence[Path], weights: Mapping[str, float], asked: Asked, tell: Tell | None = None
+) -> Document:
     """VaR and CVaR of weights, as shares of the value.
+
+    ``tell`` is told how many models are done, of how many.
 
     Raises
     ------
@@ -74,7 +81,7 @@ def of_files(paths: Sequence[Path], weights: Mapping[str, float], asked: Asked) 
         The only method asked for cannot be fitted.
     """
     history = read_prices(list(paths))
-    found = _risks(history, weights, asked)
+    found = _risks(history, weights, asked, tell=tell)
     found["data"] = {"files": [path.name for path in paths], "sha256": history.digest}
     return found
 
@@ -168,22 +175,30 @@ def _revaluer(desk: Desk, whole: float) -> Revaluer:
     return of
 
 
-def of_book(path: Path, asked: Asked, settings: Settings | None = None) -> Document:
+def of_book(
+    path: Path, asked: Asked, settings: Settings | None = None, tell: Tell | None = None
+) -> Document:
     """The same of what a book holds; with the value, so that shares can be read as money."""
     mine = holding(path, asked, settings)
-    done = _risks(mine.history, mine.weights, mine.asked, mine.revalue)
+    done = _risks(mine.history, mine.weights, mine.asked, mine.revalue, tell)
     done["findings"] = list(dict.fromkeys([*mine.findings, *done["findings"]]))
     return {**done, "book": mine.name, "currency": mine.currency, "value": mine.value}
 
 
 def _risks(
-    history: History, weights: Mapping[str, float], asked: Asked, revalue: Revaluer | None = None
+    history: History,
+    weights: Mapping[str, float],
+    asked: Asked,
+    revalue: Revaluer | None = None,
+    tell: Tell | None = None,
 ) -> Document:
     chosen = asked.chosen
     ready = prepared(history, weights, asked, revalue)
     sample = replace(ready.sample, presample=asked.presample)
     methods: Document = {}
-    for model in chosen:
+    for place, model in enumerate(chosen):
+        if tell is not None:
+            tell("fitting the models", place, len(chosen))
         try:
             methods[model.name] = _told(model, predict(model, sample), asked.level)
         except AssessmentError as error:

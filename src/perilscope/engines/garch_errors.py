@@ -82,10 +82,16 @@ class Errors:
         """As `Fit.influences`, each day left out in truth: a step of Newton's without it."""
         root = self._root
         slopes, bends = self._each_day
-        left, turned = np.linalg.eigh(np.eye(root.shape[1]) + root.T @ bends @ root)
-        # where next to nothing is left without a day, one step says too much
-        along = (slopes @ root)[:, None, :] @ turned / np.maximum(left, _LEFT)[:, None, :]
-        return self._of_variables(np.asarray((along @ turned.transpose(0, 2, 1))[:, 0, :]))
+        inner, along = root.T @ bends @ root, slopes @ root
+        left = np.eye(root.shape[1]) + inner
+        moved = np.empty_like(along)
+        # where next to nothing may be left without a day, one step says too much
+        wild = np.sqrt((inner**2).sum(axis=(1, 2))) > 1.0 - _LEFT
+        moved[~wild] = np.linalg.solve(left[~wild], along[~wild, :, None])[:, :, 0]
+        some, turned = np.linalg.eigh(left[wild])
+        told = along[wild, None, :] @ turned / np.maximum(some, _LEFT)[:, None, :]
+        moved[wild] = (told @ turned.transpose(0, 2, 1))[:, 0, :]
+        return self._of_variables(moved)
 
     def _of_variables(self, moved: Array) -> Array:
         fit = self.fit
