@@ -110,7 +110,7 @@ def test_a_network_too_wide_to_list_is_answered_as_if_it_were(written: Path, ale
     assert sum(row["ale"] for row in each.values()) == pytest.approx(mean, rel=1e-10)
 
 
-def test_with_a_market_both_ways_agree_and_what_is_not_told_is_said(
+def test_with_a_market_both_ways_agree_and_slopes_are_those_of_other_books(
     tmp_path: Path, written: Path
 ) -> None:
     rng = np.random.default_rng(11)
@@ -137,9 +137,39 @@ def test_with_a_market_both_ways_agree_and_what_is_not_told_is_said(
     split = found["contributions"]["scenarios"]
     assert sum(row["cvar"] for row in split) == pytest.approx(found["cvar"]["0.99"], rel=1e-9)
     assert all(row["cvar"] > 0.0 for row in split)
-    assert all(row["network"] != "net" for row in found["causes"])
+    causes = {row["node"]: row for row in found["causes"] if row["state"] == "yes"}
+    marginal = run["networks"]["net"]
+    for i in range(COUNT):
+        row = causes[f"v{i}"]
+        assert row["probability"] == pytest.approx(marginal[f"v{i}"]["yes"], rel=1e-9)
+        assert row["given_tail"] > row["probability"]
+        assert row["cvar_per_probability"] > 0.0
+    # slopes by table entry against runs of books with other tables
     exact = Settings(engine="exact")
-    assert answers(open_workspace(tmp_path, exact), exact, estimates=False)["tables"] == []
+    told = answers(open_workspace(tmp_path, exact), exact, estimates=False)
+    tables = {row["entry"]: row for row in told["tables"]}
+    entry = tables["P(v3=yes | market=stressed)"]
+    text = (tmp_path / "book.yaml").read_text()
+    old = "v3: {parents: [market], table: {calm: [0.951, 0.049], stressed: [0.7, 0.3]}}"
+    assert old in text
+
+    def cvar(p: float) -> float:
+        new = text.replace(old, old.replace("[0.7, 0.3]", f"[{1 - p:.9g}, {p:.9g}]"))
+        (tmp_path / "book.yaml").write_text(new)
+        return float(
+            perilscope.quantify(tmp_path, engine="exact").document["enterprise"]["cvar"]["0.99"]
+        )
+
+    assert entry["cvar_slope"] == pytest.approx((cvar(0.32) - cvar(0.28)) / 0.04, rel=2e-3)
+    ends = next(row for row in told["tables"] if row["entry"] == "P(market=stressed)")
+    low, high = ends["values"]
+    assert (low, high) == pytest.approx((0.15 / 1.85, 0.3 / 1.15))
+    old = "market: {states: [calm, stressed], table: [0.85, 0.15]}"
+    assert old in text
+    new = text.replace(old, old.replace("[0.85, 0.15]", f"[{1 - high:.9g}, {high:.9g}]"))
+    (tmp_path / "book.yaml").write_text(new)
+    other = perilscope.quantify(tmp_path, engine="exact").document["enterprise"]["cvar"]["0.99"]
+    assert ends["cvar"][1] == pytest.approx(other, rel=1e-6)
 
 
 def test_another_horizon_than_the_period_is_refused_with_the_reason(written: Path) -> None:

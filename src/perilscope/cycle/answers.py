@@ -85,6 +85,8 @@ def table_entries(reading: Reading, found: Together, replaced: Replaced) -> list
     for driving, tail, mean in zip(found.driving, found.tails, means, strict=True):
         values = Values(mean, tail, density, LEVEL, years)
         made += slopes.entries(reading.drivers, driving, values)
+    for network, each in found.hidden:
+        made += slopes.hidden(network, each, density=density, level=LEVEL, years=years)
     made = taken.added(
         made, taken.entries(reading, found, replaced or taken.exchangeable(reading, found))
     )
@@ -108,6 +110,18 @@ def _states(found: Together) -> list[Document]:
                 "cvar_per_probability": by,
             }
         )
+    for network, carried in found.hidden:
+        for state in carried.states():
+            if state.slope is not None:
+                rows.append(
+                    {
+                        "network": network,
+                        "node": state.node,
+                        "state": state.state,
+                        "probability": state.chance,
+                        "cvar_per_probability": state.slope / (1.0 - LEVEL),
+                    }
+                )
     return sorted(rows, key=lambda row: -abs(cast(float, row["cvar_per_probability"])))
 
 

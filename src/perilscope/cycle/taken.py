@@ -160,6 +160,10 @@ def moved(
 
     And an estimate of the error that cells of prices leave in what it moves by.
     """
+    carried = dict(found.whole.hidden).get(network)
+    if carried is not None:
+        ends = [carried.under(x) for x in (carried.net.net, drivers.driver(network).network)]
+        return found.law.cvar(LEVEL) + ends[1].cvar(LEVEL) - ends[0].cvar(LEVEL), 0.0
     joint, weights = found.whole.joint, found.whole.weights(drivers, reading.context.years)
     keys = takers(reading, found).get(network, {})
     if not keys:

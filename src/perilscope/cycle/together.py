@@ -19,6 +19,7 @@ from perilscope.engines.joint.bounds import brackets
 from perilscope.engines.joint.causes import StateTail
 from perilscope.engines.joint.doubt import Drawn
 from perilscope.engines.joint.law import SignedLaw
+from perilscope.engines.joint.wide import Behind
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.evidence.positions import Position
 from perilscope.evidence.prices import History
@@ -59,6 +60,8 @@ class Together:
         Where what is held stands; an empty name where the positions do not say.
     bounds : mapping of level to Bounds
         Rigorous; empty where they were not asked for or no window reaches.
+    hidden : tuple of (network, Behind)
+        Networks whose joint states are not listed, behind a loss beyond VaR at ``LEVEL``.
     band : JointBand or None
         Figures and curve given what is only believed, where they were asked for.
     """
@@ -71,6 +74,7 @@ class Together:
     shares: Mapping[str, Mapping[str, float]]
     bounds: Mapping[float, Bounds] = field(default_factory=dict)
     band: JointBand | None = None
+    hidden: tuple[tuple[str, Behind], ...] = ()
 
     @property
     def law(self) -> SignedLaw:
@@ -144,7 +148,22 @@ def completed(made: Made, positions: Sequence[Position]) -> Together:
     tails = behind.tails(whole.joint, law, law.var(LEVEL))
     errors = doubt.drawn(whole.joint, law, SHOWN) if whole.moves.sampled else {}
     intervals = doubt.histories(whole.joint, law, other(), SHOWN)
-    return Together(whole, held, tails, errors, intervals, _shares(positions, whole))
+    return Together(
+        whole, held, tails, errors, intervals, _shares(positions, whole), hidden=_behind(whole)
+    )
+
+
+def _behind(whole: Whole) -> tuple[tuple[str, Behind], ...]:
+    """The networks whose joint states are not listed; without those of nodes too wide for tables,
+    of which nothing is told.
+    """
+    found = []
+    for network, each in whole.hidden:
+        try:
+            found.append((network, each.behind(whole.law, whole.law.var(LEVEL))))
+        except AssessmentError:
+            continue
+    return tuple(found)
 
 
 def joint_law(

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -238,7 +238,23 @@ def traced(all_: Together) -> Document:
                 all_.driving[at], all_.tails[at], each.node, each.states[0], all_.borne.level
             )
         found.append(row)
-    return {"causes": found, "joint_states": _states(all_)}
+    return {"causes": [*found, *_carried(all_)], "joint_states": _states(all_)}
+
+
+def _carried(all_: Together) -> Iterator[Document]:
+    """The same of networks whose joint states are not listed."""
+    for network, behind in all_.hidden:
+        for each in behind.states():
+            row: Document = {
+                "network": network,
+                "node": each.node,
+                "state": each.state,
+                "probability": each.chance,
+                "given_tail": each.given,
+            }
+            if each.slope is not None:
+                row["cvar_per_probability"] = each.slope / (1.0 - all_.borne.level)
+            yield row
 
 
 def _states(all_: Together) -> list[Document]:

@@ -12,7 +12,9 @@ entries serve as well.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +28,7 @@ from perilscope.engines.triangulation import Cliques, Scope
 from perilscope.errors import MisuseError
 
 Complex = npt.NDArray[np.complex128]
+Floats = npt.NDArray[np.float64]
 
 CHUNK = 1 << 22
 """Cells of all cliques times points that are held at once (64 MiB of complex numbers)."""
@@ -34,7 +37,7 @@ CHUNK = 1 << 22
 class Carrier(Junction):
     """A tree of cliques that multiplies tables with a trailing axis into the joint law.
 
-    While something is carried, `transform` is the one question with an answer.
+    While something is carried, `transform` and `without` are the questions with an answer.
     """
 
     def __init__(
@@ -67,6 +70,28 @@ class Carrier(Junction):
         table = super()._local(i, without)
         load = self._loads.get(i)
         return table if load is None else table * load
+
+    def without(self, names: Scope, log_over: float) -> Table:
+        """The slope of the sum of everything in each entry of the factor over these names.
+
+        Returns
+        -------
+        array, shape (states of name 1, ..., points or 1)
+            Over exp(log_over).
+        """
+        i = self._where[names]
+        self._belief(i)
+        table, scale = self._gathered(i, without=names)
+        scope = self.cliques.scopes[i]
+        axes = tuple(k for k, name in enumerate(scope) if name not in names)
+        left = [name for name in scope if name in names]
+        summed = table.sum(axis=axes) if axes else table
+        found: Table = summed.transpose([*(left.index(name) for name in names), len(names)])
+        for root in self._roots:
+            if root != self._tops[i]:
+                other, more = self._belief(root)
+                found, scale = found * other.sum(axis=tuple(range(other.ndim - 1))), scale + more
+        return found * math.exp(scale - log_over)
 
 
 def _along(names: Scope, table: Table, scope: Scope) -> Table:
@@ -121,6 +146,102 @@ def transform(
     >>> transform(Network((rain,)), [(["rain"], phi)]).round(12).real.tolist()
     [1.0, 0.6]
     """
+    made = _made(net, carried, findings)
+    parts = [tree.transform(made.log_weight) for tree, _ in made.turns(chunk)]
+    return np.concatenate(parts).astype(np.complex128)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Sums over a transform that is carried, and what they answer to every table entry.
+
+    Parameters
+    ----------
+    value : array, shape (sums,)
+    slopes : mapping of node to array, shape (sums, *table)
+        Derivatives of sum x P(what is known) by each entry of the node's table, over P(what is
+        known): entries move one by one, without their row.
+    """
+
+    value: Floats
+    slopes: Mapping[str, Floats]
+
+
+def answers(
+    net: Network,
+    carried: Sequence[tuple[Sequence[str], npt.ArrayLike]],
+    by: Complex,
+    findings: Findings = NOTHING,
+    *,
+    chunk: int = CHUNK,
+) -> Answers:
+    """Weighted sums over a transform, and their slopes in all table entries, from two passes.
+
+    What a clique holds when one table is left out is the slope in that table's entries, as for
+    probabilities, at every point.
+
+    Parameters
+    ----------
+    net : Network
+        All of whose nodes have tables.
+    carried, findings, chunk
+        As for `transform`; findings are hard, likelihoods and interventions.
+    by : array of complex, shape (sums, points)
+        Each sum is the real part of sum over points of conj(by) transform.
+
+    Notes
+    -----
+    Darwiche, J. ACM 50 (2003), for complex entries.
+
+    Examples
+    --------
+    A loss of 1 where it rains; its mean by a step into the complex plane:
+
+    >>> from perilscope.engines.network import Node
+    >>> rain = Node("rain", ("no", "yes"), (), np.array([0.8, 0.2]))
+    >>> loss = (["rain"], np.array([[1.0], [1.0 + 1e-9j]]))
+    >>> found = answers(Network((rain,)), [loss], np.array([[1e9j]]))
+    >>> found.value.round(12).tolist(), found.slopes["rain"].round(12).tolist()
+    ([0.2], [[0.0, 1.0]])
+    """
+    made = _made(net, carried, findings)
+    value = np.zeros(len(by))
+    found = {node.name: np.zeros((len(by), *node.table.shape)) for node in made.net.nodes}
+    for tree, turn in made.turns(chunk):
+        own = np.conj(by[:, turn])
+        value += np.real(own @ tree.transform(made.log_weight))
+        for node in made.net.nodes:
+            table = tree.without((*node.parents, node.name), made.log_weight)
+            flat = np.broadcast_to(table, (*table.shape[:-1], own.shape[-1]))
+            flat = flat.reshape(-1, own.shape[-1])
+            found[node.name] += np.real(own @ flat.T).reshape(len(by), *table.shape[:-1])
+    return Answers(value, {name: each for name, each in found.items() if name not in findings.do})
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A tree for what is carried, which is taken in a few turns of points."""
+
+    net: Network
+    tree: Carrier
+    scopes: Sequence[Scope]
+    tables: Sequence[Table]
+    log_weight: float
+    cells: int
+
+    def turns(self, chunk: int) -> Iterator[tuple[Carrier, slice]]:
+        """The tree with some of the points at a time."""
+        points = self.tables[0].shape[-1]
+        step = max(1, min(points, chunk // max(self.cells, 1)))
+        for start in range(0, points, step):
+            turn = slice(start, min(start + step, points))
+            self.tree.carry([table[..., turn] for table in self.tables], self.scopes)
+            yield self.tree, turn
+
+
+def _made(
+    net: Network, carried: Sequence[tuple[Sequence[str], npt.ArrayLike]], findings: Findings
+) -> _Made:
     scopes = [tuple(names) for names, _ in carried]
     tables = _checked(net, scopes, [np.asarray(table) for _, table in carried])
     findings.checked(net)
@@ -134,13 +255,7 @@ def transform(
         sizes.update(node.hidden)
     tree = Carrier([f for node in own.nodes for f in node.factors], sizes, found, scopes)
     tree.know(session.vectors)
-    points = tables[0].shape[-1]
-    step = max(1, min(points, chunk // max(found.cost.total, 1)))
-    parts = []
-    for start in range(0, points, step):
-        tree.carry([table[..., start : start + step] for table in tables], scopes)
-        parts.append(tree.transform(session.log_weight))
-    return np.concatenate(parts).astype(np.complex128)
+    return _Made(own, tree, scopes, tables, session.log_weight, found.cost.total)
 
 
 def _checked(net: Network, scopes: Sequence[Scope], tables: list[Table]) -> list[Table]:

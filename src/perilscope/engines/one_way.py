@@ -125,14 +125,26 @@ def one_way(
     session.know(Findings(findings.hard, likelihood, do=findings.do))
     found: list[OneWay] = []
     for each in free:
-        found += _lines(each, net, chance, chance * session.slopes(each), below[each.name])
+        found += lines(each, net, chance, chance * session.slopes(each), below[each.name])
     return tuple(found)
 
 
-def _lines(
+def lines(
     node: AnyNode, net: Network, chance: float, above: Array, below: Array
 ) -> Iterator[OneWay]:
-    """The lines of a node's entries, on the scale where P(seen) is 1."""
+    """The lines of a node's entries, on the scale where P(seen) is 1.
+
+    Parameters
+    ----------
+    node : node of net
+    net : Network
+    chance : float
+        The target: a probability, or an expectation of anything, given what is seen.
+    above : array, shape of the table
+        Slopes of target x P(seen) over P(seen), by single entries.
+    below : array, shape of the table
+        Slopes of log P(seen).
+    """
     for at in np.ndindex(*node.table.shape[:-1]):
         row = node.table[at]
         if float(row.max()) >= 1.0:

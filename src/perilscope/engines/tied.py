@@ -6,7 +6,7 @@ beliefs.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,11 @@ from perilscope.engines.grid import Transform
 from perilscope.engines.lines import Lines
 from perilscope.engines.structure import Component, Unit, felt
 from perilscope.engines.unlisted import Unlisted
+
+_Unit = tuple[Transform, dict[str, Transform]]
+"""Transform of a unit, and by line E[part; sum = s]."""
+_Site = tuple[tuple[str, ...], Transform, dict[str, Transform]]
+"""The same in each state of the nodes that drive it, and these."""
 
 
 class Tied(Lines):
@@ -126,12 +131,7 @@ class Tied(Lines):
         """
         total = self._nothing_lost()
         found = {key: np.zeros_like(total) for key in component.keys} if shares else {}
-        for probability, state in component.listed:
-            known = dict(state)
-            loose = [unit for unit in component.units if not net.nodes(unit.keys)]
-            free = [self.unit(unit, lines, known, shares=shares) for unit in loose]
-            tied = [unit for unit in component.units if net.nodes(unit.keys)]
-            tables = [self._tables(unit, net, lines, known, shares=shares) for unit in tied]
+        for probability, free, tables in self._states(component, net, lines, shares=shares):
             sums = [(nodes, own) for nodes, own, _ in tables]
             beside = capped.multiplied([own for own, _ in free], self.grid)
             driven = net.carry(sums)
@@ -146,6 +146,32 @@ class Tied(Lines):
                     one = net.carry([*sums[:i], (nodes, share), *sums[i + 1 :]])
                     found[key] += probability * one * beside
         return total, found
+
+    def _states(
+        self, component: Component, net: Unlisted, lines: Mapping[str, Compound], *, shares: bool
+    ) -> Iterator[tuple[float, list[_Unit], list[_Site]]]:
+        """Of each state that is listed its probability, units beside the network, and on it."""
+        loose = [unit for unit in component.units if not net.nodes(unit.keys)]
+        tied = [unit for unit in component.units if net.nodes(unit.keys)]
+        for probability, state in component.listed:
+            known = dict(state)
+            free = [self.unit(unit, lines, known, shares=shares) for unit in loose]
+            sites = [self._tables(unit, net, lines, known, shares=shares) for unit in tied]
+            yield probability, free, sites
+
+    def carried(
+        self, component: Component, lines: Mapping[str, Compound]
+    ) -> Iterator[tuple[Transform, list[tuple[tuple[str, ...], Transform]]]]:
+        """What a network that is not listed carries, and by what it is multiplied, case by case.
+
+        The component's transform is the sum over cases of the factor times what is carried.
+        """
+        net = component.unlisted
+        assert net is not None
+        for weight, known in component.cases(lines, self.effort):
+            for probability, free, tables in self._states(component, net, known, shares=False):
+                beside = capped.multiplied([own for own, _ in free], self.grid)
+                yield weight * probability * beside, [(nodes, own) for nodes, own, _ in tables]
 
     def _tables(
         self,

@@ -23,6 +23,7 @@ from perilscope.engines.compound import Compound, Mixture
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.joint.parts import Interface, Rungs, Scenarios
+from perilscope.engines.joint.wide import Wide, wide
 from perilscope.engines.kept import Kept
 from perilscope.engines.register import Register
 from perilscope.engines.unlisted import Unlisted
@@ -49,8 +50,8 @@ ADDED = (
 )
 
 UNLISTED = (
-    "its joint states are too many to be listed: losses are carried through it, exactly; which of "
-    "its states stand behind the tail, and what its table entries do to it, is not told"
+    "its joint states are too many to be listed: losses are carried through it, exactly; which "
+    "states of each of its nodes stand behind the tail is told, which joint states is not"
 )
 
 _ALIKE = 1e-9
@@ -241,6 +242,8 @@ class Whole:
         In the order of the engine's interfaces.
     tokens : mapping of scenario to token
         Losses that are priced by the scenario.
+    hidden : tuple of (network, Wide)
+        Networks whose joint states are not listed.
     """
 
     joint: Joint
@@ -249,6 +252,7 @@ class Whole:
     moves: Moves
     driving: tuple[Driving, ...]
     tokens: Mapping[str, str]
+    hidden: tuple[tuple[str, Wide], ...] = ()
 
     def weights(self, drivers: Drivers, years: float) -> list[Floats]:
         """Probabilities of the joint states under other evidence."""
@@ -314,7 +318,13 @@ def whole(
                 f"states, or its holding to losses that are not counted in {tokens[key]}: it is "
                 "taken at today's price, not at the price of the market scenario it happens in",
             )
-    return Whole(joint, joint.law(), alone(joint), moves, driving, joint.tokens)
+    hidden = tuple((_network_of(context.drivers, each), each) for each in wide(joint))
+    return Whole(joint, joint.law(), alone(joint), moves, driving, joint.tokens, hidden)
+
+
+def _network_of(drivers: Drivers, known: Wide) -> str:
+    """The network that carries losses; of several that are tied together the first."""
+    return next(x for x in drivers.networks if drivers.driver(x).network is known.net.net)
 
 
 def alone(joint: Joint) -> SignedLaw:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from perilscope.engines.findings import Findings
 from perilscope.engines.joint.causes import StateTail
+from perilscope.engines.joint.wide import Behind
 from perilscope.engines.network import Network, Node
 from perilscope.engines.one_way import OneWay, one_way
 from perilscope.errors import AssessmentError
@@ -133,6 +134,27 @@ def entries(drivers: Drivers, driving: Driving, values: Values) -> list[Entry]:
         for key, line in known.items()
     ]
     return sorted(made, key=lambda each: -abs(each.cvar))
+
+
+def hidden(
+    network: str, behind: Behind, *, density: float, level: float, years: float
+) -> list[Entry]:
+    """The same of a network whose joint states are not listed.
+
+    Parameters
+    ----------
+    network : str
+    behind : Behind
+        The network behind a loss beyond VaR.
+    density, level, years : float
+        As in :class:`Values`.
+    """
+    found = []
+    for mean, exceed, excess in behind.lines():
+        var = exceed.slope / density if density > 0.0 else 0.0
+        own = (mean.slope / years, var, excess.slope / (1.0 - level))
+        found.append(Entry(network, mean.node, mean.row, mean.state, mean.value, *own))
+    return found
 
 
 def _with_held(drivers: Drivers, driving: Driving, values: Values) -> tuple[Driving, Values]:

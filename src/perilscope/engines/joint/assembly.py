@@ -19,7 +19,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines.compound import Compound
+from perilscope.engines.compound import Compound, Mixture
 from perilscope.engines.grid import Grid, Transform
 from perilscope.engines.joint import cells, reach
 from perilscope.engines.joint.cells import Cell, Coupled
@@ -33,6 +33,7 @@ from perilscope.engines.joint.window import Window
 from perilscope.engines.loss import LEVELS, LossLaw, Pair
 from perilscope.engines.register import Register
 from perilscope.engines.transforms import Transforms
+from perilscope.engines.unlisted import Unlisted
 from perilscope.errors import AssessmentError
 
 Array = npt.NDArray[np.float64]
@@ -268,7 +269,12 @@ class Joint:
         """Exact mean of a line; of one counted in tokens, at the prices of the scenarios."""
         return self.means.line(key)
 
-    def means_of(self, lines: Mapping[str, Compound], priced: PricedAt) -> Means:
+    def means_of(
+        self,
+        lines: Mapping[str, Compound],
+        priced: PricedAt,
+        mixtures: Sequence[Mixture | Unlisted] | None = None,
+    ) -> Means:
         """Means of parts all of whose lines are given.
 
         Parameters
@@ -276,9 +282,12 @@ class Joint:
         lines : mapping of Compound
         priced : callable
             Given a state of prices, what tokens cost and by how much parts are off that.
+        mixtures : sequence, optional
+            Instead of the register's.
         """
         old, grid = self.register, self.window.grid
-        own = Register(list(lines.values()), mixtures=old.mixtures, caps=old.caps, grid=grid)
+        known = old.mixtures if mixtures is None else mixtures
+        own = Register(list(lines.values()), mixtures=known, caps=old.caps, grid=grid)
         return Means(own, self.parts, self._states, self.window, self.weights, priced)
 
     def own_mean(self, weights: Weights) -> float:
