@@ -12,7 +12,7 @@ from scipy.special import gammaincc, pdtrc
 
 from perilscope.engines.band import Band, band, line_intervals, mean_interval, means
 from perilscope.engines.compound import Compound
-from perilscope.engines.counts import Bernoulli, Poisson
+from perilscope.engines.counts import Bernoulli, Binomial, Poisson
 from perilscope.engines.distributions import (
     Beta,
     Constant,
@@ -26,6 +26,7 @@ from perilscope.engines.distributions import (
     Uniform,
 )
 from perilscope.engines.register import Register
+from perilscope.engines.shared import Shared
 from perilscope.errors import AssessmentError, MisuseError
 
 DRAWS = 256
@@ -252,3 +253,23 @@ def test_the_band_holds_its_parts_in_order() -> None:
     assert np.all(np.diff(found.high) <= 1e-12)
     # the predictive curve is the mean over beliefs, so it lies between their extremes
     assert np.all((found.predictive > found.low) & (found.predictive < found.high))
+
+
+def test_chance_that_moves_several_lines_is_averaged_in_every_draw() -> None:
+    """A bad year doubles both chances; only the belief about the first line is drawn."""
+    bad = Shared("bad years", Discrete((1.0, 2.0), (0.75, 0.25)), chance=True)
+    rate = Uniform(0.1, 0.4)
+    first = Compound(
+        "a", lambda t, _y: (Binomial(1, t[0] * t[1]), Constant(50.0)), beliefs=(rate, bad)
+    )
+    second = Compound("b", lambda t, _y: (Binomial(1, 0.2 * t[0]), Constant(20.0)), (bad,))
+    found = band(Register([first, second]), seed=5, draws=512)
+
+    def lost(p: float) -> float:
+        return sum(w * (1.0 - (1.0 - p * f) * (1.0 - 0.2 * f)) for w, f in ((0.75, 1), (0.25, 2)))
+
+    ends = (found.low[0], found.high[0])
+    for end, u in zip(ends, (0.05, 0.95), strict=True):
+        near = abs(lost(float(rate.ppf(u + 2 / 512))) - lost(float(rate.ppf(u))))
+        assert float(end) == pytest.approx(lost(float(rate.ppf(u))), abs=near)
+    assert found.losses[0] == 0.0

@@ -10,7 +10,7 @@ import pytest
 
 from perilscope.engines.compound import Compound
 from perilscope.engines.counts import Binomial
-from perilscope.engines.distributions import Constant, Uniform
+from perilscope.engines.distributions import Constant, Discrete, Uniform
 from perilscope.engines.grid import Grid
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.band import band
@@ -18,7 +18,7 @@ from perilscope.engines.joint.parts import Interface, Scenarios
 from perilscope.engines.joint.window import Window
 from perilscope.engines.register import Register
 from perilscope.engines.shared import Shared
-from perilscope.errors import AssessmentError, MisuseError
+from perilscope.errors import MisuseError
 
 LOSSES = np.array([4.0, -4.0, 0.0, 12.0])
 WEIGHTS = np.array([0.4, 0.3, 0.2, 0.1])
@@ -50,15 +50,20 @@ def _joint(beliefs, tokens=None):
     return Joint(Register(lines), (PEG,), Market(), tokens, wide=wide, cells=4 if tokens else 0)
 
 
-def _given(chances, level):
-    """Mean, VaR, CVaR and P(L > 12) with the chance of each line known, by listing."""
+def _given(chances, level, times=((1.0, 1.0),)):
+    """Mean, VaR, CVaR and P(L > 12) with the chance of each line known, by listing.
+
+    ``times`` lists (weight, factor) of what multiplies all chances at once.
+    """
     listed = {}
-    for (s, rung), hits in itertools.product(
-        itertools.product(range(4), (0, 1)), itertools.product((0, 1), repeat=len(chances))
+    for (weight, factor), (s, rung), hits in itertools.product(
+        times,
+        itertools.product(range(4), (0, 1)),
+        itertools.product((0, 1), repeat=len(chances)),
     ):
-        p, loss = WEIGHTS[s] * (0.2 if rung else 0.8), LOSSES[s] + 6.0 * rung
+        p, loss = weight * WEIGHTS[s] * (0.2 if rung else 0.8), LOSSES[s] + 6.0 * rung
         for key, hit in zip(chances, hits, strict=True):
-            p *= chances[key] if hit else 1.0 - chances[key]
+            p *= factor * chances[key] if hit else 1.0 - factor * chances[key]
             loss += COSTS[key] * hit
         listed[loss] = listed.get(loss, 0.0) + p
     places, mass = map(np.array, zip(*sorted(listed.items()), strict=True))
@@ -131,7 +136,35 @@ def test_what_cannot_be_drawn_is_refused():
     joint = _joint({"a": CHANCE})
     with pytest.raises(MisuseError, match="at least 20 draws"):
         band(joint, joint.law(), (0.9,), seed=3, draws=5)
-    common = Shared("bad years", CHANCE, chance=True)
-    tied = _joint(dict.fromkeys(("a", "b"), common))
-    with pytest.raises(AssessmentError, match="chance"):
-        band(tied, tied.law(), (0.9,), seed=3)
+
+
+def test_chance_that_moves_several_lines_is_averaged_in_every_draw():
+    """A bad year doubles both chances; only one belief, about the first line, is drawn."""
+    bad = Shared("bad years", Discrete((1.0, 2.0), (0.75, 0.25)), chance=True)
+    lines = [
+        Compound(
+            "a",
+            lambda theta, _y: (Binomial(1, theta[0] * theta[1]), Constant(COSTS["a"])),
+            beliefs=(CHANCE, bad),
+        ),
+        Compound(
+            "b", lambda theta, _y: (Binomial(1, 0.2 * theta[0]), Constant(COSTS["b"])), (bad,)
+        ),
+    ]
+    wide = Window(Grid(1.0, 256, lattice=True), 64)
+    joint = Joint(Register(lines), (PEG,), Market(), wide=wide)
+    level, draws, times = 0.9, 512, ((0.75, 1.0), (0.25, 2.0))
+    found = band(joint, joint.law(), (level,), seed=3, draws=draws)
+
+    def figures(u):
+        return _given({"a": float(CHANCE.ppf(u)), "b": 0.2}, level, times)
+
+    ends = [figures(u) for u in (0.05, 0.95)]
+    near = [figures(u) for u in (0.05 + 2 / draws, 0.95 + 2 / draws)]
+    for k, interval in ((0, found.mean), (2, found.cvar[level])):
+        for end, low, other in zip((interval.low, interval.high), ends, near, strict=True):
+            assert end == pytest.approx(low[k], abs=abs(other[k] - low[k]) + 1e-9)
+    # without the belief chance alone leaves nothing open
+    alone = Joint(Register(lines[1:]), (PEG,), Market(), wide=wide)
+    none = band(alone, alone.law(), (level,), seed=3)
+    assert none.draws == 0

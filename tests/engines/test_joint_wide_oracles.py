@@ -14,14 +14,16 @@ import numpy as np
 import pytest
 
 from perilscope.engines import structure
+from perilscope.engines.band import band as plain_band
 from perilscope.engines.compound import Compound
 from perilscope.engines.counts import Poisson
-from perilscope.engines.distributions import Exponential, Lognormal
+from perilscope.engines.distributions import Exponential, Gamma, Lognormal
 from perilscope.engines.findings import Findings
 from perilscope.engines.grid import Grid
 from perilscope.engines.inference import Session
 from perilscope.engines.joint import causes
 from perilscope.engines.joint.assembly import Joint
+from perilscope.engines.joint.band import band
 from perilscope.engines.joint.parts import Interface, Scenarios
 from perilscope.engines.joint.wide import Behind, wide
 from perilscope.engines.joint.window import Window
@@ -199,3 +201,29 @@ def test_mean_by_hand() -> None:
     hit = {"la": (1.5, math.exp(14.5 + 0.18)), "lb": (0.8, 4e6), "lc": (0.5, math.exp(15.32))}
     mean = sum(chance[k] * rate / -math.expm1(-rate) * size for k, (rate, size) in hit.items())
     assert behind(carried(net, Findings())).value[0] == pytest.approx(mean, rel=1e-9)
+
+
+def believed() -> list[Compound]:
+    """The same lines, their frequencies believed."""
+    laws = {x.key: x.build((), 1.0) for x in lines()}
+    return [
+        Compound(
+            key, lambda theta, _y, law=law: (Poisson(theta[0]), law), (Gamma(4.0, counts.mean / 4),)
+        )
+        for key, (counts, law) in laws.items()
+    ]
+
+
+def test_band_is_that_of_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same draws of beliefs give the same ends, with the market and without."""
+    known = believed()
+    monkeypatch.setitem(globals(), "lines", lambda: known)
+    both = carried(network(), Findings()), listed(network(), Findings())
+    one, two = (band(x, x.law(), (LEVEL,), seed=1, draws=20) for x in both)
+    assert one.cvar[LEVEL].low == pytest.approx(two.cvar[LEVEL].low, rel=1e-6)
+    assert one.cvar[LEVEL].high == pytest.approx(two.cvar[LEVEL].high, rel=1e-6)
+    assert one.cvar[LEVEL].high > 1.05 * one.cvar[LEVEL].low
+    one, two = (plain_band(x.register, seed=1, draws=20) for x in both)
+    assert one.losses == pytest.approx(two.losses, rel=1e-9, abs=1e-3)
+    assert one.low == pytest.approx(two.low, abs=1e-9)
+    assert one.high == pytest.approx(two.high, abs=1e-9)

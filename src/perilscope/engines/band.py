@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines.compound import Compound, Drives
+from perilscope.engines.compound import Compound, Drives, fixed
 from perilscope.engines.distributions import Constant, Distribution
 from perilscope.engines.expansion import certain, known
 from perilscope.engines.floor import Floored
@@ -114,11 +114,6 @@ def band(register: Register, *, seed: int, draws: int = 256, points: int = 60) -
     """
     if points < 2:
         raise MisuseError(f"a band has at least 2 points, got {points}")
-    if any(map(chance, (law for line in register.lines.values() for law in line.beliefs))):
-        raise AssessmentError(
-            "a credible band is not drawn where factors or shocks move several scenarios: chance "
-            "and belief would be mixed up in it"
-        )
     values = drawn(register, seed, draws)
     law = register.law()
     curve = law.curve(points)
@@ -251,16 +246,11 @@ def _stratified(law: Distribution, rng: np.random.Generator, draws: int) -> Arra
 
 
 def given_all(line: Compound, theta: Sequence[float]) -> Compound:
-    """The line with every belief known."""
+    """The line with every belief known; what stands for chance that lines share stays open."""
     *values, keep, scale = theta
-    fixed = tuple(values)
-    return replace(
-        line,
-        build=lambda _, years: line.build(fixed, years),
-        beliefs=(),
-        keep=Constant(keep),
-        scale=Constant(scale),
-    )
+    pairs = enumerate(zip(line.beliefs, values, strict=True))
+    one = fixed(line, {i: value for i, (law, value) in pairs if not chance(law)})
+    return replace(one, keep=Constant(keep), scale=Constant(scale))
 
 
 # --- laws given the beliefs
@@ -274,7 +264,7 @@ def _laws(register: Register, grid: Grid, values: Values, draws: int) -> Iterato
     for part in components(register.lines, register.mixtures, register.caps):
         if not any(key in values for key in part.keys):
             loose += part.keys
-        elif any(unit.capped for unit in part.units):
+        elif any(unit.capped for unit in part.units) or any(map(chance, part.shared)):
             given = [own.law() for own in _given(register, part.keys, grid, values, draws)]
             product *= np.stack([grid.forward(law.mass) for law in given])
             none *= [law.none for law in given]
@@ -298,16 +288,10 @@ def _component(
         key: _line(register.lines[key], grid, values.get(key), draws, key in part.driven)
         for key in part.keys
     }
-    total, none = 0.0, np.zeros(draws)
-    for probability, state in part.states:
-        idle = {key for key, happens in state if not happens}
-        product, nothing = probability, np.full(draws, probability)
-        for key, (transform, zero) in lines.items():
-            if key not in idle:
-                product, nothing = product * transform, nothing * zero
-        total = total + product
-        none += nothing
-    return total, none
+    shape = draws, grid.points // 2 + 1
+    each = {key: np.broadcast_to(transform, shape) for key, (transform, _) in lines.items()}
+    zero = {key: np.broadcast_to(nothing, draws) for key, (_, nothing) in lines.items()}
+    return part.product(each), np.asarray(part.product(zero))
 
 
 def _line(

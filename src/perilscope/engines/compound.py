@@ -89,15 +89,15 @@ class Compound:
         """
         if not self.beliefs:
             return self
-        fixed = {
+        known = {
             i: values[belief.name]
             for i, belief in enumerate(self.beliefs)
             if isinstance(belief, Shared) and belief.name in values
         }
-        if not fixed:
+        if not known:
             return self
-        key = (id(self), tuple(fixed.items()))
-        return _GIVEN.get(key, lambda: (self, _fixed(self, fixed)))[1]
+        key = (id(self), tuple(known.items()))
+        return _GIVEN.get(key, lambda: (self, fixed(self, known)))[1]
 
     def moments(self) -> tuple[float, float]:
         """Mean and standard deviation over the horizon, before any cap on a shared holding.
@@ -129,14 +129,14 @@ class Compound:
 _GIVEN: Kept[tuple[Compound, Compound]] = Kept(2**14)
 
 
-def _fixed(line: Compound, fixed: Mapping[int, float]) -> Compound:
+def fixed(line: Compound, known: Mapping[int, float]) -> Compound:
     """A line with some of its beliefs, by place, at fixed values."""
-    free = [i for i in range(len(line.beliefs)) if i not in fixed]
+    free = [i for i in range(len(line.beliefs)) if i not in known]
 
     def build(theta: tuple[float, ...], years: float) -> tuple[CountLaw, Distribution]:
         loose = dict(zip(free, theta, strict=True))
         return line.build(
-            tuple(fixed[i] if i in fixed else loose[i] for i in range(len(line.beliefs))), years
+            tuple(known[i] if i in known else loose[i] for i in range(len(line.beliefs))), years
         )
 
     return replace(line, build=build, beliefs=tuple(line.beliefs[i] for i in free))

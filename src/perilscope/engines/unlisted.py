@@ -168,8 +168,10 @@ class Unlisted:
             own = np.ones((len(states), math.prod(shapes)), dtype=np.complex128)
             own[states.index(state)] = np.broadcast_to(value, shapes).ravel()
             tables.append(((node,), own))
-        found = np.real(self.carry(tables)).reshape(shapes)
-        return float(found) if not shapes else found
+        found = self.carry(tables).reshape(shapes)
+        if not any(np.iscomplexobj(value) for value in values.values()):
+            found = np.real(found)
+        return found.item() if not shapes else found
 
     def sample(self, rng: np.random.Generator, number: int) -> dict[str, npt.NDArray[np.bool_]]:
         """Which lines have events in each of so many horizons.

@@ -82,16 +82,7 @@ def band(
     ------
     MisuseError
         For fewer than 20 draws.
-    AssessmentError
-        Where chance moves several lines: it would be mixed up with belief.
     """
-    if any(
-        map(beliefs.chance, (x for line in joint.register.lines.values() for x in line.beliefs))
-    ):
-        raise AssessmentError(
-            "a credible band is not drawn where factors or shocks move several scenarios: chance "
-            "and belief would be mixed up in it"
-        )
     values = beliefs.drawn(joint.register, seed, draws)
     curve = law.curve(points)
     losses = np.array([x for x, _ in curve])

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -25,9 +25,10 @@ from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.cells import Cell, Coupled
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.joint.means import Means
-from perilscope.engines.joint.parts import Rungs
+from perilscope.engines.joint.parts import Part, Rungs
 from perilscope.engines.joint.prices import Priced
 from perilscope.engines.joint.side import Side, Weights
+from perilscope.engines.shared import shared_by
 
 FINE = 64
 """Cells of prices at least: what one line changes is much less than what they tell apart."""
@@ -293,9 +294,18 @@ class Exchanged:
     @cached_property
     def side(self) -> Side:
         """Everything on the grid."""
-        parts = {c: self._joint.parts[c] for c in self.touched}
+        parts = {c: self._part(c) for c in self.touched}
         dear = not set(self._joint.tokened).isdisjoint(self.touched)
         return self._joint.fine.with_(self._lines, parts, self._market if dear else None)
+
+    def _part(self, c: int) -> Part:
+        """A part without beliefs that its lines no longer share."""
+        part = self._joint.parts[c]
+        if part.component is None or not part.component.shared:
+            return part
+        left = {b for key in part.keys for b in shared_by(self._lines[key].beliefs)}
+        shared = tuple(belief for belief in part.component.shared if belief in left)
+        return replace(part, component=replace(part.component, shared=shared))
 
     def _market(self, rungs: Rungs, plain: bool) -> Transform:
         if rungs not in self._markets:
