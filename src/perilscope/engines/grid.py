@@ -129,10 +129,10 @@ class Grid:
         return by
 
     def weights(self, by: Transform) -> Array:
-        """The weights of the points that `weighing` makes the given transform of."""
+        """The weights of the points that `weighing` makes the given transform of, one or many."""
         whole = by * (0.5 * self.points)
-        whole[0] *= 2.0
-        whole[-1] *= 2.0
+        whole[..., 0] *= 2.0
+        whole[..., -1] *= 2.0
         found: Array = scipy.fft.irfft(whole, self.points)
         found *= self.damping()
         return found

@@ -197,9 +197,11 @@ def _under(joint: Joint, cell: cells.Cell, rungs: Rungs, rest: Transform, mixed:
     """How much of the weight lies below VaR, given each scenario of a cell."""
     window, losses = joint.window, joint.losses(rungs)[cell.members]
     value, slopes = cells.products(mixed, joint.priced)
-    found = window.read(window.grid.weights(against(rest, value)), losses)
-    for token, slope in slopes.items():
-        found += cell.aside[token] * window.read(window.grid.weights(against(rest, slope)), losses)
+    rows = np.stack([against(rest, z) for z in (value, *slopes.values())])
+    plain, *bent = window.grid.weights(rows)
+    found = window.read(plain, losses)
+    for token, own in zip(slopes, bent, strict=True):
+        found += cell.aside[token] * window.read(own, losses)
     return found
 
 

@@ -121,9 +121,9 @@ class Cell:
 
     def transforms(self, window: Window, losses: Array) -> tuple[Transform, dict[str, Transform]]:
         """The market in this cell, and the same weighted by how far each price is off the mean."""
-        own = losses[self.members]
-        law = window.transform(own, self.mass)
-        return law, {t: window.transform(own, self.mass * off) for t, off in self.aside.items()}
+        rows = np.stack([self.mass, *(self.mass * off for off in self.aside.values())])
+        law, *aside = window.transform(losses[self.members], rows)  # as rows they take a third
+        return law, dict(zip(self.aside, aside, strict=True))
 
 
 def gathered(

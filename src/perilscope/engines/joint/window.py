@@ -88,12 +88,12 @@ class Window:
         losses : array, shape (n,)
             Gains are negative. What gains more than the window holds counts as its lowest point;
             what loses more is left out, as losses beyond the end of any grid are.
-        weights : array, shape (n,)
+        weights : array, shape (n,) or (rows, n)
             Of each scenario; any weights, so that means of parts are split alike.
 
         Returns
         -------
-        array, shape (points,)
+        array, shape (points,) or (rows, points)
 
         Examples
         --------
@@ -105,12 +105,14 @@ class Window:
         at = np.maximum(losses / self.grid.step + self.zero, 0.0)
         inside = at <= points - 1
         if not inside.all():
-            at, weights = at[inside], weights[inside]
+            at, weights = at[inside], weights[..., inside]
         below = np.minimum(at.astype(np.int64), points - 2)
         part = at - below
-        found = np.bincount(below, weights * (1.0 - part), points)
-        found += np.bincount(below + 1, weights * part, points)
-        return np.asarray(found)
+        found = np.empty((*weights.shape[:-1], points))
+        for row, own in zip(np.atleast_2d(found), np.atleast_2d(weights), strict=True):
+            row[:] = np.bincount(below, own * (1.0 - part), points)
+            row += np.bincount(below + 1, own * part, points)
+        return found
 
     def read(self, values: Array, losses: Array) -> Array:
         """Values at the points, read at losses as :meth:`mass` splits them; 0 beyond the window.
