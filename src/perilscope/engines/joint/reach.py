@@ -88,13 +88,13 @@ def _top(law: SignedLaw) -> float:
 
 def _bands(markets: Markets, tokens: Mapping[str, str]) -> list[Band]:
     """Bands of scenarios; all tokens are as dear as each may be in one, though not together."""
-    found: list[Band] = []
-    for below, share in zip((0.0, *BANDS), BANDS, strict=False):
-        dear = {
-            token: max(
-                float(np.quantile(markets.prices(rungs)[token], share)) for rungs in markets.states
-            )
-            for token in sorted(set(tokens.values()))
-        }
-        found.append((share - below, {key: dear[token] for key, token in tokens.items()}))
-    return found
+    dear = {
+        token: np.max(
+            [np.quantile(markets.prices(rungs)[token], BANDS) for rungs in markets.states], axis=0
+        )
+        for token in sorted(set(tokens.values()))
+    }
+    return [
+        (share - below, {key: float(dear[token][k]) for key, token in tokens.items()})
+        for k, (below, share) in enumerate(zip((0.0, *BANDS), BANDS, strict=False))
+    ]
