@@ -48,12 +48,15 @@ class _Free:
 
 
 class _Here:
-    """What is kept of one grid: transforms of lines, of components, of blocks of these."""
+    """What is kept of one grid: transforms of lines, of components, of blocks of these and
+    products of such blocks.
+    """
 
     def __init__(self) -> None:
         self.lines: Kept[_Line] = Kept(LINES, _size)
         self.tied: Kept[tuple[tuple[Compound, ...], Transform]] = Kept(LINES // 4, _size)
         self.blocks: Kept[Any] = Kept(LINES, _size)
+        self.products: Kept[tuple[tuple[Compound, ...], Transform]] = Kept(LINES // 4, _size)
 
 
 class Lines:

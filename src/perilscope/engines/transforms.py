@@ -53,6 +53,13 @@ class Block(NamedTuple):
     key: _Key
 
 
+class Together(NamedTuple):
+    """Events of all simple lines with Poisson counts, and the blocks that have other components."""
+
+    events: Some
+    mixed: tuple[Block, ...]
+
+
 def blocks(structure: Sequence[Component], lines: ByKey) -> list[Block]:
     """Components in blocks, always the same ones."""
     starts = range(0, len(structure), _SIZE)
@@ -83,32 +90,48 @@ class Transforms(Tied):
         with other lines.
         """
         every = [block(tuple(structure), lines)] if at_once else blocks(structure, lines)
-        return self.summed(every, lines, self.together(every, lines))
+        return self.summed(self.together(every, lines), lines)
 
-    def together(self, blocks: Sequence[Block], lines: ByKey) -> Some:
-        """Events of all simple lines with Poisson counts: their sum is compound Poisson again."""
+    def together(self, blocks: Sequence[Block], lines: ByKey) -> Together:
+        """What of some blocks is added up before it is transformed: the sum of lines with Poisson
+        counts is compound Poisson again. The same on half the points.
+        """
         new = [block for block in blocks if block.key not in self._many]
         if len(new) > 1 or len(blocks) == 1:  # of one block among others, one line is another
             known = [self.known(lines[p.keys[0]]) for b in new for p in b.parts if p.simple]
             on_grid.foresee([x.severity for own in known for x in own.parts], self._where)
-        found = [self._poisson(block, lines).events for block in blocks]
-        return Some.sum([own for own in found if own.number > 0.0])
+        found = [self._poisson(block, lines) for block in blocks]
+        events = Some.sum([own.events for own in found if own.events.number > 0.0])
+        pairs = zip(blocks, found, strict=True)
+        return Together(events, tuple([block for block, own in pairs if own.others]))
 
-    def summed(self, blocks: Sequence[Block], lines: ByKey, poisson: Some) -> Transform:
-        """Transform of the sum of independent components, of which some are known together."""
-        mixed = [block for block in blocks if self._poisson(block, lines).others]
-        others = self._others(mixed, lines)
-        product = [own.product for own in others]
-        if any(own.heavy for own in others):  # on points here, as a sum
-            product.append(heavy.split(self.grid))
-        if poisson.number == 0.0:
-            return capped.multiplied(product, self.grid)
-        logarithm = self.grid.forward(poisson.mass(self._whole, halved=self._halved))
-        logarithm -= poisson.number
+    def summed(self, known: Together, lines: ByKey) -> Transform:
+        """Transform of the sum of all components of some blocks."""
+        events, others = known.events, self._beside(known.mixed, lines)
+        if events.number == 0.0:
+            return capped.multiplied([] if others is None else [others], self.grid)
+        logarithm = self.grid.forward(events.mass(self._whole, halved=self._halved))
+        logarithm -= events.number
         total: Transform = exponential(logarithm)
-        for found in product:
-            total *= found
+        if others is not None:
+            total *= others
         return total
+
+    def _beside(self, mixed: tuple[Block, ...], lines: ByKey) -> Transform | None:
+        """The product of all other components of some blocks; None of none."""
+        if not mixed:
+            return None
+        key = tuple([block.key for block in mixed])
+        found = self._here.products.peek(key)
+        if found is None:
+            others = self._others(mixed, lines)
+            product = [own.product for own in others]
+            if any(own.heavy for own in others):  # on points here, as a sum
+                product.append(heavy.split(self.grid))
+            mine = tuple([line for own in others for line in own.lines])
+            found = mine, capped.multiplied(product, self.grid)
+            self._here.products.put(key, found)
+        return found[1]
 
     def _poisson(self, block: Block, lines: ByKey) -> _Poisson:
         """Events of the lines of a block that are simple and have Poisson counts."""

@@ -17,7 +17,6 @@ import numpy.typing as npt
 
 from perilscope.engines.compound import Compound
 from perilscope.engines.distributions import Distribution
-from perilscope.engines.events import Some
 from perilscope.engines.expansion import Part
 from perilscope.engines.facts import Facts, summed
 from perilscope.engines.grid import atoms, jumps, unbroken
@@ -25,7 +24,7 @@ from perilscope.engines.ground import Ground
 from perilscope.engines.loss import LossLaw, Pair
 from perilscope.engines.moments import Moments
 from perilscope.engines.structure import Component
-from perilscope.engines.transforms import Block, blocks, changed
+from perilscope.engines.transforms import Block, Together, blocks, changed
 
 Array = npt.NDArray[np.float64]
 
@@ -85,20 +84,20 @@ class Whole:
     # --- probabilities
 
     @cached_property
-    def _poisson(self) -> Some:
+    def _together(self) -> Together:
         return self._ground.fine.together(self._blocks, self._ground.lines)
 
     @cached_property
     def _fine(self) -> Array:
         """Probabilities on the grid."""
         fine = self._ground.fine
-        return fine.grid.back(fine.summed(self._blocks, self._ground.lines, self._poisson))
+        return fine.grid.back(fine.summed(self._together, self._ground.lines))
 
     @cached_property
     def _half(self) -> Array:
         """The same on half the points."""
         coarse = self._ground.coarse
-        return coarse.grid.back(coarse.summed(self._blocks, self._ground.lines, self._poisson))
+        return coarse.grid.back(coarse.summed(self._together, self._ground.lines))
 
     @cached_property
     def _plain(self) -> LossLaw:
