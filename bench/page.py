@@ -101,6 +101,7 @@ RATIOS = (
     (n.WHAT_IF_1000_AGRUM, n.WHAT_IF_1000, ""),
     (n.SAMPLED_AGRUM, n.SAMPLED, ">= 10"),
     (m.FHS_ARCH, m.FHS_ONE, ">= 120"),
+    (m.FHS_ARCH, m.FHS_TWO, ">= 120"),
     (f"{m.COLUMNS}, by skfolio", m.COLUMNS, ">= 1"),
     (f"{m.COLUMNS}, by riskfolio-lib", m.COLUMNS, ">= 40"),
 )

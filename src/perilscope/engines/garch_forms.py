@@ -23,6 +23,7 @@ MOST_NU, LEAST_NU = 500.0, 2.05
 LEAST_OMEGA, MOST_OMEGA = 1e-8, 10.0
 """Bounds of omega as a share of the variance, as in arch."""
 _SHIFT = 1e-3
+_AT_ONCE = 128  # windows, so that what is between stays close to the processor
 
 
 def shifted(omega: Any) -> Any:
@@ -70,8 +71,8 @@ class Windows:
         tau = min(75, self.size)
         fade = 0.94 ** np.arange(tau)
         fade /= fade.sum()
-        for begin in range(0, len(self), 2048):
-            some = slice(begin, begin + 2048)
+        for begin in range(0, len(self), _AT_ONCE):
+            some = slice(begin, begin + _AT_ONCE)
             x = self._views[self.row[some], self.start[some]]
             mean[some] = x.mean(axis=1)
             y = x - mean[some, None]

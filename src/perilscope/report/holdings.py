@@ -12,6 +12,7 @@ from perilscope.report.names import cleaned
 
 LEVEL = "0.975"
 MOST = 10
+_HEADROOM = 1.15  # for the names of VaR and CVaR above the bars
 
 
 def distribution(document: Document) -> Spec | None:
@@ -43,6 +44,7 @@ def distribution(document: Document) -> Spec | None:
             "x2": {"field": "to"},
             "y": {
                 "field": "root", "type": "quantitative", "title": "days (root scale)",
+                "scale": {"domainMax": _HEADROOM * max(counts) ** 0.5},
                 "axis": {"labelExpr": "format(datum.value * datum.value, ',.0f')", "tickCount": 5},
             },
             "color": {
