@@ -13,7 +13,7 @@ from perilscope.book import load_text
 from perilscope.book.canonical import content_hash
 from perilscope.engines import elimination
 from perilscope.errors import BookError
-from perilscope.layers import drivers
+from perilscope.layers import networks
 
 HEAD = """
 institution: {name: Small Fund, kind: hedge fund, net_assets: 20M}
@@ -32,7 +32,7 @@ networks:
 def network(table: str, states: str = "[no, yes]") -> Any:
     text = f"{HEAD}        states: {states}\n        table: {table}\n"
     book = load_text(text)
-    return drivers.network(book.networks["net"]), book
+    return networks.network(book.networks["net"]), book
 
 
 def faults(table: str, states: str = "[no, yes]") -> list[Any]:

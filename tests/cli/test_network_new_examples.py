@@ -16,7 +16,7 @@ from perilscope.cli import run
 from perilscope.cycle.scaffold import TEMPLATES, concentration, depeg_rate, scaffold
 from perilscope.engines import elimination
 from perilscope.errors import MisuseError
-from perilscope.layers import drivers
+from perilscope.layers import networks
 
 BOOK = """
 institution: {{name: Small Fund, kind: hedge fund, net_assets: 20M}}
@@ -59,7 +59,7 @@ def book(template: str, settings: list[str]) -> str:
 
 
 def network(template: str, settings: list[str]) -> Any:
-    return drivers.network(load_text(book(template, settings)).networks["net"])
+    return networks.network(load_text(book(template, settings)).networks["net"])
 
 
 @pytest.mark.parametrize("template", TEMPLATES)

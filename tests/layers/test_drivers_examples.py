@@ -12,7 +12,9 @@ from perilscope.book import NetNode, Network
 from perilscope.engines import elimination
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.layers import drivers as driving
-from perilscope.layers.drivers import Driver, parse_evidence
+from perilscope.layers import networks
+from perilscope.layers.drivers import parse_evidence
+from perilscope.layers.networks import Driver
 
 
 def peg(**changes: Any) -> Network:
@@ -64,7 +66,7 @@ def test_tables_are_read_with_the_last_parent_fastest() -> None:
             ),
         },
     )
-    c = driving.network(net).node("c")
+    c = networks.network(net).node("c")
     assert c.table[0, 2].tolist() == [0.7, 0.3]
     assert c.table[1, 0].tolist() == [0.6, 0.4]
 

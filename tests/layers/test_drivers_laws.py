@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perilscope.engines.elimination import Network, Node
-from perilscope.layers.drivers import Driver, Drivers
+from perilscope.layers.drivers import Drivers
 from perilscope.layers.horizon import happens_over, powered
+from perilscope.layers.networks import Driver
 
 LADDERS = [("a", (("no",), ("yes",))), ("b", (("no",), ("yes",))), ("c", (("x",), ("y",), ("z",)))]
 

@@ -19,6 +19,7 @@ from perilscope.errors import AssessmentError, MisuseError
 from perilscope.evidence.history import History
 from perilscope.layers import drivers as driving
 from perilscope.layers import enterprise, joining, moves, slopes
+from perilscope.layers.holdings import Held
 from perilscope.layers.operational import Context
 from perilscope.layers.revaluation import Marks
 from perilscope.layers.shocks import shocks_of
@@ -254,7 +255,7 @@ def test_another_horizon_of_prices_is_refused():
     spans = moves.over(history(), ["ETH", "USDC", "ETH"], 0.25, seed=1)
     with pytest.raises(AssessmentError, match="one horizon is wanted"):
         joining.whole(
-            joined, book.scenarios, known, joining.Held(VALUES), spans, shocks_of(book),
+            joined, book.scenarios, known, Held(VALUES), spans, shocks_of(book),
             {"theft": "ETH"},
         )  # fmt: skip
 

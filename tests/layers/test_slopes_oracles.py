@@ -25,8 +25,9 @@ from perilscope.engines.joint.window import Window
 from perilscope.engines.network import Network, Node
 from perilscope.engines.register import Register
 from perilscope.layers import slopes
-from perilscope.layers.drivers import Driver, Drivers
+from perilscope.layers.drivers import Drivers
 from perilscope.layers.joining import Axis, Driving
+from perilscope.layers.networks import Driver
 
 LEVEL = 0.97
 LINES = {"queue": ("run", 2, 0.5, 3.0), "sold": ("depeg", 1, 0.6, 5.0)}

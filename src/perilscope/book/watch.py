@@ -12,7 +12,7 @@ from pydantic import GetJsonSchemaHandler, ValidationInfo, model_validator
 from pydantic_core import CoreSchema
 
 from .checked import Checked
-from .estimate import FROM, Entry, Value
+from .estimate import FROM, Entry, Value, node_states
 from .fields import Amount, context, refuse
 from .frozen import FrozenDict
 from .names import Day, Keyed
@@ -96,19 +96,12 @@ class Watch(Entry):
     @model_validator(mode="after")
     def _exists(self, info: ValidationInfo) -> Watch:
         known = context(info)
-        if known is None:
-            return self
         network, node, state = self.node
-        if network not in known.nodes:
+        if known is not None and network not in known.nodes:  # protocols are not watched
             mend = f"{near(network, known.nodes)}Networks: {listed(known.nodes)}."
             raise refuse("reference", f"no network is called `{network}`", mend)
-        nodes = known.nodes[network]
-        if nodes is None:
-            return self
-        if node not in nodes:
-            mend = f"{near(node, nodes)}Its nodes: {listed(nodes)}."
-            raise refuse("reference", f"`{network}` has no node `{node}`", mend)
-        if state not in nodes[node]:
-            mend = f"{near(state, nodes[node])}Its states: {listed(nodes[node])}."
+        states = node_states(known, network, node)
+        if states is not None and state not in states:
+            mend = f"{near(state, states)}Its states: {listed(states)}."
             raise refuse("reference", f"`{node}` has no state `{state}`", mend)
         return self

@@ -23,8 +23,9 @@ from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.replaced import Replaced
 from perilscope.engines.register import Register
 from perilscope.errors import AssessmentError, MisuseError
-from perilscope.layers import enterprise, joining, sensitivity, slopes
+from perilscope.layers import enterprise, sensitivity, slopes
 from perilscope.layers.drivers import Drivers
+from perilscope.layers.holdings import Market
 from perilscope.layers.moves import Spans
 from perilscope.layers.slopes import Entry, Values
 
@@ -173,14 +174,14 @@ def _moved(
 def _market(found: Together) -> Iterator[Document]:
     """Volatility, and what states do to prices, ten percent each way."""
     market = found.whole.joint.scenarios
-    assert isinstance(market, joining.Market)
+    assert isinstance(market, Market)
     yield _swing(found, "volatility of prices", [_wilder(market, k) for k in (1 - BY, 1 + BY)])
     if any(np.any(f != 1.0) for each in market.factors for f in each):
         ends = [_deeper(market, k) for k in (1 - BY, 1 + BY)]
         yield _swing(found, "what states do to prices", ends)
 
 
-def _swing(found: Together, name: str, ends: list[joining.Market]) -> Document:
+def _swing(found: Together, name: str, ends: list[Market]) -> Document:
     joint = found.whole.joint
     cvar = []
     for market in ends:
@@ -192,7 +193,7 @@ def _swing(found: Together, name: str, ends: list[joining.Market]) -> Document:
     return {"name": name, "swing": "-10 to +10 %", "cvar": cvar}
 
 
-def _wilder(market: joining.Market, times: float) -> joining.Market:
+def _wilder(market: Market, times: float) -> Market:
     """The same scenarios with log moves so many times as large, expected gains kept."""
     spans = market.moves
     mean = spans.end.mean(axis=0)
@@ -202,7 +203,7 @@ def _wilder(market: joining.Market, times: float) -> joining.Market:
     return replace(market, moves=Spans(end * lift, low, high))
 
 
-def _deeper(market: joining.Market, times: float) -> joining.Market:
+def _deeper(market: Market, times: float) -> Market:
     factors = tuple(
         tuple(np.maximum(1.0 + times * (f - 1.0), 0.0) for f in each) for each in market.factors
     )

@@ -17,7 +17,7 @@ from perilscope.cycle.measures import Document
 from perilscope.cycle.trading import Lots, held_lots
 from perilscope.errors import AssessmentError
 from perilscope.evidence.prices import History
-from perilscope.layers import joining, moves
+from perilscope.layers import holdings, moves
 from perilscope.layers.desk import SCOPES
 from perilscope.layers.shocks import scenario_sets, shocks_of
 from perilscope.monitoring.limits import Standing
@@ -75,10 +75,10 @@ def _lost(result: Result, lots: Lots, history: History, days: int, amount: float
         drift=drift,
         ways=bool(lots.odd),
     )
-    held = joining.Held(lots.values, lots.odd, lots.marks)
+    held = holdings.Held(lots.values, lots.odd, lots.marks)
     terms: list[float] = []
     for each in scenario_sets(result.drivers, shocks_of(book), held.exposures, days):
-        market = joining.Market(held, (), spans.spans, float(days), ((each.factors,),))
+        market = holdings.Market(held, (), spans.spans, float(days), ((each.factors,),))
         losses = market.total((0,))
         terms.append(each.probability * float((losses > amount).mean()))
     return math.fsum(terms)

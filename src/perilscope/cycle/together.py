@@ -25,9 +25,11 @@ from perilscope.evidence.positions import Position
 from perilscope.evidence.prices import History
 from perilscope.layers import joining, moves
 from perilscope.layers.enterprise import Joined
-from perilscope.layers.joining import Driving, Held, Whole
+from perilscope.layers.holdings import Held, Market
+from perilscope.layers.joining import Driving, Whole
 from perilscope.layers.operational import Context
 from perilscope.layers.shocks import Shocks, shocks_of
+from perilscope.layers.tokens import counted
 
 SEED = 0
 """Names the draws of beliefs: no seed of a run moves what they leave open."""
@@ -136,7 +138,7 @@ def doubted(found: Together, note: Note) -> Together:
         return found
 
 
-Made = tuple[Whole, Callable[[], list[joining.Market]]]
+Made = tuple[Whole, Callable[[], list[Market]]]
 """A joint law, and what makes its scenarios as other histories would have given them."""
 
 
@@ -181,7 +183,7 @@ def joint_law(
         return None
     if len(history.days) < moves.FEWEST_DAYS:
         return None
-    tokens = joining.counted(book.scenarios, joined.lines, joined.caps, context, note)
+    tokens = counted(book.scenarios, joined.lines, joined.caps, context, note)
     extra = sorted(set(tokens.values()))
     for token in extra:
         if token not in history.assets:
@@ -194,10 +196,10 @@ def joint_law(
     known = shocks_of(book) if shocks is None else shocks
     whole = joining.whole(joined, book.scenarios, context, held, spans, known, tokens, note)
 
-    def other() -> list[joining.Market]:
+    def other() -> list[Market]:
         found = moves.resampled(history, columns, context.years, seed=seed, drift=drift, ways=ways)
         market = whole.joint.scenarios
-        assert isinstance(market, joining.Market)
+        assert isinstance(market, Market)
         return [replace(market, moves=each) for each in found]
 
     return whole, other
@@ -206,7 +208,7 @@ def joint_law(
 def _shares(positions: Sequence[Position], whole: Whole) -> dict[str, dict[str, float]]:
     """By what is held, the share of it that stands at each venue."""
     market = whole.joint.scenarios
-    assert isinstance(market, joining.Market)
+    assert isinstance(market, Market)
     odd = market.held.odd
     found: dict[str, dict[str, float]] = {}
     for lot in (each for each in positions if each not in odd):

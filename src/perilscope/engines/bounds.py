@@ -104,9 +104,7 @@ def brackets(
     register: Register, levels: Sequence[float], *, points: int = POINTS
 ) -> dict[float, Bounds]:
     """`bounds` at several levels, from the same laws."""
-    for level in levels:
-        if not 0.0 < level < 1.0:
-            raise MisuseError(f"a level lies between 0 and 1, got {level}")
+    checked(levels)
     known, wanted = register.law(), max(levels, default=0.5)
     grid = register.grid
     for _ in range(_WIDENINGS):
@@ -116,6 +114,7 @@ def brackets(
             low, _ = _sum(register, cells, Cells.down, Cells.down)
             more, exact = _sum(register, cells, Cells.split, Cells.up)
             less, _ = _sum(register, cells, Cells.tangents, Cells.down)
+            ways = Ways(low, high, less, more)
             break
         grid = wider(grid)
     else:
@@ -123,19 +122,45 @@ def brackets(
             f"the level {wanted} lies beyond the range {grid.range:.6g} that a bound can reach"
         )
     apart = known.mean - exact if register.exact else 0.0
-    found = {}
+    return {level: ways.read(level, apart, known.none) for level in levels}
+
+
+def checked(levels: Sequence[float]) -> None:
+    """Refuse levels that are not between 0 and 1."""
     for level in levels:
-        # a level that is met by the chance of no loss at all
+        if not 0.0 < level < 1.0:
+            raise MisuseError(f"a level lies between 0 and 1, got {level}")
+
+
+@dataclass(frozen=True)
+class Ways:
+    """A sum put on the grid in four ways: down, up, smaller and larger in convex order."""
+
+    low: Reached
+    high: Reached
+    less: Reached
+    more: Reached
+
+    def read(self, level: float, apart: float, none: float = 0.0) -> Bounds:
+        """Brackets at one level.
+
+        Parameters
+        ----------
+        level : float
+        apart : float
+            Exact mean less that of the larger sum: CVaR is widened by what that means.
+        none : float
+            Chance of no loss at all.
+        """
         least, most = (
-            (0.0, 0.0)
-            if known.none >= level - NOISE
-            else (low.quantile_low(level), high.quantile_high(level))
+            (0.0, 0.0)  # met by the chance of no loss at all
+            if none >= level - NOISE
+            else (self.low.quantile_low(level), self.high.quantile_high(level))
         )
-        below = less.cvar_low(level) + min(apart, 0.0) / (1.0 - level)
-        above = more.cvar_high(level) + max(apart, 0.0) / (1.0 - level)
+        below = self.less.cvar_low(level) + min(apart, 0.0) / (1.0 - level)
+        above = self.more.cvar_high(level) + max(apart, 0.0) / (1.0 - level)
         # CVaR is never below VaR, so each may tell about the other
-        found[level] = Bounds(least, min(most, above), max(below, least), above)
-    return found
+        return Bounds(least, min(most, above), max(below, least), above)
 
 
 def _refined(grid: Grid, points: int) -> Grid:

@@ -9,10 +9,9 @@ horizon counted in periods, a node stays below a rung for the whole horizon with
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -21,53 +20,28 @@ from numpy.typing import NDArray
 
 from perilscope.engines import elimination, inference
 from perilscope.engines.findings import Findings
-from perilscope.engines.network import AnyNode, Node
 from perilscope.engines.unlisted import Unlisted
 from perilscope.errors import AssessmentError, MisuseError
-from perilscope.layers.acting import acting
 from perilscope.layers.horizon import happens_over, powered
+from perilscope.layers.networks import (
+    Driver,
+    check_possible,
+    check_state,
+    declared,
+    near,
+    placed,
+    places,
+)
 
 if TYPE_CHECKING:
     from perilscope.book import Book
-    from perilscope.book import Network as Declared
 
 Floats = NDArray[np.float64]
 Ladder = tuple[tuple[str, ...], ...]
 """Groups of states of one node, mildest group first; over a horizon the worst group counts."""
 
-STATE_NOW = "state now"
 MOST_CELLS = 4096
 """Joint states that are still listed one by one."""
-
-
-@dataclass(frozen=True)
-class Driver:
-    """One network with what it needs to be asked: its period, its conditions, what was seen.
-
-    Parameters
-    ----------
-    network : elimination.Network
-        The tables.
-    years : float
-        Period that the probabilities of the network refer to.
-    conditions : tuple of str
-        Nodes that mean a state now; their probabilities are never converted to a horizon.
-    evidence : mapping of node to state
-        What is known for sure.
-    """
-
-    network: elimination.Network
-    years: float = 1.0
-    conditions: tuple[str, ...] = ()
-    evidence: Mapping[str, str] = field(default_factory=dict)
-
-    def states(self, node: str) -> tuple[str, ...]:
-        """States of a node in the order they were declared."""
-        return self.network.node(node).states
-
-    def given(self, evidence: Mapping[str, str]) -> Driver:
-        """The same network knowing ``evidence`` as well; what is new wins over what was there."""
-        return Driver(self.network, self.years, self.conditions, {**self.evidence, **evidence})
 
 
 @dataclass(frozen=True)
@@ -105,35 +79,6 @@ class HorizonLaw:
     nodes: tuple[str, ...]
     table: Floats
     note: str = ""
-
-
-def network(declared: Declared) -> elimination.Network:
-    """Tables of a declared network, ready for elimination.
-
-    Parameters
-    ----------
-    declared : book network
-        Its table rows stand in C order of the parents' states, last parent fastest.
-    """
-    sizes = {name: len(node.states) for name, node in declared.nodes.items()}
-    made: dict[str, AnyNode] = {}
-
-    def node(name: str) -> AnyNode:
-        """The node, its ancestors first: an overall chance needs their law."""
-        if name not in made:
-            each = declared.nodes[name]
-            above = [node(parent) for parent in each.parents]
-            if each.interaction is None:
-                shape = (*(sizes[parent] for parent in each.parents), len(each.states))
-                table = np.array(each.table, dtype=np.float64).reshape(shape)
-                made[name] = Node(name, tuple(each.states), tuple(each.parents), table)
-            else:
-                made[name] = acting(name, tuple(each.states), each.interaction, above, made)
-        return made[name]
-
-    for name in declared.nodes:
-        node(name)
-    return elimination.Network(tuple(made[name] for name in declared.nodes))
 
 
 @dataclass(frozen=True)
@@ -220,7 +165,7 @@ class Drivers:
             return self.networks[net] if net in self.networks else self._joined[net]
         except KeyError:
             raise AssessmentError(
-                f"no network is called {net!r}{_near(net, self.networks)}"
+                f"no network is called {net!r}{near(net, self.networks)}"
             ) from None
 
     def probability(self, net: str, node: str, state: str = "yes") -> float:
@@ -234,7 +179,7 @@ class Drivers:
         self.driver(net)
         nodes = self.marginals[net] if net in self.networks else self._whole[net]
         if node not in nodes:
-            raise AssessmentError(f"network {net} has no node {node!r}{_near(node, nodes)}")
+            raise AssessmentError(f"network {net} has no node {node!r}{near(node, nodes)}")
         if state not in nodes[node]:
             states = ", ".join(nodes[node])
             raise AssessmentError(f"{net}.{node} has no state {state!r}; it has {states}")
@@ -419,7 +364,7 @@ def prior(book: Book, extra: Mapping[str, Driver] | None = None) -> Drivers:
 
     The factors a protocol declares describe it, they are not observations of the year.
     """
-    bare = {net: Driver(d.network, d.years, d.conditions) for net, d in _declared(book).items()}
+    bare = {net: Driver(d.network, d.years, d.conditions) for net, d in declared(book).items()}
     return Drivers({**bare, **(extra or {})})
 
 
@@ -444,16 +389,16 @@ def drivers(
     MisuseError
         Evidence names what does not exist, or cannot have happened.
     """
-    asked: dict[str, Driver] = {**_declared(book), **(extra or {})}
-    known = _places(asked)
+    asked: dict[str, Driver] = {**declared(book), **(extra or {})}
+    known = places(asked)
     for place, state in (evidence or {}).items():
         if place not in known:
-            raise MisuseError(f"evidence {place}={state}: no such node{_near(place, known)}")
+            raise MisuseError(f"evidence {place}={state}: no such node{near(place, known)}")
         net, node = known[place]
-        _check_state(place, state, asked[net].states(node))
+        check_state(place, state, asked[net].states(node))
         asked[net] = asked[net].given({node: state})
     for net, driver in asked.items():
-        _check_possible(net, driver)
+        check_possible(net, driver)
     return Drivers(asked)
 
 
@@ -476,8 +421,8 @@ def parse_evidence(
     MisuseError
         No ``=``, an unknown or ambiguous node, an unknown state, two states for one node.
     """
-    asked: dict[str, Driver] = {**_declared(book), **(extra or {})}
-    known = _places(asked)
+    asked: dict[str, Driver] = {**declared(book), **(extra or {})}
+    known = places(asked)
     found: dict[str, str] = {}
     for item in items:
         name, equals, state = item.partition("=")
@@ -486,73 +431,12 @@ def parse_evidence(
             raise MisuseError(
                 f"evidence {item!r}: write NODE=STATE, for example usdc-peg.depeg=yes"
             )
-        place = _place(name, known)
+        place = placed(name, known)
         net, node = known[place]
-        _check_state(name, state, asked[net].states(node))
+        check_state(name, state, asked[net].states(node))
         if found.setdefault(place, state) != state:
             raise MisuseError(f"evidence {place}: both {found[place]} and {state} are given")
     return found
-
-
-def _declared(book: Book) -> dict[str, Driver]:
-    found = {}
-    for name, declared in book.networks.items():
-        nodes = declared.nodes.items()
-        conditions = tuple(node for node, each in nodes if each.means == STATE_NOW)
-        seen = {node: each.observed for node, each in nodes if each.observed is not None}
-        found[name] = Driver(network(declared), declared.period_years, conditions, seen)
-    return found
-
-
-def _places(networks: Mapping[str, Driver]) -> dict[str, tuple[str, str]]:
-    return {
-        f"{net}.{node.name}": (net, node.name)
-        for net, driver in networks.items()
-        for node in driver.network.nodes
-    }
-
-
-def _place(name: str, known: Mapping[str, tuple[str, str]]) -> str:
-    """The one ``network.node`` that a name means."""
-    if name in known:
-        return name
-    fits = [place for place, (_, node) in known.items() if node == name]
-    if len(fits) == 1:
-        return fits[0]
-    if fits:
-        raise MisuseError(
-            f"evidence {name!r}: several networks have this node; write one of {', '.join(fits)}"
-        )
-    bare = dict.fromkeys(node for _, node in known.values())
-    raise MisuseError(f"evidence {name!r}: no such node{_near(name, [*bare, *known])}")
-
-
-def _check_state(name: str, state: str, states: tuple[str, ...]) -> None:
-    if state not in states:
-        near = _near(state, states)
-        raise MisuseError(
-            f"evidence {name}={state}: {name} has no such state{near}; it has {', '.join(states)}"
-        )
-
-
-def _check_possible(net: str, driver: Driver) -> None:
-    if not driver.evidence:
-        return
-    try:
-        possible = elimination.probability_of(driver.network, driver.evidence) > 0.0
-    except AssessmentError:
-        possible = False
-    if not possible:
-        seen = ", ".join(f"{net}.{node}={state}" for node, state in driver.evidence.items())
-        raise MisuseError(
-            f"evidence {seen} cannot have happened: the tables of network {net} give it "
-            f"probability 0; take one of these back or correct the table"
-        )
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(close)}?" if close else ""
 
 
 def _rungs(given: Drivers, net: str, ladders: Sequence[tuple[str, Ladder]]) -> Floats:

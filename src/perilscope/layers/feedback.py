@@ -29,7 +29,8 @@ from perilscope.engines.regimes import Regimes, regimes
 from perilscope.engines.slices.paths import Sale
 from perilscope.engines.two_slice import TwoSlice, before
 from perilscope.errors import AssessmentError, MisuseError
-from perilscope.layers.drivers import Drivers, network
+from perilscope.layers.drivers import Drivers
+from perilscope.layers.networks import network
 from perilscope.layers.slices import (
     NOTHING_HELD,
     SURE,

@@ -11,38 +11,31 @@ that are alike, prices by spans of the past or by blocks of daily moves compound
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perilscope.book import Scenario
-from perilscope.engines.compound import Compound, Mixture
+from perilscope.engines.compound import Mixture
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.law import SignedLaw
-from perilscope.engines.joint.parts import Interface, Rungs, Scenarios
+from perilscope.engines.joint.parts import Interface
 from perilscope.engines.joint.wide import Wide, wide
-from perilscope.engines.kept import Kept
 from perilscope.engines.register import Register
 from perilscope.engines.unlisted import Unlisted
 from perilscope.errors import AssessmentError
-from perilscope.evidence.positions import Position
-from perilscope.layers import operational, revaluation
 from perilscope.layers.driven import Axis, Driven, Event, driven
 from perilscope.layers.drivers import MOST_CELLS, Drivers, Ladder
 from perilscope.layers.enterprise import Joined
-from perilscope.layers.moves import DAYS_A_YEAR, Moves, Spans
+from perilscope.layers.holdings import Held, Market
+from perilscope.layers.moves import DAYS_A_YEAR, Moves
 from perilscope.layers.operational import Context
-from perilscope.layers.revaluation import Marks, Paths
 from perilscope.layers.shocks import Shocks, ladder
-from perilscope.layers.valuation import Valuation
+from perilscope.layers.tokens import Note
 
 Floats = NDArray[np.float64]
-Note = Callable[[str, str], None]
-"""Told (where, what) a reader must know."""
-
 ADDED = (
     "The summary and enterprise_without_market add operational and protocol losses over the "
     "horizon. The enterprise figures join the market to them over the same horizon; its expected "
@@ -55,8 +48,6 @@ UNLISTED = (
 )
 
 _ALIKE = 1e-9
-_REVALUED = 2**26
-"""Most bytes kept of instruments that were revalued."""
 
 
 @dataclass(frozen=True)
@@ -89,140 +80,6 @@ class Driving:
             if axis.node not in found or len(words) < len(found[axis.node]):
                 found[axis.node] = words
         return found
-
-
-@dataclass(frozen=True)
-class Held:
-    """What is held: units of assets, and instruments that are revalued in full.
-
-    Parameters
-    ----------
-    values : mapping of asset to money
-        Negative for what is owed; 0 for what only instruments depend on.
-    odd : tuple of Position
-    marks : Marks
-        Today's prices of what instruments depend on.
-    """
-
-    values: Mapping[str, float]
-    odd: tuple[Position, ...] = ()
-    marks: Marks = field(default_factory=lambda: Marks({}))
-
-    @property
-    def exposures(self) -> dict[str, float]:
-        """Money exposed to each asset, which tells which of several states costs most."""
-        found = dict(self.values)
-        for lot in self.odd:
-            for asset, money in revaluation.exposures(lot, self.marks).items():
-                found[asset] = found.get(asset, 0.0) + money
-        return found
-
-
-@dataclass(frozen=True)
-class Market(Scenarios):
-    """Market scenarios of what is held, under every state of prices.
-
-    Parameters
-    ----------
-    held : Held
-    tokens : tuple of str
-        What losses are counted in.
-    moves : Spans
-        Of the assets and the tokens.
-    days : float
-        The horizon.
-    factors : tuple of tuple of array, shape (assets + tokens,)
-        For each interface that moves prices, by rung: what it multiplies prices by.
-    """
-
-    held: Held
-    tokens: tuple[str, ...]
-    moves: Spans
-    days: float
-    factors: tuple[tuple[Floats, ...], ...]
-
-    @cached_property
-    def names(self) -> tuple[str, ...]:  # type: ignore[override]
-        """What is held: assets, then instruments, each by a name of its own."""
-        found = list(self.held.values)
-        for lot in self.held.odd:
-            name = f"{lot.asset} {lot.instrument}"
-            same = sum(other == name or other.startswith(f"{name} #") for other in found)
-            found.append(f"{name} #{same + 1}" if same else name)
-        return tuple(found)
-
-    @cached_property
-    def weights(self) -> Floats:  # type: ignore[override]
-        """Every scenario is as likely as another."""
-        return np.full(len(self.moves.end), 1.0 / len(self.moves.end))
-
-    def _factor(self, rungs: Rungs) -> Floats:
-        found = np.ones(self.moves.end.shape[1])
-        for each, rung in zip(self.factors, rungs, strict=True):
-            found = found * each[rung]
-        return found
-
-    def parts(self, rungs: Rungs) -> Floats:
-        """Loss of each holding in each scenario."""
-        factor, values = self._factor(rungs), np.array(list(self.held.values.values()))
-        found = np.empty((len(self.moves.end), len(self.names)))
-        plain = found[:, : len(values)]
-        np.multiply(self.moves.end[:, : len(values)], factor[: len(values)], out=plain)
-        plain -= 1.0
-        plain *= -values
-        for place, lot in enumerate(self.held.odd):
-            found[:, len(values) + place] = self._odd(place, lot, factor)
-        return found
-
-    def total(self, rungs: Rungs) -> Floats:
-        """Loss of all holdings in each scenario, without those of each."""
-        factor, values = self._factor(rungs), np.array(list(self.held.values.values()))
-        plain = self.moves.end[:, : len(values)] @ (-values * factor[: len(values)])
-        found = plain + math.fsum(values.tolist())
-        for place, lot in enumerate(self.held.odd):
-            found += self._odd(place, lot, factor)
-        return np.asarray(found)
-
-    def weighed(self, rungs: Rungs, by: Floats) -> Floats:
-        """Loss of each holding, scenarios weighed, without those of each scenario."""
-        factor, values = self._factor(rungs), np.array(list(self.held.values.values()))
-        ends = by @ self.moves.end[:, : len(values)]
-        plain = -values * (factor[: len(values)] * ends - by.sum())
-        odd = [by @ self._odd(place, lot, factor) for place, lot in enumerate(self.held.odd)]
-        return np.concatenate([plain, odd])
-
-    def _odd(self, place: int, lot: Position, factor: Floats) -> Floats:
-        """Loss of one instrument, by the two prices at most that it depends on.
-
-        States of prices that leave these alone share one revaluation.
-        """
-        assets = (*self.held.values, *(f"\0{token}" for token in self.tokens))
-        at = [k for k, asset in enumerate(assets) if asset in (lot.asset, lot.terms.quote)]
-        mine = factor[at]
-
-        def made() -> Floats:
-            paths = Paths(
-                tuple(assets[k] for k in at),
-                self.moves.end[:, at] * mine,
-                self.moves.low[:, at] * np.minimum(mine, 1.0),
-                self.moves.high[:, at] * np.maximum(mine, 1.0),
-                self.days,
-            )
-            return revaluation.losses(lot, self.held.marks, paths)
-
-        return self._kept.get((place, tuple(mine.tolist())), made)
-
-    @cached_property
-    def _kept(self) -> Kept[Floats]:
-        return Kept(_REVALUED, lambda found: found.nbytes)
-
-    def prices(self, rungs: Rungs) -> dict[str, Floats]:
-        """Price of each token against today's."""
-        first, factor = len(self.held.values), self._factor(rungs)
-        return {
-            token: self.moves.end[:, first + place] * factor[first + place]
-            for place, token in enumerate(self.tokens)
-        }
 
 
 @dataclass(frozen=True)
@@ -462,113 +319,3 @@ def _rungs(
         )
         rungs.append(known.setdefault(factor, len(known)))
     return tuple(rungs), tuple(np.array(factor) for factor in known)
-
-
-# --- what losses are counted in
-
-
-def counted(
-    scenarios: Mapping[str, Scenario],
-    lines: Mapping[str, Compound],
-    caps: Mapping[str, float],
-    context: Context,
-    note: Note = lambda _where, _what: None,
-) -> dict[str, str]:
-    """Scenarios whose losses are counted in one token, and which.
-
-    A scenario is one if its magnitude names a token, and would cost twice as much, with its
-    holding, were the token twice as dear. One that is partly in money stays at today's price.
-
-    Parameters
-    ----------
-    scenarios, lines : mapping
-        By id.
-    caps : mapping of float
-        Of holdings.
-    context : Context
-    note : callable
-        Told of what is only partly in a token.
-
-    Returns
-    -------
-    dict of scenario to token
-    """
-    found = {}
-    for key, line in lines.items():
-        named = _named(scenarios[key], context)
-        if not named:
-            continue
-        token = named[0]
-        if len(named) == 1 and _twice(scenarios[key], line, caps, context, token):
-            found[key] = token
-        else:
-            note(
-                f"scenarios.{key}",
-                f"its loss is only partly counted in {', '.join(named)}: it is taken at today's "
-                "price, not at the price of the market scenario it happens in",
-            )
-    return found
-
-
-@dataclass(frozen=True)
-class _Watched(Valuation):
-    """A valuation that tells which tokens a magnitude names; shares of holdings name none."""
-
-    base: Valuation | None = None
-    seen: Callable[[str], None] = lambda _token: None
-
-    def price(self, token: str) -> float:
-        assert self.base is not None
-        if token != self.book.currency:
-            self.seen(token)
-        return self.base.price(token)
-
-    def worth(self, what: str):  # type: ignore[no-untyped-def]
-        assert self.base is not None
-        return self.base.worth(what)
-
-
-@dataclass(frozen=True)
-class _Dearer(Valuation):
-    """A valuation in which one token costs more."""
-
-    token: str = ""
-    times: float = 1.0
-
-    def price(self, token: str) -> float:
-        return super().price(token) * (self.times if token == self.token else 1.0)
-
-
-def _named(scenario: Scenario, context: Context) -> list[str]:
-    found: dict[str, None] = {}
-    v = context.valuation
-    watched = _Watched(
-        v.book,
-        v.closes,
-        v.portfolio,
-        v.ceilings,
-        v.placed,
-        v,
-        lambda token: found.setdefault(token),
-    )
-    operational.line(scenario, replace(context, valuation=watched))
-    return list(found)
-
-
-def _twice(
-    scenario: Scenario,
-    line: Compound,
-    caps: Mapping[str, float],
-    context: Context,
-    token: str,
-) -> bool:
-    v = context.valuation
-    dearer = _Dearer(v.book, v.closes, v.portfolio, v.ceilings, v.placed, token, 2.0)
-    other = operational.line(scenario, replace(context, valuation=dearer))
-    other = replace(other, happens=line.happens)
-    one, two = line.moments()[0], other.moments()[0]
-    if not (math.isfinite(one) and abs(two - 2.0 * one) <= _ALIKE * two):
-        return False
-    if not line.group or line.group not in caps:
-        return True
-    return abs(dearer.loss(line.group) - 2.0 * caps[line.group]) <= _ALIKE * caps[line.group]

@@ -21,7 +21,7 @@ from perilscope.book import Protocol
 from perilscope.engines import elimination, inference
 from perilscope.engines.findings import Findings
 from perilscope.evidence.base_rates import BaseRate, base_rate
-from perilscope.layers.drivers import Driver
+from perilscope.layers.networks import Driver
 from perilscope.layers.protocol_factors import BY_NAME, CAUSES, FACTORS, Price, declared
 from perilscope.layers.protocol_loss import BANDS, NONE, Severity, bands, severity
 from perilscope.layers.protocol_model import Calibrated, calibrated, drawn, parents

@@ -23,7 +23,8 @@ import numpy as np
 
 from perilscope.book import Protocol
 from perilscope.engines.network import AnyNode, Network, Node
-from perilscope.layers.drivers import Driver, Drivers, Group
+from perilscope.layers.drivers import Drivers, Group
+from perilscope.layers.networks import Driver
 from perilscope.layers.protocol import failure
 
 

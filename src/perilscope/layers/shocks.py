@@ -97,7 +97,7 @@ def scenario_sets(
     Examples
     --------
     >>> from perilscope.engines.elimination import Network, Node
-    >>> from perilscope.layers.drivers import Driver
+    >>> from perilscope.layers.networks import Driver
     >>> peg = Driver(Network((Node("depeg", ("no", "yes"), (), [0.98, 0.02]),)))
     >>> shocks = {"peg": {"depeg": {"yes": {"USDC": -0.12}}}}
     >>> for s in scenario_sets(Drivers({"peg": peg}), shocks, {"USDC": 1e6}, days=10):

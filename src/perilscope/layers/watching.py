@@ -21,7 +21,7 @@ from perilscope.engines.alertfilter import Condition, Detector, Reading, Sign, r
 from perilscope.engines.network import Network, Node
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.evidence.alerts import Alert
-from perilscope.layers.drivers import STATE_NOW, Driver
+from perilscope.layers.networks import STATE_NOW, Driver
 
 DAYS = 365.25
 USUAL_START = 30

@@ -18,12 +18,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines.bounds import Bounds, is_noise, wider
+from perilscope.engines.bounds import Bounds, Ways, checked, is_noise, wider
 from perilscope.engines.compound import Compound
 from perilscope.engines.grid import Grid
 from perilscope.engines.joint import prices
@@ -33,7 +33,7 @@ from perilscope.engines.joint.parts import Part, Rungs
 from perilscope.engines.rounded import Put, Reached, Rounded, Sized, added, mixed
 from perilscope.engines.roundings import Cells, beneath
 from perilscope.engines.structure import Component
-from perilscope.errors import AssessmentError, MisuseError
+from perilscope.errors import AssessmentError
 
 Array = npt.NDArray[np.float64]
 
@@ -111,9 +111,7 @@ def brackets(joint: Joint, levels: Sequence[float], *, points: int = POINTS) -> 
     >>> found.var_high - found.var_low < 0.01, found.cvar_high - found.cvar_low < 0.01
     (True, True)
     """
-    for level in levels:
-        if not 0.0 < level < 1.0:
-            raise MisuseError(f"a level lies between 0 and 1, got {level}")
+    checked(levels)
     end = _FURTHER * max(joint.window.high, joint.window.grid.step)
     gain = max(max(float(-joint.losses(rungs).min()) for rungs in joint.markets), 0.0)
     gain, wanted = min(gain, _GAINS * end), max(levels, default=0.5)
@@ -130,15 +128,9 @@ def brackets(joint: Joint, levels: Sequence[float], *, points: int = POINTS) -> 
             f"the level {wanted} lies beyond {grid.range - gain:.6g}, which a bound can reach"
         )
     low, more, less = sums.read(_DOWN), sums.read(_MORE), sums.read(_LESS)
-    apart = sums.apart
-    found = {}
-    for level in levels:
-        least, most = low.quantile_low(level), high.quantile_high(level)
-        below = less.cvar_low(level) + min(apart, 0.0) / (1.0 - level)
-        above = more.cvar_high(level) + max(apart, 0.0) / (1.0 - level)
-        four = (least, min(most, above), max(below, least), above)
-        found[level] = Bounds(*(x - sums.lift for x in four))
-    return found
+    ways = Ways(low, high, less, more)
+    found = {level: ways.read(level, sums.apart) for level in levels}
+    return {level: Bounds(*(x - sums.lift for x in astuple(b))) for level, b in found.items()}
 
 
 class _Sums:
