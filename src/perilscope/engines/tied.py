@@ -11,18 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from perilscope.engines import capped
+from perilscope.engines import capped, mixing
 from perilscope.engines.compound import Compound, Drives
 from perilscope.engines.exponentials import exponential
 from perilscope.engines.grid import Transform
 from perilscope.engines.lines import Lines
-from perilscope.engines.structure import Component, Unit, felt
+from perilscope.engines.structure import Component, Unit, felt, felt_names
 from perilscope.engines.unlisted import Unlisted
 
 _Unit = tuple[Transform, dict[str, Transform]]
 """Transform of a unit, and by line E[part; sum = s]."""
 _Site = tuple[tuple[str, ...], Transform, dict[str, Transform]]
 """The same in each state of the nodes that drive it, and these."""
+_FEW, _DEEP = 16, 64
+"""Joint states that are added up one by one, and units along which a tree of them may run."""
 
 
 class Tied(Lines):
@@ -99,7 +101,9 @@ class Tied(Lines):
         found = {key: np.zeros_like(total) for key in component.keys} if shares else {}
         if component.shared and not shares and not component.states[0][1]:
             return self._product(component.units, lines), {}
-        cache: dict[Any, tuple[Transform, dict[str, Transform]]] = {}
+        if len(component.states) > _FEW and len(component.units) <= _DEEP:
+            return self._mixture(component, lines, shares=shares)
+        cache: dict[Any, _Unit] = {}
         for probability, state in component.states:
             drives = dict(state)
             results = []
@@ -114,6 +118,31 @@ class Tied(Lines):
                 rest = capped.multiplied([*sums[:i], *sums[i + 1 :]], self.grid)
                 for name, share in mine.items():
                     found[name] += probability * share * rest
+        return total, found
+
+    def _mixture(
+        self, component: Component, lines: Mapping[str, Compound], *, shares: bool
+    ) -> _Unit:
+        """The same over many joint states, of which each unit tells few apart."""
+        total = self._nothing_lost()
+        found = {key: np.zeros_like(total) for key in component.keys} if shares else {}
+        states = tuple(state for _, state in component.states)
+        told = [mixing.told(states, felt_names(unit.keys, lines)) for unit in component.units]
+        known: list[dict[Any, _Unit]] = [
+            {key: self.unit(unit, lines, dict(key), shares=shares) for key in dict.fromkeys(keys)}
+            for unit, keys in zip(component.units, told, strict=True)
+        ]
+        bricks = [{key: own for key, (own, _) in each.items()} for each in known]
+        keys = list(zip(*told, strict=True))
+        rows = [(key, p) for key, (p, _) in zip(keys, component.states, strict=True)]
+        at = mixing.middle(keys, total.size)
+        total += mixing.total(rows, bricks, at)
+        for each, rest in zip(
+            known, mixing.beside(rows, bricks, at) if shares else [], strict=False
+        ):
+            for key, (_, mine) in each.items():
+                for name, share in mine.items():
+                    found[name] += share * rest[key]
         return total, found
 
     def _carried(
