@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
+from scipy.optimize import brentq
 from scipy.special import gammaincc
 
 from perilscope.engines.bounds import Bounds, bounds, brackets
@@ -53,6 +54,29 @@ def holds(found: Bounds, var: float, cvar: float, figure: float = 0.0) -> None:
 
 
 # --- closed forms
+
+
+@pytest.mark.parametrize("amount", [27_000.0, 53_000.0])
+def test_a_certain_loss_that_begins_steeply_beside_fixed_sums(amount: float) -> None:
+    """S = amount times a Poisson count, plus a capped lognormal: a sum over the counts."""
+    one = Capped(Lognormal(7.0, 1.0), 10_000.0)
+    chances = [math.exp(-1.0) / math.factorial(n) for n in range(40)]
+
+    def below(x: float) -> float:
+        rest = [(p, x - n * amount) for n, p in enumerate(chances)]
+        return math.fsum(p * float(one.cdf(y)) for p, y in rest if y >= 0.0)
+
+    def over(x: float) -> float:
+        rest = [(p, x - n * amount) for n, p in enumerate(chances)]
+        return math.fsum(p * (one.mean - (y if y <= 0.0 else float(one.lev(y)))) for p, y in rest)
+
+    lines = [
+        fixed("fixed", Poisson(1.0), Constant(amount)),
+        fixed("certain", Bernoulli(1.0), one),
+    ]
+    for level, found in brackets(Register(lines), (0.95, 0.99), points=2**14).items():
+        var = float(brentq(lambda x, at=level: below(x) - at, 0.0, 10 * amount, xtol=1e-9))
+        holds(found, var, var + over(var) / (1.0 - level), 1e-12)
 
 
 def gammas(weights: Sequence[float], v: float) -> tuple[float, float]:
