@@ -42,6 +42,18 @@ def test_natural_logarithms_of_the_currency(capsys: Any) -> None:
     assert found["enterprise"]["ale"] == pytest.approx(math.exp(2), rel=1e-9)
 
 
+def test_a_loss_of_less_than_one_unit_of_the_currency_is_warned_about(capsys: Any) -> None:
+    arguments = "--frequency", "1 per year", "--engine", "exact", "--severity"
+    warned = []
+    for severity in ("gamma(0.2, 50k)", "gamma(shape=0.2, scale=50k)"):
+        code, found = quick(capsys, *arguments, severity)
+        assert code == 0
+        warned.append([f["what"] for f in found["findings"] if f["severity"] == "warning"])
+    assert len(warned[0]) == 1
+    assert "has a mean of 4e-06" in warned[0][0]
+    assert warned[1] == []
+
+
 def test_a_register_with_a_converged_truth(capsys: Any, tmp_path: Path) -> None:
     if not CASES.is_file():
         pytest.skip(f"the reference cases are not here: {CASES.name} beside the project")

@@ -118,6 +118,16 @@ def test_an_interval_too_wide_is_a_finding() -> None:
     assert "so wide that its mean" in finding["what"]
 
 
+def test_a_loss_of_less_than_one_unit_is_a_finding() -> None:
+    slip = {**BOOK["scenarios"]["theft"], "magnitude": "gamma(0.2, 50k)"}
+    book = {**BOOK, "scenarios": {"slip": slip}}
+    found = perilscope.quantify(perilscope.declare(book), engine="exact").document["findings"]
+    (finding,) = (f for f in found if f["where"] == "scenarios.slip.magnitude")
+    assert finding["severity"] == "warning"
+    assert "has a mean of 4e-06" in finding["what"]
+    assert "gamma(shape=0.2, scale=50000)" in finding["what"]
+
+
 def test_a_swing_that_cannot_be_is_a_finding_and_nothing_else_is_lost() -> None:
     sure = {
         **BOOK["scenarios"]["theft"],
