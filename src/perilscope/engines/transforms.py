@@ -14,6 +14,7 @@ from typing import NamedTuple
 from perilscope.engines import capped, heavy
 from perilscope.engines import events as on_grid
 from perilscope.engines.compound import Compound
+from perilscope.engines.distributions import Distribution
 from perilscope.engines.events import Some
 from perilscope.engines.exponentials import exponential
 from perilscope.engines.grid import Transform
@@ -23,7 +24,8 @@ from perilscope.engines.structure import Component
 from perilscope.engines.tied import Tied
 
 _Key = tuple[tuple[Component, ...], tuple[int, ...]]
-_SIZE = 4
+_SIZE, _AHEAD = 4, 8
+"""Components of a block, and blocks of which losses per event are transformed together."""
 
 
 class _Poisson(NamedTuple):
@@ -153,17 +155,21 @@ class Transforms(Tied):
     def _others(self, mixed: Sequence[Block], lines: ByKey) -> list[_Others]:
         """Of each block the product of its other components."""
         kept: Kept[_Others] = self._here.blocks
-        found = [kept.peek(block.key) for block in mixed]
-        new = [block for block, own in zip(mixed, found, strict=True) if own is None]
-        if len(new) > 1 and not self._halved:
-            parts = (part for block in new for part in self._poisson(block, lines).others)
-            known = [self.known(lines[part.keys[0]]) for part in parts if part.simple]
-            few = [own for own in known if not self._is_heavy(own)]
-            self._foresee([x.severity for own in few for x in own.parts])
-        return [
-            own or kept.put(block.key, self._multiplied(block, lines))
-            for block, own in zip(mixed, found, strict=True)
-        ]
+        found = {block.key: kept.peek(block.key) for block in mixed}
+        new = [block for block in mixed if found[block.key] is None]
+        for at in range(0, len(new), _AHEAD):
+            some = new[at : at + _AHEAD]
+            if len(some) > 1 and not self._halved:
+                self._foresee(self._laws(some, lines))
+            for block in some:
+                found[block.key] = kept.put(block.key, self._multiplied(block, lines))
+        return [own for own in found.values() if own is not None]
+
+    def _laws(self, mixed: Sequence[Block], lines: ByKey) -> list[Distribution]:
+        """Losses per event of simple lines in blocks that are transformed by themselves."""
+        parts = (part for block in mixed for part in self._poisson(block, lines).others)
+        known = [self.known(lines[part.keys[0]]) for part in parts if part.simple]
+        return [x.severity for own in known if not self._is_heavy(own) for x in own.parts]
 
     def _multiplied(self, block: Block, lines: ByKey) -> _Others:
         product: list[Transform] = []
