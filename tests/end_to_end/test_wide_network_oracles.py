@@ -110,17 +110,22 @@ def test_a_network_too_wide_to_list_is_answered_as_if_it_were(written: Path, ale
     assert sum(row["ale"] for row in each.values()) == pytest.approx(mean, rel=1e-10)
 
 
-def test_with_a_market_both_ways_agree_and_slopes_are_those_of_other_books(
-    tmp_path: Path, written: Path
-) -> None:
+def with_market(folder: Path, text: str) -> str:
+    """The book with 600 ETH, whose prices are written beside it."""
     rng = np.random.default_rng(11)
     steps = np.cumsum(rng.standard_t(5, 500) * 0.03)
     closes = (np.exp(steps - steps[-1]) * 2000.0).tolist()
     days = [date(2026, 11, 20) - timedelta(days=499 - k) for k in range(500)]
     rows = [f"{day},{close:.6f}" for day, close in zip(days, closes, strict=True)]
-    (tmp_path / "prices.csv").write_text("\n".join(["date,ETH", *rows]) + "\n")
-    (tmp_path / "positions.csv").write_text("asset,quantity,venue\nETH,600,\n")
-    text = written.read_text().replace("assets:", HELD + "assets:", 1)
+    (folder / "prices.csv").write_text("\n".join(["date,ETH", *rows]) + "\n")
+    (folder / "positions.csv").write_text("asset,quantity,venue\nETH,600,\n")
+    return text.replace("assets:", HELD + "assets:", 1)
+
+
+def test_with_a_market_both_ways_agree_and_slopes_are_those_of_other_books(
+    tmp_path: Path, written: Path
+) -> None:
+    text = with_market(tmp_path, written.read_text())
     # one of the losses is counted in coins
     coins = f"magnitude: {SIZES[5]}"
     assert coins in text
@@ -170,6 +175,33 @@ def test_with_a_market_both_ways_agree_and_slopes_are_those_of_other_books(
     (tmp_path / "book.yaml").write_text(new)
     other = perilscope.quantify(tmp_path, engine="exact").document["enterprise"]["cvar"]["0.99"]
     assert ends["cvar"][1] == pytest.approx(other, rel=1e-6)
+
+
+def test_slopes_take_in_what_lines_read_from_the_network_as_a_number(
+    tmp_path: Path, written: Path
+) -> None:
+    """The alert is also a vulnerability: an entry above it acts in both ways."""
+    text = with_market(tmp_path, written.read_text())
+    text += """  s13:
+    asset: desk
+    frequency: {threat_event_frequency: 3 per year, vulnerability: from net.alert}
+    magnitude: 2M
+"""
+    path = tmp_path / "book.yaml"
+    path.write_text(text)
+    exact = Settings(engine="exact")
+    told = answers(open_workspace(tmp_path, exact), exact, estimates=False)
+    entry = next(x for x in told["tables"] if x["entry"] == "P(v1=yes | v0=yes)")
+    old = f"[{1 - row(1, 1):.9g}, {row(1, 1):.9g}]"
+    assert text.count(f"v1: {{parents: [v0], table: {{no: [0.97, 0.03], yes: {old}}}}}") == 1
+
+    def cvar(p: float) -> float:
+        path.write_text(text.replace(f"yes: {old}", f"yes: [{1 - p:.9g}, {p:.9g}]", 1))
+        found = perilscope.quantify(tmp_path, engine="exact").document["enterprise"]
+        return float(found["cvar"]["0.99"])
+
+    p = row(1, 1)
+    assert entry["cvar_slope"] == pytest.approx((cvar(p + 0.02) - cvar(p - 0.02)) / 0.04, rel=2e-3)
 
 
 def test_another_horizon_than_the_period_is_refused_with_the_reason(written: Path) -> None:

@@ -161,9 +161,9 @@ def _moved(
     for value in values:
         try:
             other: Drivers = slopes.changed(reading.drivers, entry, value)
+            ends.append(taken.moved(reading, found, replaced, other, entry.network))
         except (AssessmentError, MisuseError):
             return None
-        ends.append(taken.moved(reading, found, replaced, other, entry.network))
     cvar, error = map(list, zip(*ends, strict=True))
     return values, cvar, error
 

@@ -19,6 +19,7 @@ from perilscope.engines.joint.replaced import Replaced
 from perilscope.engines.one_way import one_way
 from perilscope.engines.shared import Shared, shared_by
 from perilscope.engines.unlisted import Unlisted
+from perilscope.errors import AssessmentError
 from perilscope.layers import operational, slopes
 from perilscope.layers.driven import Event, places
 from perilscope.layers.drivers import Drivers
@@ -35,10 +36,16 @@ _STEP = 1e-3
 def takers(reading: Reading, found: Together) -> dict[str, dict[str, tuple[Event, ...]]]:
     """Network -> line -> the nodes of it that the line takes a number from.
 
-    Not of networks whose joint states are not listed: lines hang on them by more than numbers.
+    Not of networks whose joint states are not listed and that share lines with others that are.
     """
-    driving = {each.network for each in found.whole.driving}
-    hidden = [each.net for each in reading.joined.mixtures if isinstance(each, Unlisted)]
+    carried = dict(found.whole.hidden)
+    driving = {each.network for each in found.whole.driving} | carried.keys()
+    known = [each.net.net for each in carried.values()]
+    hidden = [
+        each.net
+        for each in reading.joined.mixtures
+        if isinstance(each, Unlisted) and not any(each.net is net for net in known)
+    ]
     taken: dict[str, dict[str, tuple[Event, ...]]] = {}
     for key in reading.joined.lines:
         scenario = reading.book.scenarios[key]
@@ -159,13 +166,23 @@ def moved(
     """CVaR of everything under other networks, lines that take a number from one written anew.
 
     And an estimate of the error that cells of prices leave in what it moves by.
+
+    Raises
+    ------
+    AssessmentError
+        Lines take numbers from a network whose joint states are not listed.
     """
     carried = dict(found.whole.hidden).get(network)
+    keys = takers(reading, found).get(network, {})
     if carried is not None:
+        if keys:
+            raise AssessmentError(
+                f"{', '.join(keys)} takes numbers from a network that carries losses: only slopes "
+                "are told of its entries"
+            )
         ends = [carried.under(x) for x in (carried.net.net, drivers.driver(network).network)]
         return found.law.cvar(LEVEL) + ends[1].cvar(LEVEL) - ends[0].cvar(LEVEL), 0.0
     joint, weights = found.whole.joint, found.whole.weights(drivers, reading.context.years)
-    keys = takers(reading, found).get(network, {})
     if not keys:
         return joint.law(weights).cvar(LEVEL), 0.0
     others = lines(reading, drivers, keys)

@@ -23,10 +23,8 @@ from perilscope.engines.grid import Transform, against
 from perilscope.engines.inference import Session
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.law import SignedLaw
-from perilscope.engines.joint.parts import Part
 from perilscope.engines.network import Network
 from perilscope.engines.one_way import OneWay, lines
-from perilscope.engines.structure import Component
 from perilscope.engines.unlisted import Unlisted
 
 Array = npt.NDArray[np.float64]
@@ -196,8 +194,7 @@ class Wide:
         """The law of everything, on the finest grid, where the network has other tables."""
         joint, other = self._joint, replace(self.net, net=net)
         component = replace(self._component, unlisted=other)
-        part = replace(joint.parts[self._place], component=component)
-        z = self._rest * _transform(joint, part, component)
+        z = self._rest * joint.fine.transforms.component(component, joint.register.lines)[0]
         old = [m for m in joint.register.mixtures if not _same(m, self.net)]
         keys = set(component.keys)
         known = {key: line for key, line in joint.register.lines.items() if key in keys}
@@ -208,10 +205,6 @@ class Wide:
         mean, cut = joint.mean(joint.weights)
         window = joint.window
         return SignedLaw(window, window.grid.back(z), mean=mean + new - now, sd=math.nan, cut=cut)
-
-
-def _transform(joint: Joint, part: Part, component: Component) -> Transform:
-    return joint.fine.transforms.component(component, joint.register.lines)[0]
 
 
 def _same(mixture: object, net: Unlisted) -> bool:
