@@ -6,14 +6,24 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perilscope.engines.bounds import bounds, brackets
 from perilscope.engines.compound import Compound
 from perilscope.engines.counts import Bernoulli, NegativeBinomial, Poisson
-from perilscope.engines.distributions import Capped, Constant, Exponential, Lognormal, Sometimes
+from perilscope.engines.distributions import (
+    Capped,
+    Constant,
+    Distribution,
+    Exponential,
+    Lognormal,
+    Sometimes,
+)
+from perilscope.engines.grid import Grid
 from perilscope.engines.register import Register
+from perilscope.engines.roundings import Cells
 
 LEVELS = (0.9, 0.99, 0.999)
 POINTS = 2**14
@@ -84,3 +94,14 @@ def test_a_larger_loss_lifts_no_lower_bound_over_the_upper(
     a, b = bounds(register, 0.99, points=POINTS), bounds(larger, 0.99, points=POINTS)
     assert a.var_low <= b.var_high
     assert a.cvar_low <= b.cvar_high
+
+
+@given(losses, st.floats(100.0, 1e5))
+def test_what_is_put_beneath_a_loss_is_a_law_and_smaller(law: Distribution, step: float) -> None:
+    grid = Grid(step, 256)
+    mass = Cells(grid).tangents(law).mass
+    assert mass.min() >= -1e-11  # rounding of sums of 256 steps
+    assert mass.sum() <= 1.0 + 1e-11
+    for end in grid.places[::5]:
+        over = float(np.maximum(grid.places - end, 0.0) @ mass)
+        assert over <= max(law.mean - float(law.lev(end)), 0.0) * (1.0 + 1e-9) + 1e-9 * step

@@ -104,10 +104,11 @@ def beneath(level: Array, above: Array, mean: float, step: float) -> Placed | No
     left, right = level - 0.5 * step * above, level + 0.5 * step * above
     u = np.concatenate([left[:1], np.maximum(right[:-1], left[1:]), [0.0]])
     u[-1] = u[-2] + step * above[-1]
-    u[0] = max(float(u[0]), float((u - step * np.arange(u.size)).max()))  # no less than no mass
     over = np.flatnonzero(u > mean)  # a premium is not negative: nothing from there on
     if over.size:
         u[max(int(over[0]) - 1, 0) :] = mean
+    # a slope above one would be negative mass at the first point
+    u[0] = max(float(u[0]), float((u - step * np.arange(u.size)).max()))
     under = _concave(u)
     if under is None:
         return None
