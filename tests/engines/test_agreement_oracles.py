@@ -2,7 +2,8 @@
 """The two engines agree on registers that nobody chose.
 
 Registers are drawn from a recipe that mixes every law of counts with every law of losses, and now
-and then beliefs, controls, joint states, capped holdings and horizons other than a year. The number
+and then beliefs, controls, joint states, capped holdings, a factor of several lines' losses and
+horizons other than a year. The number
 of simulated horizons above a loss is binomial with the exact probability of exceeding it, so it can
 be tested without any tolerance: no count lies more than 5.1 standard deviations away (a chance of
 3.4e-7 each, 1 in 1,000 for 3,000 of them), and the p-values of all registers are uniform, which
@@ -20,7 +21,7 @@ from __future__ import annotations
 import math
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,7 +30,13 @@ import pytest
 from scipy import stats
 
 from perilscope.engines.compound import Compound, Mixture
-from perilscope.engines.counts import Binomial, NegativeBinomial, Poisson, ZeroModifiedPoisson
+from perilscope.engines.counts import (
+    Binomial,
+    CountLaw,
+    NegativeBinomial,
+    Poisson,
+    ZeroModifiedPoisson,
+)
 from perilscope.engines.distributions import (
     Beta,
     Capped,
@@ -44,6 +51,7 @@ from perilscope.engines.distributions import (
     Metalog,
     Pareto,
     Retained,
+    Scaled,
     Sometimes,
     Spliced,
     Triangular,
@@ -53,6 +61,7 @@ from perilscope.engines.distributions import (
 from perilscope.engines.distributions import Mixture as Mixed
 from perilscope.engines.mixed import MixedPoisson
 from perilscope.engines.register import Register
+from perilscope.engines.shared import Shared
 from perilscope.engines.simulation import simulate
 
 LEVELS = (0.95, 0.99, 0.999)
@@ -61,6 +70,8 @@ MOST = 5.1
 SEARCH = os.environ.get("PERILSCOPE_SEARCH")
 """A wide search takes 1,000 registers that nobody has seen."""
 CHUNKS, SIZE = (4, 250) if SEARCH else (1, 20)
+FACTORED = 0.25
+"""Share of registers in which a factor scales the losses of several lines."""
 Dice = random.Random
 
 
@@ -173,7 +184,30 @@ def drawn(seed: str) -> Drawn:
         held = {one.key for one in dice.sample(lines, min(2, count))}
         lines = [replace(one, group="wallet") if one.key in held else one for one in lines]
         caps = {"wallet": float(round(wide(dice, 2e4, 5e6)))}
+    other = random.Random(f"{seed}, factor")
+    if other.random() < FACTORED:
+        lines = factored(other, lines)
     return Drawn(tuple(lines), mixtures, caps)
+
+
+def factored(dice: Dice, lines: Sequence[Compound]) -> list[Compound]:
+    """The lines, where one factor scales the losses of some or all."""
+    spread = dice.uniform(0.1, 1.0)
+    law = dice.choice((Lognormal(-0.5 * spread**2, spread), Gamma(spread**-2, spread**2)))
+    factor = Shared("year", law, chance=True)
+    count = len(lines) if dice.random() < 0.5 else dice.randint(1, len(lines))
+    keys = {one.key for one in dice.sample(list(lines), count)}
+    return [grown(one, factor) if one.key in keys else one for one in lines]
+
+
+def grown(one: Compound, factor: Shared) -> Compound:
+    """A line whose losses are multiplied by a factor."""
+
+    def build(theta: tuple[float, ...], years: float) -> tuple[CountLaw, Distribution]:
+        counts, severity = one.build(theta[:-1], years)
+        return counts, Scaled(severity, theta[-1])
+
+    return replace(one, build=build, beliefs=(*one.beliefs, factor))
 
 
 # --- the comparison -------------------------------------------------------------------------------

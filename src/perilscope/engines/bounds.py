@@ -76,7 +76,8 @@ def bounds(register: Register, level: float, *, points: int = POINTS) -> Bounds:
     -------
     Bounds
         Low and high, in money. They are about the discretisation: integrals over beliefs are taken
-        at the nodes the register uses, and the error of those is not covered. Where the mean at
+        at the nodes the register uses, and the law of what a factor multiplies as the register has
+        it; the error of those is not covered. Where the mean at
         the nodes differs from the register's, CVaR is widened by what that means.
 
     Raises

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
-from perilscope.engines import span
+from perilscope.engines import factored, span
 from perilscope.engines.compound import Compound, Mixture
 from perilscope.engines.expansion import Part
 from perilscope.engines.grid import Grid
@@ -108,8 +108,14 @@ class Ground:
 
     @cached_property
     def _mixed_parts(self) -> dict[str, tuple[Part, ...]]:
-        lines = self.lines.items()
-        return {key: self.free.parts(line, self.is_driven(key)) for key, line in lines}
+        found: dict[str, tuple[Part, ...]] = {}
+        for part in self.components:
+            scaled = factored.keys(part, self.lines)
+            if scaled:
+                found[", ".join(scaled)] = factored.parts(part, self.lines)
+            others = (key for key in part.keys if key not in scaled)
+            found |= {key: self.free.parts(self.lines[key], key in part.driven) for key in others}
+        return found
 
     @cached_property
     def _apart(self) -> set[str]:

@@ -22,11 +22,10 @@ from perilscope.engines.distributions import Distribution
 from perilscope.engines.expansion import Part
 from perilscope.engines.grid import Grid, Transform
 from perilscope.engines.limited import limited
+from perilscope.engines.structure import MANY
 
 Array = npt.NDArray[np.float64]
 
-MANY = 256.0
-"""Events from which a line may be heavy."""
 _SMALL = 2.0  # steps: mean size of an event, at most
 _WIDE = 12.0  # steps: standard deviation of the sum, at least
 _NEAR = 64  # points below which an event is not put on the grid; half of them on half the points

@@ -12,7 +12,7 @@ from perilscope.engines.counts import Poisson
 from perilscope.engines.distributions import Distribution
 from perilscope.engines.expansion import Part, parts
 from perilscope.engines.grid import unbroken
-from perilscope.engines.heavy import MANY
+from perilscope.engines.structure import MANY
 
 
 class Known(NamedTuple):

@@ -7,12 +7,16 @@ Everything is computed by transforms on one grid; no number here is simulated.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 
+import numpy as np
+import numpy.typing as npt
+
 from perilscope.engines import allocation
 from perilscope.engines.compound import Compound, Mixture
+from perilscope.engines.facts import Facts
 from perilscope.engines.grid import Grid, atoms
 from perilscope.engines.ground import Ground, Rungs
 from perilscope.engines.ladder import Ladder
@@ -25,6 +29,7 @@ from perilscope.engines.unlisted import Unlisted
 from perilscope.engines.whole import Whole
 from perilscope.errors import MisuseError
 
+Array = npt.NDArray[np.float64]
 _NO_CAPS: Mapping[str, float] = MappingProxyType({})
 
 
@@ -155,16 +160,21 @@ class Register:
     @cached_property
     def _law(self) -> LossLaw:
         widest = self._whole.law()
-        if not self._rungs:
+        if not self.rungs:
             return widest
-        return Ladder(widest, [(level, rung.law()) for level, rung in self._rungs.items()])
+        return Ladder(widest, [(level, rung.law()) for level, rung in self.rungs.items()])
+
+    @property
+    def facts(self) -> Facts:
+        """Figures of the sum."""
+        return self._whole.facts
 
     @cached_property
     def _whole(self) -> Whole:
         return Whole(self._ground, self._moments)
 
     @cached_property
-    def _rungs(self) -> dict[float, Register]:
+    def rungs(self) -> dict[float, Register]:
         """The same register on narrower grids, by the level up to which each is read."""
         if self._narrower is None:
             self._narrower = self._ground.rungs
@@ -197,16 +207,19 @@ class Register:
         law = self.law()
         read = law.rung(level)
         if read is not law:
-            rung = next((r for r in self._rungs.values() if r.law() is read), None)
+            rung = next((r for r in self.rungs.values() if r.law() is read), None)
             return (rung or self.on(self.grid)).contributions(level)
         split = allocation.Split(law, level)
+        cuts = {key: split.cut(size) for key, size in self.sizes()}
+        return split.shares({key: cuts[key] for key in self.lines}, self.means)
+
+    def sizes(self) -> Iterator[tuple[str, Array]]:
+        """Lines in some order, with E[X_i; sum = s] at each point s of the grid."""
         sums = [self.fine.component(part, self.lines)[0] for part in self.components]
-        cuts: dict[str, tuple[float, float]] = {}
         for i, rest in allocation.rests(sums, self.grid):
             sizes = self.fine.component(self.components[i], self.lines, shares=True)[1]
             for key, size in sizes.items():
-                cuts[key] = split.cut(self.grid.back(size * rest))
-        return split.shares({key: cuts[key] for key in self.lines}, self.means)
+                yield key, self.grid.back(size * rest)
 
     # --- other registers
 
@@ -261,7 +274,7 @@ class Register:
         moments = Moments(ground, like=self._moments)
         other = Register.__new__(Register)
         other._begin(ground, dict(caps), moments)
-        other._narrower = tuple((level, rung.grid) for level, rung in self._rungs.items())
+        other._narrower = tuple((level, rung.grid) for level, rung in self.rungs.items())
         if structure is self.components:
             places = [ground.place[line.key] for line in new]
             other._whole = Whole(ground, moments, like=self._whole, new=places)

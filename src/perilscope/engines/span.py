@@ -17,8 +17,9 @@ from perilscope.engines.distributions import Beta, Distribution
 from perilscope.engines.expansion import Part
 from perilscope.engines.families import families, joined
 from perilscope.engines.grid import TILT, Grid, atoms, jumps, unbroken, unit
-from perilscope.engines.heavy import MANY, far_events, heavy
+from perilscope.engines.heavy import far_events, heavy
 from perilscope.engines.loss import LossLaw
+from perilscope.engines.structure import MANY
 from perilscope.errors import AssessmentError
 
 USUAL, PLAIN, MOST = 2**12, 2**14, 2**17

@@ -29,6 +29,8 @@ _FREE: tuple[State, ...] = ((1.0, ()),)
 Array = npt.NDArray[np.float64]
 
 _FEW, _SPARSE = 16, 4
+MANY = 256.0
+"""Events from which a line may be one of very many."""
 
 
 @dataclass(frozen=True)
@@ -229,9 +231,13 @@ def components(
         first, *others = sorted({_find(root, owner[key]) for key in keys})
         for other in others:
             root[other] = first
-    # what one line alone has is private to it
+    # what one line alone has is private to it, unless its sum is too narrow to be integrated so
     said = {name for law in laws for name, _ in law[0][1]}
-    common = {b: keys for b, keys in shared.items() if len(keys) > 1 and b.name not in said}
+    common = {
+        belief: keys
+        for belief, keys in shared.items()
+        if belief.name not in said and (len(keys) > 1 or _many(lines[keys[0]]))
+    }
     for belief in common:
         first, *others = sorted({_find(root, owner[key]) for key in common[belief]})
         for other in others:
@@ -269,6 +275,11 @@ def _common(lines: Mapping[str, Compound]) -> dict[Shared, list[str]]:
                 raise MisuseError(f"{key} names the shared belief {belief.name!r} twice")
             users.setdefault(belief.name, []).append(key)
     return {laws[name]: keys for name, keys in users.items()}
+
+
+def _many(line: Compound) -> bool:
+    """Whether a line has so many events that given its beliefs its sum is hardly uncertain."""
+    return line.build(tuple(belief.mean for belief in line.beliefs), line.years)[0].mean >= MANY
 
 
 def _find(root: list[int], i: int) -> int:

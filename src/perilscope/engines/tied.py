@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from perilscope.engines import capped, mixing
+from perilscope.engines import capped, factored, mixing
 from perilscope.engines.compound import Compound, Drives
 from perilscope.engines.exponentials import exponential
-from perilscope.engines.grid import Transform
+from perilscope.engines.factored import Group
+from perilscope.engines.grid import Transform, spread
+from perilscope.engines.limited import between, few
 from perilscope.engines.lines import Lines
 from perilscope.engines.structure import Component, Unit, felt, felt_names
 from perilscope.engines.unlisted import Unlisted
@@ -82,8 +84,10 @@ class Tied(Lines):
             return self._given(component, lines, shares=shares)
         total = self._nothing_lost()
         found = {key: np.zeros_like(total) for key in component.keys} if shares else {}
-        for weight, known in component.cases(lines, self.effort):
-            own, mine = self._given(component, known, shares=shares)
+        for weight, group, rest, known in factored.cases(component, lines, self.effort):
+            own, mine = self._given(rest, known, shares=shares)
+            if group is not None:
+                own, mine = self._scaled(group, own, mine, shares=shares)
             total += weight * own
             for key, share in mine.items():
                 found[key] += weight * share
@@ -119,6 +123,19 @@ class Tied(Lines):
                 for name, share in mine.items():
                     found[name] += probability * share * rest
         return total, found
+
+    def _scaled(
+        self, group: Group, rest: Transform, mine: Mapping[str, Transform], *, shares: bool
+    ) -> _Unit:
+        """Lines that one factor scales, beside what is independent of them."""
+        own = self.severity(group.law(self.effort))
+        found = {key: own * share for key, share in mine.items()}
+        for key, law in group.shares(self.effort).items() if shares else ():
+            every = 2 if self._halved else 1
+            level = between(few([law], self._whole)[0], self._whole.points, every=every)
+            size = spread(level, self.grid.step) * self.grid.places
+            found[key] = self.grid.forward(size) * rest
+        return own * rest, found
 
     def _mixture(
         self, component: Component, lines: Mapping[str, Compound], *, shares: bool

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from perilscope.engines import capped, heavy
+from perilscope.engines import capped, factored, heavy
 from perilscope.engines import events as on_grid
 from perilscope.engines.compound import Compound
 from perilscope.engines.distributions import Distribution
@@ -189,4 +189,5 @@ class Transforms(Tied):
 
     def _any_heavy(self, part: Component, lines: ByKey) -> bool:
         free = (key for unit in part.units if not unit.capped for key in unit.keys)
-        return any(self.is_heavy(lines[key]) for key in free if key not in part.driven)
+        apart = {*part.driven, *factored.keys(part, lines)}
+        return any(self.is_heavy(lines[key]) for key in free if key not in apart)

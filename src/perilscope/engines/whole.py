@@ -15,6 +15,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from perilscope.engines import factored
 from perilscope.engines.compound import Compound
 from perilscope.engines.distributions import Distribution
 from perilscope.engines.expansion import Part
@@ -66,18 +67,18 @@ class Whole:
         grid = self._ground.grid
         fine = self._fine  # first, as it asks for all lines together
         if grid.lattice:
-            return self._sum.law(grid, fine)
-        if not self._sum.even:
-            return self._sum.law(grid, fine, others=lambda this, _: [(this, self._rough)])
-        return self._sum.law(grid, fine, coarse=self._half, others=self._pairs)
+            return self.facts.law(grid, fine)
+        if not self.facts.even:
+            return self.facts.law(grid, fine, others=lambda this, _: [(this, self._rough)])
+        return self.facts.law(grid, fine, coarse=self._half, others=self._pairs)
 
     def _pairs(self, this: LossLaw, x: float) -> list[Pair]:
         """Pairs of laws that tell the error of one that was extrapolated, near a loss."""
         pairs = [(this, self._plain)]
-        half = functools.cache(lambda: self._sum.law(self._ground.coarse.grid, self._half))
+        half = functools.cache(lambda: self.facts.law(self._ground.coarse.grid, self._half))
         if not this.smooth(x):  # not much is to be had from extrapolation there
             pairs.append((self._plain, half()))
-        if not self._sum.certain:
+        if not self.facts.certain:
             pairs.append((half(), self._rough))
         return pairs
 
@@ -102,19 +103,20 @@ class Whole:
     @cached_property
     def _plain(self) -> LossLaw:
         """The law that is not extrapolated."""
-        return self._sum.law(self._ground.grid, self._fine, within=self._half)
+        return self.facts.law(self._ground.grid, self._fine, within=self._half)
 
     @cached_property
     def _rough(self) -> LossLaw:
         """The law on half the points with fewer nodes for beliefs."""
         rough = self._ground.rough
         mass = rough.grid.back(rough.sum(self._ground.components, self._ground.lines))
-        return self._sum.law(rough.grid, mass)
+        return self.facts.law(rough.grid, mass)
 
     # --- what is known without them
 
     @cached_property
-    def _sum(self) -> Facts:
+    def facts(self) -> Facts:
+        """Figures of the sum."""
         known = self._facts
         every = enumerate(self._ground.components)
         return summed([known.get(i) or self._facts_of(i, part) for i, part in every])
@@ -132,10 +134,13 @@ class Whole:
         none = ground.none_of(part, fine)
         if any(unit.capped for unit in part.units):
             return Facts(mean, variance, none)
-        ends = (self._moments.events(key, fine.excess, ground.grid.range) for key in part.keys)
-        excess = math.fsum(ends)
-        many = [line for line in mine if line.key not in part.driven and fine.is_heavy(line)]
-        few = [line for line in mine if line not in many]
+        scaled = factored.keys(part, ground.lines)
+        others = [line for line in mine if line.key not in scaled]
+        ends = (self._moments.events(x.key, fine.excess, ground.grid.range) for x in others)
+        sums = (x.weight * fine.excess(x.severity) for x in factored.parts(part, ground.lines))
+        excess = math.fsum([*ends, *sums])
+        many = [line for line in others if line.key not in part.driven and fine.is_heavy(line)]
+        few = [line for line in others if line not in many]
         mixed = [x for line in few for x in fine.parts(line, line.key in part.driven)]
         certain = all(line.certain for line in mine)
         return Facts(mean, variance, none, excess, self._even(mixed), certain, *self._of_many(many))
