@@ -248,4 +248,4 @@ def test_what_did_not_change_is_found_again_after_any_number_of_other_registers(
         register.on(Grid(1e4 + k, 64)).fine.mass(law)
     other = register.with_([fixed("last", Poisson(2.0), law)])
     before = vars(register.fine)
-    assert all(vars(other.fine)[name] is before[name] for name in ("_many", "_here", "_known"))
+    assert all(vars(other.fine)[name] is before[name] for name in ("_many", "_here", "_anywhere"))

@@ -35,11 +35,11 @@ def _size(found: Sequence[object]) -> int:
     return sum([x.nbytes for x in found if isinstance(x, np.ndarray)])
 
 
-def _events(found: Any) -> int:
+def _weight(found: Any) -> int:
     return int(found.events.nbytes) + 64
 
 
-class _Free:
+class _Anywhere:
     """What is kept of lines on any grid: lines that are driven, and others, by what they are."""
 
     def __init__(self) -> None:
@@ -92,8 +92,8 @@ class Lines:
         near = like is not None and like._whole == grid and like._sharp == sharp
         same = like is not None and like.grid == self.grid
         self._where: events.Where = like._where if like and near else events.where(grid, sharp)
-        self._known: _Free = like._known if like else _Free()
-        self._many: Kept[Any] = like._many if like and near else Kept(LINES, _events)
+        self._anywhere: _Anywhere = like._anywhere if like else _Anywhere()
+        self._many: Kept[Any] = like._many if like and near else Kept(LINES, _weight)
         self._here: _Here = like._here if like and same else _Here()
 
     # --- losses per event
@@ -141,14 +141,14 @@ class Lines:
 
     def known(self, line: Compound) -> Known:
         """What a line is that is not driven, found once."""
-        found = self._known.known.peek(id(line))
-        return found or self._known.known.put(id(line), known_of(line, self.effort))
+        found = self._anywhere.known.peek(id(line))
+        return found or self._anywhere.known.put(id(line), known_of(line, self.effort))
 
     def parts(self, line: Compound, driven: bool) -> tuple[Part, ...]:
         """A line as a mixture without beliefs."""
         if not driven:
             return self.known(line).parts
-        return self._known.parts.get(
+        return self._anywhere.parts.get(
             id(line), lambda: (line, parts(line, driven=True, effort=self.effort))
         )[1]
 

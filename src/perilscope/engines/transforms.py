@@ -159,7 +159,7 @@ class Transforms(Tied):
         new = [block for block in mixed if found[block.key] is None]
         for at in range(0, len(new), _AHEAD):
             some = new[at : at + _AHEAD]
-            if len(some) > 1 and not self._halved:
+            if not self._halved and (len(some) > 1 or len(mixed) == 1):
                 self._foresee(self._laws(some, lines))
             for block in some:
                 found[block.key] = kept.put(block.key, self._multiplied(block, lines))
