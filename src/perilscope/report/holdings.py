@@ -91,7 +91,7 @@ def _figures(market: dict[str, Any]) -> dict[str, float]:
 
 
 def bearers(document: Document) -> Spec | None:
-    """Each holding's share of the value beside its share of CVaR."""
+    """Each asset's share of the exposure (of options by their delta) beside its share of CVaR."""
     run = cleaned(document)
     market: dict[str, Any] = run.get("market") or {}
     held = market.get("contributions") or []
@@ -99,7 +99,7 @@ def bearers(document: Document) -> Spec | None:
     if not whole or len(held) < 2:
         return None
     ranked = sorted(held, key=lambda each: -abs(each["share_of_cvar"]))[:MOST]
-    kinds = ["share of what is held", "share of CVaR"]
+    kinds = ["share of the exposure", "share of CVaR"]
     rows = [
         {"name": each["asset"], "place": place, "of": kind, "share": share}
         for place, each in enumerate(ranked)
