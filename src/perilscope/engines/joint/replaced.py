@@ -28,10 +28,14 @@ from perilscope.engines.joint.means import Means
 from perilscope.engines.joint.parts import Part, Rungs
 from perilscope.engines.joint.prices import Priced
 from perilscope.engines.joint.side import Side, Weights
+from perilscope.engines.kept import Kept
 from perilscope.engines.shared import shared_by
 
 FINE = 64
 """Cells of prices at least: what one line changes is much less than what they tell apart."""
+
+_RESTS = 2**28
+"""Most bytes kept of what parts are multiplied by."""
 
 Array = npt.NDArray[np.float64]
 Lines = Mapping[str, Compound]
@@ -149,7 +153,7 @@ class _Base:
 
     def __init__(self, joint: Joint) -> None:
         self.joint = joint
-        self._rests: dict[int, Rest] = {}
+        self._rests: Kept[Rest] = Kept(_RESTS, lambda rest: sum(z.nbytes for z in rest.values()))
 
     def before(self, weights: Weights) -> SignedLaw:
         """The law as it is, on the finest grid."""
@@ -190,9 +194,7 @@ class _Base:
         return total
 
     def _rest(self, c: int) -> Rest:
-        if c not in self._rests:
-            self._rests[c] = self._found(c)
-        return self._rests[c]
+        return self._rests.get(c, lambda: self._found(c))
 
     def _found(self, c: int) -> Rest:
         side, weights, part = self.joint.fine, self.joint.weights, self.joint.parts[c]
