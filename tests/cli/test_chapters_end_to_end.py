@@ -13,6 +13,8 @@ import pytest
 
 import perilscope
 from perilscope.cli import run
+from perilscope.cycle.amounts import money
+from perilscope.report import terminal
 from perilscope.report.schema import schema
 
 BOOK = """
@@ -110,6 +112,18 @@ def test_report_has_the_chapters_and_their_pictures(runs: tuple[Path, Path, Path
     assert "<b>firm" not in pages[1]
     places = re.findall(r'\bid="([^"]+)"', re.sub(r"<svg.*?</svg>", "", pages[1], flags=re.S))
     assert len(places) == len(set(places))
+
+
+def test_summary_has_a_line_for_each(runs: tuple[Path, Path, Path]) -> None:
+    found = read(runs[1])
+    text = terminal.render(found)
+    cvar = found["moved"]["measures"]["cvar_0.99"]
+    assert cvar["moved"] > 0.0
+    moved = money(cvar["moved"], "USD")
+    assert f"Moved    a 1-in-100 loss +{moved} since 2026-11-20 (model +{moved})" in text
+    capital = money(found["feedback"]["capital"]["capital"], "USD")
+    assert f"Slices   {capital} lasts 4 slices with 99 %" in text
+    assert "Moved" not in terminal.render(read(runs[0]))
 
 
 def test_what_cannot_be_assessed_is_told_and_the_run_stands(tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def summary(
     run = cleaned(document)
     head = [*_head(run, width), Text(), *_costs(run, width)]
     said = _sentences(run, width)
-    foot = [*_market(run, width), *_trust(run, width)]
+    foot = [*_market(run, width), *_asked(run, width), *_trust(run, width)]
     last = _next(run, width, report, book, out)
     every = (
         lists.scenarios(run, narrow=width < 104),
@@ -286,6 +286,33 @@ def _market(run: Document, width: int) -> list[Text]:
     note = f"; {market['note']}" if market.get("note") else ""
     lines += _labelled("", span + note, width, 1, style="dim")
     return lines + _together(run, width)
+
+
+def _asked(run: Document, width: int) -> list[Text]:
+    """A line for each chapter that was asked for: what moved, the horizon in slices."""
+    lines, currency = [], run["currency"]
+
+    def signed(value: float) -> str:
+        return ("+" if value > 0.0 else "") + amounts.money(value, currency)
+
+    if run.get("moved"):
+        found = run["moved"]["measures"]["cvar_0.99"]
+        kinds = [f"{kind} {signed(x)}" for kind, x in found["kinds"].items() if x]
+        text = f"a 1-in-100 loss {signed(found['moved'])} since {run['moved']['a']['as_of']}"
+        lines += _labelled("Moved", text + f" ({', '.join(kinds)})" * bool(kinds), width, 1)
+    slices = run.get("feedback")
+    if slices:
+        text = f"not assessed: {slices['failed']}" if "failed" in slices else _lasting(slices)
+        lines += _labelled("Slices", text, width, 1)
+    return lines
+
+
+def _lasting(found: Document) -> str:
+    capital, currency = found["capital"], found["currency"]
+    return (
+        f"{amounts.money(capital['capital'], currency)} lasts {found['slices']} slices with "
+        f"{amounts.probability(capital['survival'])}, by themselves"
+    )
 
 
 def _joined(run: Document) -> bool:
