@@ -248,7 +248,8 @@ def main(words: Sequence[str]) -> None:
             for begin in range(first, first + count, PIECE):  # so that one that is stopped is used
                 size = min(PIECE, first + count - begin)
                 held = pieces(case, truth, begin, size)
-                print(case.model, case.kind, law, begin, size, *held, sep=",", flush=True)
+                told = SEED, case.model, case.kind, law, begin, size, *held
+                print(*told, sep=",", flush=True)
 
 
 if __name__ == "__main__":
