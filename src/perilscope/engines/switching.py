@@ -40,9 +40,9 @@ LEAST = 100
 ROUNDS, STEPS, GAIN = 400, 12, 1e-4
 WIDEST = 2.0
 """Jumps are at least so many standard deviations of the whole wide."""
-WRONG = 1.7
+WRONG = 1.65
 """Where volatility does not move by regimes, errors are so many times as large: on days simulated
-by GARCH, within 0.1 (docs/interval-coverage.md)."""
+by GARCH (docs/interval-coverage.md)."""
 _VAGUE = 2.0
 """Spread of what is believed of a logit before the days are looked at: next to nothing."""
 
