@@ -9,11 +9,12 @@ from itertools import count
 import numpy as np
 from measure import Case
 
+from perilscope.engines.carried import answers
 from perilscope.engines.compound import Compound
 from perilscope.engines.counts import Poisson
 from perilscope.engines.distributions import Lognormal
 from perilscope.engines.findings import Findings
-from perilscope.engines.grid import Grid
+from perilscope.engines.grid import Grid, against
 from perilscope.engines.network import Network, Node
 from perilscope.engines.register import Register
 from perilscope.engines.slices.chain import Chain, Places
@@ -23,6 +24,7 @@ from perilscope.engines.unlisted import Unlisted
 SMALL = "feedback year, 8 states, 52 slices, 32,768 points"
 LARGE = "feedback year, 64 states, 52 slices, 16,384 points"
 CARRIED = "24 nodes drive 24 lines (2^24 joint states), one finding changed"
+SLOPES = "slopes of two sums over the same law in all their table entries"
 RUIN = "ruin within a year, 8 states, 52 slices, 8,192 points"
 
 
@@ -45,21 +47,40 @@ def drawn(states: int, points: int, ways: int, seed: int = 0) -> Chain:
     )
 
 
-def _carried() -> Callable[[], object]:
-    """Losses carried through a network of a market and what fails with it."""
-    states, turn = ("no", "yes"), count()
-    nodes = [Node("market", states, (), np.array([0.9, 0.1]))]
+STATES = ("no", "yes")
+
+
+def _failing() -> tuple[Network, list[Compound], dict[str, tuple[str, str]]]:
+    """A market, 24 nodes that fail with it, and the lines that they drive."""
+    nodes = [Node("market", STATES, (), np.array([0.9, 0.1]))]
     rows = np.array([[0.98, 0.02], [0.7, 0.3]])
-    nodes += [Node(f"v{i}", states, ("market",), rows) for i in range(24)]
-    net, grid = Network(tuple(nodes)), Grid(4096.0, 2**15)
+    nodes += [Node(f"v{i}", STATES, ("market",), rows) for i in range(24)]
     lines = [
         Compound(f"l{i}", lambda _t, y, i=i: (Poisson(0.3 * y), Lognormal(11.0 + 0.05 * i, 0.9)))
         for i in range(24)
     ]
-    hits = {f"l{i}": (f"v{i}", "yes") for i in range(24)}
+    return Network(tuple(nodes)), lines, {f"l{i}": (f"v{i}", "yes") for i in range(24)}
+
+
+def _slopes() -> Callable[[], object]:
+    """P(L > x) and E (L - x)+ and their slopes, the losses carried as in `_carried`."""
+    net, lines, hits = _failing()
+    register = Register(lines, mixtures=[Unlisted(net, hits)], grid=Grid(4096.0, 2**15))
+    (part,) = (x for x in register.components if x.unlisted is not None)
+    ((factor, tables),) = register.fine.carried(part, register.lines)
+    away = register.grid.places / register.grid.step - 2**12
+    rows = np.stack([np.clip(away + 0.5, 0.0, 1.0), np.maximum(-away, 0.0)])
+    by = against(register.grid.weighing(rows), factor)
+    return lambda: answers(net, tables, by)
+
+
+def _carried() -> Callable[[], object]:
+    """Losses carried through a network of a market and what fails with it."""
+    net, lines, hits = _failing()
+    grid, turn = Grid(4096.0, 2**15), count()
 
     def call() -> object:
-        seen = Findings(hard={"market": states[next(turn) % 2]})
+        seen = Findings(hard={"market": STATES[next(turn) % 2]})
         return Register(lines, mixtures=[Unlisted(net, hits, seen)], grid=grid).law().var(0.99)
 
     return call
@@ -74,5 +95,6 @@ def chains() -> list[Case]:
         Case(SMALL, lambda: small.mass(52, workers=2)),
         Case(LARGE, lambda: large.mass(52, workers=2)),
         Case(CARRIED, _carried()),
+        Case(SLOPES, _slopes()),
         Case(RUIN, lambda: passage(ruin, 52, 400.0)),
     ]

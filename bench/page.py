@@ -72,7 +72,7 @@ NETWORKS = {
     n.PROTOCOL_TREE: "<= 2 ms",
 }
 """Cases of networks and what they were built to stay under."""
-CHAINS = {s.SMALL: "<= 100 ms", s.LARGE: "<= 1.5 s", s.RUIN: "", s.CARRIED: ""}
+CHAINS = {s.SMALL: "<= 100 ms", s.LARGE: "<= 1.5 s", s.RUIN: "", s.CARRIED: "", s.SLOPES: ""}
 """Cases of horizons in slices and what they were built to stay under."""
 TOGETHER = {
     j.EVIDENCE: "<= 1 ms",
