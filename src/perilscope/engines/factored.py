@@ -8,9 +8,10 @@ it is as fine as the sum by itself wants to be, however wide the factor makes it
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -57,40 +58,44 @@ class Group:
         With mean one.
     keys : tuple of str
         The lines.
-    sum : Readings
-        Of their sum at the factor's mean.
+    read : callable
+        Makes the readings of their sum at the factor's mean, which are let go after use: they
+        stand on many large arrays.
     """
 
     factor: Distribution
     keys: tuple[str, ...]
-    sum: Readings
-    _known: dict[tuple[int, bool], Any] = field(default_factory=dict, repr=False)
+    read: Callable[[], Readings]
 
     def law(self, effort: int) -> Multiplied:
         """Law of their sum."""
-        found: Multiplied = self._get(effort, False)
-        return found
+        return self._laws[0 if effort > 1 else 1]
 
     def shares(self, effort: int) -> Mapping[str, Multiplied]:
         """By line the measure M with E[L_i; sum = x] = x M(x); in all they are the law."""
-        found: Mapping[str, Multiplied] = self._get(effort, True)
-        return found
+        return self._by_line if effort > 1 else self._by_line_roughly
 
-    def _get(self, effort: int, by_line: bool) -> Any:
-        key = min(max(effort, 1), 2), by_line
-        if key not in self._known:
-            self._known[key] = self._by_line(key[0]) if by_line else self._law(key[0])
-        return self._known[key]
+    @cached_property
+    def _laws(self) -> tuple[Multiplied, Multiplied]:
+        read = self.read()
+        return self._law(read, 2), self._law(read, 1)
 
-    def _law(self, effort: int) -> Multiplied:
-        places, chances = self.sum.law(effort)
+    def _law(self, read: Readings, effort: int) -> Multiplied:
+        places, chances = read.law(effort)
         by = nodes(self.factor, places, chances, _FINE[effort])
         return Multiplied(by, moved(by, places, chances))
 
-    def _by_line(self, effort: int) -> Mapping[str, Multiplied]:
-        by: Nodes = self.law(effort).nodes
+    @cached_property
+    def _by_line(self) -> Mapping[str, Multiplied]:
+        return self._split(self.law(2).nodes)
+
+    @cached_property
+    def _by_line_roughly(self) -> Mapping[str, Multiplied]:
+        return self._split(self.law(1).nodes)
+
+    def _split(self, by: Nodes) -> Mapping[str, Multiplied]:
         found = {key: np.zeros(by.sizes.size) for key in self.keys}
-        for key, places, shares in self.sum.shares():
+        for key, places, shares in self.read().shares():
             found[key] += moved(by, places, shares)
         return {key: Multiplied(by, own) for key, own in found.items()}
 
@@ -162,8 +167,8 @@ def _group(factor: Shared, lines: Sequence[Compound], states: Mixture) -> Group:
     def made() -> tuple[tuple[Compound, ...], Group]:
         mixtures = [states] if any(drives for _, drives in states) else []
         one = factor.of if mean == 1.0 else Scaled(factor.of, 1.0 / mean)
-        whole = Readings(Register(fixed, mixtures=mixtures))
-        return fixed, Group(one, tuple(line.key for line in fixed), whole)
+        read = lambda: Readings(Register(fixed, mixtures=mixtures))  # noqa: E731 - made when asked
+        return fixed, Group(one, tuple(line.key for line in fixed), read)
 
     return _GROUPS.get(key, made)[1]
 

@@ -16,13 +16,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from perilscope.engines.kept import Kept
 from perilscope.engines.law import Distribution, Floats, Numbers, invert
 
 Array = npt.NDArray[np.float64]
@@ -38,6 +39,8 @@ _STEPS = 16.0
 """How much finer nodes are where the density of the factor may end with a step."""
 _NOTHING = 1e-14
 _AT_ONCE = 2**20
+_KERNELS: Kept[Array] = Kept(2**26, lambda kernel: kernel.nbytes)
+"""Limited means of a factor times each size, by the nodes and the places."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,19 +60,14 @@ class Nodes:
     factor: Distribution
     sizes: Array
     apart: float = 0.0
-    _last: list[tuple[Array, Array]] = field(default_factory=list, repr=False)
 
     def limited(self, x: Array, weights: Array) -> Array:
         """Weighted sum of E min(F s, x) over the sizes s, at places x of shape (m,)."""
-        for at, kernel in self._last:  # of many weights the same places are asked for in turn
-            if np.array_equal(at, x):
-                return np.asarray(kernel @ weights)
-        if x.size * self.sizes.size <= _AT_ONCE:
-            kernel = self.factor.lev(x[:, None] / self.sizes)
-            kernel *= self.sizes
-            self._last[:] = [(x, kernel)]
-            return np.asarray(kernel @ weights)
-        return self._over(self.factor.lev, x, self.sizes * weights)
+        if x.size * self.sizes.size > _AT_ONCE:
+            return self._over(self.factor.lev, x, self.sizes * weights)
+        # the same places are asked for again, with the weights of other lines
+        made = lambda: self.factor.lev(x[:, None] / self.sizes) * self.sizes  # noqa: E731
+        return np.asarray(_KERNELS.get((self, x.tobytes()), made) @ weights)
 
     def squared(self, x: Array, weights: Array) -> Array:
         """The same of E min(F s, x)^2."""
