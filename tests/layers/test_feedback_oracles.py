@@ -120,6 +120,14 @@ def test_the_market_moves_by_regime_and_what_is_taken_moves_no_more() -> None:
     assert whole.sd**2 == pytest.approx(variance, rel=1e-6, abs=4 * step**2)
 
 
+def test_moves_that_are_cut_at_nothing_bring_no_drift() -> None:
+    """Moves of ±60 % doubled: what falls by 120 % falls by all, and the mean stays."""
+    text = CHAIN.replace("costs: 100", "takes: {ETH: 0.5}")
+    text += "  market: {node: stress, moves: {calm: 1, stressed: 2}}\n"
+    found = made(text, Held({"ETH": 1000.0}, np.array([[0.6], [-0.6]]), 7))
+    assert measures(found)[0] == pytest.approx(0.0, abs=1e-6)
+
+
 def test_a_shock_multiplies_prices_on_the_way_in_only() -> None:
     text = CHAIN.replace("costs: 100", "shocks: {USDC: -0.12}")
     held = Held({"USDC": 1000.0}, np.zeros((3, 1)), 7)

@@ -324,10 +324,11 @@ class _Built:
     def _market_losses(self, scale: float, flat: tuple[float, ...]) -> Floats:
         left, price = np.array(flat[::2]), np.array(flat[1::2])
         values = np.array(list(self.held.values.values())) * left
-        moves = np.maximum(scale * self.held.moves, -1.0)
         if not values.size:
             return np.zeros(1)
-        return np.asarray((-values * ((1.0 + moves) * price - 1.0)).sum(axis=1))
+        left_over = 1.0 + np.maximum(scale * self.held.moves, -1.0)
+        left_over /= left_over.mean(axis=0)  # nothing costs less than nothing, and no drift
+        return np.asarray((-values * (left_over * price - 1.0)).sum(axis=1))
 
     def _final(self, matrix: Floats) -> None:
         """What is taken does not come back: the states that take are never left."""
