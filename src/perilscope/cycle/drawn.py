@@ -8,7 +8,6 @@ evidence weighs them anew (`perilscope.engines.joint.drawn`).
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ from perilscope.engines import quadrature
 from perilscope.engines.backends import installed
 from perilscope.engines.blend import Blend
 from perilscope.engines.compound import Compound
+from perilscope.engines.cores import cores
 from perilscope.engines.draws import Simulated
 from perilscope.engines.joint.drawn import Drawn, draw, gaps
 from perilscope.engines.joint.law import SignedLaw
@@ -200,7 +200,7 @@ def net_gap(law: LossLaw | Blend, drawn: Simulated) -> float:
 
 def _workers() -> int:
     """Threads; one core is left to the exact engine."""
-    return min(max((os.cpu_count() or 1) - 1, 1), 8)
+    return min(max(cores() - 1, 1), 8)
 
 
 def gap(law: LossLaw, drawn: Simulated) -> float:

@@ -7,11 +7,11 @@ could not be made here they make themselves.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from perilscope.engines.cores import cores
 from perilscope.engines.filtered_models import each_asset
 from perilscope.engines.garch import Fit
 from perilscope.engines.garch_forms import Windows
@@ -55,7 +55,7 @@ def fit_ahead(model: str, samples: Sequence[Sample]) -> int:
     last = np.stack([each[:, -1] for each in windows[1:]], axis=1) if windows[1:] else None
     table = windows[0] if last is None else np.concatenate([windows[0], last], axis=1)
     try:
-        threads = os.cpu_count() or 1  # for the assets of a portfolio; the answer is the same
+        threads = cores()  # for the assets of a portfolio; the answer is the same
         found = roll(table, windows[0].shape[1], STUDENT[model], threads)
     except AssessmentError:  # in one of the windows; the others may have fits all the same
         return 0

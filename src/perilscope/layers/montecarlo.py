@@ -8,7 +8,6 @@ memory does not grow with the scenarios and threads change no bit.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from perilscope.engines import returns, student_moves
+from perilscope.engines.cores import cores
 from perilscope.engines.student_moves import BLOCK, Joint
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.evidence.history import History
@@ -156,7 +156,7 @@ def simulate(
 
     with (
         threadpool_limits(limits=1, user_api="blas"),
-        ThreadPoolExecutor(threads or len(os.sched_getaffinity(0))) as pool,
+        ThreadPoolExecutor(threads or cores()) as pool,
     ):
         for done in [pool.submit(work, block) for block in range(blocks)]:
             done.result()
