@@ -185,7 +185,7 @@ def drawn(seed: str) -> Drawn:
         lines = [replace(one, group="wallet") if one.key in held else one for one in lines]
         caps = {"wallet": float(round(wide(dice, 2e4, 5e6)))}
     other = random.Random(f"{seed}, factor")
-    if other.random() < FACTORED:
+    if not caps and other.random() < FACTORED:  # beside caps it is integrated, see docs/limits.md
         lines = factored(other, lines)
     return Drawn(tuple(lines), mixtures, caps)
 
