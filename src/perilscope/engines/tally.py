@@ -26,6 +26,8 @@ MOST_TAIL = 1 << 21
 """Largest totals that are kept one by one, at most; never fewer than half, once there are."""
 MOST_OF_LINE = 1 << 15
 """The same for each line."""
+_ROOM = 1 << 16
+"""Losses that one block may bring beyond those."""
 _LEAST = int(np.float64(2.0**-20).view(np.int64))
 _STRETCH = 1 << 8
 """Bins by which rows grow."""
@@ -133,8 +135,7 @@ class Ledger:
         self.squares = 0.0
         self.rows = Rows(4)
         self.floor = 0.0
-        self._tail: list[Floats] = []
-        self._kept = 0
+        self._tail, self._kept = np.zeros(0), 0
 
     def add(self, block: Block) -> None:
         """Take in a block; blocks come in their order."""
@@ -155,18 +156,29 @@ class Ledger:
         np.maximum(greatest, block.greatest, out=greatest)
         counts += block.counts
         sums += block.sums
-        beyond = block.beyond[block.beyond > self.floor]
-        self._tail.append(beyond)
-        self._kept += len(beyond)
+        self._keep(block.beyond[block.beyond > self.floor])
         if self._kept > self.most:
             self._prune()
 
+    def _keep(self, losses: Floats) -> None:
+        """Put losses behind those that are kept, in memory that stays."""
+        until = self._kept + len(losses)
+        if until > len(self._tail):  # what is never written takes no memory
+            room = np.empty(max(until, self.most + _ROOM))
+            room[: self._kept] = self._tail[: self._kept]
+            self._tail = room
+        self._tail[self._kept : until] = losses
+        self._kept = until
+
     def _prune(self) -> None:
-        losses = np.concatenate(self._tail)
-        losses.partition(len(losses) - self.most // 2)
-        self.floor = float(losses[len(losses) - self.most // 2])
-        self._tail = [losses[losses > self.floor]]
-        self._kept = len(self._tail[0])
+        """Cut what is kept to its larger half, where it stands."""
+        at = self._kept - self.most // 2
+        losses = self._tail[: self._kept]
+        losses.partition(at)
+        self.floor = float(losses[at])
+        above = losses[at:][losses[at:] > self.floor]
+        self._kept = len(above)
+        self._tail[: self._kept] = above
 
     @property
     def mean(self) -> float:
@@ -176,9 +188,8 @@ class Ledger:
     @property
     def tail(self) -> Floats:
         """All losses above the floor, ascending."""
-        losses = np.concatenate([np.zeros(0), *self._tail])
+        losses = self._tail[: self._kept]
         losses.sort()
-        self._tail = [losses]
         return losses
 
     @property
