@@ -21,7 +21,8 @@ from perilscope.engines import garch
 from perilscope.engines.backtests.exceptions import kupiec_pof, multiplier, traffic_light
 from perilscope.engines.backtests.frtb import liquidity_horizon_cvar
 from perilscope.engines.extremes import fit_pareto, tail_measures
-from perilscope.engines.predictive import NormalLaw, Sample, StudentLaw
+from perilscope.engines.history import Sample
+from perilscope.engines.loss_laws import NormalLaw, StudentLaw
 from perilscope.engines.returns import historical
 from perilscope.engines.simple_models import expanded, normal
 

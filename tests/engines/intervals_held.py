@@ -27,9 +27,10 @@ from perilscope.engines import switching as chain
 from perilscope.engines.extremes import fit_pareto
 from perilscope.engines.garch_forms import Form, Windows
 from perilscope.engines.garch_search import descend
+from perilscope.engines.history import Sample
 from perilscope.engines.log_laws import LogLaw, PeaksLaw, lost
+from perilscope.engines.loss_laws import Law
 from perilscope.engines.models import named
-from perilscope.engines.predictive import Law, Sample
 from perilscope.engines.returns import historical
 
 from . import intervals_drawn as draws

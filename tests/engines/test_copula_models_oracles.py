@@ -10,8 +10,9 @@ import pytest
 from scipy import stats
 
 from perilscope.engines import copula_models, models, proxy, vine
+from perilscope.engines.history import Sample
 from perilscope.engines.margins import Fitted, Margin, fit_margins
-from perilscope.engines.predictive import Sample, predict
+from perilscope.engines.predictive import predict
 
 R = np.array([[1.0, 0.7, 0.3], [0.7, 1.0, 0.5], [0.3, 0.5, 1.0]])
 SCALES, MEANS = np.array([0.02, 0.03, 0.05]), np.array([0.001, 0.0, -0.001])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from perilscope.engines import garch, models, volatility_models
-from perilscope.engines.predictive import Sample
+from perilscope.engines.history import Sample
 from perilscope.engines.rolling import rolled
 
 

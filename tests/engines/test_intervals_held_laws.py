@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from perilscope.engines import garch, models
-from perilscope.engines.predictive import Sample
+from perilscope.engines.history import Sample
 
 from .intervals_held import CASES, Case, coverage
 

@@ -8,8 +8,10 @@ import math
 import numpy as np
 import pytest
 
+from perilscope.engines.history import Sample
+from perilscope.engines.loss_laws import EmpiricalLaw, Law
 from perilscope.engines.models import MODELS, named
-from perilscope.engines.predictive import EmpiricalLaw, Law, Sample, by_blocks, predict
+from perilscope.engines.predictive import by_blocks, predict
 from perilscope.errors import AssessmentError, MisuseError
 
 RNG = np.random.default_rng(1)

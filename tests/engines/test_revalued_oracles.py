@@ -8,8 +8,9 @@ import math
 import numpy as np
 import pytest
 
+from perilscope.engines.history import Sample
 from perilscope.engines.models import named
-from perilscope.engines.predictive import Sample, predict
+from perilscope.engines.predictive import predict
 from perilscope.engines.revalued import Revalued
 
 RNG = np.random.default_rng(11)

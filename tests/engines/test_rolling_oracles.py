@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from perilscope.engines.history import Sample
+from perilscope.engines.loss_laws import NormalLaw
 from perilscope.engines.models import named
-from perilscope.engines.predictive import Model, NormalLaw, Prediction, Sample
+from perilscope.engines.predictive import Model, Prediction
 from perilscope.engines.rolling import rolled
 from perilscope.errors import AssessmentError, MisuseError
 

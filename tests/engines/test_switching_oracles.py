@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from perilscope.engines import backends, caviar, switching, switching_plain
-from perilscope.engines.predictive import EmpiricalLaw
+from perilscope.engines.loss_laws import EmpiricalLaw
 
 from .intervals_drawn import REGIMES, SHAPE, recursive
 from .intervals_drawn import switching as switched

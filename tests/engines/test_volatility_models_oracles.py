@@ -14,8 +14,9 @@ from scipy import integrate, stats
 from perilscope.engines import garch, models
 from perilscope.engines.extremes import fit_pareto
 from perilscope.engines.garch_forms import Form
+from perilscope.engines.history import Sample
 from perilscope.engines.log_laws import LogLaw, PeaksLaw
-from perilscope.engines.predictive import Sample, predict
+from perilscope.engines.predictive import predict
 from perilscope.engines.volatility_models import simulated_error, walk
 from perilscope.errors import AssessmentError
 

@@ -18,8 +18,8 @@ from perilscope.cycle.samples import Prepared, prepared
 from perilscope.engines import returns
 from perilscope.engines.backtests import frtb
 from perilscope.engines.backtests.exceptions import traffic_light
+from perilscope.engines.history import Sample
 from perilscope.engines.models import named
-from perilscope.engines.predictive import Sample
 from perilscope.engines.rolling import rolled
 from perilscope.engines.streams import stream
 from perilscope.errors import AssessmentError, MisuseError

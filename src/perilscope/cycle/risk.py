@@ -15,12 +15,7 @@ from perilscope.cycle.desk import opened
 from perilscope.cycle.measures import Document
 from perilscope.cycle.samples import ALL, Asked, Revaluer, prepared
 from perilscope.cycle.settings import Settings
-from perilscope.engines.predictive import (
-    CONVENTIONS,
-    Model,
-    Prediction,
-    predict,
-)
+from perilscope.engines.predictive import CONVENTIONS, Model, Prediction, predict
 from perilscope.engines.revalued import After
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.evidence.prices import History

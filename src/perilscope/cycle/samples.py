@@ -12,12 +12,8 @@ from numpy.typing import NDArray
 
 from perilscope.cycle.measures import Document
 from perilscope.engines import models, proxy
-from perilscope.engines.predictive import (
-    FEW,
-    Model,
-    Sample,
-    checked_level,
-)
+from perilscope.engines.history import Sample
+from perilscope.engines.predictive import FEW, Model, checked_level
 from perilscope.engines.revalued import After, Revalued
 from perilscope.engines.volatility_models import PRESAMPLES
 from perilscope.errors import DataError, Fault, MisuseError

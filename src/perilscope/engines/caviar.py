@@ -19,15 +19,10 @@ from numpy.typing import NDArray
 from scipy import optimize
 from scipy.signal import lfilter
 
+from perilscope.engines.history import Sample
 from perilscope.engines.influence import around, days, lean, spread
-from perilscope.engines.predictive import (
-    CONVENTIONS,
-    EmpiricalLaw,
-    Intervals,
-    Model,
-    Prediction,
-    Sample,
-)
+from perilscope.engines.loss_laws import EmpiricalLaw
+from perilscope.engines.predictive import CONVENTIONS, Intervals, Model, Prediction
 from perilscope.errors import AssessmentError
 
 Array = NDArray[np.float64]

@@ -20,16 +20,11 @@ from numpy.typing import NDArray
 from scipy import special
 from scipy.stats import qmc
 
+from perilscope.engines.history import Sample
 from perilscope.engines.influence import around, days, lean, spread
+from perilscope.engines.loss_laws import EmpiricalLaw
 from perilscope.engines.margins import Fitted, Margin, correlations, fit_margins, kendall
-from perilscope.engines.predictive import (
-    CONVENTIONS,
-    EmpiricalLaw,
-    Intervals,
-    Model,
-    Prediction,
-    Sample,
-)
+from perilscope.engines.predictive import CONVENTIONS, Intervals, Model, Prediction
 from perilscope.engines.simple_models import student
 
 Array = NDArray[np.float64]

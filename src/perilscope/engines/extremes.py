@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perilscope.engines import returns
+from perilscope.engines.history import Sample
 from perilscope.engines.influence import contributions
-from perilscope.engines.predictive import CONVENTIONS, Model, Prediction, Sample
+from perilscope.engines.predictive import CONVENTIONS, Model, Prediction
 from perilscope.engines.tail_intervals import Intervals, alike, observed
 from perilscope.errors import AssessmentError
 

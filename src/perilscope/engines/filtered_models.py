@@ -26,16 +26,10 @@ from perilscope.engines.extremes import (
 from perilscope.engines.garch import Fit
 from perilscope.engines.garch_errors import Errors
 from perilscope.engines.garch_forms import Form
+from perilscope.engines.history import Sample
 from perilscope.engines.log_laws import PeaksLaw, lost
-from perilscope.engines.predictive import (
-    Array,
-    EmpiricalLaw,
-    Intervals,
-    Law,
-    Model,
-    Prediction,
-    Sample,
-)
+from perilscope.engines.loss_laws import EmpiricalLaw, Law
+from perilscope.engines.predictive import Array, Intervals, Model, Prediction
 from perilscope.engines.returns import historical, tail_weights
 from perilscope.engines.streams import stream
 from perilscope.engines.tail_intervals import observed, wider

@@ -16,7 +16,8 @@ from perilscope.engines.filtered_models import each_asset
 from perilscope.engines.garch import Fit
 from perilscope.engines.garch_forms import Windows
 from perilscope.engines.garch_rolling import roll
-from perilscope.engines.predictive import Array, Sample
+from perilscope.engines.history import Sample
+from perilscope.engines.predictive import Array
 from perilscope.engines.volatility_models import kept
 from perilscope.errors import AssessmentError
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from perilscope.engines import parametric
-from perilscope.engines.predictive import Sample
+from perilscope.engines.history import Sample
 from perilscope.engines.simple_models import student_influences
 from perilscope.errors import AssessmentError
 

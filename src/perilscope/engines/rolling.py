@@ -9,16 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perilscope.engines.garch_ahead import fit_ahead
-from perilscope.engines.predictive import (
-    LEAST,
-    EmpiricalLaw,
-    Law,
-    Model,
-    NormalLaw,
-    Sample,
-    StudentLaw,
-    checked_level,
-)
+from perilscope.engines.history import LEAST, Sample
+from perilscope.engines.loss_laws import EmpiricalLaw, Law, NormalLaw, StudentLaw
+from perilscope.engines.predictive import Model, checked_level
 from perilscope.errors import AssessmentError, MisuseError
 
 Array = NDArray[np.float64]

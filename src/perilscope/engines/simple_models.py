@@ -11,17 +11,10 @@ from numpy.typing import NDArray
 from scipy import special
 
 from perilscope.engines import parametric
+from perilscope.engines.history import Sample
 from perilscope.engines.influence import Z90, by_influence, contributions, days, spread
-from perilscope.engines.predictive import (
-    CONVENTIONS,
-    EmpiricalLaw,
-    Intervals,
-    Model,
-    NormalLaw,
-    Prediction,
-    Sample,
-    StudentLaw,
-)
+from perilscope.engines.loss_laws import EmpiricalLaw, NormalLaw, StudentLaw
+from perilscope.engines.predictive import CONVENTIONS, Intervals, Model, Prediction
 from perilscope.engines.streams import stream
 from perilscope.engines.tail_intervals import observed
 from perilscope.errors import AssessmentError

@@ -19,6 +19,7 @@ import numpy as np
 from scipy import special
 
 from perilscope.engines import garch, switching_plain
+from perilscope.engines.history import Sample
 from perilscope.engines.influence import Z90, gradient
 from perilscope.engines.predictive import (
     CONVENTIONS,
@@ -26,7 +27,6 @@ from perilscope.engines.predictive import (
     Intervals,
     Model,
     Prediction,
-    Sample,
     stretched,
 )
 from perilscope.engines.regime_law import Array, MixedLaw, Regimes, ahead

@@ -21,16 +21,11 @@ from numpy.typing import NDArray
 from scipy.stats import qmc
 
 from perilscope.engines.copula_models import BAND, alone, simulated
+from perilscope.engines.history import Sample
 from perilscope.engines.influence import around, contributions, days, lean, spread
+from perilscope.engines.loss_laws import EmpiricalLaw
 from perilscope.engines.margins import Fitted, fit_margins
-from perilscope.engines.predictive import (
-    CONVENTIONS,
-    EmpiricalLaw,
-    Intervals,
-    Model,
-    Prediction,
-    Sample,
-)
+from perilscope.engines.predictive import CONVENTIONS, Intervals, Model, Prediction
 from perilscope.errors import AssessmentError
 
 Array = NDArray[np.float64]

@@ -19,20 +19,13 @@ from perilscope.engines.garch import Fit
 from perilscope.engines.garch_errors import Errors
 from perilscope.engines.garch_forms import Form, Windows
 from perilscope.engines.garch_plain import garch_path
+from perilscope.engines.history import Sample
 from perilscope.engines.influence import Z90, around, days, lean
 from perilscope.engines.kept import Kept
 from perilscope.engines.log_laws import LogLaw, lost
+from perilscope.engines.loss_laws import EmpiricalLaw, Law
 from perilscope.engines.margins import Margin
-from perilscope.engines.predictive import (
-    CONVENTIONS,
-    Array,
-    EmpiricalLaw,
-    Intervals,
-    Law,
-    Model,
-    Prediction,
-    Sample,
-)
+from perilscope.engines.predictive import CONVENTIONS, Array, Intervals, Model, Prediction
 from perilscope.engines.streams import stream
 from perilscope.errors import AssessmentError
 

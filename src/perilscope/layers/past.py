@@ -12,7 +12,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from perilscope.engines.predictive import Array, EmpiricalLaw, Sample
+from perilscope.engines.history import Sample
+from perilscope.engines.loss_laws import EmpiricalLaw
+from perilscope.engines.predictive import Array
 from perilscope.engines.revalued import Revalued
 from perilscope.engines.rolling import Rolled, rolled, whereabouts
 from perilscope.engines.simple_models import MODELS
