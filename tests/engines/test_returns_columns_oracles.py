@@ -11,7 +11,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from perilscope.engines import backends, returns
+from perilscope.engines import machine_code, returns
 from perilscope.errors import AssessmentError
 
 COMPILED = "perilscope.engines.returns_compiled"
@@ -21,7 +21,7 @@ COMPILED = "perilscope.engines.returns_compiled"
 def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "plain":
         monkeypatch.setitem(sys.modules, COMPILED, None)
-    elif not backends.installed():
+    elif not machine_code.installed():
         pytest.skip("numba is not installed")
     else:
         monkeypatch.setitem(sys.modules, COMPILED, importlib.import_module(COMPILED))

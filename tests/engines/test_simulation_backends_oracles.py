@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from perilscope.engines import backends
+from perilscope.engines import backends, machine_code
 from perilscope.engines.compound import Compound
 from perilscope.engines.counts import (
     Bernoulli,
@@ -235,10 +235,10 @@ def test_a_simulation_in_ten_lines_agrees():
 
 def test_what_is_many_is_compiled_and_only_where_it_can_be(monkeypatch):
     assert backends.backend("auto", 1e6).NAME == "numpy"
-    if backends.installed():
+    if machine_code.installed():
         assert backends.backend("auto", 1e9).NAME == "numba"
     monkeypatch.setitem(sys.modules, "numba", None)  # as if it were not installed
-    assert not backends.installed()
+    assert not machine_code.installed()
     assert backends.backend("auto", 1e9).NAME == "numpy"
     with pytest.raises(MisuseError, match="pip install"):
         backends.backend("numba", 1.0)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from perilscope.engines import backends, caviar, switching, switching_plain
+from perilscope.engines import caviar, machine_code, switching, switching_plain
 from perilscope.engines.loss_laws import EmpiricalLaw
 
 from .intervals_drawn import REGIMES, SHAPE, recursive
@@ -47,7 +47,7 @@ def test_the_fit_is_at_least_as_likely_as_the_truth_and_finds_it() -> None:
 
 
 def test_the_compiled_filter_scores_and_em_are_those_of_numpy() -> None:
-    if not backends.installed():
+    if not machine_code.installed():
         pytest.skip("numba is not installed")
     from perilscope.engines import switching_compiled
 

@@ -16,7 +16,6 @@ from perilscope.beliefs.law import point
 from perilscope.book import Book
 from perilscope.cycle.settings import LEVELS, Settings
 from perilscope.engines import quadrature
-from perilscope.engines.backends import installed
 from perilscope.engines.blend import Blend
 from perilscope.engines.compound import Compound
 from perilscope.engines.cores import cores
@@ -24,6 +23,7 @@ from perilscope.engines.draws import Simulated
 from perilscope.engines.joint.drawn import Drawn, draw, gaps
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.loss import LossLaw
+from perilscope.engines.machine_code import installed
 from perilscope.engines.simulation import simulate
 from perilscope.engines.stratified import Weighted
 from perilscope.engines.vectorised import BLOCK

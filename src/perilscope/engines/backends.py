@@ -3,20 +3,16 @@
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Callable
 from typing import Any, Protocol
 
-from perilscope.engines import vectorised
+from perilscope.engines import machine_code, vectorised
 from perilscope.engines.law import Floats, Integers
+from perilscope.engines.machine_code import Cache
 from perilscope.engines.tabled import Table
 from perilscope.engines.vectorised import Key
-from perilscope.errors import MisuseError
 
 MANY = 2e7
 """Events of a run from which on it pays to load the compiled backend."""
-Cache = Callable[[], "str | None"]
-NAMES = ("auto", "numpy", "numba")
 
 
 class Backend(Protocol):
@@ -69,9 +65,8 @@ def backend(name: str, events: float, cache: Cache | None = None) -> Backend:
     events : float
         Events that are expected in the whole run.
     cache : callable, optional
-        Gives the folder in which machine code is kept from run to run, or None; asked when the
-        compiled backend is chosen. Absent, Numba's own setting holds (``NUMBA_CACHE_DIR``), and
-        without that each process compiles anew.
+        Gives the folder in which machine code is kept from run to run, or None; see
+        `machine_code.load`.
 
     Raises
     ------
@@ -83,37 +78,8 @@ def backend(name: str, events: float, cache: Cache | None = None) -> Backend:
     >>> backend("auto", 1e6).NAME
     'numpy'
     """
-    if name not in NAMES:
-        raise MisuseError(f"no backend {name!r}; there are {', '.join(NAMES)}")
+    machine_code.check(name)
     if name == "numpy" or (name == "auto" and events < MANY):
         return vectorised
-    if not installed():
-        if name == "auto":
-            return vectorised
-        raise MisuseError(
-            "the backend 'numba' wants the package numba: pip install 'perilscope[fast]', "
-            "or take the backend 'numpy'"
-        )
-    return _compiled(cache)
-
-
-def installed() -> bool:
-    """Whether the compiled backend can be had."""
-    return importlib.util.find_spec("numba") is not None
-
-
-def keep(cache: Cache | None) -> None:
-    """Have machine code kept in a folder; read when functions are made, at their import."""
-    from numba.core import config
-
-    folder = cache() if cache is not None else None
-    if folder is not None:
-        settings: Any = config
-        settings.CACHE_DIR = folder
-
-
-def _compiled(cache: Cache | None) -> Backend:
-    keep(cache)
-    from perilscope.engines import compiled
-
-    return compiled
+    compiled: Any = machine_code.load("perilscope.engines.compiled", cache)
+    return vectorised if compiled is None else compiled

@@ -23,7 +23,7 @@ from types import ModuleType
 
 import numpy as np
 
-from perilscope.engines import backends, garch_plain
+from perilscope.engines import garch_plain, machine_code
 from perilscope.engines.garch_forms import LEAST_NU, MOST_NU, Array, Form, Windows
 from perilscope.engines.garch_search import evaluate
 from perilscope.engines.garch_starts import best
@@ -34,6 +34,7 @@ LEAST = 50
 PRESAMPLES = ("backcast", "sample")
 NEAR = 1e-7  # this close to a bound a variable is at it
 _STEP = 1e-5
+_COMPILED = "perilscope.engines.garch_compiled"
 STRETCH = 0.1
 
 
@@ -248,32 +249,21 @@ def kernel(backend: str = "auto") -> ModuleType:
     >>> kernel("numpy").NAME
     'numpy'
     """
-    if backend not in backends.NAMES:
-        raise MisuseError(f"no backend {backend!r}; there are {', '.join(backends.NAMES)}")
-    name = "perilscope.engines.garch_compiled"
-    if backend == "numpy" or (backend == "auto" and name not in sys.modules):
+    machine_code.check(backend)
+    if backend == "numpy" or (backend == "auto" and _COMPILED not in sys.modules):
         return garch_plain
-    if not backends.installed():
-        raise MisuseError(
-            "the backend 'numba' wants the package numba: pip install 'perilscope[fast]', "
-            "or take the backend 'numpy'"
-        )
-    return importlib.import_module(name)
+    return importlib.import_module(_COMPILED)
 
 
-def prepare(cache: backends.Cache | None = None) -> bool:
+def prepare(cache: machine_code.Cache | None = None) -> bool:
     """Load the compiled likelihoods, for whoever will fit many windows; False without Numba.
 
     Parameters
     ----------
     cache : callable, optional
-        Gives the folder in which machine code is kept, or None; see `backends.backend`.
+        Gives the folder in which machine code is kept, or None; see `machine_code.load`.
     """
-    if not backends.installed():
-        return False
-    backends.keep(cache)
-    kernel("numba")
-    return True
+    return machine_code.load(_COMPILED, cache) is not None
 
 
 def checked(returns: Array) -> Array:

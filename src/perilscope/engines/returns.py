@@ -10,7 +10,6 @@ square root of time. The parametric laws live in `parametric` and are offered he
 from __future__ import annotations
 
 import hashlib
-import importlib
 import math
 import sys
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from perilscope.engines import backends
+from perilscope.engines import machine_code
 from perilscope.engines.parametric import (
     checked,
     fit_normal,
@@ -232,19 +231,15 @@ def columns(losses: Array, level: float) -> tuple[Array, Array]:
     return var, var + beyond / (size * (1.0 - level))
 
 
-def prepare(cache: backends.Cache | None = None) -> bool:
+def prepare(cache: machine_code.Cache | None = None) -> bool:
     """Load compiled code for whoever asks `columns` about many tables; False without Numba.
 
     Parameters
     ----------
     cache : callable, optional
-        Gives the folder in which machine code is kept, or None; see `backends.backend`.
+        Gives the folder in which machine code is kept, or None; see `machine_code.load`.
     """
-    if not backends.installed():
-        return False
-    backends.keep(cache)
-    importlib.import_module(_COMPILED)
-    return True
+    return machine_code.load(_COMPILED, cache) is not None
 
 
 def _guessed(size: int, need: int) -> bool:

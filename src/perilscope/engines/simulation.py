@@ -22,11 +22,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from perilscope.engines.backends import Backend, Cache
+from perilscope.engines.backends import Backend
 from perilscope.engines.backends import backend as chosen
 from perilscope.engines.compound import Compound, Mixture
 from perilscope.engines.draws import Draws
 from perilscope.engines.law import Floats
+from perilscope.engines.machine_code import Cache
 from perilscope.engines.plain import Plain, plain
 from perilscope.engines.sampled import sampled
 from perilscope.engines.streams import stream

@@ -23,10 +23,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines.backends import Cache
 from perilscope.engines.compound import Mixture
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.law import SignedLaw
+from perilscope.engines.machine_code import Cache
 from perilscope.engines.simulation import Blocks, prepared
 from perilscope.engines.stratified import Estimate, Strata, Weighted
 from perilscope.engines.streams import stream

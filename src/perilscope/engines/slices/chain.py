@@ -32,9 +32,9 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
-from perilscope.engines.backends import installed
 from perilscope.engines.grid import Grid
 from perilscope.engines.loss import LossLaw, Others
+from perilscope.engines.machine_code import installed
 from perilscope.errors import MisuseError
 
 Array = npt.NDArray[np.float64]
