@@ -1,53 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where machine code is kept: in the user's cache, in a folder named by the engine files."""
+"""Machine code is kept apart for every state of the engines, whichever of their files changed."""
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
-
 import pytest
 
-import perilscope
-from perilscope.sources.machine import code_folder
+import perilscope.engines
+from perilscope.sources import machine
+
+FILES = ("a.py", "sums/b.py")
 
 
-@pytest.fixture(autouse=True)
-def _asked_anew(monkeypatch):
-    for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "LOCALAPPDATA"):
-        monkeypatch.delenv(name, raising=False)
-    code_folder.cache_clear()
-    yield
-    code_folder.cache_clear()
+@pytest.fixture
+def engines(tmp_path, monkeypatch):
+    """A folder that stands for the engines, with a file in it and one a folder deeper."""
+    for name in FILES:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x = 1\n")
+    monkeypatch.setattr(perilscope.engines, "__path__", [str(tmp_path)])
+    return tmp_path
 
 
-def test_it_lies_in_the_users_cache_and_is_named_by_the_engine_files(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    wanted = hashlib.sha256()
-    for path in sorted((Path(perilscope.__file__).parent / "engines").glob("*.py")):
-        wanted.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    folder = tmp_path / "perilscope" / "compiled" / wanted.hexdigest()[:16]
-    assert code_folder() == str(folder)
-    assert folder.is_dir()
+@pytest.mark.parametrize("name", FILES)
+def test_an_edit_of_any_file_names_another_folder(engines, name):
+    before = machine._hash()
+    assert machine._hash() == before
+    (engines / name).write_text("x = 2\n")
+    assert machine._hash() != before
 
 
-def test_numbas_own_setting_comes_first(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other"))
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "mine"))
-    assert code_folder() == str(tmp_path / "mine")
-    assert not (tmp_path / "other").exists()
-
-
-def test_a_home_without_a_setting(tmp_path, monkeypatch):
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_CACHE_HOME", "not/absolute")  # to be ignored, says its specification
-    folder = code_folder()
-    assert folder is not None
-    assert Path(folder).is_relative_to(tmp_path)
-
-
-def test_where_nothing_can_be_written_there_is_no_folder(tmp_path, monkeypatch):
-    in_the_way = tmp_path / "file"
-    in_the_way.write_text("not a folder")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(in_the_way))
-    assert code_folder() is None
+def test_a_file_that_moves_names_another_folder(engines):
+    before = machine._hash()
+    (engines / "sums/b.py").rename(engines / "b.py")
+    assert machine._hash() != before

@@ -46,7 +46,8 @@ def _home() -> Path:
 
 
 def _hash() -> str:
-    found = hashlib.sha256()
-    for path in sorted(Path(perilscope.engines.__path__[0]).glob("*.py")):
-        found.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    root, found = Path(perilscope.engines.__path__[0]), hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        name = path.relative_to(root).as_posix()
+        found.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     return found.hexdigest()[:16]
