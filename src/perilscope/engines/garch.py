@@ -225,11 +225,10 @@ def paths(form: Form, windows: Windows, natural: Array) -> Array:
     many = windows.take(np.zeros(len(natural), dtype=np.int64))
     before = form.before(many, natural[:, 0])
     out = np.empty((len(natural), windows.size + 1))
-    where = many.series, many.row, many.start, many.size
     if form.kind == "egarch":
-        kernel().egarch_path(*where, natural, before, out)
+        kernel().egarch_path(many.where, natural, before, out)
     else:
-        kernel().garch_path(*where, natural, before[:, 0].copy(), out)
+        kernel().garch_path(many.where, natural, before[:, 0].copy(), out)
     return out
 
 

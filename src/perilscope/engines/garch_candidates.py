@@ -10,30 +10,22 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numba
-import numba.core.config
 import numpy as np
+
+from perilscope.engines.jit import FUSED, compiled
 
 _FEW = 8  # candidates of a window, which are seldom more
 _LOG_2 = math.log(2.0)
 _EXPONENT, _MANTISSA, _ONE = 52, (1 << 52) - 1, 1023 << 52  # how a double is laid out
-
-
-def _compiled(function: Any) -> Any:
-    # sums may be fused, which the plain twin does not do: they agree to rounding, not to the bit
-    settings: Any = numba.core.config
-    keep = bool(settings.CACHE_DIR)
-    fast = {"contract", "reassoc", "arcp", "nsz"}
-    return numba.njit(nogil=True, cache=keep, error_model="numpy", fastmath=fast)(function)
+_compiled = compiled(FUSED)
 
 
 @_compiled
-def _values_by_lanes(
-    series: Any, row: Any, start: Any, size: int, given: Any, before: Any, value: Any
-) -> None:
+def _values_by_lanes(where: Any, given: Any, before: Any, value: Any) -> None:
     # the normal, symmetric case of `garch_values`; four days a turn, so that what is carried on
     # waits for memory less often, and two days share a division. The logarithm of the product of
     # the variances is gathered by its binary exponents.
+    series, row, start, size = where
     s = np.empty(8 * _FEW)
     bits = s.view(np.int64)
     OM, A, B, MU = 0, _FEW, 2 * _FEW, 3 * _FEW
@@ -80,10 +72,7 @@ def _values_by_lanes(
 
 @_compiled
 def garch_values(
-    series: Any,
-    row: Any,
-    start: Any,
-    size: int,
+    where: Any,
     given: Any,
     before: Any,
     student: bool,
@@ -91,8 +80,9 @@ def garch_values(
 ) -> None:
     """As `garch_plain.garch_values`."""
     if not student and np.all(given[:, :, 2] == given[:, :, 3]):
-        _values_by_lanes(series, row, start, size, given, before, value)
+        _values_by_lanes(where, given, before, value)
         return
+    series, row, start, size = where
     h, ph, pq = np.empty(_FEW), np.empty(_FEW), np.empty(_FEW)
     f, fq, part = np.empty(_FEW), np.empty(_FEW), np.empty((6, _FEW))
     mu, om, ap, am, b, w = part[0], part[1], part[2], part[3], part[4], part[5]

@@ -88,6 +88,11 @@ class Windows:
             part.__dict__["moments"] = tuple(each[which] for each in self.moments)
         return part
 
+    @property
+    def where(self) -> tuple[Array, Integers, Integers, int]:
+        """Table, rows, starts and size, as the likelihoods take them."""
+        return self.series, self.row, self.start, self.size
+
     def values(self) -> Array:
         """The stretches themselves, shape (K, size)."""
         return np.asarray(self._views[self.row, self.start])

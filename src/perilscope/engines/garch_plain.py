@@ -18,15 +18,13 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Where = tuple[Array, Integers, Integers, int]
 NAME = "numpy"
 _MEAN_SIZE = math.sqrt(2.0 / math.pi)  # E|z| of a normal z
 
 
 def garch(
-    series: Array,
-    row: Integers,
-    start: Integers,
-    size: int,
+    where: Where,
     given: Array,
     before: Array,
     student: bool,
@@ -39,11 +37,8 @@ def garch(
 
     Parameters
     ----------
-    series : array, shape (A, T)
-    row, start : integer arrays, shape (K,)
-        Where each window begins.
-    size : int
-        Days of a window.
+    where : (array, shape (A, T), integer arrays, shapes (K,), int)
+        A table, the row and the day each window begins at, and its days; `Windows.where`.
     given : array, shape (K, 6)
         Natural parameters.
     before : array, shape (K, 3)
@@ -58,10 +53,12 @@ def garch(
     --------
     >>> out = np.empty(1), np.empty((1, 6)), np.empty((1, 6, 6))
     >>> at, zero = np.array([[0.0, 1.0, 0.0, 0.0, 0.0, 0.0]]), np.zeros(1, dtype=int)
-    >>> garch(np.array([[2.0, 0.0]]), zero, zero, 2, at, np.ones((1, 3)), False, False, *out)
+    >>> where = np.array([[2.0, 0.0]]), zero, zero, 2
+    >>> garch(where, at, np.ones((1, 3)), False, False, *out)
     >>> float(out[0][0])  # half the sum of squares: the variance is 1
     2.0
     """
+    series, row, start, size = where
     for lane in range(len(row)):
         x = series[row[lane], start[lane] : start[lane] + size]
         value[lane], slope[lane], bend[lane] = _curve(x, given[lane], before[lane], student, skew)
@@ -162,10 +159,7 @@ def tail_terms(eta: float) -> tuple[float, ...]:
 
 
 def garch_values(
-    series: Array,
-    row: Integers,
-    start: Integers,
-    size: int,
+    where: Where,
     given: Array,
     before: Array,
     student: bool,
@@ -175,13 +169,14 @@ def garch_values(
 
     Parameters
     ----------
-    series, row, start, size, student
+    where, student
         As for `garch`.
     given : array, shape (K, S, 6)
     before : array, shape (K,)
     value : array, shape (K, S)
         Filled.
     """
+    series, row, start, size = where
     mu, om, gains, losses, b, eta = np.moveaxis(given, -1, 0)
     h = om + (0.5 * (gains + losses) + b) * before[:, None]
     value[...] = 0.0
@@ -201,10 +196,7 @@ def garch_values(
 
 
 def garch_path(
-    series: Array,
-    row: Integers,
-    start: Integers,
-    size: int,
+    where: Where,
     given: Array,
     before: Array,
     out: Array,
@@ -213,6 +205,7 @@ def garch_path(
 
     Parameters as for `garch`; ``before`` has shape (K,).
     """
+    series, row, start, size = where
     for lane in range(len(row)):
         mu, om, gains, losses, b = given[lane, :5]
         e = series[row[lane], start[lane] : start[lane] + size] - mu
@@ -223,10 +216,7 @@ def garch_path(
 
 
 def egarch(
-    series: Array,
-    row: Integers,
-    start: Integers,
-    size: int,
+    where: Where,
     given: Array,
     before: Array,
     student: bool,
@@ -243,9 +233,10 @@ def egarch(
     ----------
     before : array, shape (K, 3)
         log h before the first day, and the bounds that log h is held within.
-    series, row, start, size, given, student, value, slope, bend
+    where, given, student, value, slope, bend
         As for `garch`. All windows walk through time side by side.
     """
+    series, row, start, size = where
     mu, om, a, g, b, eta = given.T
     low, high = before[:, 1], before[:, 2]
     count = len(row)
@@ -304,16 +295,14 @@ def egarch(
 
 
 def egarch_values(
-    series: Array,
-    row: Integers,
-    start: Integers,
-    size: int,
+    where: Where,
     given: Array,
     before: Array,
     student: bool,
     value: Array,
 ) -> None:
     """As `garch_values`, of EGARCH; ``before`` as for `egarch`."""
+    series, row, start, size = where
     mu, om, a, g, b, eta = np.moveaxis(given, -1, 0)
     L = om + b * before[:, :1]
     value[...] = 0.0
@@ -332,15 +321,13 @@ def egarch_values(
 
 
 def egarch_path(
-    series: Array,
-    row: Integers,
-    start: Integers,
-    size: int,
+    where: Where,
     given: Array,
     before: Array,
     out: Array,
 ) -> None:
     """As `garch_path`, of EGARCH; ``before`` as for `egarch`."""
+    series, row, start, size = where
     mu, om, a, g, b, _ = given.T
     L = om + b * before[:, 0]
     for t in range(size + 1):

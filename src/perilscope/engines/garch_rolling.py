@@ -85,8 +85,7 @@ class Rolled:
             part, natural = self.windows.take(some), flat[some]
             h = np.empty((shape[1], part.size + 1))
             before = self.form.before(part, natural[:, 0])[:, 0].copy()
-            where = part.series, part.row, part.start, part.size
-            kernel.garch_path(*where, natural, before, h)
+            kernel.garch_path(part.where, natural, before, h)
             seen = np.lib.stride_tricks.sliding_window_view(part.series[series], part.size)
             z = seen - natural[:, :1]
             z /= np.sqrt(h[:, :-1])

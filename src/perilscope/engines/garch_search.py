@@ -81,12 +81,11 @@ def evaluate(kernel: Any, form: Form, windows: Windows, x: Array) -> tuple[Array
     natural = form.natural(x, mean, variance)
     count = len(x)
     value, slope, bend = np.empty(count), np.empty((count, 6)), np.empty((count, 6, 6))
-    where = windows.series, windows.row, windows.start, windows.size
     before = form.before(windows, natural[:, 0])
     if form.kind == "egarch":
-        kernel.egarch(*where, natural, before, form.student, value, slope, bend)
+        kernel.egarch(windows.where, natural, before, form.student, value, slope, bend)
     else:
-        kernel.garch(*where, natural, before, form.student, form.skew, value, slope, bend)
+        kernel.garch(windows.where, natural, before, form.student, form.skew, value, slope, bend)
     there = x, natural, variance, slope, bend
     if form.kind != "egarch" and hasattr(kernel, "pulled"):
         grad, hess = kernel.pulled(*there, form.skew, form.student)
@@ -114,12 +113,11 @@ def values(kernel: Any, form: Form, windows: Windows, x: Array) -> Array:
     mean, variance, _ = windows.moments
     natural = form.natural(x, mean[:, None], variance[:, None])
     out = np.empty(x.shape[:2])
-    where = windows.series, windows.row, windows.start, windows.size
     before = form.before(windows, mean)
     if form.kind == "egarch":
-        kernel.egarch_values(*where, natural, before, form.student, out)
+        kernel.egarch_values(windows.where, natural, before, form.student, out)
     else:
-        kernel.garch_values(*where, natural, before[:, 0].copy(), form.student, out)
+        kernel.garch_values(windows.where, natural, before[:, 0].copy(), form.student, out)
     return np.asarray(out + form.constant(natural[..., 5], windows.size)[0])
 
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
-import numba.core.config
 import numpy as np
 
 from perilscope.engines.garch_forms import Array
+from perilscope.engines.jit import compiled
 
 _FLAT, _LEFT = 1e-10, 1e-3
 _TURNS = 60
@@ -21,12 +20,7 @@ _EXACT = 1e-6
 _SWEEPS = 12
 _ROUNDING = 1e-13  # as in `garch_search`
 _SHIFT = 1e-3  # as in `garch_forms`
-
-
-def _compiled(function: Any) -> Any:
-    settings: Any = numba.core.config
-    keep = bool(settings.CACHE_DIR)
-    return numba.njit(nogil=True, cache=keep, error_model="numpy")(function)
+_compiled = compiled()
 
 
 def boxed_step(

@@ -11,20 +11,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numba
-import numba.core.config
 import numpy as np
 from numpy.typing import NDArray
+
+from perilscope.engines.jit import compiled
 
 Array = NDArray[np.float64]
 _SAMPLE = 200
 _SURE = 3.0  # standard deviations by which the guess lies below what is looked for
-
-
-def _compiled(function: Any) -> Any:
-    settings: Any = numba.core.config
-    keep = bool(settings.CACHE_DIR)
-    return numba.njit(nogil=True, cache=keep, error_model="numpy")(function)
+_compiled = compiled()
 
 
 def tails(table: Array, need: int) -> tuple[Array, Array]:

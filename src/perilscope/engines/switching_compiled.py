@@ -10,27 +10,19 @@ Kim, J. Econometrics 60 (1994).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
-import numba
-import numba.core.config
 import numpy as np
 
+from perilscope.engines.jit import compiled
 from perilscope.engines.regime_law import MOST_JUMPS, Array, Regimes
 
 __all__ = ["NAME", "climbed", "day_scores", "filtered"]
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
 NAME = "numba"
 _FRONT = 1.0 / math.sqrt(2.0 * math.pi)
 _MOST = MOST_JUMPS
-
-
-def _compiled(function: _Function) -> _Function:
-    settings: Any = numba.core.config
-    keep = bool(settings.CACHE_DIR)
-    return cast(_Function, numba.njit(nogil=True, cache=keep, error_model="numpy")(function))
+_compiled = compiled()
 
 
 @_compiled

@@ -294,7 +294,7 @@ def ewma_variances(returns: Array, mean: float, weight: float = LAMBDA) -> Array
     first = float(fade @ (returns[: fade.size] - mean) ** 2 / fade.sum())
     natural = np.array([0.0, 0.0, 1.0 - weight, 1.0 - weight, weight, 0.0])
     out = np.empty((1, returns.size + 1))
-    garch_path(windows.series, zero, zero, returns.size, natural[None], np.array([first]), out)
+    garch_path(windows.where, natural[None], np.array([first]), out)
     return np.asarray(out[0])
 
 
