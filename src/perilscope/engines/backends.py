@@ -44,8 +44,8 @@ class Backend(Protocol):
     ) -> None:
         """Add events of which the horizons are known."""
 
-    def hit(self, count: int, key: Key) -> Integers:
-        """Horizons that so many events fall on."""
+    def hit(self, counts: Integers, key: Key) -> Integers:
+        """Horizons on which marks fall."""
 
     def values(self, table: Table, number: int, key: Key) -> Floats:
         """Independent values of a law."""

@@ -13,6 +13,9 @@ from typing import Any, TypeVar, cast
 
 import numba.core.config
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
 
 from perilscope.engines.law import Floats, Integers
 from perilscope.engines.tabled import Table
@@ -25,8 +28,9 @@ HANDFUL = 256
 """Events whose numbers are made before their losses are read."""
 
 _U = np.uint64
+_STEP = _U(0x9E3779B97F4A7C15)
 _LOW = _U(PAGE - 1)
-_ANY = _U(BLOCK - 1)
+_types: Any = types
 
 
 def _compiled(function: _Function) -> _Function:
@@ -36,13 +40,22 @@ def _compiled(function: _Function) -> _Function:
     return cast(_Function, numba.njit(nogil=True, cache=keep, error_model="numpy")(function))
 
 
+def _written(function: Callable[..., Any]) -> Any:
+    # code of the compiler, written out
+    return intrinsic(function)
+
+
 @_compiled
-def _draw(i: Any, one: Any, two: Any) -> Any:
-    z = _U(i) * _U(0x9E3779B97F4A7C15) + one
+def _mixed(z: Any, two: Any) -> Any:
     z = (z ^ (z >> _U(32))) * _U(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> _U(29))) * _U(0x94D049BB133111EB) + two
     z = (z ^ (z >> _U(32))) * _U(0xD6E8FEB86659FD93)
     return z ^ (z >> _U(32))
+
+
+@_compiled
+def _draw(i: Any, one: Any, two: Any) -> Any:
+    return _mixed(_U(i) * _STEP + one, two)
 
 
 @_compiled
@@ -74,9 +87,11 @@ def _passes(i: Any, year: Any, keep: Any, one: Any, two: Any) -> Any:
 
 @_compiled
 def _made(first: Any, some: Any, one: Any, two: Any, years: Any, places: Any, cells: Any) -> None:
-    # a handful of events as vectors of the processor: the upper half of `_smooth`
+    # a handful of events as vectors of the processor: `_draw`, then the upper half of `_smooth`
+    z = _U(first) * _STEP + one
     for i in range(some):
-        years[i] = _draw(first + i, one, two)
+        years[i] = _mixed(z, two)
+        z += _STEP
     for i in range(some):
         r = years[i]
         x = np.float64(np.int64(r) >> 16) + 0.5
@@ -90,19 +105,62 @@ def _cubic(table: Any, c: Any, x: Any) -> Any:
     return table[c] + x * (table[c + _U(1)] + x * (table[c + _U(2)] + x * table[c + _U(3)]))
 
 
+@_written
+def _four_cubics(_context: Any, table: Any, cells: Any, places: Any, first: Any) -> Any:
+    # `_cubic` of four events: each row of the table is read as one vector, and the four turned
+    # into one vector for each coefficient; the loops of Numba read number by number
+    signature = _types.UniTuple(_types.float64, 4)(table, cells, places, first)
+    vector, whole = ir.VectorType(ir.DoubleType(), 4), ir.IntType(32)
+
+    def code(context: Any, build: Any, signature: Any, values: Any) -> Any:
+        arrays = zip(signature.args[:3], values[:3], strict=True)
+        rows, at, x = [context.make_array(kind)(context, build, it).data for kind, it in arrays]
+
+        def read(data: Any, place: Any) -> Any:
+            where = build.bitcast(build.gep(data, [place]), vector.as_pointer())
+            return build.load(where, align=8)
+
+        def mixed(one: Any, two: Any, order: list[int]) -> Any:
+            return build.shuffle_vector(one, two, ir.Constant(ir.VectorType(whole, 4), order))
+
+        events = [build.add(values[3], ir.Constant(values[3].type, k)) for k in range(4)]
+        a, b, c, d = [read(rows, build.load(build.gep(at, [event]))) for event in events]
+        even, odd = [0, 4, 2, 6], [1, 5, 3, 7]
+        left, right = [0, 1, 4, 5], [2, 3, 6, 7]
+        power = {
+            half + first: mixed(mixed(a, b, pick), mixed(c, d, pick), side)
+            for first, pick in enumerate((even, odd))
+            for half, side in ((0, left), (2, right))
+        }
+        place, loss = read(x, values[3]), power[3]
+        for k in (2, 1, 0):
+            loss = build.fadd(power[k], build.fmul(place, loss))
+        found = [build.extract_element(loss, ir.Constant(whole, k)) for k in range(4)]
+        return context.make_tuple(build, signature.return_type, found)
+
+    return signature, code
+
+
 @_compiled
 def _read(out: Any, also: Any, table: Any, some: Any, years: Any, places: Any, cells: Any) -> None:
-    # its lower half, one by one
-    if also.size == 0:
-        for i in range(some):
-            c, x = cells[i], places[i]
-            out[years[i]] += _cubic(table, c, x)
-        return
-    for i in range(some):
-        c, x = cells[i], places[i]
-        loss = _cubic(table, c, x)
+    # its lower half, four by four
+    fours = some & -4
+    for i in range(0, fours, 4):
+        a, b, c, d = _four_cubics(table, cells, places, i)
+        out[years[i]] += a
+        out[years[i + 1]] += b
+        out[years[i + 2]] += c
+        out[years[i + 3]] += d
+        if also.size:
+            also[years[i]] += a
+            also[years[i + 1]] += b
+            also[years[i + 2]] += c
+            also[years[i + 3]] += d
+    for i in range(fours, some):
+        loss = _cubic(table, cells[i], places[i])
         out[years[i]] += loss
-        also[years[i]] += loss
+        if also.size:
+            also[years[i]] += loss
 
 
 @_compiled
@@ -150,6 +208,19 @@ def _placed(
 
 
 @_compiled
+def _smooth_given(out: Any, also: Any, table: Any, years: Any, one: Any, two: Any) -> None:
+    # the usual case, with nothing to ask
+    mine, cells = np.empty(HANDFUL, np.uint64), np.empty(HANDFUL, np.uint64)
+    places = np.empty(HANDFUL, np.float64)
+    for begin in range(0, years.size, HANDFUL):
+        some = min(HANDFUL, years.size - begin)
+        _made(begin, some, one, two, mine, places, cells)
+        for i in range(some):
+            mine[i] = _U(years[begin + i])
+        _read(out, also, table, some, mine, places, cells)
+
+
+@_compiled
 def _given(
     out: Any,
     also: Any,
@@ -161,6 +232,9 @@ def _given(
     keep: Any,
     marks: Any,
 ) -> None:
+    if starts.size == 0 and keep.size == 0:
+        _smooth_given(out, also, rows.reshape(rows.size), years, key[0], key[1])
+        return
     for i in range(years.size):
         year = _U(years[i])
         if _passes(i, year, keep, marks[0], marks[1]):
@@ -171,14 +245,17 @@ def _given(
 
 
 @_compiled
-def _hit(years: Any, flags: Any, key: Any) -> Any:
-    found = 0
-    for i in range(years.size):
-        year = _draw(i, key[0], key[1]) & _ANY
-        if not flags[year]:
-            flags[year] = True
-            years[found] = year
-            found += 1
+def _hit(years: Any, counts: Any, key: Any) -> Any:
+    flags, first, found = np.zeros(PAGE, np.bool_), 0, 0
+    for page in range(counts.size):
+        flags[:] = False
+        for i in range(first, first + counts[page]):
+            year = _draw(i, key[0], key[1]) & _LOW
+            if not flags[year]:
+                flags[year] = True
+                years[found] = page * PAGE + np.int64(year)
+                found += 1
+        first += counts[page]
     return found
 
 
@@ -213,10 +290,10 @@ def given(
     _given(out, also, rows, starts, pieces, horizons, key, keep, marks)
 
 
-def hit(count: int, key: Key) -> Integers:
-    """The horizons on which so many events fall, each once, in the order they are hit first."""
-    years = np.empty(count, dtype=np.int64)
-    return years[: _hit(years, np.zeros(BLOCK, dtype=np.bool_), key)]
+def hit(counts: Integers, key: Key) -> Integers:
+    """The horizons on which marks fall, each once, as the twin finds them."""
+    years = np.empty(int(counts.sum()), dtype=np.int64)
+    return years[: _hit(years, counts, key)]
 
 
 def values(table: Table, number: int, key: Key) -> Floats:

@@ -126,7 +126,7 @@ class Plain:
         elif period.falls is None:
             horizons = np.arange(BLOCK)
         else:
-            horizons = backend.hit(int(period.falls[block].sum()), key("hit"))
+            horizons = backend.hit(period.falls[block], key("hit"))
         if period.number is not None:
             number = backend.values(period.number, len(horizons), key("number"))
             horizons = np.repeat(horizons, np.rint(number).astype(np.int64))

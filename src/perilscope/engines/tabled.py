@@ -16,7 +16,7 @@ piece is smooth, or holds a single random number, and the row of the cell points
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -64,11 +64,11 @@ class Table:
 
     def at(self, x: Floats) -> Floats:
         """Losses at these places, which are numbers with a fraction of one half, shape (n,)."""
-        loss = _cubic(self.rows.take(cells(x), axis=0), x)
+        loss = _cubic(self.rows.take(cells(x), axis=0).T, x)
         if len(self.starts):
             cut = np.flatnonzero(np.isnan(loss))
             piece = np.searchsorted(self.starts, x[cut], side="right") - 1
-            loss[cut] = _cubic(self.pieces[piece], x[cut] - self.starts[piece])
+            loss[cut] = _cubic(self.pieces[piece].T, x[cut] - self.starts[piece])
         return np.asarray(loss)
 
 
@@ -115,51 +115,101 @@ def _known(law: Distribution) -> Table | None:
 
 
 def _table(law: Distribution) -> Table | None:
-    rows, ends = np.zeros((ROWS, 4)), _ends()
+    all_cells = _all_cells()
+    rows = np.zeros((ROWS, 4))
     try:
-        cubic, values = _fitted(law, ends)
-        atoms = np.unique(values[_flat(values), 0])
-        smooth = _smooth(cubic, values, ends, atoms)
-        cubic = _about_zero(cubic, ends)
+        cubic, values = _fitted(law, all_cells)
+        flat = _flat(values)
+        atoms = np.unique(values[0, flat])
+        smooth = _smooth(cubic, values, flat, all_cells, atoms)
+        cubic = all_cells.about_zero(cubic).T
         rows[SIDE : SIDE + CELLS * (OCTAVES - FINE)] = cubic[-1]
-        rows[cells(_middle(ends[:-1]))] = cubic[:-1]
-        rough = ends[~smooth & (np.abs(_middle(ends)) > _DEEP)]
-        starts, pieces = _pieces(law, rough, atoms)
+        rows[all_cells.rows] = cubic[:-1]
+        rough = np.flatnonzero(~smooth & all_cells.checked)
+        starts, pieces = _pieces(law, all_cells.ends[:, rough], atoms)
     except (FloatingPointError, NotImplementedError, MisuseError):
         return None
-    rows[cells(_middle(rough)), 0] = np.nan
+    rows[all_cells.rows[rough], 0] = np.nan
     return Table(rows, starts, pieces)
 
 
+class _Intervals:
+    """Stretches of x, each with the places in it that a cubic is made from and checked at.
+
+    Parameters
+    ----------
+    ends : array, shape (2, n)
+        Where each begins and ends.
+
+    Attributes
+    ----------
+    shares : array, shape (6, n)
+        Probabilities at the places: just inside the start, at the four nodes, just inside the end.
+    """
+
+    def __init__(self, ends: Floats) -> None:
+        self.ends = ends
+        start, end = ends
+        width = end - start
+        self.middle, self.half = (start + end) / 2, width / 2
+        places = np.empty((6, len(start)))
+        places[0], places[5] = start + _HAIR, end - _HAIR
+        places[1:5] = start + width * _NODES[:, None]
+        single = width <= 1.0
+        places[1:5, single] = self.middle[single]
+        self.shares = np.where(places > 0, 1 - places / _ONE, -places / _ONE)
+        self.way = 2 * _HAIR / width
+
+    @cached_property
+    def rows(self) -> Integers:
+        """Rows of the table that all but the last of them fill."""
+        return cells(self.middle[:-1])
+
+    @cached_property
+    def checked(self) -> Any:
+        """Which of them are checked for jumps."""
+        return np.abs(self.middle) > _DEEP
+
+    def about_zero(self, c: Floats) -> Floats:
+        """Coefficients of the powers of x from those of the place within each, from -1 to 1."""
+        return _shifted(c, -self.middle / self.half, 1 / self.half)
+
+    def about_start(self, c: Floats) -> Floats:
+        """Coefficients of the powers of x less the start of each."""
+        return _shifted(c, np.full(len(self.half), -1.0), 1 / self.half)
+
+
 @cache
-def _ends() -> Floats:
-    """Ends of all cells; the least losses of all are the last."""
-    upper, lower = _octaves(OCTAVES), -_octaves(FINE)[:, ::-1]
-    return np.concatenate([upper, lower, np.array([[-_DEEP, 0.0]])])
+def _all_cells() -> _Intervals:
+    """All cells; the least losses of all are the last."""
+    upper, lower = _octaves(OCTAVES), -_octaves(FINE)[::-1]
+    return _Intervals(np.concatenate([upper, lower, np.array([[-_DEEP], [0.0]])], axis=1))
 
 
 def _octaves(number: int) -> Floats:
     """Ends of the cells of so many octaves, counted from the fullest, on the side x > 0."""
     octave = np.repeat(np.arange(OCTAVES - 1 - number, OCTAVES - 1), CELLS)
     begin = np.ldexp(1 + np.tile(np.arange(CELLS), number) / CELLS, octave)
-    return np.stack([begin, begin + np.ldexp(1 / CELLS, octave)], axis=1)
+    return np.stack([begin, begin + np.ldexp(1 / CELLS, octave)])
 
 
 def _pieces(law: Distribution, rough: Floats, atoms: Floats) -> tuple[Floats, Floats]:
     """Rough cells halved until every piece is smooth or holds one number; sorted by start."""
     starts, pieces = [np.zeros(0)], [np.zeros((0, 4))]
-    while len(rough):
-        if len(rough) > MOST_ROUGH:
+    while rough.size:
+        if rough.shape[1] > MOST_ROUGH:
             raise NotImplementedError("more jumps than a table can hold")
-        middle = np.floor(_middle(rough))  # numbers lie half way between integers
-        halves = np.stack([rough[:, 0], middle, middle, rough[:, 1]], axis=1).reshape(-1, 2)
-        halves = halves[halves[:, 1] > halves[:, 0]]
-        cubic, values = _fitted(law, halves)
-        atoms = np.union1d(atoms, values[_flat(values), 0])
-        done = _smooth(cubic, values, halves, atoms) | (halves[:, 1] - halves[:, 0] <= 1.0)
-        starts.append(halves[done, 0])
-        pieces.append(_about_start(cubic[done], halves[done]))
-        rough = halves[~done]
+        middle = np.floor(rough.mean(axis=0))  # numbers lie half way between integers
+        halves = np.stack([rough[0], middle, middle, rough[1]], axis=1).reshape(-1, 2).T
+        halves = halves[:, halves[1] > halves[0]]
+        stretches = _Intervals(halves)
+        cubic, values = _fitted(law, stretches)
+        flat = _flat(values)
+        atoms = np.union1d(atoms, values[0, flat])
+        done = _smooth(cubic, values, flat, stretches, atoms) | (halves[1] - halves[0] <= 1.0)
+        starts.append(halves[0, done])
+        pieces.append(stretches.about_start(cubic)[:, done].T)
+        rough = halves[:, ~done]
     start, piece = np.concatenate(starts), np.concatenate(pieces)
     order = np.argsort(start, kind="stable")
     start, piece = start[order], piece[order]
@@ -168,78 +218,52 @@ def _pieces(law: Distribution, rough: Floats, atoms: Floats) -> tuple[Floats, Fl
     return start[~again], piece[~again]
 
 
-def _fitted(law: Distribution, ends: Floats) -> tuple[Floats, Floats]:
-    """Cubics in the place within each interval, from -1 to 1, and what they were made from.
+def _fitted(law: Distribution, stretches: _Intervals) -> tuple[Floats, Floats]:
+    """Cubics in the place within each stretch, shape (4, n), and what they were made from.
 
-    That is the law just inside the start, at the four nodes, and just inside the end.
+    That is the law at the six places of each.
     """
-    width = ends[:, 1:] - ends[:, :1]
-    places = ends[:, :1] + width * _NODES
-    places[width[:, 0] <= 1.0] = ends[width[:, 0] <= 1.0].mean(axis=1, keepdims=True)
-    places = np.concatenate([ends[:, :1] + _HAIR, places, ends[:, 1:] - _HAIR], axis=1)
-    values = _quantiles(law, places)
-    cubic = values[:, 1:2] * _THROUGH[:, 0]
+    values = _quantiles(law, stretches.shares)
+    cubic = _THROUGH[:, :1] * values[1]
     for node in range(1, 4):
-        cubic += values[:, node + 1, None] * _THROUGH[:, node]
-    flat = _flat(values[:, 1:5])
-    cubic[flat, 0], cubic[flat, 1:] = values[flat, 1], 0.0
+        cubic += _THROUGH[:, node : node + 1] * values[node + 1]
+    flat = _flat(values[1:5])
+    cubic[0, flat], cubic[1:, flat] = values[1, flat], 0.0
     return cubic, values
 
 
 def _flat(values: Floats) -> Any:
-    """Which intervals have one value alone, an atom of the law."""
-    flat = values[:, 0] == values[:, 1]
-    for column in range(2, values.shape[1]):
-        flat &= values[:, 0] == values[:, column]
-    return flat
+    """Which stretches have one value alone, an atom of the law."""
+    return (values[1:] == values[0]).all(axis=0)
 
 
-def _smooth(cubic: Floats, values: Floats, ends: Floats, atoms: Floats) -> Any:
-    """Whether the law runs smoothly over each interval, so that the cubic has it to its ends.
+def _smooth(cubic: Floats, values: Floats, flat: Any, stretches: _Intervals, atoms: Floats) -> Any:
+    """Whether the law runs smoothly over each stretch, so that the cubic has it to its ends.
 
     Part of an atom is not smooth, however well it fits: the chance of an atom is to be exact.
     """
-    way = 2 * _HAIR / (ends[:, 1] - ends[:, 0])
-    miss = np.abs(_cubic(cubic, np.stack([way - 1, 1 - way])) - values[:, ::5].T).max(axis=0)
-    fits = miss <= SMOOTH * np.abs(values).max(axis=1)
-    part = np.zeros(len(values), dtype=bool)
-    for column in range(values.shape[1] - 1):
-        part |= values[:, column] == values[:, column + 1]
+    way = stretches.way - 1
+    first, last = np.abs(_cubic(cubic, way) - values[0]), np.abs(_cubic(cubic, -way) - values[5])
+    fits = np.maximum(first, last) <= SMOOTH * np.abs(values).max(axis=0)
+    part = (values[1:] == values[:-1]).any(axis=0)
     if len(atoms):
-        part |= np.isin(values[:, ::5], atoms).any(axis=1)
-    return fits & (~part | _flat(values))
+        part |= np.isin(values[::5], atoms).any(axis=0)
+    return fits & (~part | flat)
 
 
 def _cubic(c: Floats, t: Any) -> Any:
-    return c[:, 0] + t * (c[:, 1] + t * (c[:, 2] + t * c[:, 3]))
-
-
-def _middle(ends: Floats) -> Floats:
-    return np.asarray((ends[:, 0] + ends[:, 1]) / 2)
-
-
-def _about_zero(c: Floats, ends: Floats) -> Floats:
-    """Coefficients of the powers of x from those of the place within the cell."""
-    half = (ends[:, 1] - ends[:, 0]) / 2
-    return _shifted(c, -_middle(ends) / half, 1 / half)
-
-
-def _about_start(c: Floats, ends: Floats) -> Floats:
-    """Coefficients of the powers of x less the start of the piece."""
-    half = (ends[:, 1] - ends[:, 0]) / 2
-    return _shifted(c, np.full(len(ends), -1.0), 1 / half)
+    return c[0] + t * (c[1] + t * (c[2] + t * c[3]))
 
 
 def _shifted(c: Floats, a: Floats, b: Floats) -> Floats:
     """Coefficients in x of a cubic in t = a + b x."""
-    one = b * (c[:, 1] + a * (2 * c[:, 2] + 3 * a * c[:, 3]))
-    two = b * b * (c[:, 2] + 3 * a * c[:, 3])
-    return np.stack([_cubic(c, a), one, two, b * b * b * c[:, 3]], axis=1)
+    one = b * (c[1] + a * (2 * c[2] + 3 * a * c[3]))
+    two = b * b * (c[2] + 3 * a * c[3])
+    return np.stack([_cubic(c, a), one, two, b * b * b * c[3]])
 
 
-def _quantiles(law: Distribution, x: Floats) -> Floats:
-    u = np.where(x > 0, 1 - x / _ONE, -x / _ONE).ravel()
-    values = np.asarray(law.ppf(u), dtype=np.float64)
-    if values.shape != u.shape or not np.all(np.isfinite(values)):
+def _quantiles(law: Distribution, u: Floats) -> Floats:
+    values = np.asarray(law.ppf(u.ravel()), dtype=np.float64)
+    if values.shape != (u.size,) or not np.all(np.isfinite(values)):
         raise NotImplementedError("quantiles that are not finite")
-    return values.reshape(x.shape)
+    return values.reshape(u.shape)

@@ -19,6 +19,7 @@ BLOCK = 2**16
 """Horizons of a block."""
 PAGE = 2**11
 """Horizons of a page, which the fastest memory holds: low bits of an event's random number."""
+_LOW = np.uint64(PAGE - 1)
 _CHUNK = 2**15
 """Events that are drawn at a time."""
 _STEP, _ONE, _TWO, _THREE = (
@@ -78,8 +79,7 @@ def placed(
     for first, number in _chunks(int(ends[-1])):
         r = draws(first, number, key)
         here = np.diff(np.clip(ends, first, first + number))  # events of each page in this chunk
-        pages = np.repeat(np.arange(0, BLOCK, PAGE), here)
-        horizons = (r & np.uint64(PAGE - 1)).view(np.int64) + pages
+        horizons = (r & _LOW).view(np.int64) + _pages(here)
         _add(out, also, table, r, horizons, first, keep, marks)
 
 
@@ -92,10 +92,19 @@ def given(
         _add(out, also, table, r, horizons[first : first + number], first, keep, marks)
 
 
-def hit(count: int, key: Key) -> Integers:
-    """The horizons on which so many events fall, each once, in the order they are hit first."""
-    horizons = (draws(0, count, key) & np.uint64(BLOCK - 1)).view(np.int64)
-    order, first = np.arange(count), np.zeros(BLOCK, dtype=np.int64)
+def hit(counts: Integers, key: Key) -> Integers:
+    """The horizons on which marks fall, each once, in the order they are hit first, page by page.
+
+    Parameters
+    ----------
+    counts : array, shape (BLOCK / PAGE,)
+        Number of marks on each page of horizons.
+    key : pair of words
+        Stream of the marks.
+    """
+    number = int(counts.sum())
+    horizons = (draws(0, number, key) & _LOW).view(np.int64) + _pages(counts)
+    order, first = np.arange(number), np.zeros(BLOCK, dtype=np.int64)
     first[horizons[::-1]] = order[::-1]  # the last to be written stays
     return np.asarray(horizons[first[horizons] == order])
 
@@ -126,6 +135,11 @@ def reached(ends: Floats, times: Floats) -> Integers:
 def values_at(table: Table, places: Integers, key: Key) -> Floats:
     """Those of the values of a law that stand at these places, shape (n,)."""
     return table.at(_places(draws_at(places.astype(np.uint64), key)))
+
+
+def _pages(counts: Integers) -> Integers:
+    """First horizon of the page of each event."""
+    return np.repeat(np.arange(0, BLOCK, PAGE), counts)
 
 
 def _chunks(number: int) -> list[tuple[int, int]]:
