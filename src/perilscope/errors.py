@@ -8,6 +8,7 @@
     │   ├── BookError        the book
     │   └── DataError        a data file the book names (prices, positions, logs)
     ├── AssessmentError      one scenario cannot be assessed; the others are
+    │   └── InexactError     it can be simulated, not computed exactly
     ├── MisuseError          a command or function was called with something it does not take
     └── StoreError           a result could not be written or read back
 """
@@ -78,6 +79,10 @@ class DataError(FaultsError):
 
 class AssessmentError(PerilscopeError):
     """One scenario (or layer) cannot be assessed; the reason is the message."""
+
+
+class InexactError(AssessmentError):
+    """The exact engine cannot compute it, the simulation can; the reason is the message."""
 
 
 class MisuseError(PerilscopeError):

@@ -229,6 +229,7 @@ def cover(name: str, state: str, premium: float, pays: float) -> dict[str, Any]:
         "var99_net": 7.1e6,
         "cvar99_net": 8.9e6,
         "error": 1e-6,
+        "told": "exact",
         "default_probability": 0.01,
         "lost_to_default": 0.01 * pays,
         "reinstatement_premium": 2e3,
@@ -556,6 +557,7 @@ def invented() -> Document:
         "net": {
             "covers": ["crime-policy"],
             "recoveries": 110e3,
+            "told": "exact",
             "ale": 765e3,
             "var": {level: 0.8 * x for level, x in whole["var"].items()},
             "cvar": {level: 0.8 * x for level, x in whole["cvar"].items()},
@@ -659,7 +661,7 @@ def emptied(document: Document) -> Document:
 
 KEPT_WORDS = {"hash", "book_hash", "sha256", "as_of", "first", "last", "currency", "layer", "unit"}
 KEPT_WORDS |= {"severity", "engine", "default_method", "level", "method", "varies", "joins"}
-KEPT_WORDS |= {"swing"}
+KEPT_WORDS |= {"swing", "told"}
 KINDS = {"number", "chance", "belief", "derived", "network", "t", "in place"}
 KINDS |= {"candidate"}
 

@@ -99,12 +99,26 @@ def test_two_covers_of_one_scenario_are_told_apart() -> None:
     assert any("two covers pay for a" in finding["what"] for finding in found["findings"])
 
 
-def test_what_a_cover_cannot_do_is_said() -> None:
-    scenarios = {**BASE["scenarios"]}
-    scenarios["a"] = {**scenarios["a"], "magnitude": {"value": "1M", "at_most": "one"}}
-    found = run(scenarios=scenarios, covers={"c": {"scenarios": "a"}})
-    assert found["covers"] == []
-    assert any("capped by a holding" in finding["what"] for finding in found["findings"])
+def capped(**cover: Any) -> dict[str, Any]:
+    """A wallet of 5M from which 2M are stolen 1.5 times a year: the third theft finds 1M."""
+    theft = {"frequency": "1.5 per year", "magnitude": {"value": "2M", "at_most": "one"}}
+    scenarios = {"a": {"asset": "one", **theft}, "b": BASE["scenarios"]["b"]}
+    return run(scenarios=scenarios, covers={"c": {"scenarios": "a", **cover}})
+
+
+def test_a_holding_is_insured_event_by_event_until_nothing_is_left() -> None:
+    found = capped(per_event={"deductible": "500k", "pays": "80 %"})
+    p = [math.exp(-1.5) * 1.5**n / math.factorial(n) for n in range(3)]
+    paid = [0.0, 1.2e6, 2.4e6, 2.4e6 + 0.8 * 0.5e6]
+    chances = [*p, 1.0 - math.fsum(p)]
+    mean = math.fsum(q * x for q, x in zip(chances, paid, strict=True))
+    row = found["covers"][0]
+    assert row["told"] == "simulation"
+    for value, exact in ((row["simulated"]["pays_a_year"], mean),):
+        assert abs(value[0] - exact) < 4.5 * value[1]
+    assert row["probability_pays"] == pytest.approx(1 - p[0], abs=0.005)
+    assert found["net"]["told"] == "simulation"
+    assert found["net"]["recoveries"] == row["pays_a_year"]
 
 
 @pytest.mark.parametrize(

@@ -178,3 +178,46 @@ def test_an_insurer_that_fails_with_what_it_insures() -> None:
 def test_covers_that_cannot_be_are_refused(cover: dict[str, Any], said: str) -> None:
     with pytest.raises(BookError, match=said):
         perilscope.declare({**BASE, "covers": {"crime": {"scenarios": "theft", **cover}}})
+
+
+def test_all_covers_together_with_a_charged_limit() -> None:
+    """n thefts under a limit that is put back once, and one error that is paid by half."""
+    cover = {
+        "scenarios": "theft",
+        "per_event": {"limit": "600k"},
+        "reinstatements": {"number": 1, "premium": "100 %"},
+        "costs": "150k per year",
+    }
+    error = {"asset": "one", "frequency": "1 in 2 years", "counts": "at most one a year"}
+    scenarios = {**BASE["scenarios"], "error": {**error, "magnitude": "400k"}}
+    half = {"scenarios": "error", "per_event": {"pays": "50 %"}}
+    found = run(scenarios=scenarios, covers={"crime": cover, "half": half})["net"]
+    law = []
+    for n in range(40):
+        paid = min(n * 6e5, 1.2e6) - 150_000 * min(n, 1)
+        for error_costs in (0.0, 2e5):
+            law.append((n * SIZE - paid + error_costs, 0.5 * poisson(n)))
+    mean, var, cvar = read(law)
+    assert found["told"] == "simulation"
+    assert found["simulated"]["gap"] is None
+    drawn = found["simulated"]
+    near([drawn["mean"], drawn["mean_se"]], mean)
+    near([drawn["var"]["0.99"], drawn["var_se"]["0.99"]], var)
+    near([drawn["cvar"]["0.99"], drawn["cvar_se"]["0.99"]], cvar)
+    assert found["recoveries"] == pytest.approx(RATE * SIZE + 0.5 * 4e5 - found["ale"], abs=1.5e4)
+
+
+def test_a_limit_of_the_year_over_three_years_of_one_draw() -> None:
+    """A chance of 30 % a year, once in three years at most, beside thefts each year."""
+    once = {"asset": "one", "frequency": "0.3 per year", "counts": "at most one a year"}
+    scenarios = {"theft": BASE["scenarios"]["theft"], "breach": {**once, "magnitude": "1M"}}
+    cover = {"scenarios": ["theft", "breach"], "per_year": {"limit": "2M"}}
+    found = run(horizon="3 years", scenarios=scenarios, covers={"crime": cover})["covers"][0]
+    assert found["told"] == "simulation"
+    hits = [0.3, 0.21, 0.147]
+    paid = 0.0
+    for chance in hits:
+        for n in range(40):
+            more, same = min((n + 1) * SIZE, 2e6), min(n * SIZE, 2e6)
+            paid += poisson(n) * (chance * more + (1 - chance) * same)
+    near(found["simulated"]["pays_a_year"], paid / 3)

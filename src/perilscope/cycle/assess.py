@@ -401,7 +401,7 @@ def _covers(book: Book, world: World, steps: _Steps) -> tuple[tuple[Protection, 
         for says in misread(cover, book.horizon_years):
             steps.note("warning", f"covers.{cover.id}", says)
     try:
-        return tuple(found), net_of_all(held, world)
+        return tuple(found), net_of_all(held, world, rate)
     except AssessmentError as error:
         steps.note("warning", "covers", str(error), "no figures net of all covers together")
         return tuple(found), None

@@ -19,7 +19,7 @@ from perilscope.engines import quadrature
 from perilscope.engines.blend import Blend
 from perilscope.engines.compound import Compound
 from perilscope.engines.cores import cores
-from perilscope.engines.draws import Simulated
+from perilscope.engines.draws import Draws, Simulated
 from perilscope.engines.joint.drawn import Drawn, draw, gaps
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.loss import LossLaw
@@ -168,7 +168,12 @@ def together(whole: Whole, settings: Settings, backend: str = "auto") -> Horizon
 def net_of_covers(
     book: Book, net: Net | None, world: World, settings: Settings
 ) -> Simulated | None:
-    """Losses net of the covers in place; None where there are none, or it cannot be drawn."""
+    """Losses net of the covers in place; None where there are none, or it cannot be drawn.
+
+    Those of the net law itself where only simulation tells it.
+    """
+    if net is not None and isinstance(net.law, Draws):
+        return net.law
     if settings.engine == "exact" or net is None:
         return None
     most = min(settings.years, MOST_NET)
@@ -179,7 +184,7 @@ def net_of_covers(
     held = [book.covers[name] for name in net.ids]
     try:
         return net_drawn(held, world, point(book.discount_rate), number)
-    except AssessmentError:  # of a holding that is capped by the year
+    except AssessmentError:  # too many events of one holding
         return None
 
 

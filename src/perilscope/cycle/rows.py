@@ -15,6 +15,7 @@ from perilscope.cycle.drawn import net_gap
 from perilscope.cycle.measures import Document, finite, measures
 from perilscope.cycle.settings import LEVELS
 from perilscope.engines.bounds import Bounds
+from perilscope.engines.draws import Draws
 from perilscope.layers.driven import places
 from perilscope.layers.valuation import Valuation
 from perilscope.treatment.insurer import Measured
@@ -222,6 +223,7 @@ def net(result: Result) -> Document | None:
         "var": {f"{a:g}": law.var(a) for a in LEVELS},
         "cvar": {f"{a:g}": law.cvar(a) for a in LEVELS},
         "error": {f"{a:g}": finite(law.error_at(a)) for a in LEVELS},
+        "told": "simulation" if isinstance(law, Draws) else "exact",
         "simulated": _net_simulated(result),
     }
 
@@ -230,6 +232,7 @@ def _net_simulated(result: Result) -> Document | None:
     drawn = result.net_draws
     if result.net is None or drawn is None:
         return None
+    law = result.net.law
     return {
         "years": drawn.count,
         "mean": drawn.mean,
@@ -238,7 +241,7 @@ def _net_simulated(result: Result) -> Document | None:
         "cvar": {f"{a:g}": drawn.cvar(a) for a in LEVELS},
         "var_se": {f"{a:g}": drawn.var_error(a) for a in LEVELS},
         "cvar_se": {f"{a:g}": drawn.cvar_error(a) for a in LEVELS},
-        "gap": net_gap(result.net.law, drawn),
+        "gap": None if isinstance(law, Draws) else net_gap(law, drawn),
     }
 
 

@@ -117,6 +117,12 @@ class Compound:
         return moments(self, driven=False)
 
     @property
+    def expected(self) -> float:
+        """Expected number of events over the horizon, before a control."""
+        nodes = quadrature.nodes(self.beliefs, effort=0)
+        return math.fsum(w * self.build(theta, self.years)[0].mean for w, theta in nodes)
+
+    @property
     def some(self) -> float:
         """Probability of an event over the horizon, of those that a control leaves."""
         laws = (*self.beliefs, self.keep)

@@ -18,16 +18,16 @@ from perilscope.engines import net as by_year
 from perilscope.engines.capped import periods
 from perilscope.engines.clusters import clusters, opened
 from perilscope.engines.compound import Compound
+from perilscope.engines.dated import has_years
 from perilscope.engines.loss import LossLaw
 from perilscope.engines.net import of_year
 from perilscope.engines.register import Register
 from perilscope.engines.terms import Cover, Terms, each, layered, retained
-from perilscope.errors import AssessmentError
+from perilscope.errors import AssessmentError, InexactError
 
 __all__ = ["Ceded", "Cover", "Terms", "ceded", "net"]
 
 _USUAL, _TOO_COARSE = 0.99, 0.25
-_PROBES = (0.0, 0.3, 0.8)
 
 
 @dataclass(frozen=True)
@@ -119,16 +119,9 @@ def net(register: Register, covers: Sequence[Cover]) -> LossLaw:
     AssessmentError
         As `ceded`; a line that two covers pay for.
     """
-    seen: set[str] = set()
+    once_each(covers)
     for cover in covers:
         _check(register, cover)
-        for key in cover.keys:
-            if key in seen:
-                raise AssessmentError(
-                    f"two covers pay for {key}, and nothing says which comes first: write one "
-                    "cover with the terms of both"
-                )
-            seen.add(key)
     kept = [
         each(register.lines[key], retained(cover.terms))
         for cover in covers
@@ -147,11 +140,24 @@ def net(register: Register, covers: Sequence[Cover]) -> LossLaw:
     pays = math.fsum(one.pays for one in paid)
     found = by_year.net(left, annual, pays, [one.exhausted for one in paid])
     if not found.error_at(_USUAL) <= _TOO_COARSE:
-        raise AssessmentError(
+        raise InexactError(
             "no grid is both fine and wide enough for what is left of a year: cover scenarios of "
             "like size by themselves, or name holdings with `at_most`"
         )
     return found
+
+
+def once_each(covers: Sequence[Cover]) -> None:
+    """Refuse a line that two covers pay for."""
+    seen: set[str] = set()
+    for cover in covers:
+        for key in cover.keys:
+            if key in seen:
+                raise AssessmentError(
+                    f"two covers pay for {key}, and nothing says which comes first: write one "
+                    "cover with the terms of both"
+                )
+            seen.add(key)
 
 
 def _check(register: Register, cover: Cover) -> None:
@@ -161,28 +167,12 @@ def _check(register: Register, cover: Cover) -> None:
         capped = any(unit.capped and key in unit.keys for unit in part.units)
         by_sum = terms.annual and terms.by_sum and set(part.keys) <= set(keys)
         if capped and not (by_sum and line.years <= 1.0):
-            raise AssessmentError(
+            raise InexactError(
                 f"the year's loss of {key} is capped by a holding, and what a cover pays beside "
-                "that cap is not computed: say `refilled: yes`, or leave out `at_most`"
+                "that cap is not computed by transforms"
             )
-        if terms.annual and line.years > 1.0 and not _has_years(line, key in part.driven):
-            raise AssessmentError(
+        if terms.annual and line.years > 1.0 and not has_years(line, key in part.driven):
+            raise InexactError(
                 f"how often {key} happens is one draw for the whole horizon, which does not say in "
-                "which year, and a cover with terms of the year pays year by year: look one year "
-                "ahead, or give it `counts: poisson` and no network or shock"
+                "which year, and a cover with terms of the year pays year by year"
             )
-
-
-def _has_years(line: Compound, driven: bool) -> bool:
-    """Whether the counts of a horizon are those of its years added up."""
-    if driven:
-        return False
-    theta = tuple(float(law.mean) for law in line.beliefs)
-    whole = line.build(theta, line.years)[0]
-    years = [(n, line.build(theta, length)[0]) for length, n in periods(line.years)]
-    return all(
-        math.isclose(
-            float(whole.pgf(z)), math.prod(float(law.pgf(z)) ** n for n, law in years), abs_tol=1e-9
-        )
-        for z in _PROBES
-    )

@@ -117,12 +117,13 @@ class Simulated(ABC):
 
     @cached_property
     def error(self) -> Mapping[float, float]:
-        """Relative standard error at the usual levels: the larger of VaR's and CVaR's."""
-        found = {}
-        for a in (0.95, 0.975, 0.99, 0.999):
-            size, worst = self.cvar(a), max(self.var_error(a), self.cvar_error(a))
-            found[a] = worst / size if size > 0 else 0.0
-        return found
+        """Relative standard error at the usual levels."""
+        return {a: self.error_at(a) for a in (0.95, 0.975, 0.99, 0.999)}
+
+    def error_at(self, a: float) -> float:
+        """Relative standard error: the larger of VaR's and CVaR's against CVaR."""
+        size, worst = self.cvar(a), max(self.var_error(a), self.cvar_error(a))
+        return worst / size if size > 0 else 0.0
 
     def curve(self, points: int = 150) -> list[tuple[float, float]]:
         """Losses and the shares of horizons above them, for a chart."""

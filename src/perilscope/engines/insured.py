@@ -5,21 +5,25 @@ A second way to what `perilscope.engines.cover` computes, which shares no transf
 only one where a premium is due for what is put back. Losses are those of the register, drawn by the
 laws of the lines; each event's payment is drawn with it, so that what a year leaves is exact in
 each horizon.
+
+A holding is lost in the order in which events happen, all times of a year alike: an event costs at
+most what is left of it, and of that the cover pays.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines.capped import periods
 from perilscope.engines.compound import Compound, Mixture
 from perilscope.engines.cover import Terms
+from perilscope.engines.dated import dated, lengths
+from perilscope.engines.law import Integers
 from perilscope.engines.sampled import events, scale_of
 from perilscope.engines.simulation import States, prepared
 from perilscope.engines.streams import stream
@@ -28,6 +32,9 @@ from perilscope.engines.vectorised import BLOCK
 from perilscope.errors import AssessmentError
 
 Array = npt.NDArray[np.float64]
+
+_MOST_EVENTS = 2**24
+"""Events of one holding in one block that are put in order at most."""
 
 
 @dataclass(frozen=True)
@@ -108,19 +115,17 @@ def recovered(
     Raises
     ------
     AssessmentError
-        A line that is capped by the year.
+        Too many events of a holding to put them in order; as `perilscope.engines.dated.dated`.
     """
     owner = {key: contract for contract in contracts for key in contract.keys}
-    held = {line.key: line for line in lines if line.key in owner}
-    for line in held.values():
-        if line.group in caps:
-            raise AssessmentError(f"the year's loss of {line.key} is capped by a holding")
-    rest = [line for line in lines if line.key not in held]
-    asked = {line.key for line in lines}
-    blocks = -(-draws // BLOCK)
-    known = [_seen(mixture, asked) for mixture in mixtures]
+    spent = {line.group for line in lines if line.key in owner and line.group in caps}
+    held = [line for line in lines if line.key in owner or line.group in spent]
+    kept = {line.key for line in held}
+    rest = [line for line in lines if line.key not in kept]
+    known = [_seen(mixture, {line.key for line in lines}) for mixture in mixtures]
     others = prepared(rest, known, caps, draws=draws, seed=seed) if rest else None
     states = States(mixtures)
+    blocks = -(-draws // BLOCK)
     gross = np.zeros(blocks * BLOCK)
     due: dict[str, Array] = {c.name: np.zeros_like(gross) for c in contracts}
     premium: dict[str, Array] = {c.name: np.zeros_like(gross) for c in contracts}
@@ -133,12 +138,10 @@ def recovered(
             for _ in others.block(block, gross[here], lambda _k, _b: np.zeros(0), happens):
                 pass
         ceded: dict[str, dict[int, Array]] = {contract.name: {} for contract in contracts}
-        for key, line in held.items():
-            terms = owner[key].terms
-            drives, spans = happens.get(key), _spans(line, terms)
-            for year, at, drawn in events(line, spans, drives, seed, block, happens):
-                loss = drawn * scale_of(line, seed, block, at)
-                gross[here] += np.bincount(at, loss, BLOCK)
+        for key, year, at, loss in _losses(held, owner, spent, caps, happens, seed, block):
+            gross[here] += np.bincount(at, loss, BLOCK)
+            if key in owner:
+                terms = owner[key].terms
                 paid = np.minimum(np.maximum(loss - terms.deductible, 0.0), terms.limit)
                 more: Array = np.bincount(at, terms.share * paid, BLOCK).astype(np.float64)
                 mine = ceded[owner[key].name]
@@ -164,11 +167,60 @@ def recovered(
     )
 
 
-def _spans(line: Compound, terms: Terms) -> list[float]:
-    """Lengths of the years of a horizon, where terms of the year start anew in each."""
-    if not terms.annual:
-        return [line.years]
-    return [length for length, count in periods(line.years) for _ in range(count)]
+def _losses(
+    lines: Sequence[Compound],
+    owner: Mapping[str, Contract],
+    spent: set[str],
+    caps: Mapping[str, float],
+    happens: Mapping[str, Any],
+    seed: int,
+    block: int,
+) -> Iterator[tuple[str, int, Integers, Array]]:
+    """Line, year, horizons and what they cost, of the events of a block, some at a time."""
+    held: dict[str, list[tuple[str, int, Integers, Array]]] = {group: [] for group in spent}
+    for line in lines:
+        drives = happens.get(line.key)
+        if line.group in spent:  # by the year, as its holding is capped
+            drawn = events(line, lengths(line.years), drives, seed, block, happens)
+        elif owner[line.key].terms.annual:
+            drawn = dated(line, drives, seed, block, happens)
+        else:
+            drawn = events(line, [line.years], drives, seed, block, happens)
+        for year, at, sizes in drawn:
+            loss = sizes * scale_of(line, seed, block, at)
+            if line.group not in spent:
+                yield line.key, year, at, loss
+                continue
+            held[line.group].append((line.key, year, at, loss))
+            if sum(len(event[2]) for event in held[line.group]) > _MOST_EVENTS:
+                raise AssessmentError(
+                    f"{line.group} is hit too often for its events to be put in order: say "
+                    "`refilled: yes`, or leave out the small ones"
+                )
+    for group, drawn_there in held.items():
+        rng = stream(seed, group, "order of events", block)
+        yield from _in_order(drawn_there, caps[group], rng)
+
+
+def _in_order(
+    drawn: Sequence[tuple[str, int, Integers, Array]], cap: float, rng: np.random.Generator
+) -> Iterator[tuple[str, int, Integers, Array]]:
+    """The same events where each takes at most what those before it in its year left."""
+    if not drawn:
+        return
+    years = np.concatenate([np.full(len(at), year) for _, year, at, _ in drawn])
+    at = np.concatenate([at for _, _, at, _ in drawn])
+    loss = np.minimum(np.concatenate([loss for _, _, _, loss in drawn]), cap)
+    order = np.lexsort((rng.random(len(at)), at, years))
+    which, size = (years * BLOCK + at)[order], loss[order]
+    before = np.cumsum(size) - size
+    first = np.append(True, which[1:] != which[:-1]) if len(which) else np.zeros(0, dtype=bool)
+    before -= before[first][np.cumsum(first) - 1]
+    cut = np.empty_like(loss)
+    cut[order] = np.clip(cap - before, 0.0, size)
+    ends = np.cumsum([len(event[2]) for event in drawn])
+    for (key, year, here, _), mine in zip(drawn, np.split(cut, ends[:-1]), strict=True):
+        yield key, year, here, mine
 
 
 def _seen(mixture: Mixture | Unlisted, keys: set[str]) -> Mixture | Unlisted:

@@ -31,7 +31,7 @@ from perilscope.engines.structure import Component, Unit
 from perilscope.engines.terms import Cover, Terms, each, retained
 from perilscope.engines.transforms import Transforms
 from perilscope.engines.two_sums import Both, Stretch
-from perilscope.errors import AssessmentError
+from perilscope.errors import InexactError
 
 Array = npt.NDArray[np.float64]
 
@@ -65,7 +65,7 @@ def net(
 
     Raises
     ------
-    AssessmentError
+    InexactError
         Where scenarios share so much that it would take very long.
     """
     return _Net(register, covers, pays, used_up).law()
@@ -244,7 +244,7 @@ class _Net:
         while count > _FEW and cases * grid.points * count > 2 * _WORK:
             step, count = 2.0 * step, count // 2
         if cases * grid.points * count > 2 * _WORK:
-            raise AssessmentError(
+            raise InexactError(
                 f"what is left of a year of {', '.join(cover.keys)} under terms per event and of "
                 f"the year would take very long: they share what has {cases:,} cases; let fewer "
                 "scenarios share drivers, or leave out one kind of terms"

@@ -55,7 +55,7 @@ def sampled(
         For a driven line, in which horizons it has events.
     seed, block : int
         Name the streams, with the key of the line.
-    said : mapping of array, shape (BLOCK,)
+    said : mapping of array, shape (BLOCK,) or (len(years), BLOCK)
         Values of shared beliefs that joint states say, by name; they are not drawn.
     backend : Backend
         What reads beliefs from their tables.
@@ -93,10 +93,10 @@ def events(
     theta = tuple(
         said[belief.name]
         if isinstance(belief, Shared) and belief.name in said
-        else _values(line, i, seed, block, backend)
+        else values(line, i, seed, block, backend)
         for i, belief in enumerate(line.beliefs)
     )
-    laws = [_built(line, theta, length) for length in years]
+    laws = [_built(line, _of(theta, k), length) for k, length in enumerate(years)]
     first = None if happens is None else _first(line.key, laws, happens, seed, block)
     for period, (counts, loss) in enumerate(laws):
         for start, end, slice_name in _slices(line.key, counts):
@@ -119,7 +119,7 @@ def events(
             yield period, horizons, drawn
 
 
-def _values(line: Compound, i: int, seed: int, block: int, backend: Backend) -> Floats:
+def values(line: Compound, i: int, seed: int, block: int, backend: Backend = vectorised) -> Floats:
     """Value of a belief in each horizon; of a shared one the same for all lines that name it."""
     belief = line.beliefs[i]
     key, purpose = line.key, f"belief {i}"
@@ -143,6 +143,11 @@ def _slices(key: str, counts: CountLaw) -> list[tuple[int, int, str]]:
     number = min(1 << max(math.ceil(math.log2(max(events / MOST_EVENTS, 1.0))), 0), BLOCK)
     size = BLOCK // number
     return [(i * size, (i + 1) * size, f", part {i}" if number > 1 else "") for i in range(number)]
+
+
+def _of(theta: Sequence[Floats], period: int) -> tuple[Floats, ...]:
+    """Beliefs' values in a period: most have one for all."""
+    return tuple(value[period] if np.ndim(value) == 2 else value for value in theta)
 
 
 def _share(

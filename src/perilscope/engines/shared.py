@@ -41,6 +41,8 @@ class Shared(Distribution):
     chance : bool
         True for what differs from horizon to horizon (a bad year), False for what is not known.
         Laws do not depend on it; credible intervals are about what is not known alone.
+    counted : bool
+        True for a number of incidents over the horizon, each of which has its own time in it.
 
     Examples
     --------
@@ -53,6 +55,7 @@ class Shared(Distribution):
     name: str
     of: Distribution
     chance: bool = False
+    counted: bool = False
 
     @property
     def mean(self) -> float:

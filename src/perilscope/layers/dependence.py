@@ -82,7 +82,8 @@ def shocks(book: Book, scenario: str, years: float) -> Iterator[tuple[Shared, fl
     for key, shock in book.shocks.items():
         if scenario in shock.hits:
             chance = float(reading(shock.hits[scenario]).mean)
-            yield Shared(f"shock {key}", incidents(key, shock, years), chance=True), chance
+            number = incidents(key, shock, years)
+            yield Shared(f"shock {key}", number, chance=True, counted=True), chance
 
 
 def said(book: Book, scenario: str) -> tuple[str, ...]:

@@ -179,13 +179,15 @@ def covers(run: Mapping[str, Any]) -> Listing:
             (amounts.money(each["pays_a_year"], currency), ""),
             (amounts.gain(each["return"]), ""),
             (amounts.probability(each["probability_pays"]), ""),
-            (amounts.money(each["var99_net"], currency), ""),
+            (_bad_year(each["var99_net"], _error_of(each), currency), ""),
         ]
         for each in run.get("covers", [])
     ]
     net = run.get("net")
     if net and len(net["covers"]) > 1:
-        paid, left = (amounts.money(x, currency) for x in (net["recoveries"], net["var"]["0.99"]))
+        error = net["simulated"]["var_se"]["0.99"] if net.get("told") == "simulation" else 0.0
+        paid, left = amounts.money(net["recoveries"], currency), net["var"]["0.99"]
+        left = _bad_year(left, error, currency)
         together = [("all in place", ""), ("", ""), (paid, ""), ("", ""), ("", ""), (left, "")]
         rows.append(together)
 
@@ -193,6 +195,17 @@ def covers(run: Mapping[str, Any]) -> Listing:
         return [(f"and {len(left)} more", "dim"), *([("", "")] * (len(columns) - 1))]
 
     return Listing(columns, tuple(rows), frozenset(), rest, least=2)
+
+
+def _error_of(cover: Mapping[str, Any]) -> float:
+    """Standard error of the bad year net of a cover that is simulated; else 0."""
+    return float(cover["simulated"]["var99_net"][1]) if cover.get("told") == "simulation" else 0.0
+
+
+def _bad_year(value: float, error: float, currency: str) -> str:
+    """A figure, with its standard error where it is simulated."""
+    shown = amounts.money(value, currency)
+    return f"{shown} ±{amounts.money(error, currency)}" if error > 0.0 else shown
 
 
 def limits(run: Mapping[str, Any]) -> Listing:

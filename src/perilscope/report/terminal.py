@@ -396,7 +396,7 @@ def _agreement(run: Document) -> str:
 def _net_agrees(run: Document) -> str:
     """Whether the engines agree on what covers leave, in a few words."""
     found = (run.get("net") or {}).get("simulated")
-    if not found:
+    if not found or found["gap"] is None:  # None: simulation alone tells it
         return ""
     verdict = "too" if abs(found["gap"]) <= 4 else f"{found['years']:,} DISAGREE"
     return f"; net of covers {verdict} ({abs(found['gap']):.1f})"

@@ -18,10 +18,10 @@ from perilscope.engines import cover as engine
 from perilscope.engines.blend import Blend
 from perilscope.engines.cover import Terms
 from perilscope.engines.draws import Draws
-from perilscope.engines.insured import Contract
+from perilscope.engines.insured import Contract, Recovered
 from perilscope.engines.loss import LossLaw
 from perilscope.engines.register import Register
-from perilscope.errors import AssessmentError
+from perilscope.errors import AssessmentError, InexactError
 from perilscope.treatment import insurer
 from perilscope.treatment.control import TAIL, World, annual_cost
 from perilscope.treatment.insurer import Case, Measured
@@ -47,7 +47,8 @@ class Protection:
     put_back_a_year : float
         Expected premiums for limits that are put back; they lessen ``pays_a_year``.
     simulated : Measured or None
-        The same event by event, where who pays may fail or limits are put back.
+        The same event by event, where who pays may fail, limits are put back, or only so it can
+        be told.
     told : str
         ``exact`` or ``simulation``: what the net figures are.
     """
@@ -132,7 +133,7 @@ def misread(cover: Cover, years: float) -> list[str]:
 class Net:
     """Everything net of all covers in place: its law, and what they pay a year."""
 
-    law: LossLaw | Blend
+    law: LossLaw | Blend | Draws
     recoveries_a_year: float
     ids: tuple[str, ...]
 
@@ -149,22 +150,19 @@ def protection(
     """
     base = list(held) if cover.state == "candidate" else []
     every = [*base, cover]
-    premium = annual_cost(cover, discount_rate)
-    if all(each.insurer is None and each.reinstatements is None for each in every):
-        return _exact(every, world, discount_rate)
+    engine.once_each([_applied(each, world) for each in every])
+    beside = any(each.insurer is not None or each.reinstatements is not None for each in every)
     charged = any(_charged(each) for each in every)
+    other: Measured | None = None
     try:
-        other: Measured | None = _simulated(every, world, discount_rate)
-    except AssessmentError:
+        other = _simulated(every, world, discount_rate) if beside else None
+    except AssessmentError:  # too many events
         if charged:
             raise
-        other = None
     try:
         found = replace(_exact(every, world, discount_rate), simulated=other)
-    except AssessmentError:  # not by transforms; event by event it can be told
-        if other is None or (cover.reinstatements is None and cover.insurer is None):
-            raise
-        return _told(cover, world, premium, other)
+    except InexactError:  # not by transforms; event by event it can be told
+        return _told(cover, world, discount_rate, other or _simulated(every, world, discount_rate))
     return _by_simulation(found, other) if charged and other is not None else found
 
 
@@ -239,11 +237,12 @@ def net_drawn(held: Sequence[Cover], world: World, discount_rate: float, draws: 
     AssessmentError
         As `insurer.drawn`.
     """
+    return Draws(_drawn(held, world, discount_rate, draws).net)
+
+
+def _drawn(held: Sequence[Cover], world: World, discount_rate: float, draws: int) -> Recovered:
     contracts = _contracts(held, world, discount_rate)
-    found = insurer.drawn(
-        contracts, held, world.joined, world.context, draws=draws, seed=world.seed
-    )
-    return Draws(found.net)
+    return insurer.drawn(contracts, held, world.joined, world.context, draws=draws, seed=world.seed)
 
 
 def _contracts(every: Sequence[Cover], world: World, discount_rate: float) -> list[Contract]:
@@ -275,7 +274,7 @@ def _by_simulation(found: Protection, other: Measured) -> Protection:
     )
 
 
-def _told(cover: Cover, world: World, premium: float, other: Measured) -> Protection:
+def _told(cover: Cover, world: World, discount_rate: float, other: Measured) -> Protection:
     """A cover that only the simulation can tell."""
     years = world.context.years
     return Protection(
@@ -288,7 +287,7 @@ def _told(cover: Cover, world: World, premium: float, other: Measured) -> Protec
         var_net=other.var[0],
         cvar_net=other.cvar[0],
         error=other.error,
-        premium=premium,
+        premium=annual_cost(cover, discount_rate),
         fails=insurer.chance(cover, world.context),
         lost_a_year=other.lost[0] / years,
         put_back_a_year=other.premium[0] / years,
@@ -297,30 +296,41 @@ def _told(cover: Cover, world: World, premium: float, other: Measured) -> Protec
     )
 
 
-def net_of_all(held: Sequence[Cover], world: World) -> Net | None:
+def net_of_all(held: Sequence[Cover], world: World, discount_rate: float) -> Net | None:
     """Everything net of all covers that are in place; None where there is none.
+
+    By simulation where limits are put back for a premium, or terms cannot be applied exactly.
 
     Raises
     ------
     AssessmentError
-        Two of them pay for one scenario, or terms cannot be applied.
+        Two of them pay for one scenario, or what they pay can be told by neither engine.
     """
     mine = {cover.id: _applied(cover, world) for cover in held}
     if not mine:
         return None
+    engine.once_each(list(mine.values()))
     if any(_charged(cover) for cover in held):
-        raise AssessmentError(
-            "limits are put back for a premium: each cover is measured with it, by simulation, and "
-            "all together are not"
+        return _net_by_simulation(held, world, discount_rate)
+    try:
+        cases = insurer.cases(held, world.joined, world.context, world.register)
+        pays = math.fsum(
+            case.chance * _share(cover, case) * engine.ceded(case.register, mine[cover.id]).pays
+            for case in cases
+            for cover in held
         )
-    cases = insurer.cases(held, world.joined, world.context, world.register)
-    pays = math.fsum(
-        case.chance * _share(cover, case) * engine.ceded(case.register, mine[cover.id]).pays
-        for case in cases
-        for cover in held
-    )
-    law = Blend([(case.chance, _net(case, held, world)) for case in cases])
+        law = Blend([(case.chance, _net(case, held, world)) for case in cases])
+    except InexactError:
+        return _net_by_simulation(held, world, discount_rate)
     return Net(law, pays / world.context.years, tuple(mine))
+
+
+def _net_by_simulation(held: Sequence[Cover], world: World, discount_rate: float) -> Net:
+    number = insurer.horizons(world.joined, world.draws)
+    found = _drawn(held, world, discount_rate, number)
+    pays = math.fsum(float(paid.mean()) for paid in found.paid.values())
+    ids = tuple(cover.id for cover in held)
+    return Net(Draws(found.net), pays / world.context.years, ids)
 
 
 def _charged(cover: Cover) -> bool:

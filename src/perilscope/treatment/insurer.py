@@ -23,7 +23,8 @@ from perilscope.engines.draws import Draws
 from perilscope.engines.insured import Contract, Recovered, estimate, recovered
 from perilscope.engines.register import Register
 from perilscope.engines.unlisted import Unlisted
-from perilscope.errors import AssessmentError
+from perilscope.engines.vectorised import BLOCK
+from perilscope.errors import AssessmentError, InexactError
 from perilscope.layers.driven import Driven, driven, mixture
 from perilscope.layers.enterprise import Joined
 from perilscope.layers.horizon import happens_over
@@ -31,6 +32,8 @@ from perilscope.layers.operational import Context
 
 MOST_CASES = 64
 MOST_DRAWS = 1 << 18
+MOST_EVENTS = 1e8
+"""Events that are drawn, about, unless a single block has more."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,7 @@ def cases(
     tied = [cover for cover in mine if _source(cover) is not None]
     alone = [cover for cover in mine if _source(cover) is None]
     if 2 ** len(mine) > MOST_CASES:
-        raise AssessmentError(f"{len(mine)} insurers may fail; at most 6 are looked at together")
+        raise InexactError(f"{len(mine)} insurers may fail; at most 6 are looked at together")
     ways: list[list[tuple[float, frozenset[str], Mixture | None]]] = []
     kept, mixed = _mixtures(tied, joined, context)
     for states in mixed:
@@ -249,7 +252,7 @@ def drawn(
     Raises
     ------
     AssessmentError
-        A cover of a line that is capped by the year.
+        As `perilscope.engines.insured.recovered`.
     """
     tied = [c for c in covers if c.insurer is not None and _source(c) is not None]
     kept, mixed = _mixtures(tied, joined, context)
@@ -257,6 +260,13 @@ def drawn(
         list(joined.lines.values()), [*kept, *mixed], joined.caps, contracts,
         draws=draws, seed=seed,
     )  # fmt: skip
+
+
+def horizons(joined: Joined, draws: int) -> int:
+    """How many horizons are drawn event by event: fewer where each has very many events."""
+    events = math.fsum(line.expected for line in joined.lines.values())
+    blocks = max(int(MOST_EVENTS / max(events * BLOCK, 1.0)), 1)
+    return min(draws, MOST_DRAWS, blocks * BLOCK)
 
 
 def simulated(
@@ -270,7 +280,7 @@ def simulated(
     level: float,
 ) -> Measured:
     """Everything net of covers, event by event; the premium is that of the last of them."""
-    number = min(draws, MOST_DRAWS)
+    number = horizons(joined, draws)
     found = drawn(contracts, covers, joined, context, draws=number, seed=seed)
     net, mine = Draws(found.net), contracts[-1]
     paid, lost = found.paid[mine.name], found.lost[mine.name]
