@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from perilscope.cycle.amounts import money, probability, share
+from perilscope.report.columns import table_of
 from perilscope.report.names import cleaned, shortened
 
 Found = Mapping[str, Any]
@@ -31,13 +31,6 @@ def render(document: Found) -> Group:
     return Group(*parts)
 
 
-def _table(*columns: tuple[str, str]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    for header, justify in columns:
-        table.add_column(header, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    return table
-
-
 def _odds(level: float) -> str:
     return f"1 in {1 / (1 - level):,.0f}"
 
@@ -56,7 +49,7 @@ def _worst(shown: Found) -> Iterator[Any]:
     if not shown["worst_case"]:
         return
     yield Text("\nWhatever the dependence", style="bold")
-    table = _table(
+    table = table_of(
         ("", "left"), ("VaR at best", "right"), ("if added", "right"), ("at worst", "right"),
         ("CVaR at best", "right"), ("at worst", "right"),
     )  # fmt: skip
@@ -99,7 +92,7 @@ def _venues(shown: Found) -> Iterator[Any]:
     if not shown["counterparties"]:
         return
     yield Text("\nWhat stands at a venue when it fails", style="bold")
-    table = _table(
+    table = table_of(
         ("", "left"), ("chance", "right"), ("today", "right"), ("then", "right"),
         ("left", "right"), ("comes back", "right"), ("lost", "right"), ("a year", "right"),
     )  # fmt: skip
@@ -125,7 +118,7 @@ def _returns(shown: Found) -> Iterator[Any]:
     yield Text(
         "\nReturn on risk capital (what it earns less what it loses on average)", style="bold"
     )
-    table = _table(
+    table = table_of(
         ("", "left"), ("", "left"), ("exposure", "right"), ("earns", "right"),
         ("loses", "right"), ("risk capital", "right"), ("return", "right"),
     )  # fmt: skip

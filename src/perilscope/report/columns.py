@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
+from rich.console import JustifyMethod
+from rich.table import Table
 from rich.text import Text
 
 from perilscope.report.names import shortened
@@ -36,6 +38,14 @@ class Column:
     right: bool = True
     least: int | None = None
     most: int = 200
+
+
+def table_of(*columns: tuple[str, JustifyMethod]) -> Table:
+    """Return a table without lines, of columns given by header and side, none ever broken."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for header, justify in columns:
+        table.add_column(header, justify=justify, no_wrap=True)
+    return table
 
 
 def words(header: str, least: int, most: int) -> Column:

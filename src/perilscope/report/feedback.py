@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from perilscope.cycle.amounts import money, probability
+from perilscope.report.columns import table_of
 from perilscope.report.names import cleaned
 
 Found = Mapping[str, Any]
@@ -33,16 +34,9 @@ def render(document: Found) -> Group:
     return Group(*parts)
 
 
-def _table(*columns: tuple[str, str]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    for header, justify in columns:
-        table.add_column(header, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    return table
-
-
 def _law(shown: Found) -> Table:
     currency, together, apart = shown["currency"], shown["law"], shown["apart"]
-    table = _table(
+    table = table_of(
         ("the horizon's loss", "left"), ("exceeds", "right"), ("then costs", "right"),
         ("were nodes apart", "right"), ("together adds", "right"),
     )  # fmt: skip
@@ -82,7 +76,9 @@ def _regime(shown: Found) -> Iterator[Text]:
 
 def _nodes(shown: Found) -> Iterator[Any]:
     yield Text("\nStates", style="bold")
-    table = _table(("", "left"), ("now", "right"), ("some time", "right"), ("at the end", "right"))
+    table = table_of(
+        ("", "left"), ("now", "right"), ("some time", "right"), ("at the end", "right")
+    )
     for row in shown["nodes"]:
         for state in list(row["now"])[1:]:
             table.add_row(
@@ -99,7 +95,7 @@ def _starting(shown: Found) -> Iterator[Any]:
     if not rows:
         return
     yield Text("\nThe horizon if we knew now that", style="bold")
-    table = _table(
+    table = table_of(
         ("", "left"), ("mean", "right"), ("1 in 100 exceeds", "right"), ("and then costs", "right")
     )
     currency = shown["currency"]

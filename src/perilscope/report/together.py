@@ -15,6 +15,7 @@ from rich.text import Text
 
 from perilscope.cycle.amounts import chance, horizon, money, probability, relative, share
 from perilscope.report import words
+from perilscope.report.columns import table_of
 from perilscope.report.names import cleaned, shortened
 
 Found = Mapping[str, Any]
@@ -33,13 +34,6 @@ _NAME = 38
 _MOST = 8
 _SEEN = 1e-3
 _BAR = 20
-
-
-def _table(*columns: tuple[str, str]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    for header, justify in columns:
-        table.add_column(header, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    return table
 
 
 def _head(shown: Found) -> Text:
@@ -125,7 +119,7 @@ def condition(document: Found, *, width: int = 110) -> Group:
 def _weighed(shown: Found) -> Table:
     """Simulated figures with their standard errors, and what the tail is worth."""
     span, currency = _span(shown), shown["currency"]
-    table = _table(
+    table = table_of(
         ("", "left"), ("as it is", "right"), ("give or take", "right"),
         ("then", "right"), ("give or take", "right"),
     )  # fmt: skip
@@ -165,7 +159,7 @@ def _compared(shown: Found) -> Table:
     span, currency = _span(shown), shown["currency"]
     whole = shown["enterprise"] if shown["joined"] else shown["without_market"]
     plain = shown["without_market"]
-    table = _table(("", "left"), ("as it is", "right"), ("then", "right"), ("moved", "right"))
+    table = table_of(("", "left"), ("as it is", "right"), ("then", "right"), ("moved", "right"))
 
     def row(name: str, before: float, after: float) -> None:
         sign = "+" if after >= before else "-"
@@ -192,7 +186,7 @@ def _compared(shown: Found) -> Table:
 
 
 def _scenarios(rows: Sequence[Found], shown: Found, width: int) -> Table:
-    table = _table(
+    table = table_of(
         ("", "left"), ("happens", "right"), ("then", "right"), ("a year", "right"),
         ("then", "right"), ("of the worst", "right"), ("then", "right"),
     )  # fmt: skip
@@ -209,7 +203,7 @@ def _scenarios(rows: Sequence[Found], shown: Found, width: int) -> Table:
 
 
 def _holdings(rows: Sequence[Found], shown: Found) -> Table:
-    table = _table(
+    table = table_of(
         ("", "left"), ("held", "right"), ("expected loss", "right"), ("then", "right")
     )  # fmt: skip
     currency = shown["currency"]
@@ -221,7 +215,7 @@ def _holdings(rows: Sequence[Found], shown: Found) -> Table:
 
 
 def _nodes(shown: Found, width: int) -> Table:
-    table = _table(("", "left"), ("as it is", "right"), ("then", "right"))
+    table = table_of(("", "left"), ("as it is", "right"), ("then", "right"))
     told: set[tuple[str, str]] = set()
     for row in shown["nodes"]:
         place = (row["network"], row["node"])
@@ -235,7 +229,7 @@ def _nodes(shown: Found, width: int) -> Table:
 
 
 def _limits(rows: Sequence[Found], shown: Found) -> Table:
-    table = _table(("", "left"), ("as it is", "right"), ("then", "right"), ("limit", "right"))
+    table = table_of(("", "left"), ("as it is", "right"), ("then", "right"), ("limit", "right"))
     for row in rows:
         cells = [row["value"]["before"], row["value"]["after"], row["limit"]]
         table.add_row(row["measure"], *(_in_unit(x, row["unit"], shown) for x in cells))
@@ -269,7 +263,7 @@ def behind(document: Found, *, width: int = 110) -> Group:
     )
     parts: list[Any] = [_head(shown), *_title(head)]
     if shown["states"]:
-        table = _table(
+        table = table_of(
             ("", "left"), ("before", "right"), ("given it", "right"), ("leads to it", "right")
         )
         for row in shown["states"][:_MOST]:
@@ -285,7 +279,7 @@ def behind(document: Found, *, width: int = 110) -> Group:
         rows = shown["bears"].get(name, [])
         if rows:
             whole = sum(row["loss"] for row in rows) or 1.0
-            table = _table((f"by {WAYS[name]}", "left"), ("bears", "right"), ("share", "right"))
+            table = table_of((f"by {WAYS[name]}", "left"), ("bears", "right"), ("share", "right"))
             for row in sorted(rows, key=lambda row: -abs(row["loss"]))[:_MOST]:
                 part = row["loss"] / whole
                 table.add_row(
@@ -334,7 +328,7 @@ def contributions(document: Found, *, width: int = 110, only: str = "") -> Group
 
 
 def _borne(rows: Sequence[Found], said: str, currency: str, width: int) -> Table:
-    table = _table((f"by {said}", "left"), ("bears", "right"), ("share", "right"), ("", "left"))
+    table = table_of((f"by {said}", "left"), ("bears", "right"), ("share", "right"), ("", "left"))
     most = max(abs(row["share"]) for row in rows) or 1.0
     told = sorted(rows, key=lambda row: -abs(row["cvar"]))
     for row in told[:_MOST]:
@@ -354,7 +348,7 @@ def _borne(rows: Sequence[Found], said: str, currency: str, width: int) -> Table
 def _alone(shown: Found) -> Table:
     currency = shown["currency"]
     names = list(next(iter(shown["alone"].values()))["cvar"])
-    table = _table(
+    table = table_of(
         ("mean of the worst", "left"), *((name, "right") for name in names),
         ("added", "right"), ("together", "right"), ("saved", "right"),
     )  # fmt: skip
@@ -370,7 +364,7 @@ def _alone(shown: Found) -> Table:
 
 
 def _causes(shown: Found, width: int) -> Table:
-    table = _table(
+    table = table_of(
         ("", "left"), ("before", "right"), ("given it", "right"), ("1 point more adds", "right")
     )
     for row in sorted(shown["causes"], key=lambda r: -abs(r["given_tail"] - r["probability"]))[
@@ -411,7 +405,7 @@ def sensitivity(document: Found, *, width: int = 110, most: int = 10) -> Group:
     parts: list[Any] = [_head(shown), *_title(head)]
     name_width = max(width - 62, 26)
     if shown["market"] or shown["estimates"]:
-        table = _table(
+        table = table_of(
             ("estimates and the market", "left"),
             ("moved to", "right"),
             ("low end", "right"),
@@ -432,7 +426,7 @@ def sensitivity(document: Found, *, width: int = 110, most: int = 10) -> Group:
             table.add_row(shortened(name, name_width), shortened(swing, 24), *cells)
         parts += [Text(""), table]
     if shown["tables"]:
-        table = _table(
+        table = table_of(
             ("entries of tables", "left"),
             ("now", "right"),
             ("1 point more adds", "right"),

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from perilscope.cycle.amounts import money, probability
 from perilscope.report import charts, palette
+from perilscope.report.columns import table_of
 from perilscope.report.names import cleaned, shortened
 
 Found = Mapping[str, Any]
@@ -94,13 +95,6 @@ def _title(measure: str) -> str:
     return f"the mean of the worst {odds}" if name == "cvar" else f"the loss exceeded {odds}"
 
 
-def _table(*columns: tuple[str, str]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    for header, justify in columns:
-        table.add_column(header, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    return table
-
-
 def _kinds(shown: Found) -> Table:
     """Every measure, and what each kind of change did to it."""
     measures = {name: shown["measures"][name] for name in _TOLD}
@@ -109,7 +103,7 @@ def _kinds(shown: Found) -> Table:
         for kind in dict.fromkeys(k for each in measures.values() for k in each["kinds"])
         if any(_matters(each, each["kinds"].get(kind, 0.0)) for each in measures.values())
     ]
-    table = _table(
+    table = table_of(
         ("", "left"), ("before", "right"), ("now", "right"), ("moved", "right"),
         *((kind, "right") for kind in kinds),
     )  # fmt: skip
@@ -143,7 +137,7 @@ def _bars(measure: Found, currency: str) -> Table:
     low, high = min(ends), max(ends)
     margin = 0.15 * (high - low) or 0.05 * max(abs(high), 1.0)
     low = max(low - margin, 0.0) if low >= 0.0 else low - margin
-    table = _table(("", "left"), ("", "right"), ("", "left"), ("", "left"))
+    table = table_of(("", "left"), ("", "right"), ("", "left"), ("", "left"))
     table.show_header = False
     for step in found:
         amount = _signed(step.value, measure, currency) if step.kind else money(step.end, currency)
@@ -203,7 +197,7 @@ def _borne(shown: Found) -> Iterator[Any]:
     if not rows:
         return
     yield Text("\nWho bears the mean of the worst 1 in 100 (shares add up)", style="bold")
-    table = _table(("", "left"), ("before", "right"), ("now", "right"), ("moved", "right"))
+    table = table_of(("", "left"), ("before", "right"), ("now", "right"), ("moved", "right"))
     currency = shown["currency"]
     for row in rows:
         table.add_row(
