@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 
-from perilscope.engines import tally
+from perilscope.engines import binned, tally
 from perilscope.engines.compound import Compound
 from perilscope.engines.counts import Bernoulli, Poisson
 from perilscope.engines.distributions import Beta, Constant, Lognormal, Uniform
@@ -67,14 +67,36 @@ def assert_same(counted: Tally, kept: Draws) -> None:
             assert counted.cvar(a) == pytest.approx(kept.cvar(a), rel=1e-13)
 
 
-def test_it_says_what_the_draws_say():
-    kept, counted = both()
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_it_says_what_the_draws_say(backend):
+    if backend == "numba":
+        pytest.importorskip("numba")
+    kept, counted = both(backend=backend)
     assert_same(counted, kept)
     assert kept.var(0.95) < counted.ledger.floor < kept.var(0.99)
     for key in kept.lines:
         assert_same(counted.line(key), kept.line(key))
     for name in PARTS:
         assert_same(counted.part(name), kept.part(name))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.3, 1.0])
+@pytest.mark.parametrize("fine", [tally.LINE, tally.TOTAL])
+def test_both_backends_sort_losses_alike(share, fine):
+    pytest.importorskip("numba")
+    rng = np.random.default_rng(7)
+    losses = np.where(rng.random(5000) < share, rng.lognormal(3, 9, 5000), 0.0)  # both ends too
+    place = rng.integers(0, 300, 5000)
+    one, two = np.zeros(300), np.zeros(300)
+    plain = binned.read(losses, fine, 50.0, place, one)
+    other = binned.reader("numba")(losses, fine, 50.0, place, two)
+    assert (other.count, other.some, other.first) == (plain.count, plain.some, plain.first)
+    assert other.total == pytest.approx(plain.total, rel=1e-12)
+    assert other.squares == pytest.approx(plain.squares, rel=1e-12)
+    for name in ("counts", "least", "greatest", "beyond"):
+        np.testing.assert_array_equal(getattr(other, name), getattr(plain, name))
+    np.testing.assert_allclose(other.sums, plain.sums, rtol=1e-12)
+    np.testing.assert_allclose(two, one, rtol=1e-12)
 
 
 def test_var_is_right_to_1_in_10_000_where_bins_are_full():

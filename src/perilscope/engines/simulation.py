@@ -284,7 +284,7 @@ def _tallied(
 ) -> Tally:
     """Losses by size, in memory that does not grow with their number."""
     keys = [line.key for line in run.lines] if keep_lines else []
-    tallying = Tallying(keys, parts)
+    tallying = Tallying(keys, parts, run.backend.NAME)
     wanted = {*keys, *(key for members in parts.values() for key in members)}
     scratch, nothing = _Scratch(), np.zeros(0)
 

@@ -17,6 +17,7 @@ from functools import cached_property
 
 import numpy as np
 
+from perilscope.engines.binned import Block, Read, bins_of, reader
 from perilscope.engines.draws import Simulated
 from perilscope.engines.law import Floats, Integers, Numbers
 
@@ -28,74 +29,8 @@ MOST_OF_LINE = 1 << 15
 """The same for each line."""
 _ROOM = 1 << 16
 """Losses that one block may bring beyond those."""
-_LEAST = int(np.float64(2.0**-20).view(np.int64))
 _STRETCH = 1 << 8
 """Bins by which rows grow."""
-_OCTAVES = 80
-"""From a millionth to 10^18; what is smaller or larger goes to the bins at the ends."""
-
-
-@dataclass(frozen=True)
-class Block:
-    """What one block says of one loss.
-
-    Parameters
-    ----------
-    count, some : int
-        Horizons, and horizons with a loss.
-    total, squares : float
-        Sum of the losses, and of their squared distances from their mean.
-    first : int
-        Lowest bin that losses fall into.
-    counts, sums, least, greatest : arrays, shape (b,)
-        How many losses fall into each bin from the first to the highest, and what they come to;
-        the least is infinite and the greatest zero where there are none.
-    beyond : array
-        The losses above a floor, in no order.
-    """
-
-    count: int
-    some: int
-    total: float
-    squares: float
-    first: int
-    counts: Integers
-    sums: Floats
-    least: Floats
-    greatest: Floats
-    beyond: Floats
-
-    @classmethod
-    def of(cls, some: Floats, count: int, fine: int, floor: float = 0.0) -> Block:
-        """From the losses above zero of so many horizons, in bins that are so fine."""
-        total = float(some.sum())
-        mean, idle = total / count, count - len(some)
-        squares = float(np.sum((some - mean) ** 2)) + idle * mean**2
-        bins = bins_of(some, fine)
-        first = int(bins.min(initial=_OCTAVES << fine)) if len(some) else 0
-        bins -= first
-        width = int(bins.max(initial=-1)) + 1
-        least, greatest = np.full(width, np.inf), np.zeros(width)
-        np.minimum.at(least, bins, some)
-        np.maximum.at(greatest, bins, some)
-        return cls(
-            count=count,
-            some=len(some),
-            total=total,
-            squares=squares,
-            first=first,
-            counts=np.bincount(bins, minlength=width),
-            sums=np.bincount(bins, some, width).astype(np.float64, copy=False),
-            least=least,
-            greatest=greatest,
-            beyond=some[some > floor],
-        )
-
-
-def bins_of(losses: Floats, fine: int) -> Integers:
-    """Bins of positive losses: the exponent and the first bits of the fraction."""
-    bins = (losses.view(np.int64) >> (52 - fine)) - (_LEAST >> (52 - fine))
-    return np.asarray(np.clip(bins, 0, (_OCTAVES << fine) - 1))
 
 
 class Rows:
@@ -354,7 +289,7 @@ class Page:
     lines: Mapping[str, Block]
     parts: Mapping[str, Block]
     first: int
-    shares: tuple[Floats, ...]
+    shares: Floats
     """Per line its losses summed by the bin of the total, from the bin ``first`` on."""
 
 
@@ -367,9 +302,12 @@ class Tallying:
         Keys of the lines.
     parts : iterable of str
         Names of the parts.
+    backend : str
+        What sorts the losses into bins: ``"numpy"`` or ``"numba"``.
     """
 
-    def __init__(self, keys: Iterable[str], parts: Iterable[str]) -> None:
+    def __init__(self, keys: Iterable[str], parts: Iterable[str], backend: str = "numpy") -> None:
+        self._read: Read = reader(backend)
         self.total = Ledger(TOTAL, MOST_TAIL)
         self.lines = {key: Ledger(LINE, MOST_OF_LINE) for key in keys}
         self.parts = {name: Ledger(LINE, MOST_OF_LINE) for name in parts}
@@ -386,28 +324,24 @@ class Tallying:
 
         # a floor that another thread is about to raise lets too much by, which add() takes out
         def block(loss: Floats, ledger: Ledger) -> Block:
-            return Block.of(loss[loss > 0], number, ledger.fine, ledger.floor)
+            return self._read(loss, ledger.fine, ledger.floor, place, np.zeros(0))
 
-        lines, shares = {}, []
-        for key, ledger in self.lines.items():
-            where = np.flatnonzero(losses[key] > 0)  # of most lines few horizons have any
-            some = losses[key][where]
-            lines[key] = Block.of(some, number, ledger.fine, ledger.floor)
-            share = np.bincount(place[where], some, width)
-            shares.append(share.astype(np.float64, copy=False))
+        lines, shares = {}, np.zeros((len(self.lines), width))
+        for share, (key, ledger) in zip(shares, self.lines.items(), strict=True):
+            lines[key] = self._read(losses[key], ledger.fine, ledger.floor, place, share)
         parts = {
             name: block(_together(losses, members[name], number), ledger)
             for name, ledger in self.parts.items()
         }
-        return Page(block(total, self.total), lines, parts, first, tuple(shares))
+        return Page(block(total, self.total), lines, parts, first, shares)
 
     def add(self, page: Page) -> None:
         """Take in a block."""
         self.total.add(page.total)
         for key, ledger in self.lines.items():
             ledger.add(page.lines[key])
-        if page.total.some and page.shares:
-            width = len(page.shares[0])
+        if page.total.some and len(page.shares):
+            width = page.shares.shape[1]
             at = self.shares.reach(page.first, page.first + width - 1)
             self.shares.held[:, at : at + width] += page.shares
         for name, ledger in self.parts.items():
