@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -243,6 +244,7 @@ def _run(
     fail_on_breach: bool,
     **settings: Any,
 ) -> int:
+    gc.disable()  # until all is imported: it stays, and is then never searched for garbage
     from concurrent.futures import ThreadPoolExecutor
 
     from perilscope.cli.show import emit, printer, progress, summary
@@ -251,6 +253,8 @@ def _run(
     from perilscope.cycle.run import assessed, draws_of, save
     from perilscope.cycle.settings import Settings
 
+    gc.freeze()
+    gc.enable()
     chosen = Settings(**settings)
     with progress(quiet=quiet) as tell:
         result = assessed(book, chosen, tell)

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 from perilscope.engines.network import Array
 from perilscope.errors import AssessmentError
@@ -43,6 +41,9 @@ def stationary(matrix: Array, names: Sequence[Sequence[str]]) -> Array:
     >>> stationary(np.array([[0.9, 0.1], [0.5, 0.5]]), [["up"], ["down"]]).round(6).tolist()
     [0.833333, 0.166667]
     """
+    from scipy.sparse import csr_array  # these take a tenth of a second, and few runs want them
+    from scipy.sparse.csgraph import connected_components
+
     number, part = connected_components(csr_array(matrix > 0.0), connection="strong")
     one, two = (part[places] for places in np.nonzero(matrix))
     closed = np.setdiff1d(np.arange(number), one[one != two])

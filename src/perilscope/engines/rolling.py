@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from perilscope.engines.garch_ahead import fit_ahead
 from perilscope.engines.history import LEAST, Sample
 from perilscope.engines.loss_laws import EmpiricalLaw, Law, NormalLaw, StudentLaw
 from perilscope.engines.predictive import Model, checked_level
@@ -134,6 +133,8 @@ def rolled(
 
 def _foreseen(name: str, sample: Sample, days: int, window: int) -> None:
     """Fits of all days that have one; a day whose returns no model takes is left to the model."""
+    from perilscope.engines.garch_ahead import fit_ahead  # most runs have no model that it fits
+
     try:
         fit_ahead(
             name,
