@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from perilscope.engines.draws import Draws
 from perilscope.errors import MisuseError
 from perilscope.evidence.calendar import Calendar
 from perilscope.evidence.history import History
+from perilscope.once import cached_property
 from perilscope.sources import files
 from perilscope.sources.frames import frame_prices
 

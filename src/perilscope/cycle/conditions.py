@@ -111,7 +111,7 @@ def _both(before: Reading, after: Reading, of: Any) -> Document:
 
 
 def _ale(reading: Reading) -> float:
-    return reading.plain.mean / reading.context.years
+    return float(reading.plain.mean / reading.context.years)
 
 
 def _layers(reading: Reading) -> Document:
@@ -153,7 +153,7 @@ def _scenarios(before: Reading, after: Reading) -> list[Document]:
 def _tail(reading: Reading) -> dict[str, float]:
     """What each scenario bears of CVaR 99 % of everything."""
     if reading.whole is None:
-        return reading.register.contributions(LEVEL)
+        return dict(reading.register.contributions(LEVEL))
     return dict(borne.contributions(reading.whole.joint, reading.whole.law, LEVEL).lines)
 
 

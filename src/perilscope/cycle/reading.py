@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
 from perilscope.book import Book
 from perilscope.cycle.assess import LAYERS, drivers_of
@@ -29,6 +28,7 @@ from perilscope.layers.enterprise import Joined
 from perilscope.layers.joining import Whole
 from perilscope.layers.operational import Context
 from perilscope.learning.update import learn
+from perilscope.once import cached_property
 
 Law = LossLaw | SignedLaw
 

@@ -22,6 +22,7 @@ from perilscope.engines.grid import Grid, Transform, against, weighed
 from perilscope.engines.loss import LossLaw, Others
 from perilscope.engines.structure import Component
 from perilscope.engines.transforms import Transforms
+from perilscope.once import cached_property
 
 if TYPE_CHECKING:
     from perilscope.engines.register import Register
@@ -112,7 +113,7 @@ class Split:
         end = j + 1 if self.var == j * self.law.step else j + 2
         return float(size[: j + 1].sum()), float(size[j:end].sum())
 
-    @functools.cached_property
+    @cached_property
     def weights(self) -> Array:
         """What each point counts for below VaR, so that E X_i less the weighted sum of
         E[X_i; sum = s] is (1 - level) times the contribution of line i.

@@ -7,12 +7,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from perilscope.engines.law import Distribution, Floats, Numbers, finite, need, plain, product
+from perilscope.once import cached_property
 
 
 @dataclass(frozen=True)

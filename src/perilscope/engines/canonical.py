@@ -12,7 +12,6 @@ networks", IEEE TKDE 19 (2007).
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from scipy.special import ndtr
 
 from perilscope.engines.network import CELLS, Array, Factor, Network, Node
 from perilscope.errors import AssessmentError, MisuseError
+from perilscope.once import cached_property
 
 Complex = npt.NDArray[np.complex128]
 _FAR = 10.5
@@ -88,7 +88,7 @@ class Canonical:
         """Table over the hidden states and the node's own."""
         raise NotImplementedError
 
-    @functools.cached_property
+    @cached_property
     def table(self) -> Array:
         """The full conditional table, parents' axes first.
 
@@ -301,11 +301,11 @@ class Logistic(Canonical):
         if self._reach > 600.0:
             raise MisuseError(f"node {self.name}: log odds of {self._reach:.0f} are beyond belief")
 
-    @functools.cached_property
+    @cached_property
     def _reach(self) -> float:
         return abs(self.intercept) + math.fsum(max(map(abs, row)) for row in self.weights)
 
-    @functools.cached_property
+    @cached_property
     def _points(self) -> tuple[Array, float]:
         step = 2.0 * math.pi / (self._reach + _DIGITS)
         count = math.ceil(_FAR / step)
@@ -366,7 +366,7 @@ class Ranked(Canonical):
                 "numbers as weights"
             )
 
-    @functools.cached_property
+    @cached_property
     def _unit(self) -> Fraction:
         """What all weighted places are whole multiples of; weights as they are written."""
         parts = [
@@ -380,7 +380,7 @@ class Ranked(Canonical):
         step = Fraction(repr(float(self.weights[i]))) / (2 * self.sizes[i]) / self._unit
         return [int(step * (2 * k + 1)) for k in range(self.sizes[i])]
 
-    @functools.cached_property
+    @cached_property
     def _sums(self) -> list[int]:
         sums = {0}
         for i in range(len(self.parents)):
@@ -397,7 +397,7 @@ class Ranked(Canonical):
     def _after(self, i: int) -> str:
         return f"\0{self.name}\0{i}"
 
-    @functools.cached_property
+    @cached_property
     def _partial(self) -> list[list[int]]:
         found, sums = [], {0}
         for i in range(len(self.parents)):
@@ -437,7 +437,7 @@ class Ranked(Canonical):
         rows: Array = cells / cells.sum(axis=1, keepdims=True)
         return rows
 
-    @functools.cached_property
+    @cached_property
     def table(self) -> Array:
         """The full conditional table, parents' axes first."""
         cells = math.prod(self.sizes) * len(self.states)

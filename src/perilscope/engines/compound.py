@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 from perilscope.engines import quadrature
 from perilscope.engines.counts import CountLaw
@@ -18,6 +17,7 @@ from perilscope.engines.distributions import Constant, Distribution
 from perilscope.engines.floor import floored
 from perilscope.engines.kept import Kept
 from perilscope.engines.shared import Shared, Values
+from perilscope.once import cached_property
 
 Build = Callable[[tuple[float, ...], float], tuple[CountLaw, Distribution]]
 """(beliefs' values, years) -> counts in that period, loss per event."""

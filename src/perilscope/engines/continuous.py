@@ -7,7 +7,6 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from perilscope.engines.law import (
     product,
     rising,
 )
+from perilscope.once import cached_property
 
 _DENSITY = 1 / np.sqrt(2 * np.pi)
 _ROOT = float(np.sqrt(0.5))

@@ -7,7 +7,6 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from perilscope.engines.law import Floats, Integers, Numbers, plain
 from perilscope.errors import MisuseError
+from perilscope.once import cached_property
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from perilscope.engines.counts import Binomial, CountLaw, NegativeBinomial, Pois
 from perilscope.engines.distributions import Constant, Distribution, Gamma, Scaled
 from perilscope.engines.floor import floored
 from perilscope.engines.shared import Shared
+from perilscope.once import cached_property
 
 _FEW: dict[int, int] = {1: 6, 2: 8}
 _COUNTED: dict[int, int] = {1: 40, 2: 64}

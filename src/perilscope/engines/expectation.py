@@ -12,7 +12,6 @@ association models with missing data", Comp. Stat. Data Anal. 19 (1995).
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from perilscope.engines.inference import Session
 from perilscope.engines.network import CELLS, Array, Network, Node
 from perilscope.engines.records import MISSING, Places
 from perilscope.errors import AssessmentError
+from perilscope.once import cached_property
 
 OUT = -2
 """The place of a state that does not matter where it stands."""
@@ -92,7 +92,7 @@ class Layout:
         cut = zip(self.names, self.spans, self.shapes, strict=True)
         return {name: vector[span].reshape(shape) for name, span, shape in cut}
 
-    @functools.cached_property
+    @cached_property
     def rows(self) -> Places:
         """Number of the row of a conditional table that each cell belongs to, length size."""
         long = [np.full(math.prod(s[:-1]), s[-1]) for s in self.shapes]

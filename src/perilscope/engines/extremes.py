@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +20,7 @@ from perilscope.engines.influence import contributions
 from perilscope.engines.predictive import CONVENTIONS, Model, Prediction
 from perilscope.engines.tail_intervals import Intervals, alike, observed
 from perilscope.errors import AssessmentError
+from perilscope.once import cached_property
 
 Array = NDArray[np.float64]
 

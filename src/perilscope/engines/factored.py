@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -33,6 +32,7 @@ from perilscope.engines.kept import Kept
 from perilscope.engines.multiplied import Multiplied, Nodes, moved, nodes, width
 from perilscope.engines.shared import Shared, shared_by
 from perilscope.engines.structure import Component
+from perilscope.once import cached_property
 
 if TYPE_CHECKING:
     from perilscope.engines.readings import Readings

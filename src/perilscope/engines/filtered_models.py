@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache
 
 import numpy as np
 
@@ -47,6 +47,7 @@ from perilscope.engines.volatility_models import (
     walk,
 )
 from perilscope.errors import AssessmentError
+from perilscope.once import cached_property
 
 TAIL = 0.1
 """Share of the residuals that a Pareto tail is fitted to."""

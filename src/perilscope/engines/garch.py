@@ -18,7 +18,6 @@ import math
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from types import ModuleType
 
 import numpy as np
@@ -28,6 +27,7 @@ from perilscope.engines.garch_forms import LEAST_NU, MOST_NU, Array, Form, Windo
 from perilscope.engines.garch_search import evaluate
 from perilscope.engines.garch_starts import best
 from perilscope.errors import AssessmentError, MisuseError
+from perilscope.once import cached_property
 
 LEAST = 50
 """Fewer returns than this do not tell four parameters apart."""

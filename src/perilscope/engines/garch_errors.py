@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from perilscope.engines.garch import NEAR, STRETCH, Fit
 from perilscope.engines.garch_forms import Array, Integers
+from perilscope.once import cached_property
 
 _STEP = 1e-3
 _FLAT = 1e-9

@@ -10,12 +10,13 @@ deviations, and, where the model has them, the part q of alpha that falls to gai
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
+
+from perilscope.once import cached_property
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]

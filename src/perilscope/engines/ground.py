@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 
 from perilscope.engines import factored, span
 from perilscope.engines.compound import Compound, Mixture
@@ -20,6 +19,7 @@ from perilscope.engines.structure import Component, Unit, components
 from perilscope.engines.transforms import Transforms
 from perilscope.engines.unlisted import Unlisted
 from perilscope.errors import MisuseError
+from perilscope.once import cached_property
 
 Rungs = tuple[tuple[float, Grid], ...]
 

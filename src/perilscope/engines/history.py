@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perilscope.engines.revalued import Revalued
 from perilscope.errors import AssessmentError, MisuseError
+from perilscope.once import cached_property
 
 Array = NDArray[np.float64]
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +24,7 @@ from perilscope.engines.families import families, joined
 from perilscope.engines.grid import atoms
 from perilscope.engines.structure import Component, components
 from perilscope.errors import AssessmentError, MisuseError
+from perilscope.once import cached_property
 
 if TYPE_CHECKING:
     from perilscope.engines.register import Register

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
+
+from perilscope.once import cached_property
 
 Array = NDArray[np.float64]
 _NODES = 160

@@ -11,7 +11,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +18,7 @@ import numpy.typing as npt
 from perilscope.engines.between import Between
 from perilscope.engines.grid import Grid
 from perilscope.errors import AssessmentError, MisuseError
+from perilscope.once import cached_property
 
 Array = npt.NDArray[np.float64]
 

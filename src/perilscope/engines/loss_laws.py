@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -14,6 +13,7 @@ from scipy import special
 
 from perilscope.engines import returns
 from perilscope.engines.parametric import student_measures
+from perilscope.once import cached_property
 
 Array = NDArray[np.float64]
 

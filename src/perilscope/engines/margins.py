@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from perilscope.engines import parametric
 from perilscope.engines.history import Sample
 from perilscope.engines.simple_models import student_influences
 from perilscope.errors import AssessmentError
+from perilscope.once import cached_property
 
 Array = NDArray[np.float64]
 

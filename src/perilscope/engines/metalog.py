@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import reduce
 from itertools import pairwise
 from typing import Any
 
@@ -24,6 +24,7 @@ from perilscope.engines.law import Distribution, Floats, Numbers, need, plain, p
 from perilscope.engines.logodds import END, WIDTH, Curve, Panels
 from perilscope.engines.quadrature import compress
 from perilscope.errors import MisuseError
+from perilscope.once import cached_property
 
 _MOST_TERMS = 16  # beyond these the terms are alike to working precision
 _USUAL_TERMS = 9

@@ -6,7 +6,6 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
 
 from perilscope.engines import compound
 from perilscope.engines.compound import Compound, Drives
@@ -15,6 +14,7 @@ from perilscope.engines.ground import Ground
 from perilscope.engines.kept import Kept
 from perilscope.engines.structure import Component, State, Unit
 from perilscope.errors import AssessmentError
+from perilscope.once import cached_property
 
 _MANY = 2**14
 _Pair = tuple[float, float]

@@ -17,7 +17,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,7 @@ import numpy.typing as npt
 
 from perilscope.engines.kept import Kept
 from perilscope.engines.law import Distribution, Floats, Numbers, invert
+from perilscope.once import cached_property
 
 Array = npt.NDArray[np.float64]
 

@@ -12,7 +12,6 @@ import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +31,7 @@ from perilscope.engines.terms import Cover, Terms, each, retained
 from perilscope.engines.transforms import Transforms
 from perilscope.engines.two_sums import Both, Stretch
 from perilscope.errors import InexactError
+from perilscope.once import cached_property
 
 Array = npt.NDArray[np.float64]
 

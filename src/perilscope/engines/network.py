@@ -6,7 +6,6 @@ Source: Koller and Friedman, *Probabilistic Graphical Models* (2009), chapter 3.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perilscope.errors import MisuseError
+from perilscope.once import cached_property
 
 Array = NDArray[np.float64]
 
@@ -192,7 +192,7 @@ class Network:
                 )
         _ = self.ordered  # refuses cycles
 
-    @functools.cached_property
+    @cached_property
     def ordered(self) -> tuple[AnyNode, ...]:
         """Nodes with parents before children, else in the order of declaration."""
         wants = {node.name: len(node.parents) for node in self.nodes}
@@ -209,7 +209,7 @@ class Network:
             raise MisuseError("there is a cycle among " + ", ".join(left))
         return tuple(placed)
 
-    @functools.cached_property
+    @cached_property
     def children(self) -> dict[str, tuple[str, ...]]:
         """Children of each node, in the order of declaration."""
         found: dict[str, list[str]] = {node.name: [] for node in self.nodes}
@@ -218,7 +218,7 @@ class Network:
                 found[parent].append(node.name)
         return {name: tuple(below) for name, below in found.items()}
 
-    @functools.cached_property
+    @cached_property
     def sizes(self) -> dict[str, int]:
         """Number of states of each node, in the order of declaration."""
         return {node.name: len(node.states) for node in self.nodes}

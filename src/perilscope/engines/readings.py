@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ import numpy.typing as npt
 
 from perilscope.engines.register import Register
 from perilscope.engines.transforms import Transforms
+from perilscope.once import cached_property
 
 Array = npt.NDArray[np.float64]
 
@@ -57,7 +57,7 @@ class Readings:
     def __init__(self, register: Register) -> None:
         self._register = register
 
-    @functools.cached_property
+    @cached_property
     def _all(self) -> list[_Reading]:
         found: list[_Reading] = []
         ends: list[float] = []
@@ -79,7 +79,7 @@ class Readings:
         chances = [x.read * (x.mass if effort > 1 else x.worse)[1:] for x in self._all]
         return np.concatenate(places), np.concatenate([*chances, self._end[1]])
 
-    @functools.cached_property
+    @cached_property
     def _end(self) -> tuple[Array, Array]:
         """What lies beyond all grids, at its mean; empty arrays where nothing does."""
         grid, mass = self._all[-1].register.grid, self._all[-1].mass

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
@@ -28,6 +27,7 @@ from perilscope.engines.transforms import Transforms
 from perilscope.engines.unlisted import Unlisted
 from perilscope.engines.whole import Whole
 from perilscope.errors import MisuseError
+from perilscope.once import cached_property
 
 Array = npt.NDArray[np.float64]
 _NO_CAPS: Mapping[str, float] = MappingProxyType({})

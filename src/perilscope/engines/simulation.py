@@ -15,7 +15,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import groupby, islice
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -35,6 +34,7 @@ from perilscope.engines.tally import Page, Tally, Tallying
 from perilscope.engines.unlisted import Unlisted
 from perilscope.engines.vectorised import BLOCK
 from perilscope.errors import MisuseError
+from perilscope.once import cached_property
 
 MOST_KEPT = 1 << 22
 """Horizons that are kept one by one; of more there is a tally."""

@@ -160,7 +160,7 @@ def _reaches(parts: Mapping[str, Sequence[Part]]) -> dict[str, tuple[float, floa
 
 def _rare(part: Part) -> float:
     """How rarely an event may lie beyond the end."""
-    return max(min(_BEYOND / 4.0 / max(part.most * part.weight, 1e-300), 0.5), 1e-15)
+    return float(max(min(_BEYOND / 4.0 / max(part.most * part.weight, 1e-300), 0.5), 1e-15))
 
 
 def _cuts(wanted: Sequence[tuple[Distribution, float]]) -> list[tuple[float, float, float]]:

@@ -15,13 +15,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from perilscope.errors import AssessmentError, MisuseError
+from perilscope.once import cached_property
 
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.integer[Any]]

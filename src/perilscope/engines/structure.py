@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from perilscope.engines.compound import Compound, Drives, Mixture
 from perilscope.engines.shared import Shared, cases, shared_by
 from perilscope.engines.unlisted import FEW, Unlisted
 from perilscope.errors import AssessmentError, MisuseError
+from perilscope.once import cached_property
 
 State = tuple[float, tuple[tuple[str, float], ...]]
 _FREE: tuple[State, ...] = ((1.0, ()),)

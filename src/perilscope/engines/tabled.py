@@ -16,13 +16,14 @@ piece is smooth, or holds a single random number, and the row of the cell points
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
 
 from perilscope.engines.law import Distribution, Floats, Integers, legendre
 from perilscope.errors import MisuseError
+from perilscope.once import cached_property
 
 OCTAVES = 48
 CELLS = 8

@@ -13,13 +13,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 
 from perilscope.engines.binned import Block, Read, bins_of, reader
 from perilscope.engines.draws import Simulated
 from perilscope.engines.law import Floats, Integers, Numbers
+from perilscope.once import cached_property
 
 TOTAL, LINE = 10, 8
 """Bins for each doubling of the loss, as a power of two: of the total, and of a line or a part."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from perilscope.engines.atoms import sum_in_order
 from perilscope.engines.composites import Sometimes
 from perilscope.engines.kept import Kept
 from perilscope.engines.law import Distribution, Floats, Numbers, invert, need, plain
+from perilscope.once import cached_property
 
 _POINTS = 2**13
 _WIDER = 8

@@ -12,7 +12,6 @@ Source: Murphy, *Dynamic Bayesian Networks* (2002), section 3.4 (the interface a
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from perilscope.engines.junction import Junction
 from perilscope.engines.network import CELLS, AnyNode, Array, Factor, Network, Node
 from perilscope.engines.triangulation import Cliques, Scope, cliques
 from perilscope.errors import AssessmentError, MisuseError
+from perilscope.once import cached_property
 
 INTERFACE = 1 << 20
 """Joint states of the interface that are carried from slice to slice (8 MiB a slice)."""
@@ -142,30 +142,30 @@ class TwoSlice:
 
     # --- what the two slices look like
 
-    @functools.cached_property
+    @cached_property
     def interface(self) -> tuple[str, ...]:
         """The nodes with children in the next slice, in the order of declaration."""
         used = {parent for node in self.step for parent in node.parents}
         return tuple(node.name for node in self.first.nodes if before(node.name) in used)
 
-    @functools.cached_property
+    @cached_property
     def shape(self) -> tuple[int, ...]:
         """States of each node of the interface."""
         return tuple(self.first.sizes[name] for name in self.interface)
 
-    @functools.cached_property
+    @cached_property
     def _pair(self) -> Network:
         """The step as a network, the slice before it even."""
         past = [_even(before(name), self.first.node(name).states) for name in self.interface]
         return tabled(Network((*past, *self.step)))
 
-    @functools.cached_property
+    @cached_property
     def _nodes(self) -> tuple[tuple[AnyNode, ...], tuple[AnyNode, ...]]:
         """With full tables: the nodes of the first slice, and of any other."""
         pair = self._pair
         return tabled(self.first).nodes, tuple(pair.node(node.name) for node in self.step)
 
-    @functools.cached_property
+    @cached_property
     def _past(self) -> Scope:
         return tuple(before(name) for name in self.interface)
 
@@ -280,7 +280,7 @@ class TwoSlice:
         tree.know(vectors)
         return tree
 
-    @functools.cached_property
+    @cached_property
     def _found(self) -> tuple[Cliques, Cliques]:
         """Trees of cliques for the first slice and for any other, the interface held together."""
         joined = [self.interface] if self.interface else []

@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +26,7 @@ from perilscope.engines.grid import Grid, Transform, spread
 from perilscope.engines.kept import Kept
 from perilscope.engines.limited import limited
 from perilscope.engines.terms import Terms
+from perilscope.once import cached_property
 
 Array = npt.NDArray[np.float64]
 Cube = npt.NDArray[np.complex128]

@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from perilscope.engines.findings import Findings
 from perilscope.engines.inference import NOTHING, Session
 from perilscope.engines.network import Network
 from perilscope.errors import MisuseError
+from perilscope.once import cached_property
 
 Array = npt.NDArray[np.float64]
 Table = tuple[tuple[str, ...], npt.NDArray[np.complex128]]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -28,6 +27,7 @@ from perilscope.engines.margins import Margin
 from perilscope.engines.predictive import CONVENTIONS, Array, Intervals, Model, Prediction
 from perilscope.engines.streams import stream
 from perilscope.errors import AssessmentError
+from perilscope.once import cached_property
 
 LAMBDA = 0.94
 """Weight of yesterday's variance in EWMA (RiskMetrics, 1996, for daily returns)."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +25,7 @@ from perilscope.engines.loss import LossLaw, Pair
 from perilscope.engines.moments import Moments
 from perilscope.engines.structure import Component
 from perilscope.engines.transforms import Block, Together, blocks, changed
+from perilscope.once import cached_property
 
 Array = npt.NDArray[np.float64]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import cached_property
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from perilscope.errors import MisuseError
+from perilscope.once import cached_property
 
 _EPOCH = date(1970, 1, 1).toordinal()
 

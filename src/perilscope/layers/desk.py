@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -32,6 +31,7 @@ from perilscope.layers.drivers import Drivers
 from perilscope.layers.revaluation import Marks, Paths, plain, shifted
 from perilscope.layers.scenarios import Scenarios, scenarios
 from perilscope.layers.shocks import shocks_of
+from perilscope.once import cached_property
 
 Floats = NDArray[np.float64]
 

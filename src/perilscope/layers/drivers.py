@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,6 +31,7 @@ from perilscope.layers.networks import (
     placed,
     places,
 )
+from perilscope.once import cached_property
 
 if TYPE_CHECKING:
     from perilscope.book import Book

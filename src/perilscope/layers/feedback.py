@@ -12,7 +12,6 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -44,6 +43,7 @@ from perilscope.layers.slices import (
     window,
 )
 from perilscope.layers.valuation import Valuation
+from perilscope.once import cached_property
 
 Floats = NDArray[np.float64]
 

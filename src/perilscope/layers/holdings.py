@@ -6,7 +6,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from perilscope.evidence.positions import Position
 from perilscope.layers import revaluation
 from perilscope.layers.moves import Spans
 from perilscope.layers.revaluation import Marks, Paths
+from perilscope.once import cached_property
 
 Floats = NDArray[np.float64]
 
@@ -75,7 +75,7 @@ class Market(Scenarios):
     factors: tuple[tuple[Floats, ...], ...]
 
     @cached_property
-    def names(self) -> tuple[str, ...]:  # type: ignore[override]
+    def names(self) -> tuple[str, ...]:
         """What is held: assets, then instruments, each by a name of its own."""
         found = list(self.held.values)
         for lot in self.held.odd:
@@ -85,7 +85,7 @@ class Market(Scenarios):
         return tuple(found)
 
     @cached_property
-    def weights(self) -> Floats:  # type: ignore[override]
+    def weights(self) -> Floats:
         """Every scenario is as likely as another."""
         return np.full(len(self.moves.end), 1.0 / len(self.moves.end))
 

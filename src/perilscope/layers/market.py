@@ -17,7 +17,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +39,7 @@ from perilscope.layers.shocks import (
     scenario_sets,
     shocks_of,
 )
+from perilscope.once import cached_property
 
 Floats = NDArray[np.float64]
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +29,7 @@ from perilscope.engines.backtests.forecast_law import ForecastLaw, forecast_law,
 from perilscope.engines.backtests.result import Result, checked_level
 from perilscope.errors import AssessmentError
 from perilscope.evidence.forecasts import Forecasts
+from perilscope.once import cached_property
 
 Array = NDArray[np.float64]
 SMALL = 0.05

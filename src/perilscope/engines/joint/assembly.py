@@ -14,7 +14,6 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +34,7 @@ from perilscope.engines.register import Register
 from perilscope.engines.transforms import Transforms
 from perilscope.engines.unlisted import Unlisted
 from perilscope.errors import AssessmentError
+from perilscope.once import cached_property
 
 Array = npt.NDArray[np.float64]
 

@@ -17,7 +17,6 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -33,6 +32,7 @@ from perilscope.engines.streams import stream
 from perilscope.engines.unlisted import Unlisted
 from perilscope.engines.vectorised import BLOCK
 from perilscope.errors import MisuseError
+from perilscope.once import cached_property
 
 Array = npt.NDArray[np.float64]
 States = npt.NDArray[np.int16]

@@ -6,13 +6,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.parts import Rungs
+from perilscope.once import cached_property
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]

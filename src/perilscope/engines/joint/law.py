@@ -9,13 +9,13 @@ holds it*, E max(L, low): with the true mean the expected excess would be wrong 
 from __future__ import annotations
 
 import math
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from perilscope.engines.joint.window import Window
 from perilscope.engines.loss import LEVELS, LossLaw, Others
+from perilscope.once import cached_property
 
 Array = npt.NDArray[np.float64]
 

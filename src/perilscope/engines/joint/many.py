@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +14,7 @@ from perilscope.engines.compound import Compound
 from perilscope.engines.grid import Transform, against, weighed
 from perilscope.engines.structure import Component, felt_names
 from perilscope.engines.transforms import Transforms
+from perilscope.once import cached_property
 
 Array = npt.NDArray[np.float64]
 Pattern = tuple[tuple[str, float], ...]

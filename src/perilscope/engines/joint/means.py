@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -21,6 +20,7 @@ from perilscope.engines.joint.window import Window
 from perilscope.engines.register import Register
 from perilscope.engines.structure import felt
 from perilscope.engines.unlisted import Unlisted
+from perilscope.once import cached_property
 
 Array = npt.NDArray[np.float64]
 Weights = Sequence[Array]

@@ -12,7 +12,6 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from perilscope.engines.joint.many import Many
 from perilscope.engines.structure import Component
 from perilscope.engines.transforms import Transforms
 from perilscope.errors import AssessmentError, MisuseError
+from perilscope.once import cached_property
 
 Array = npt.NDArray[np.float64]
 Rungs = tuple[int, ...]

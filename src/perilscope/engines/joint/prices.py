@@ -6,7 +6,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +18,7 @@ from perilscope.engines.joint.many import Many
 from perilscope.engines.joint.parts import Part
 from perilscope.engines.transforms import Transforms
 from perilscope.errors import AssessmentError
+from perilscope.once import cached_property
 
 Array = npt.NDArray[np.float64]
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,6 +29,7 @@ from perilscope.engines.joint.prices import Priced
 from perilscope.engines.joint.side import Side, Weights
 from perilscope.engines.kept import Kept
 from perilscope.engines.shared import shared_by
+from perilscope.once import cached_property
 
 FINE = 64
 """Cells of prices at least: what one line changes is much less than what they tell apart."""

@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +22,7 @@ from perilscope.engines.grid import Grid, Transform
 from perilscope.engines.joint.window import Window
 from perilscope.engines.loss import LossLaw, extrapolated
 from perilscope.errors import AssessmentError, MisuseError
+from perilscope.once import cached_property
 
 Array = npt.NDArray[np.float64]
 

@@ -7,7 +7,6 @@ Parts that nothing drives are one factor; of the others there is a transform for
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from perilscope.engines.joint.many import Many
 from perilscope.engines.joint.markets import Markets
 from perilscope.engines.joint.parts import Part, Rungs, ones
 from perilscope.engines.transforms import Transforms
+from perilscope.once import cached_property
 
 Array = npt.NDArray[np.float64]
 Weights = Sequence[Array]

@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +25,7 @@ from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.network import Network
 from perilscope.engines.one_way import OneWay, lines
 from perilscope.engines.unlisted import Unlisted
+from perilscope.once import cached_property
 
 Array = npt.NDArray[np.float64]
 

@@ -26,7 +26,6 @@ import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +35,7 @@ from perilscope.engines.grid import Grid
 from perilscope.engines.loss import LossLaw, Others
 from perilscope.engines.machine_code import installed
 from perilscope.errors import MisuseError
+from perilscope.once import cached_property
 
 Array = npt.NDArray[np.float64]
 Transform = npt.NDArray[np.complex128]
