@@ -19,6 +19,7 @@ from perilscope.cycle.amounts import money
 from perilscope.cycle.dependence import Tied, tie
 from perilscope.cycle.drawn import Horizons
 from perilscope.cycle.insight import Assessed, Insight, doubtful, insight
+from perilscope.cycle.peaks import Peak, peak
 from perilscope.cycle.settings import Settings
 from perilscope.cycle.together import Together, doubted, together
 from perilscope.cycle.trading import (
@@ -30,7 +31,10 @@ from perilscope.cycle.trading import (
 )
 from perilscope.cycle.workspace import Workspace, with_horizon
 from perilscope.engines.draws import Simulated
+from perilscope.engines.joint.largest import largest as joint_largest
+from perilscope.engines.largest import largest
 from perilscope.engines.loss import LossLaw
+from perilscope.engines.register import Register
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.evidence.prices import History
 from perilscope.layers import drivers as driving
@@ -111,6 +115,7 @@ class Result:
     limits: tuple[Standing, ...]
     forecasts: tuple[Forecast, ...]
     insight: Insight
+    peaks: tuple[Peak, Peak | None]
     tied: Tied | None
     together: Together | None
     held: History | None
@@ -174,7 +179,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
     seen = watching.watched(book, workspace.alerts)
     for each in seen:
         steps.note("note", f"watches.{each.id}", each.sentence)
-    prior, drivers, scores = drivers_of(book, settings, valuation.price, seen)
+    prior, drivers = drivers_of(book, settings, valuation.price, seen)
     inventory = _inventory(valuation, steps)
     learned = learn(book, workspace.incidents, workspace.trials, book.as_of)
     for found in learned.findings:
@@ -190,7 +195,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
     )
     for failure in joined.failed:
         steps.note("error", f"scenarios.{failure.id}", failure.reason, "left out of every total")
-    with ThreadPoolExecutor(1) as beside:  # what is simulated, while this thread computes
+    with ThreadPoolExecutor(1) as beside:  # simulates first, while this thread computes
         drawn = beside.submit(
             others.losses,
             joined,
@@ -211,7 +216,10 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         layers = layers_of(joined, law, book)
         figures = market_figures(workspace, settings, drivers, held, valued, steps.note)
         everything = _together(workspace, settings, context, joined, held, valued, steps)
+        checks = beside.submit(_checks, laws, drawn)
         drawn_together = beside.submit(_horizons, everything, settings, drawn)
+        peaks = beside.submit(_peaks, register, everything)
+        scores = beside.submit(_scores, book, drivers, valuation.price)
         covers, net = _covers(book, world, steps)
         drawn_net = beside.submit(others.net_of_covers, book, net, world, settings)
         year = _year(context, law)
@@ -224,15 +232,11 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         behind = insight(assessed, settings, partial(steps.note, "note"))
         tied = _tied(book, laws, settings, steps)
         controls = tuple(_controls(book, world, tried, steps))
-        draws, horizons = drawn.result(), drawn_together.result()
-        net_draws = drawn_net.result()
+    draws, horizons, net_draws = drawn.result(), drawn_together.result(), drawn_net.result()
     if horizons is not None and horizons.thin:
         steps.note("note", "simulation", f"everything together: {horizons.thin}")
     if horizons is not None and horizons.disagrees:
         steps.note("error", "simulation", horizons.disagrees, "report it with the book")
-    checks = {
-        key: others.gap(laws[key], draws.line(key)) for key in joined.lines if draws is not None
-    }
     told: tuple[Law, dict[str, Law]] = (law, dict(laws))
     if draws is not None and settings.engine == "simulation":
         told = draws, {key: draws.line(key) for key in joined.lines}
@@ -243,7 +247,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         settings=settings,
         drivers=drivers,
         prior=prior,
-        protocols=scores,
+        protocols=scores.result(),
         valuation=valuation,
         inventory=inventory,
         valued=valued,
@@ -259,7 +263,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         past_year=past_year(desk, figures.default_method if figures else "historical"),
         draws=draws,
         horizons=horizons,
-        checks=checks,
+        checks=checks.result(),
         controls=controls,
         covers=covers,
         net=net,
@@ -267,6 +271,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         limits=standings,
         forecasts=forecasts,
         insight=behind,
+        peaks=peaks.result(),
         tied=tied,
         together=everything,
         held=held,
@@ -287,8 +292,8 @@ def drivers_of(
     settings: Settings,
     price: Callable[[str], float],
     seen: Sequence[Watched] = (),
-) -> tuple[Drivers, Drivers, tuple[ProtocolScore, ...]]:
-    """Networks before and after what was observed, and the protocols' scores."""
+) -> tuple[Drivers, Drivers]:
+    """Networks before and after what was observed."""
     extra = {item.id: protocol.driver(item, price) for item in book.protocols.values()}
     evidence = driving.parse_evidence(settings.evidence, book, extra)
     drivers = driving.drivers(book, evidence, extra)
@@ -299,12 +304,16 @@ def drivers_of(
         for net, driver in drivers.networks.items()
     }
     shared = protocol_ties.ties(book.protocols, book.tokens)
-    drivers = protocol_ties.tied(Drivers(networks), shared)
-    scores = tuple(
+    return driving.prior(book, extra), protocol_ties.tied(Drivers(networks), shared)
+
+
+def _scores(
+    book: Book, drivers: Drivers, price: Callable[[str], float]
+) -> tuple[ProtocolScore, ...]:
+    return tuple(
         protocol.score(item, drivers.driver(item.id).evidence, price, drivers.marginals[item.id])
         for item in book.protocols.values()
     )
-    return driving.prior(book, extra), drivers, scores
 
 
 def _inventory(valuation: Valuation, steps: _Steps) -> dict[str, Worth]:
@@ -371,6 +380,18 @@ def _horizons(
     if everything is None or first is None:
         return None
     return others.together(everything.whole, settings, first.backend)
+
+
+def _checks(laws: Mapping[str, LossLaw], alone: Future[Simulated | None]) -> dict[str, float]:
+    """How far both engines are apart in each line."""
+    draws = alone.result()
+    return {} if draws is None else {k: others.gap(x, draws.line(k)) for k, x in laws.items()}
+
+
+def _peaks(register: Register, everything: Together | None) -> tuple[Peak, Peak | None]:
+    """The largest single loss, of losses alone and of everything."""
+    whole = None if everything is None else peak(joint_largest(everything.whole.joint))
+    return peak(largest(register)), whole
 
 
 def _controls(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What stands behind the figures of a run: trees, sensitivities, intervals, bounds, largest event.
+"""What stands behind the figures of a run: trees, sensitivities, intervals, bounds and the band.
 
 None of it moves a figure of the walk; all of it is by the exact engine.
 """
@@ -16,7 +16,6 @@ from perilscope.engines import band as bands
 from perilscope.engines import bounds as brackets
 from perilscope.engines.band import Band, Interval
 from perilscope.engines.bounds import Bounds
-from perilscope.engines.largest import LargestLaw, largest
 from perilscope.engines.loss import LossLaw
 from perilscope.engines.register import Register
 from perilscope.errors import AssessmentError
@@ -54,8 +53,6 @@ class Insight:
         Level to rigorous bounds of VaR and CVaR; empty where no grid reaches or none were wanted.
     own_bounds : mapping
         The same of each scenario alone whose sensitivities were asked for.
-    largest : LargestLaw
-        Law of the largest single event of the horizon.
     band : Band or None
         Exceedance curve with a credible band, where it was asked for.
     """
@@ -66,7 +63,6 @@ class Insight:
     intervals: Mapping[str, Pair]
     bounds: Mapping[float, Bounds]
     own_bounds: Mapping[str, Mapping[float, Bounds]]
-    largest: LargestLaw
     band: Band | None
 
 
@@ -112,7 +108,6 @@ def insight(found: Assessed, settings: Settings, note: Note) -> Insight:
         own_bounds={
             key: dict(_bounds(found.alone[key], f"scenarios.{key}", note)) for key in chosen
         },
-        largest=largest(register),
         band=_band(register, note) if settings.band else None,
     )
 

@@ -155,7 +155,7 @@ def read(workspace: Workspace, settings: Settings, on: Sequence[str] = ()) -> Re
 
     held, valued, valuation = value(workspace, note)
     seen = watching.watched(book, workspace.alerts)
-    prior, drivers, _ = drivers_of(book, settings, valuation.price, seen)
+    prior, drivers = drivers_of(book, settings, valuation.price, seen)
     learned = learn(book, workspace.incidents, workspace.trials, book.as_of)
     context = Context(book, valuation, drivers, prior, book.horizon_years, learned.distribution)
     joined, _alone = enterprise.join(book.scenarios, context)

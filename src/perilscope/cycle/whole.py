@@ -12,11 +12,10 @@ from perilscope.book import Book
 from perilscope.cycle import factors, grades, rows
 from perilscope.cycle.assess import Law, Result
 from perilscope.cycle.measures import Document, finite, measures
+from perilscope.cycle.peaks import Peak
 from perilscope.cycle.settings import LEVELS
 from perilscope.cycle.together import Rows, Together, causes, contributions, slope
 from perilscope.engines.band import Band
-from perilscope.engines.joint.largest import largest
-from perilscope.engines.largest import Maximum
 from perilscope.engines.stratified import Weighted
 from perilscope.layers.joining import Whole
 
@@ -47,7 +46,7 @@ def enterprise(result: Result, plain: Document) -> Document:
     return {
         **found,
         "mean": all_.law.mean,
-        "largest": _largest(largest(all_.whole.joint)),
+        "largest": _largest(result.peaks[1]),
         "bounds": rows.bounds(all_.bounds),
         **_believed(all_),
         "prior_share": _prior(result, all_),
@@ -166,18 +165,20 @@ def _behind(result: Result) -> Document:
         "ale_interval": list(behind.interval),
         "tornado": [factors.total_swing(swing, currency) for swing in swings],
         "bounds": rows.bounds(behind.bounds),
-        "largest": _largest(behind.largest),
+        "largest": _largest(result.peaks[0]),
     }
     if behind.band is not None:
         found["band"] = {"curve": _curve(behind.band)}
     return found
 
 
-def _largest(law: Maximum) -> Document:
+def _largest(found: Peak | None) -> Document:
     """The largest single loss of the horizon."""
+    if found is None:
+        return {}
     return {
-        "var": {f"{a:g}": x for a, x in zip(LEVELS, law.vars(LEVELS), strict=True)},
-        "curve": [[loss, p] for loss, p in law.curve(60)],
+        "var": {f"{a:g}": x for a, x in zip(LEVELS, found.vars, strict=True)},
+        "curve": [list(point) for point in found.curve],
     }
 
 
