@@ -24,9 +24,8 @@ from perilscope.cycle.settings import Settings
 from perilscope.cycle.together import Together, doubted, together
 from perilscope.cycle.trading import (
     Valued,
-    desk_of,
     held_lots,
-    market_figures,
+    traded,
     value,
 )
 from perilscope.cycle.workspace import Workspace, with_horizon
@@ -49,7 +48,7 @@ from perilscope.layers.enterprise import Joined
 from perilscope.layers.gauges import unmet
 from perilscope.layers.market import MarketResult
 from perilscope.layers.operational import Context
-from perilscope.layers.past import PastYear, past_year
+from perilscope.layers.past import PastYear
 from perilscope.layers.protocol import ProtocolScore
 from perilscope.layers.stress import Stressed
 from perilscope.layers.valuation import Valuation, Worth
@@ -188,14 +187,9 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         steps.note("warning", where, why)
     context = Context(book, valuation, drivers, prior, book.horizon_years, learned.distribution)
 
-    count = len(book.scenarios)
-    done = iter(range(1, count + 1))
-    joined, alone = enterprise.join(
-        book.scenarios, context, lambda _id: steps.tell("scenarios", next(done), count)
-    )
-    for failure in joined.failed:
-        steps.note("error", f"scenarios.{failure.id}", failure.reason, "left out of every total")
-    with ThreadPoolExecutor(1) as beside:  # simulates first, while this thread computes
+    with ThreadPoolExecutor(1) as beside:  # what waits for nothing else, while this thread computes
+        market = beside.submit(traded, workspace, settings, drivers, held, valued, valuation)
+        joined, alone = _join(book, context, steps)
         drawn = beside.submit(
             others.losses,
             joined,
@@ -214,7 +208,9 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         }
         contributions = register.contributions(0.99)
         layers = layers_of(joined, law, book)
-        figures = market_figures(workspace, settings, drivers, held, valued, steps.note)
+        desk = market.result()
+        for note in desk.notes:
+            steps.note(*note)
         everything = _together(workspace, settings, context, joined, held, valued, steps)
         checks = beside.submit(_checks, laws, drawn)
         drawn_together = beside.submit(_horizons, everything, settings, drawn)
@@ -223,8 +219,8 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         covers, net = _covers(book, world, steps)
         drawn_net = beside.submit(others.net_of_covers, book, net, world, settings)
         year = _year(context, law)
-        desk = desk_of(workspace, held, valuation, drivers)
-        standings = tuple(_limits(book, Figures(year, year.mean, figures, valuation, desk), steps))
+        measured = Figures(year, year.mean, desk.figures, valuation, desk.desk)
+        standings = tuple(_limits(book, measured, steps))
         forecasts = tuple(forecast(alone[key], line) for key, line in joined.lines.items())
         for item in due(book, book.as_of):
             steps.note("warning" if item.what == "overdue" else "note", item.where, item.says)
@@ -258,9 +254,9 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         layers=layers,
         law=told[0],
         tail_shares=_shares(contributions),
-        market=figures,
-        stresses=desk.stresses() if desk is not None else (),
-        past_year=past_year(desk, figures.default_method if figures else "historical"),
+        market=desk.figures,
+        stresses=desk.stresses,
+        past_year=desk.past_year,
         draws=draws,
         horizons=horizons,
         checks=checks.result(),
@@ -314,6 +310,18 @@ def _scores(
         protocol.score(item, drivers.driver(item.id).evidence, price, drivers.marginals[item.id])
         for item in book.protocols.values()
     )
+
+
+def _join(book: Book, context: Context, steps: _Steps) -> tuple[Joined, dict[str, Register]]:
+    """The lines of all scenarios; those that fail are noted."""
+    count = len(book.scenarios)
+    done = iter(range(1, count + 1))
+    joined, alone = enterprise.join(
+        book.scenarios, context, lambda _id: steps.tell("scenarios", next(done), count)
+    )
+    for failure in joined.failed:
+        steps.note("error", f"scenarios.{failure.id}", failure.reason, "left out of every total")
+    return joined, alone
 
 
 def _inventory(valuation: Valuation, steps: _Steps) -> dict[str, Worth]:

@@ -26,7 +26,9 @@ from perilscope.layers.days import calendar_of
 from perilscope.layers.desk import Desk
 from perilscope.layers.drivers import Drivers
 from perilscope.layers.market import MarketResult
+from perilscope.layers.past import PastYear, past_year
 from perilscope.layers.revaluation import Marks, factors, plain, realised, refuse_absurd
+from perilscope.layers.stress import Stressed
 from perilscope.layers.valuation import Valuation
 
 Note = Callable[..., None]
@@ -162,6 +164,52 @@ def held_lots(workspace: Workspace, valued: tuple[Valued, ...]) -> Lots:
         for asset in factors(lot, currency):
             values.setdefault(asset, 0.0)
     return Lots(values, tuple(odd), marks)
+
+
+@dataclass(frozen=True)
+class Traded:
+    """What a run says of the market alone.
+
+    Parameters
+    ----------
+    figures : MarketResult or None
+        None where the history is too short.
+    desk : Desk or None
+        None without positions.
+    stresses : tuple of Stressed
+    past_year : PastYear or None
+    notes : tuple of tuple of str
+        What a reader must know, each as a `Note` is told.
+    """
+
+    figures: MarketResult | None
+    desk: Desk | None
+    stresses: tuple[Stressed, ...]
+    past_year: PastYear | None
+    notes: tuple[tuple[str, ...], ...]
+
+
+def traded(
+    workspace: Workspace,
+    settings: Settings,
+    drivers: Drivers,
+    held: History | None,
+    valued: tuple[Valued, ...],
+    valuation: Valuation,
+) -> Traded:
+    """All that a run says of the market alone; it hangs on no scenario."""
+    notes: list[tuple[str, ...]] = []
+    figures = market_figures(
+        workspace, settings, drivers, held, valued, lambda *told: notes.append(told)
+    )
+    desk = desk_of(workspace, held, valuation, drivers)
+    return Traded(
+        figures,
+        desk,
+        desk.stresses() if desk is not None else (),
+        past_year(desk, figures.default_method if figures else "historical"),
+        tuple(notes),
+    )
 
 
 def market_figures(
