@@ -18,7 +18,7 @@ from perilscope.engines.distributions import Constant, Discrete, Exponential, Ga
 from perilscope.engines.loss import LossLaw
 from perilscope.engines.register import Register
 from perilscope.engines.shared import Shared
-from perilscope.errors import AssessmentError, MisuseError
+from perilscope.errors import AssessmentError, InexactError, MisuseError
 
 
 @dataclass(frozen=True)
@@ -160,8 +160,8 @@ def test_what_cannot_be_computed_is_refused() -> None:
         [Compound("a", lambda _t, y: (Poisson(y), Constant(5.0)), group="wallet")],
         caps={"wallet": 9.0},
     )
-    with pytest.raises(AssessmentError, match="capped by a holding"):
-        covered(capped, ["a"], Terms(deductible=1.0))
+    with pytest.raises(InexactError, match="capped by a holding"):
+        net(capped, [Cover(("a",), Terms(deductible=1.0, annual_limit=3.0))])
     once = Compound("a", lambda _t, y: (Binomial(1, 1 - 0.5**y), Constant(5.0)), years=2.0)
     with pytest.raises(AssessmentError, match="which year"):
         covered(Register([once]), ["a"], Terms(annual_limit=5.0))

@@ -113,11 +113,11 @@ def test_a_holding_is_insured_event_by_event_until_nothing_is_left() -> None:
     chances = [*p, 1.0 - math.fsum(p)]
     mean = math.fsum(q * x for q, x in zip(chances, paid, strict=True))
     row = found["covers"][0]
-    assert row["told"] == "simulation"
-    for value, exact in ((row["simulated"]["pays_a_year"], mean),):
-        assert abs(value[0] - exact) < 4.5 * value[1]
-    assert row["probability_pays"] == pytest.approx(1 - p[0], abs=0.005)
-    assert found["net"]["told"] == "simulation"
+    assert row["told"] == "exact"
+    assert row["pays_a_year"] == pytest.approx(mean, rel=1e-9)
+    assert row["probability_pays"] == pytest.approx(1 - p[0], rel=1e-9)
+    assert row["ale_net"] == pytest.approx(found["enterprise"]["ale"] - mean, rel=1e-9)
+    assert found["net"]["told"] == "exact"
     assert found["net"]["recoveries"] == row["pays_a_year"]
 
 

@@ -9,7 +9,7 @@ E[X_i; G = g] times min(g, cap) / g.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -185,7 +185,7 @@ def _cells(places: Array, mass: Array) -> tuple[Array, Array]:
 
 
 @dataclass(frozen=True)
-class _Year:
+class Year:
     """One line in one period with every belief known."""
 
     counts: CountLaw
@@ -203,6 +203,7 @@ def horizon(
     effort: int,
     shares: bool,
     only: int = -1,
+    year: Callable[[Sequence[tuple[int, Year]]], Transform] | None = None,
 ) -> Held:
     """Lines whose sum is capped year by year, over a horizon of more than one year.
 
@@ -225,6 +226,8 @@ def horizon(
         Whether the lines' E[part; sum = s] are wanted.
     only : int
         Instead of the sum, the law of this line's part; -1 for the sum.
+    year : callable, optional
+        What a year is made of, where it is not the capped sum: from places of lines and their laws.
     """
     laws = [law for line in lines for law in (*line.beliefs, line.keep, line.scale)]
     counts = [n for _, n in periods(lines[0].years)]
@@ -235,6 +238,11 @@ def horizon(
         for factor, present in _present(spans, driven, counts):
             if only >= 0 and only not in present:
                 total += weight * factor
+                continue
+            if year is not None:
+                made = [year([(i, spans[i][k]) for i in present]) for k in range(len(counts))]
+                sums = [power(own, n) for own, n in zip(made, counts, strict=True)]
+                total += weight * factor * multiplied(sums, grid)
                 continue
             chosen = [spans[i] for i in present]
             one = present.index(only) if only >= 0 else -1
@@ -256,7 +264,7 @@ def known_severities(lines: Sequence[Compound], effort: int) -> list[Distributio
     return list(found)
 
 
-def _spans(lines: Sequence[Compound], theta: Sequence[float]) -> list[tuple[_Year, ...]]:
+def _spans(lines: Sequence[Compound], theta: Sequence[float]) -> list[tuple[Year, ...]]:
     spans, at = [], 0
     for line in lines:
         mine = theta[at : at + len(line.beliefs) + 2]
@@ -265,17 +273,17 @@ def _spans(lines: Sequence[Compound], theta: Sequence[float]) -> list[tuple[_Yea
         for length, _ in periods(line.years):
             before = line.build(tuple(mine[:-2]), length)[0]
             counts, severity = known(line, mine, length)
-            years.append(_Year(counts, severity, before.zero))
+            years.append(Year(counts, severity, before.zero))
         spans.append(tuple(years))
     return spans
 
 
-def _jumps(year: _Year, grid: Grid) -> float:
+def _jumps(year: Year, grid: Grid) -> float:
     return year.counts.mean * (1.0 - float(year.severity.cdf(grid.range)))
 
 
 def _present(
-    spans: Sequence[tuple[_Year, ...]], driven: Sequence[bool], counts: Sequence[int]
+    spans: Sequence[tuple[Year, ...]], driven: Sequence[bool], counts: Sequence[int]
 ) -> list[tuple[float, tuple[int, ...]]]:
     """Signed weights of the sets of lines that stand in the law without any condition."""
     none = [math.prod(year.zero**n for year, n in zip(span, counts, strict=True)) for span in spans]
@@ -290,7 +298,7 @@ def _present(
 
 
 def _years(
-    spans: Sequence[tuple[_Year, ...]],
+    spans: Sequence[tuple[Year, ...]],
     counts: Sequence[int],
     cap: float,
     grid: Grid,

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from perilscope.engines import quadrature
+from perilscope.engines.counted import Counted
 from perilscope.engines.counts import CountLaw
 from perilscope.engines.distributions import Constant, Distribution
 from perilscope.engines.floor import floored
@@ -54,6 +55,8 @@ class Compound:
         Share of each loss that survives a control (one value for the horizon).
     group : str
         Name of a holding shared with other lines, which may be capped; ``""`` for none.
+    counted : Counted, optional
+        What counts of each event, where the holding is capped; all that it costs if absent.
     happens : bool
         Whether the law is the one given that there is an event: for the exact law of a year, of a
         line that shares nothing.
@@ -74,6 +77,7 @@ class Compound:
     keep: Distribution = _ALL
     scale: Distribution = _ALL
     group: str = ""
+    counted: Counted | None = None
     happens: bool = False
 
     @cached_property
@@ -81,6 +85,11 @@ class Compound:
         """Whether every belief, and both shares that survive a control, have a single value."""
         shares = [x for x in (self.keep, self.scale) if x is not _ALL]
         return all(low == high for low, high in (x.support for x in (*self.beliefs, *shares)))
+
+    @property
+    def unknown(self) -> tuple[Distribution, ...]:
+        """All that is not known of the line: its beliefs, and the shares that a control leaves."""
+        return (*self.beliefs, self.keep, self.scale)
 
     def given(self, values: Values) -> Compound:
         """The line where shared beliefs have these values; itself where it has none of them.

@@ -18,16 +18,24 @@ from perilscope.engines import net as by_year
 from perilscope.engines.capped import periods
 from perilscope.engines.clusters import clusters, opened
 from perilscope.engines.compound import Compound
+from perilscope.engines.counted import Counted
 from perilscope.engines.dated import has_years
 from perilscope.engines.loss import LossLaw
 from perilscope.engines.net import of_year
 from perilscope.engines.register import Register
+from perilscope.engines.spent import work
 from perilscope.engines.terms import Cover, Terms, each, layered, retained
 from perilscope.errors import AssessmentError, InexactError
 
 __all__ = ["Ceded", "Cover", "Terms", "ceded", "net"]
 
 _USUAL, _TOO_COARSE = 0.99, 0.25
+_MOST_WORK = 128
+"""Laws of what events take from a holding in turn that are computed at most for one figure."""
+_BOTH = (
+    "the year's loss of {} is capped by a holding, and what a cover with terms of the year leaves "
+    "of it is not computed by transforms"
+)
 
 
 @dataclass(frozen=True)
@@ -52,22 +60,24 @@ def ceded(register: Register, cover: Cover) -> Ceded:
 
     Raises
     ------
-    AssessmentError
-        Terms on lines of a capped holding that do not act on its sum alone; terms of the year over
-        several years where the counts of a line are not those of its years.
+    InexactError
+        Terms of the year over several years where the counts of a line are not those of its years;
+        holdings that are capped by the year where it would take very long.
     """
     _check(register, cover)
     lines = [register.lines[key] for key in cover.keys]
     spans = periods(lines[0].years) if cover.terms.annual else ((lines[0].years, 1),)
     if spans[0][1] == 1 and len(spans) == 1:
         return _period(register, cover)
-    whole = register.subset(cover.keys)
+    keys = _together(register, cover.keys)
+    lines = [register.lines[key] for key in keys]
+    whole = register.subset(keys)
     years = [(n, _period(_lasting(whole, lines, length), cover)) for length, n in spans]
     nothing = within = 0.0
     known = {key: opened(line) for key, line in register.lines.items()}
     (cluster,) = clusters(register, [cover])
     for weight, case, _ in cluster.cases(known, 1):
-        given = [case[key] for key in cover.keys]
+        given = [case[key] for key in keys]
         found = [(n, _period(_lasting(whole, given, length), cover)) for length, n in spans]
         nothing += weight * math.prod((1.0 - year.pays_something) ** n for n, year in found)
         within += weight * math.prod((1.0 - year.exhausted) ** n for n, year in found)
@@ -82,13 +92,12 @@ def _period(register: Register, cover: Cover) -> Ceded:
     """The same where terms of the year apply once."""
     terms = cover.terms
     top = terms.annual_deductible + terms.annual_limit
-    if terms.annual and terms.by_sum:
+    if _by_sum(register, cover):
         gross = register.subset(cover.keys).law()
         left = of_year(gross, terms)
         some = gross.exceed(terms.annual_deductible / terms.share)
         return Ceded(left.ceded, some, _beyond(gross, top / terms.share))
-    lines = [each(register.lines[key], layered(terms)) for key in cover.keys]
-    law = register.subset(cover.keys).with_(lines).law()
+    law = _counting(register, [cover], pays=True).law()
     if not terms.annual:
         return Ceded(law.mean, 1.0 - law.none, 0.0)
     upper = law.mean if math.isinf(top) else law.limited(min(top, law.grid.range))
@@ -97,6 +106,60 @@ def _period(register: Register, cover: Cover) -> Ceded:
         pays_something=law.exceed(terms.annual_deductible),
         exhausted=_beyond(law, top),
     )
+
+
+def _by_sum(register: Register, cover: Cover) -> bool:
+    """Whether what is paid in a year follows from the sum of its lines alone."""
+    whole = set(_together(register, cover.keys)) == set(cover.keys)
+    return cover.terms.annual and cover.terms.by_sum and whole
+
+
+def _capped(register: Register, key: str) -> bool:
+    return any(unit.capped and key in unit.keys for unit in register.component_of(key).units)
+
+
+def _together(register: Register, keys: Sequence[str]) -> list[str]:
+    """Lines, with all that take from the same capped holdings."""
+    units = [unit for key in keys for unit in register.component_of(key).units if key in unit.keys]
+    return list(dict.fromkeys(key for unit in units for key in unit.keys))
+
+
+def _counting(register: Register, covers: Sequence[Cover], *, pays: bool) -> Register:
+    """Lines with what covers pay of each event, or all lines with what these leave.
+
+    What one event takes from a capped holding is not there for the next, whatever is paid of it, so
+    such lines keep their losses and have what counts of them beside.
+    """
+    terms = {key: cover.terms for cover in covers for key in cover.keys}
+    held = [key for key in terms if _capped(register, key)]
+    asked = _together(register, list(terms)) if pays else list(register.lines)
+    spent = set(_together(register, held))
+    lines = []
+    for key in asked:
+        line, own = register.lines[key], terms.get(key)
+        if key in spent:
+            layer = (
+                (own.deductible, own.limit, own.share) if own is not None else (0.0, math.inf, 0.0)
+            )
+            line = replace(line, counted=Counted(*layer, pays=pays))
+        elif own is not None:
+            line = each(line, layered(own) if pays else retained(own))
+        lines.append(line)
+    if spent:
+        _refuse_long(register, spent)
+        return Register(lines, mixtures=register.mixtures, caps=register.caps)
+    mine = register.subset(asked) if pays else register
+    return mine.with_(lines) if terms else mine
+
+
+def _refuse_long(register: Register, spent: set[str]) -> None:
+    """Refuse holdings of which what counts would have to be found very often."""
+    for part in dict.fromkeys(map(register.component_of, spent)):
+        if work(part, register.lines) > _MOST_WORK:
+            raise InexactError(
+                f"what is paid for {', '.join(part.keys)}, of which some take from one holding in "
+                "turn, would take very long to compute"
+            )
 
 
 def _beyond(law: LossLaw, top: float) -> float:
@@ -122,16 +185,13 @@ def net(register: Register, covers: Sequence[Cover]) -> LossLaw:
     once_each(covers)
     for cover in covers:
         _check(register, cover)
-    kept = [
-        each(register.lines[key], retained(cover.terms))
-        for cover in covers
-        if not cover.terms.annual
-        for key in cover.keys
-    ]
-    left = register.with_(kept) if kept else register
     annual = [cover for cover in covers if cover.terms.annual and cover.terms.share > 0.0]
+    left = _counting(register, [cover for cover in covers if not cover.terms.annual], pays=False)
     if not annual:
         return left.law()
+    for cover in annual:
+        if not _by_sum(register, cover) and any(_capped(register, key) for key in cover.keys):
+            raise InexactError(_BOTH.format(cover.keys[0]))
     whole = len(annual) == 1 and set(annual[0].keys) == set(left.lines)
     once = all(line.years <= 1.0 for line in left.lines.values())
     if whole and once and annual[0].terms.by_sum:
@@ -161,18 +221,13 @@ def once_each(covers: Sequence[Cover]) -> None:
 
 
 def _check(register: Register, cover: Cover) -> None:
-    keys, terms = cover.keys, cover.terms
-    for key in keys:
-        part, line = register.component_of(key), register.lines[key]
-        capped = any(unit.capped and key in unit.keys for unit in part.units)
-        by_sum = terms.annual and terms.by_sum and set(part.keys) <= set(keys)
-        if capped and not (by_sum and line.years <= 1.0):
-            raise InexactError(
-                f"the year's loss of {key} is capped by a holding, and what a cover pays beside "
-                "that cap is not computed by transforms"
-            )
-        if terms.annual and line.years > 1.0 and not has_years(line, key in part.driven):
-            raise InexactError(
-                f"how often {key} happens is one draw for the whole horizon, which does not say in "
-                "which year, and a cover with terms of the year pays year by year"
-            )
+    for key in cover.keys:
+        driven = key in register.component_of(key).driven
+        if cover.terms.annual and register.lines[key].years > 1.0:
+            if _capped(register, key):
+                raise InexactError(_BOTH.format(key))
+            if not has_years(register.lines[key], driven):
+                raise InexactError(
+                    f"how often {key} happens is one draw for the whole horizon, which does not "
+                    "say in which year, and a cover with terms of the year pays year by year"
+                )

@@ -10,12 +10,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
+
 from perilscope.engines import factored, span
 from perilscope.engines.compound import Compound, Mixture
 from perilscope.engines.expansion import Part
-from perilscope.engines.grid import Grid
+from perilscope.engines.grid import Grid, jumps
 from perilscope.engines.loss import LossLaw
+from perilscope.engines.spent import usual, work
 from perilscope.engines.structure import Component, Unit, components
+from perilscope.engines.terms import only_counted
 from perilscope.engines.transforms import Transforms
 from perilscope.engines.unlisted import Unlisted
 from perilscope.errors import MisuseError
@@ -96,7 +100,8 @@ class Ground:
         caps = [unit.cap for part in self.components for unit in part.units if unit.capped]
         bare = components(self.lines, self.mixtures, {}) if caps else self.components
         look = self._look(self.components)
-        return span.choose(self._mixed_parts, caps, look, self._look(bare), self._apart)
+        bends = self._bends
+        return span.choose(self._mixed_parts, caps, look, self._look(bare), self._apart, bends)
 
     @cached_property
     def rungs(self) -> Rungs:
@@ -113,9 +118,37 @@ class Ground:
             scaled = factored.keys(part, self.lines)
             if scaled:
                 found[", ".join(scaled)] = factored.parts(part, self.lines)
-            others = (key for key in part.keys if key not in scaled)
-            found |= {key: self.free.parts(self.lines[key], key in part.driven) for key in others}
+            for unit in part.units:
+                others = {k: only_counted(self.lines[k], unit.cap) for k in unit.keys}
+                found |= {
+                    key: self.free.parts(line, key in part.driven)
+                    for key, line in others.items()
+                    if key not in scaled
+                }
         return found
+
+    @cached_property
+    def _bends(self) -> set[float]:
+        """Losses at which what counts of them bends, and what is counted there."""
+        found = set[float]()
+        for part in self.components:
+            for unit in part.units:
+                for line in (self.lines[key] for key in unit.keys):
+                    if line.counted is not None:
+                        own = self.free.parts(line, line.key in part.driven)
+                        found.update(line.counted.amounts, *(jumps(x.severity) for x in own))
+                        found.add(float(line.counted.of(np.asarray(unit.cap))))
+        return {x for x in found if x > 0.0}
+
+    @cached_property
+    def _held(self) -> int:
+        """Points below the cap of a holding whose events are taken in turn."""
+        counted = [
+            part
+            for part in self.components
+            if part.capped and any(self.lines[key].counted is not None for key in part.keys)
+        ]
+        return usual(sum(work(part, self.lines) for part in counted))
 
     @cached_property
     def _apart(self) -> set[str]:
@@ -148,19 +181,21 @@ class Ground:
     @cached_property
     def fine(self) -> Transforms:
         """Transforms on the grid."""
-        return Transforms(self.grid, like=self._like[0] if self._like else self.free)
+        return Transforms(
+            self.grid, held=self._held, like=self._like[0] if self._like else self.free
+        )
 
     @cached_property
     def coarse(self) -> Transforms:
         """Transforms on half the points: they tell what a finer grid would still change."""
         like = self._like[1] if self._like else self.fine
-        return Transforms(self.grid, halved=True, like=like)
+        return Transforms(self.grid, halved=True, held=self._held, like=like)
 
     @cached_property
     def rough(self) -> Transforms:
         """Transforms on half the points with fewer nodes for beliefs."""
         like = self._like[2] if self._like else None
-        return Transforms(self.grid, halved=True, effort=1, like=like)
+        return Transforms(self.grid, halved=True, effort=1, held=self._held, like=like)
 
 
 def _places(structure: Sequence[Component]) -> dict[str, int]:

@@ -73,6 +73,8 @@ class Lines:
     sharp : bool
         Whether losses below a step are spread for extrapolation, see
         `perilscope.engines.grid.share`; a first look does without.
+    held : int
+        Points below the cap of a holding whose events are taken in turn.
     like : Lines, optional
         Lines of the same effort, on the same points, that are kept together with these; on other
         points only the integrals over beliefs.
@@ -85,9 +87,11 @@ class Lines:
         effort: int = 2,
         halved: bool = False,
         sharp: bool = True,
+        held: int = 1024,
         like: Self | None = None,
     ) -> None:
         self.grid = grid.coarse() if halved else grid
+        self._held = held
         self.effort, self._whole, self._halved, self._sharp = effort, grid, halved, sharp
         near = like is not None and like._whole == grid and like._sharp == sharp
         same = like is not None and like.grid == self.grid

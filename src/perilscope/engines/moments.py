@@ -13,6 +13,7 @@ from perilscope.engines.distributions import Distribution
 from perilscope.engines.ground import Ground
 from perilscope.engines.kept import Kept
 from perilscope.engines.structure import Component, State, Unit
+from perilscope.engines.terms import only_counted
 from perilscope.errors import AssessmentError
 from perilscope.once import cached_property
 
@@ -95,6 +96,8 @@ class Moments:
         return found[1]
 
     def _found_moments(self, part: Component) -> tuple[float, float]:
+        if any(self._ground.lines[key].counted is not None for key in part.keys):
+            return self._counted(part)
         if not any(self._bites(unit) for unit in part.units):
             cases = [
                 (w, *self._given_case(part, known))
@@ -110,6 +113,26 @@ class Moments:
             return mean, math.inf
         far = math.fsum(self._far(key)[1] for key in part.keys)
         return mean, math.fsum((mass * (self._ground.grid.places - mean) ** 2).tolist()) + far
+
+    def _counted(self, part: Component) -> tuple[float, float]:
+        """Mean and variance where something else than the loss counts of events that take from a
+        holding in turn: by the law on the grid.
+
+        A cap that lies beyond the grid is hardly ever reached: there by what counts of events that
+        cost the cap at most.
+        """
+        grid, ground = self._ground.grid, self._ground
+        caps = {key: unit.cap for unit in part.units for key in unit.keys}
+        lines = {key: only_counted(ground.lines[key], cap) for key, cap in caps.items()}
+        if min(unit.cap for unit in part.units) > grid.range:
+            cases = [(w, *self._given_case(part, known)) for w, known in part.cases(lines, 2)]
+            mean = math.fsum(w * m for w, m, _ in cases)
+            return mean, math.fsum(w * (s * s + (m - mean) ** 2) for w, m, s in cases)
+        mass = grid.back(ground.fine.tied(part, ground.lines))
+        mean = float(mass @ grid.places)
+        far = [self._far(key) for key, cap in caps.items() if cap > grid.range]
+        variance = float(mass @ (grid.places - mean) ** 2)
+        return mean + math.fsum(m for m, _ in far), variance + math.fsum(s for _, s in far)
 
     def _bites(self, unit: Unit) -> bool:
         """Whether a unit is capped where the grid sees it.

@@ -301,11 +301,10 @@ class _Net:
         total = np.zeros(transforms.grid.points // 2 + 1, dtype=np.complex128)
         covered = {key for cover in cluster.covers for key in cover.keys}
         for weight, lines, drives in cluster.cases(self.lines, effort):
-            present = {key: lines[key] for key in cluster.keys if drives.get(key, True)}
-            free = [line for key, line in present.items() if key not in covered]
-            product = _sum(transforms, free, drives)
+            free = [lines[key] for key in cluster.keys if key not in covered]
+            product = self._sum(transforms, free, drives)
             for cover in cluster.covers:
-                mine = [present[key] for key in cover.keys if key in present]
+                mine = [lines[key] for key in cover.keys if drives.get(key, True)]
                 product = product * self._left(cover, mine, drives, transforms, both.get(cover))
             total += weight * product
         return total
@@ -322,16 +321,51 @@ class _Net:
         terms, total = cover.terms, None
         for length, count in periods(lines[0].years) if lines else ():
             year = [self._changed(line, length, _lasting(length)) for line in lines]
-            gross = _sum(transforms, year, drives)
+            gross = self._sum(transforms, year, drives)
             if both is None:
-                one = _mapped(terms, transforms.grid, gross, year, drives)
+                one = self._mapped(terms, transforms.grid, gross, year, drives)
             else:
                 stay = [self._changed(x, terms, lambda x: each(x, retained(terms))) for x in year]
                 mixed = [transforms.parts(x, x.key in drives) for x in year]
-                one = both.left(mixed, _sum(transforms, stay, drives), gross)
+                one = both.left(mixed, self._sum(transforms, stay, drives), gross)
             mine = power(one, count)
             total = mine if total is None else total * mine
         return multiplied([] if total is None else [total], transforms.grid)
+
+    def _sum(self, transforms: Transforms, lines: Sequence[Compound], drives: Drives) -> Transform:
+        """Transform of the sum of independent lines that happen, holdings capped."""
+        present = {line.key: line for line in lines if drives.get(line.key, True)}
+        plain = [line for line in present.values() if not self._unit(line.key).capped]
+        free = [line for line in plain if line.key not in drives]
+        structure = [Component((Unit((line.key,)),), ((1.0, ()),)) for line in free]
+        total = transforms.sum(structure, {line.key: line for line in free})
+        for line in plain:
+            if line.key in drives:
+                total = total * transforms.line(line, True)
+        for held in dict.fromkeys(self._unit(key) for key in present):
+            if held.capped:
+                total = total * transforms.unit(held, present, drives)[0]
+        return total
+
+    def _mapped(
+        self,
+        terms: Terms,
+        grid: Grid,
+        gross: Transform,
+        lines: Sequence[Compound],
+        drives: Drives,
+    ) -> Transform:
+        """Terms of the year alone act on the law of the sum."""
+        mass = grid.back(gross)
+        if any(self._unit(line.key).capped for line in lines):
+            mean = float(mass @ grid.places)
+        else:
+            mean = math.fsum(moments(line, driven=line.key in drives)[0] for line in lines)
+        law = of_year(LossLaw(grid, mass, mean=mean, sd=math.inf, none=_none(mass)), terms)
+        return grid.forward(spread(law.all_limited(np.append(grid.places, grid.range)), grid.step))
+
+    def _unit(self, key: str) -> Unit:
+        return next(u for u in self.register.component_of(key).units if key in u.keys)
 
     def _changed(
         self, line: Compound, how: object, change: Callable[[Compound], Compound]
@@ -345,31 +379,6 @@ class _Net:
 
 def _lasting(years: float) -> Callable[[Compound], Compound]:
     return lambda line: line if line.years == years else replace(line, years=years)
-
-
-def _sum(transforms: Transforms, lines: Sequence[Compound], drives: Drives) -> Transform:
-    """Transform of the sum of independent lines that happen."""
-    free = [line for line in lines if line.key not in drives]
-    structure = [Component((Unit((line.key,)),), ((1.0, ()),)) for line in free]
-    total = transforms.sum(structure, {line.key: line for line in free})
-    for line in lines:
-        if line.key in drives:
-            total = total * transforms.line(line, True)
-    return total
-
-
-def _mapped(
-    terms: Terms,
-    grid: Grid,
-    gross: Transform,
-    lines: Sequence[Compound],
-    drives: Drives,
-) -> Transform:
-    """Terms of the year alone act on the law of the sum."""
-    mass = grid.back(gross)
-    mean = math.fsum(moments(line, driven=line.key in drives)[0] for line in lines)
-    law = of_year(LossLaw(grid, mass, mean=mean, sd=math.inf, none=_none(mass)), terms)
-    return grid.forward(spread(law.all_limited(np.append(grid.places, grid.range)), grid.step))
 
 
 def _none(mass: Array) -> float:

@@ -19,6 +19,7 @@ from perilscope.engines.families import families, joined
 from perilscope.engines.grid import TILT, Grid, atoms, jumps, unbroken, unit
 from perilscope.engines.heavy import far_events, heavy
 from perilscope.engines.loss import LossLaw
+from perilscope.engines.spent import MOST as MOST_BELOW
 from perilscope.engines.structure import MANY
 from perilscope.errors import AssessmentError
 
@@ -55,6 +56,7 @@ def choose(
     look: Look,
     bare: Look,
     apart: Collection[str] = (),
+    bends: Collection[float] = (),
 ) -> tuple[Grid, bool]:
     """Grid on which the law of the sum of all lines is computed, and whether it is fine enough.
 
@@ -69,6 +71,8 @@ def choose(
     apart : collection of str
         Lines that nothing drives and no cap acts on, whose events need not be put on points where
         they are very many (`perilscope.engines.heavy`).
+    bends : collection of float
+        Amounts that are points too, if they can be: where what counts of a loss bends.
 
     Raises
     ------
@@ -87,8 +91,11 @@ def choose(
         return Grid(1.0, 64, 0.0, lattice=True), True
     points = _points(parts)
     most = max(MOST, min(_MOST_LATTICE, _MOST_OF_ALL // len(parts)))
-    on_lattice = _lattice(points, caps, top, bare, most) if points is not None else None
-    return (on_lattice, True) if on_lattice else general(parts, caps, top, look, bare, apart)
+    if points is not None:
+        on_lattice = _lattice([*points, *bends], caps, top, bare, most)
+        if on_lattice and not (bends and max(caps) > MOST_BELOW * on_lattice.step):
+            return on_lattice, True
+    return general(parts, caps, top, look, bare, apart, bends)
 
 
 def rungs(
@@ -214,6 +221,7 @@ def general(
     look: Look,
     bare: Look,
     apart: Collection[str],
+    bends: Collection[float] = (),
 ) -> tuple[Grid, bool]:
     """As `choose`, where losses are not all on one lattice; ``top`` is where to look first."""
     law, end = _far(look, top, _BEYOND)
@@ -232,7 +240,7 @@ def general(
         ):
             count *= 2
         plain = Grid(end / count, count)
-        return Grid(_aligned(plain.step, caps, _on_points(parts, apart, plain)), count)
+        return Grid(_aligned(plain.step, caps, _on_points(parts, apart, plain) | {*bends}), count)
 
     found = grid(USUAL)
     blur.refuse(found)

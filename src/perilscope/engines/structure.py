@@ -21,7 +21,7 @@ import numpy.typing as npt
 from perilscope.engines.compound import Compound, Drives, Mixture
 from perilscope.engines.shared import Shared, cases, shared_by
 from perilscope.engines.unlisted import FEW, Unlisted
-from perilscope.errors import AssessmentError, MisuseError
+from perilscope.errors import AssessmentError, InexactError, MisuseError
 from perilscope.once import cached_property
 
 State = tuple[float, tuple[tuple[str, float], ...]]
@@ -71,11 +71,11 @@ class Component:
 
         Raises
         ------
-        AssessmentError
+        InexactError
             They are too many to be listed.
         """
         if self.unlisted is not None:
-            raise AssessmentError(
+            raise InexactError(
                 f"{self.unlisted.size(self.keys):,} joint states of "
                 f"{', '.join(self.unlisted.nodes(self.keys)[:3])}, .. drive losses: too many to be "
                 "listed, and this figure wants a list"
@@ -165,6 +165,11 @@ class Component:
         """Lines that are driven, and shared beliefs whose value a state says."""
         more = () if self.unlisted is None else self.unlisted.keys
         return frozenset(key for _, drives in self.listed for key, _ in drives).union(more)
+
+    @cached_property
+    def capped(self) -> bool:
+        """Whether it has a capped holding."""
+        return any(unit.capped for unit in self.units)
 
     @cached_property
     def said(self) -> tuple[Drives, ...]:

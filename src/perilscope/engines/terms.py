@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from perilscope.engines.compound import Compound
 from perilscope.engines.counts import CountLaw
-from perilscope.engines.distributions import Distribution, Layered, Retained
+from perilscope.engines.distributions import Capped, Distribution, Layered, Retained
+from perilscope.engines.kept import Kept
 from perilscope.errors import MisuseError
 
 Array = npt.NDArray[np.float64]
@@ -79,6 +80,29 @@ def layered(terms: Terms) -> Change:
 def retained(terms: Terms) -> Change:
     """What stays of one loss."""
     return lambda x: Retained(x, terms.deductible, terms.limit, terms.share)
+
+
+def only_counted(line: Compound, cap: float) -> Compound:
+    """The line of what counts of its events, each of which costs ``cap`` at most, and all is free
+    of caps; asked twice the same object.
+    """
+    counted = line.counted
+    if counted is None:
+        return line
+
+    def change(law: Distribution) -> Distribution:
+        return counted.change(at_most(law, cap))
+
+    made = lambda: (line, replace(each(line, change), counted=None))  # noqa: E731
+    return _COUNTED.get((id(line), cap), made)[1]
+
+
+_COUNTED: Kept[tuple[Compound, Compound]] = Kept(2**12)
+
+
+def at_most(law: Distribution, cap: float) -> Distribution:
+    """A loss that costs no more than a holding has."""
+    return law if law.support[1] <= cap else Capped(law, cap)
 
 
 def each(line: Compound, change: Change) -> Compound:

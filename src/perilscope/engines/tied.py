@@ -6,25 +6,32 @@ beliefs.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from perilscope.engines import capped, factored, mixing
+from perilscope.engines.capped import Year
 from perilscope.engines.compound import Compound, Drives
+from perilscope.engines.counted import Counted
+from perilscope.engines.expansion import Part
 from perilscope.engines.exponentials import exponential
 from perilscope.engines.factored import Group
 from perilscope.engines.grid import Transform, spread
 from perilscope.engines.limited import between, few
 from perilscope.engines.lines import Lines
+from perilscope.engines.spent import Taker, correction, nothing
 from perilscope.engines.structure import Component, Unit, felt, felt_names
+from perilscope.engines.terms import at_most, only_counted
 from perilscope.engines.unlisted import Unlisted
 
 _Unit = tuple[Transform, dict[str, Transform]]
 """Transform of a unit, and by line E[part; sum = s]."""
 _Site = tuple[tuple[str, ...], Transform, dict[str, Transform]]
 """The same in each state of the nodes that drive it, and these."""
+_LOOK = 64
+"""Points up to a cap for a first look at what counts of a holding."""
 _FEW, _DEEP = 16, 64
 """Joint states that are added up one by one, and units along which a tree of them may run."""
 
@@ -48,6 +55,8 @@ class Tied(Lines):
             return self._free(present, driven, shares=shares)
         if not present:
             return capped.multiplied([], self.grid), {}
+        if any(line.counted is not None for line in present):
+            return self._counted(present, driven, unit.cap), {}
         if present[0].years <= 1.0:
             own = [self.line(line, d) for line, d in zip(present, driven, strict=True)]
             pairs = zip(present, driven, strict=True)
@@ -57,6 +66,31 @@ class Tied(Lines):
             held = self._horizon(present, driven, unit.cap, shares=shares)
         names = [line.key for line in present]
         return held.sum, dict(zip(names, held.shares, strict=False))
+
+    def _counted(
+        self, present: Sequence[Compound], driven: Sequence[bool], cap: float
+    ) -> Transform:
+        """What counts of events that take from a capped holding one after another."""
+        kinds = [line.counted or Counted() for line in present]
+        pays, few = kinds[0].pays, self._held if self._sharp else _LOOK
+
+        def change(takers: Sequence[Taker]) -> Transform:
+            halved = self._halved
+            return correction(takers, cap, self.grid, halved=halved, pays=pays, count=few)
+
+        def year(members: Sequence[tuple[int, Year]]) -> Transform:
+            mixed = [(Part(1.0, y.severity, ((1.0, y.counts),)),) for _, y in members]
+            takers = [Taker(own, kinds[i]) for own, (i, _) in zip(mixed, members, strict=True)]
+            pairs = [(y.counts, kinds[i].change(at_most(y.severity, cap))) for i, y in members]
+            free = [counts.pgf(self.severity(law)) for counts, law in pairs]
+            return capped.multiplied(free, self.grid) + change(takers)
+
+        if present[0].years > 1.0:
+            return self._horizon(present, driven, cap, year=year).sum
+        pairs = list(zip(present, driven, strict=True))
+        free = [self.line(only_counted(line, cap), d) for line, d in pairs]
+        takers = [Taker(self.parts(x, d), kind) for (x, d), kind in zip(pairs, kinds, strict=True)]
+        return capped.multiplied(free, self.grid) + change(takers)
 
     def _jumps(self, line: Compound, driven: bool) -> float:
         """Expected number of a line's events beyond the grid."""
@@ -268,12 +302,14 @@ class Tied(Lines):
         *,
         shares: bool = False,
         only: int = -1,
+        year: Callable[[Sequence[tuple[int, Year]]], Transform] | None = None,
     ) -> capped.Held:
         wanted = capped.known_severities(present, self.effort)
-        known = {law: self.severity(law) for law in wanted}
+        known = {law: self.severity(law) for law in wanted if year is None}
         return capped.horizon(
-            present, driven, cap, self.grid, known, effort=self.effort, shares=shares, only=only
-        )
+            present, driven, cap, self.grid, known,
+            effort=self.effort, shares=shares, only=only, year=year,
+        )  # fmt: skip
 
     def part(self, component: Component, lines: Mapping[str, Compound], key: str) -> Transform:
         """Transform of the law of one line's part of the capped holding it belongs to."""
@@ -304,6 +340,8 @@ class Tied(Lines):
 
     def none(self, component: Component, lines: Mapping[str, Compound]) -> float:
         """Probability that a component loses nothing."""
+        if any(lines[key].counted is not None for key in component.keys):
+            return self._none_counted(component, lines)
         caps = {key: unit.cap for unit in component.units for key in unit.keys}
         terms = []
         for weight, known in component.cases(lines, self.effort):
@@ -315,3 +353,35 @@ class Tied(Lines):
                 }
                 terms.append(weight * part.product(zero))
         return min(math.fsum(terms), 1.0)
+
+    def _none_counted(self, component: Component, lines: Mapping[str, Compound]) -> float:
+        """Probability that nothing counts, in every unit and joint state."""
+        terms = []
+        for weight, known in component.cases(lines, self.effort):
+            for probability, state in component.states:
+                drives = dict(state)
+                each = [self._none_of(unit, known, drives) for unit in component.units]
+                terms.append(weight * probability * math.prod(each))
+        return min(math.fsum(terms), 1.0)
+
+    def _none_of(self, unit: Unit, lines: Mapping[str, Compound], drives: Drives) -> float:
+        present = [lines[key].given(drives) for key in unit.keys if drives.get(key, True)]
+        driven = [line.key in drives for line in present]
+        if not present or unit.cap == 0.0:
+            return 1.0
+        if not unit.capped or all(line.counted is None for line in present):
+            pairs = zip(present, driven, strict=True)
+            return math.prod(self.nothing(line, driven=d) for line, d in pairs)
+        kinds = [line.counted or Counted() for line in present]
+
+        def year(members: Sequence[tuple[int, Year]]) -> Transform:
+            mixed = [(Part(1.0, y.severity, ((1.0, y.counts),)),) for _, y in members]
+            takers = [Taker(own, kinds[i]) for own, (i, _) in zip(mixed, members, strict=True)]
+            return np.full(self.grid.points // 2 + 1, nothing(takers, unit.cap, self.grid) + 0j)
+
+        if present[0].years > 1.0:
+            found = self._horizon(present, driven, unit.cap, year=year).sum
+            return float(found[0].real)
+        mixed = [self.parts(line, d) for line, d in zip(present, driven, strict=True)]
+        takers = [Taker(own, kind) for own, kind in zip(mixed, kinds, strict=True)]
+        return nothing(takers, unit.cap, self.grid)

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What counts of an event's cost: what a cover pays of it, or what it leaves."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from perilscope.engines.distributions import Constant, Distribution, Layered, Retained
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A layer of each event's cost, or all that lies beside it; in money.
+
+    Parameters
+    ----------
+    deductible, limit, share : float
+        The layer, ``share x min((x - deductible)+, limit)``.
+    pays : bool
+        Whether the layer counts, or what it leaves.
+
+    Examples
+    --------
+    >>> layer = Counted(100.0, 500.0, 0.5, pays=True)
+    >>> layer.of(np.array([50.0, 300.0, 900.0])).tolist()
+    [0.0, 100.0, 250.0]
+    >>> Counted(100.0, 500.0, 0.5, pays=False).of(np.array([50.0, 300.0, 900.0])).tolist()
+    [50.0, 200.0, 650.0]
+    """
+
+    deductible: float = 0.0
+    limit: float = math.inf
+    share: float = 0.0
+    pays: bool = False
+
+    def of(self, x: Array) -> Array:
+        """What counts of costs."""
+        paid = self.paid(x)
+        return paid if self.pays else x - paid
+
+    def paid(self, x: Array) -> Array:
+        """What the layer pays of costs."""
+        layer: Array = self.share * np.clip(x - self.deductible, 0.0, self.limit)
+        return layer
+
+    def change(self, law: Distribution) -> Distribution:
+        """Law of what counts of a loss."""
+        if self.share == 0.0:
+            return Constant(0.0) if self.pays else law
+        kind = Layered if self.pays else Retained
+        return kind(law, self.deductible, self.limit, self.share)
+
+    @property
+    def nothing(self) -> float:
+        """Greatest cost of which nothing counts."""
+        if self.pays:
+            return self.deductible if self.share > 0.0 and self.limit > 0.0 else math.inf
+        return self.limit if self.deductible == 0.0 and self.share == 1.0 else 0.0
+
+    @property
+    def amounts(self) -> tuple[float, ...]:
+        """Costs at which what counts bends, and what is paid there."""
+        if self.share == 0.0:
+            return ()
+        ends = (self.deductible, self.deductible + self.limit, self.limit)
+        found = (*ends, *(self.share * x for x in ends))
+        return tuple(x for x in found if 0.0 < x < math.inf)
