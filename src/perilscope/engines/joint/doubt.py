@@ -44,9 +44,8 @@ def around(joint: Joint) -> dict[Rungs, Transform]:
             continue
         term = outside * joint.fine.in_money(joint.weights, rungs)
         for place, c in enumerate(joint.tokened):
-            price = float(joint.market(rungs).prices[place])
             table = joint.parts[c].table(joint.weights)[joint.rungs_of(c, rungs)]
-            term = term * (table @ joint.priced[place].at(price)[0])
+            term = term * (table @ joint.priced[place].at(joint.market(rungs).prices)[0])
         found[rungs] = term
     return found
 
