@@ -232,6 +232,7 @@ def _widened(law: LossLaw, low: float, slices: int) -> Chain:
     """One state whose slices have this law, on a window wide enough for all of them."""
     mass = np.maximum(law.mass, 0.0)
     mass = mass / max(float(mass.sum()), 1.0)
+    mass[-1] += 1.0 - float(mass.sum())  # what lies beyond is lost at least, and ruins as well
     amounts = low + np.arange(law.points) * law.step
     one, none = np.ones((1, 1)), np.zeros((1, 1), dtype=np.int64)
     gain = max(-low, law.step)
