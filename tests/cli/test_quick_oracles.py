@@ -85,7 +85,7 @@ def test_a_register_with_a_converged_truth(capsys: Any, tmp_path: Path) -> None:
 
 
 def test_every_fault_of_a_table_has_its_line() -> None:
-    text = b"id,frequency,severity\na,0.5,100k\nb,poisson(-1),5k\nc,1 in 2 years,5m\n"
+    text = b"id,frequency,severity\na,sometimes,100k\nb,poisson(-1),5k\nc,1 in 2 years,5m\n"
     with pytest.raises(BookError) as refused:
         table.register("r.csv", text, currency="USD", as_of="2026-01-31")
     assert [(f.line, f.path) for f in refused.value.faults] == [
