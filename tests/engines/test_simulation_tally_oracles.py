@@ -103,7 +103,7 @@ def test_var_is_right_to_1_in_10_000_where_bins_are_full():
     losses = np.random.default_rng(1).lognormal(12, 1.2, (40, BLOCK))
     counting = tally.Tallying(["x"], [])
     for block in losses:
-        counting.add(counting.read(block, {"x": block}, {}))
+        counting.add(counting.read(block, {"x": block}.__getitem__, {}))
     counted, kept = counting.tally(1, "numpy"), Draws(losses.ravel())
     for a in (0.1, 0.5, 0.8, 0.9, 0.95, 0.99):
         assert kept.var(a) < counted.ledger.floor

@@ -18,12 +18,8 @@ def capital(
     level: Annotated[float, typer.Option(help="Level of VaR and CVaR.")] = 0.99,
     survival: Survival = 0.99,
     slices: Annotated[
-        int | None,
-        typer.Option(
-            help="How often within the horizon capital is looked at; 12 unless days are fewer.",
-            show_default=False,
-        ),
-    ] = None,
+        int, typer.Option(help="How often within the horizon capital is looked at.")
+    ] = 12,
     evidence: Evidence = None,
     horizon: Horizon = "",
     prices: Prices = None,

@@ -24,13 +24,13 @@ from perilscope.engines.joint.drawn import Drawn, draw, gaps
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.loss import LossLaw
 from perilscope.engines.machine_code import installed
-from perilscope.engines.simulation import simulate
+from perilscope.engines.simulation import MOST_KEPT, simulate
 from perilscope.engines.stratified import Weighted
 from perilscope.engines.vectorised import BLOCK
 from perilscope.errors import AssessmentError
 from perilscope.layers.enterprise import Joined
 from perilscope.layers.joining import Whole
-from perilscope.sources.machine import code_folder
+from perilscope.sources.machine import code_folder, filled_folder
 from perilscope.treatment.control import World
 from perilscope.treatment.cover import Net, net_drawn
 
@@ -144,7 +144,7 @@ def losses(
         workers=_workers(),
         progress=lambda done: told(done, draws),
         parts=parts,
-        cache=code_folder,
+        cache=filled_folder if draws > MOST_KEPT else code_folder,
     )
 
 

@@ -289,12 +289,23 @@ def _tallied(
     scratch, nothing = _Scratch(), np.zeros(0)
 
     def space(key: str, block: int) -> Floats:
-        return scratch.zeros("line " + key) if key in wanted else nothing
+        return scratch.zeros("line") if key in wanted else nothing
 
     def draw(block: int) -> Page:
         number = min(BLOCK, run.draws - block * BLOCK)
         total = scratch.zeros("total")
-        losses = {key: loss[:number] for key, loss in run.block(block, total, space)}
+        found: dict[str, tuple[Any, Floats]] = {}
+        for key, loss in run.block(block, total, space):
+            if key in wanted:  # of most lines few horizons have a loss
+                which = np.flatnonzero(loss[:number])
+                found[key] = which.astype(np.uint16), loss[which]
+
+        def losses(key: str) -> Floats:
+            which, some = found[key]
+            loss = np.zeros(number)
+            loss[which] = some
+            return loss
+
         return tallying.read(total[:number], losses, parts)
 
     for done, page in run.pages(draw, workers):

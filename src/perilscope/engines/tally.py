@@ -11,7 +11,7 @@ nothing depends on how many threads drew them, and memory does not grow with the
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,8 +27,8 @@ MOST_TAIL = 1 << 21
 """Largest totals that are kept one by one, at most; never fewer than half, once there are."""
 MOST_OF_LINE = 1 << 15
 """The same for each line."""
-_ROOM = 1 << 16
-"""Losses that one block may bring beyond those."""
+_ROOM = 1 << 14
+"""Losses that are put beside those at a time."""
 _STRETCH = 1 << 8
 """Bins by which rows grow."""
 
@@ -91,9 +91,12 @@ class Ledger:
         np.maximum(greatest, block.greatest, out=greatest)
         counts += block.counts
         sums += block.sums
-        self._keep(block.beyond[block.beyond > self.floor])
-        if self._kept > self.most:
-            self._prune()
+        beyond = block.beyond[block.beyond > self.floor]
+        for begin in range(0, len(beyond), _ROOM):
+            some = beyond[begin : begin + _ROOM]
+            self._keep(some[some > self.floor])
+            if self._kept > self.most:
+                self._prune()
 
     def _keep(self, losses: Floats) -> None:
         """Put losses behind those that are kept, in memory that stays."""
@@ -269,7 +272,7 @@ class Tally(Simulated):
     def _above(self, rank: int, v: float) -> tuple[float, float]:
         if self.count - rank <= len(self._tail):
             excess = self._tail[len(self._tail) - (self.count - rank) :] - v
-            return float(excess.sum()), float(np.square(excess).sum())
+            return float(excess.sum()), float(np.square(excess, out=excess).sum())
         b, place = self._bins, rank - self.ledger.zeros
         number, mean = b.counts.astype(np.float64), b.sums / np.maximum(b.counts, 1)
         width = b.greatest - b.least
@@ -293,6 +296,10 @@ class Page:
     """Per line its losses summed by the bin of the total, from the bin ``first`` on."""
 
 
+Losses = Callable[[str], Floats]
+"""Key of a line -> its losses in a block."""
+
+
 class Tallying:
     """The ledgers of a run, block after block.
 
@@ -313,9 +320,7 @@ class Tallying:
         self.parts = {name: Ledger(LINE, MOST_OF_LINE) for name in parts}
         self.shares = Rows(len(self.lines))
 
-    def read(
-        self, total: Floats, losses: Mapping[str, Floats], members: Mapping[str, Sequence[str]]
-    ) -> Page:
+    def read(self, total: Floats, losses: Losses, members: Mapping[str, Sequence[str]]) -> Page:
         """What a block's horizons say, shape (n,); members are the lines of each part."""
         number, place = len(total), bins_of(total, TOTAL)
         first = int(np.min(place, where=total > 0, initial=place.max()))
@@ -328,7 +333,7 @@ class Tallying:
 
         lines, shares = {}, np.zeros((len(self.lines), width))
         for share, (key, ledger) in zip(shares, self.lines.items(), strict=True):
-            lines[key] = self._read(losses[key], ledger.fine, ledger.floor, place, share)
+            lines[key] = self._read(losses(key), ledger.fine, ledger.floor, place, share)
         parts = {
             name: block(_together(losses, members[name], number), ledger)
             for name, ledger in self.parts.items()
@@ -352,8 +357,8 @@ class Tallying:
         return Tally(self.total, self.lines, self.parts, self.shares, seed, backend)
 
 
-def _together(losses: Mapping[str, Floats], keys: Iterable[str], number: int) -> Floats:
+def _together(losses: Losses, keys: Iterable[str], number: int) -> Floats:
     total = np.zeros(number)
     for key in keys:
-        total += losses[key]
+        total += losses(key)
     return total

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
 import sys
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,10 @@ from pathlib import Path
 import perilscope.engines
 
 _NAME = "perilscope"
+READY = "simulation.ready"
+"""In a folder of machine code: that of the simulation is complete."""
+_LONGEST = 300.0
+"""Seconds after which another process is not waited for."""
 
 
 @cache
@@ -35,6 +40,28 @@ def code_folder() -> str | None:
     except (OSError, RuntimeError):  # read-only, or a user without a home
         return None
     return str(folder) if os.access(folder, os.W_OK | os.X_OK) else None
+
+
+def filled_folder() -> str | None:
+    """The same folder, with machine code of the simulation in it, compiled by another process.
+
+    Some 50 MiB that a compiler takes are given back when its process ends, and only then. Where
+    another process cannot be started, who uses the folder compiles.
+    """
+    folder = code_folder()
+    if folder is not None and not (Path(folder) / READY).exists():
+        _compile_apart(folder)
+    return folder
+
+
+def _compile_apart(folder: str) -> None:
+    if not sys.executable or getattr(sys, "frozen", False):
+        return  # an application in one file would start itself
+    program = [sys.executable, "-m", "perilscope.sources.compile_simulation", folder]
+    try:
+        subprocess.run(program, capture_output=True, check=False, timeout=_LONGEST)  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return
 
 
 def _home() -> Path:
