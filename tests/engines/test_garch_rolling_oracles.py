@@ -10,7 +10,7 @@ from perilscope.engines import garch
 from perilscope.engines.garch_rolling import roll
 from perilscope.errors import AssessmentError, MisuseError
 
-from .garch_series import simulated
+from .garch_series import likelihood, simulated
 
 pytest.importorskip("numba", reason="without it thousands of fits take too long for a test")
 TABLE = np.array(
@@ -63,6 +63,58 @@ def test_a_maximum_that_no_neighbour_has_is_found() -> None:
     table = series.T[:1].copy()
     found, best = roll(table, 600), roll(table, 600, thorough=True)
     assert (found.log_likelihood > best.log_likelihood - 1e-3).all()
+
+
+def jumping(seed: int, days: int) -> np.ndarray:
+    """Four series that hardly move but for rare jumps, most of them taken back the next day."""
+    rng = np.random.default_rng(seed)
+    r = rng.standard_t(3, (days, 4)) * rng.choice([0.02, 0.05, 0.3, 2.0], 4)
+    jumps = rng.integers(2, 8, 4)
+    for column in range(4):
+        for at in rng.integers(0, days - 3, jumps[column]):
+            jump = rng.choice([5, 15, 40]) * r[:, column].std() * rng.choice([-1, 1])
+            r[at, column] += jump
+            if rng.random() < 0.6:
+                r[at + 1, column] -= jump * rng.uniform(0.6, 1.2)
+    return np.asarray(r.T)
+
+
+@pytest.mark.parametrize(("seed", "row", "first"), [(38, 3, 60), (29, 0, 0)])
+def test_windows_that_one_return_rules_have_their_best_maximum(
+    seed: int, row: int, first: int
+) -> None:
+    """It may be of days with a mean apart and shocks that last, far from where neighbours are."""
+    table = jumping(seed, 600)[row : row + 1, first : first + 340]
+    found, best = roll(table, 300), roll(table, 300, thorough=True)
+    assert (found.log_likelihood > best.log_likelihood - 1e-3).all()
+
+
+def test_a_maximum_close_to_the_edge_is_found() -> None:
+    """One with alpha = 0, the other with a small alpha, 0.2 of log-likelihood better."""
+    rng = np.random.default_rng(11)
+    alpha, persistence = rng.uniform(0.03, 0.2, 20)[0], rng.uniform(0.85, 0.995, 20)[0]
+    z = rng.standard_t(4, (1599, 20))[:, 0] * np.sqrt(0.5)
+    h, r = 16.0, np.empty(1599)
+    for day in range(1599):
+        r[day] = np.sqrt(h) * z[day]
+        h = 16.0 * (1 - persistence) + alpha * r[day] ** 2 + (persistence - alpha) * h
+    table = r[None, 700:1440].copy()
+    found, best = roll(table, 600), roll(table, 600, thorough=True)
+    assert (found.log_likelihood > best.log_likelihood - 1e-3).all()
+
+
+def test_a_fit_finds_a_maximum_with_the_mean_apart() -> None:
+    """Calm days with jumps: variance that keeps all of each shock, about a mean that none has."""
+    r = jumping(6, 900)[0, 12:612]
+    mean, variance = r.mean(), r.var()
+    point = {
+        "mu": mean + 0.185 * np.sqrt(variance),
+        "omega": 0.5154 * variance,
+        "alpha": 1.0,
+        "beta": 0.0,
+    }
+    there, _ = likelihood(r, "garch", point)
+    assert garch.fit(r).log_likelihood > there - 1e-6
 
 
 def test_residuals_and_the_day_ahead_are_those_of_the_fit() -> None:

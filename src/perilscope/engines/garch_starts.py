@@ -18,11 +18,13 @@ import numpy as np
 from perilscope.engines.garch_forms import Array, Form, Integers, Windows, shifted
 from perilscope.engines.garch_search import Found, descend, values
 
-STARTS = 14
+STARTS = 16
 """Searches for each window."""
 _PERSISTENCE = (0.1, 0.5, 0.8, 0.93, 0.98, 1.0)
 _SHARES = (0.03, 0.12, 0.35, 0.8)
 _NEARLY_ONE, _TRENDS = (0.97, 0.99, 1.0), (-3.0, -4.5, -6.0, -8.0)  # at alpha = 0 a trend is left
+# where a few days dwarf the rest, the mean may lie apart and no shock fade
+_ASIDE, _LASTING, _LEVELS = (-0.2, 0.2), (0.3, 0.6, 1.0), (-0.6, -2.5)
 _ETA = 0.2
 _AT_ONCE = 4096
 
@@ -51,6 +53,9 @@ def grid(form: Form) -> tuple[Array, Integers]:
     for p, level, q in product(_NEARLY_ONE, _TRENDS, tilts):
         points.append((0.0, shifted(math.exp(level)), p, 0.0, *q, *tail))
         parts.append(2 * len(_PERSISTENCE) + (p == 1.0))
+    for aside, s, level, q in product(_ASIDE, _LASTING, _LEVELS, tilts):
+        points.append((aside, shifted(math.exp(level)), 1.0, s, *q, *tail))
+        parts.append(2 * len(_PERSISTENCE) + 2 + (aside > 0.0))
     return np.array(points), np.array(parts)
 
 
@@ -64,7 +69,7 @@ def starts(kernel: Any, form: Form, windows: Windows, many: int = STARTS) -> Arr
     mean, variance, _ = windows.moments
     x = np.tile(np.concatenate([points] * 2), (len(windows), 1, 1))
     middle = (np.median(windows.values(), axis=1) - mean) / np.sqrt(variance)
-    x[:, len(points) :, 0] = middle[:, None]
+    x[:, len(points) :, 0] += middle[:, None]
     if form.kind == "egarch":
         x[:, :, 1] = (1.0 - x[:, :, 4]) * np.log(variance)[:, None]
     found = values(kernel, form, windows, x)
