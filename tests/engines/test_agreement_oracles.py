@@ -2,8 +2,8 @@
 """The two engines agree on registers that nobody chose.
 
 Registers are drawn from a recipe that mixes every law of counts with every law of losses, and now
-and then beliefs, controls, joint states, capped holdings, a factor of several lines' losses and
-horizons other than a year. The number
+and then beliefs, controls, joint states, capped holdings, horizons other than a year, and a factor
+of how often several lines lose, how much, or both, some of them capped by the event. The number
 of simulated horizons above a loss is binomial with the exact probability of exceeding it, so it can
 be tested without any tolerance: no count lies more than 5.1 standard deviations away (a chance of
 3.4e-7 each, 1 in 1,000 for 3,000 of them), and the p-values of all registers are uniform, which
@@ -71,7 +71,7 @@ SEARCH = os.environ.get("PERILSCOPE_SEARCH")
 """A wide search takes 1,000 registers that nobody has seen."""
 CHUNKS, SIZE = (4, 250) if SEARCH else (1, 20)
 FACTORED = 0.25
-"""Share of registers in which a factor scales the losses of several lines."""
+"""Share of registers in which a factor scales several lines."""
 Dice = random.Random
 
 
@@ -185,29 +185,51 @@ def drawn(seed: str) -> Drawn:
         lines = [replace(one, group="wallet") if one.key in held else one for one in lines]
         caps = {"wallet": float(round(wide(dice, 2e4, 5e6)))}
     other = random.Random(f"{seed}, factor")
-    if not caps and other.random() < FACTORED:  # beside caps it is integrated, see docs/limits.md
+    if other.random() < FACTORED:
         lines = factored(other, lines)
     return Drawn(tuple(lines), mixtures, caps)
 
 
 def factored(dice: Dice, lines: Sequence[Compound]) -> list[Compound]:
-    """The lines, where one factor scales the losses of some or all."""
+    """The lines, where one factor scales some or all: how often, how much, or both."""
     spread = dice.uniform(0.1, 1.0)
     law = dice.choice((Lognormal(-0.5 * spread**2, spread), Gamma(spread**-2, spread**2)))
     factor = Shared("year", law, chance=True)
     count = len(lines) if dice.random() < 0.5 else dice.randint(1, len(lines))
     keys = {one.key for one in dice.sample(list(lines), count)}
-    return [grown(one, factor) if one.key in keys else one for one in lines]
+    counts, sizes = dice.choice(((False, True), (False, True), (True, False), (True, True)))
+    capped = sizes and dice.random() < 0.3
+    return [
+        grown(dice, one, factor, counts, sizes, capped) if one.key in keys else one for one in lines
+    ]
 
 
-def grown(one: Compound, factor: Shared) -> Compound:
-    """A line whose losses are multiplied by a factor."""
+def grown(
+    dice: Dice, one: Compound, factor: Shared, counts: bool, sizes: bool, capped: bool
+) -> Compound:
+    """A line that is multiplied by a factor: its counts where they are unbounded, its losses, which
+    may be capped by the event.
+    """
+    cap = wide(dice, 2e4, 5e6) if capped and dice.random() < 0.5 else math.inf
 
     def build(theta: tuple[float, ...], years: float) -> tuple[CountLaw, Distribution]:
-        counts, severity = one.build(theta[:-1], years)
-        return counts, Scaled(severity, theta[-1])
+        number, severity = one.build(theta[:-1], years)
+        if counts:
+            number = more(number, theta[-1])
+        if sizes:
+            severity = Scaled(severity, theta[-1])
+        return number, severity if math.isinf(cap) else Capped(severity, cap)
 
     return replace(one, build=build, beliefs=(*one.beliefs, factor))
+
+
+def more(law: CountLaw, times: float) -> CountLaw:
+    """Counts whose mean is multiplied, where they are Poisson or negative binomial."""
+    if isinstance(law, Poisson):
+        return Poisson(times * law.mean)
+    if isinstance(law, NegativeBinomial):
+        return NegativeBinomial(law.size, times * law.mean)
+    return law
 
 
 # --- the comparison -------------------------------------------------------------------------------

@@ -29,7 +29,8 @@ from perilscope.engines.distributions import (
     Scaled,
     Uniform,
 )
-from perilscope.engines.factored import proportional, scaled
+from perilscope.engines.factored import keys, planned
+from perilscope.engines.feels import feels
 from perilscope.engines.grid import Grid
 from perilscope.engines.readings import Readings
 from perilscope.engines.register import Register
@@ -151,7 +152,7 @@ def test_mixed_losses_under_a_factor_of_all_or_of_some(scaled_keys: str) -> None
 
     mine = (year(factor),)
     register = Register([line(*part, *(mine if part[0] in scaled_keys else ())) for part in MIXED])
-    assert scaled(register.component_of("b"), register.lines) == (mine[0], tuple(scaled_keys))
+    assert keys(register.component_of("b"), register.lines) == tuple(scaled_keys)
     check(register, integrated(factor, at, register.law().var(0.999)), close=1e-6)
 
 
@@ -173,9 +174,7 @@ def test_two_factors_and_a_driver_beside() -> None:
         return Register([one(*part) for part in MIXED[:4]], mixtures=[states])
 
     register = build(None)
-    found = scaled(register.component_of("a"), register.lines)
-    assert found is not None
-    assert found[1] == ("a", "b")
+    assert keys(register.component_of("a"), register.lines) == ("a", "b")
     check(register, integrated(factor, build, register.law().var(0.999)), close=2e-6)
 
 
@@ -197,7 +196,7 @@ def test_contributions_add_up_and_are_what_bumping_gives(sizes: str) -> None:
         assert borne[key] == pytest.approx((high - low) / 0.02, rel=2e-4), (key, rate, size)
 
 
-def test_a_factor_of_frequency_too_or_beside_a_cap_is_integrated_as_before() -> None:
+def test_what_a_line_feels_of_a_factor() -> None:
     factor = year(Gamma(4.0, 0.25))
 
     def both(theta: tuple[float, ...], years: float) -> tuple[Poisson, Distribution]:
@@ -207,14 +206,16 @@ def test_a_factor_of_frequency_too_or_beside_a_cap_is_integrated_as_before() -> 
         return Poisson(years), Capped(Scaled(Lognormal(13.0, 1.0), theta[0]), 1e6)
 
     plain = line("a", 1.0, Lognormal(13.0, 1.0), factor)
-    assert proportional(plain, factor)
-    for build in (both, capped):
-        other = Compound("b", build, beliefs=(factor,))
-        assert not proportional(other, factor)
-        register = Register([plain, other])
-        assert scaled(register.component_of("a"), register.lines) is None
+    assert feels(plain, factor)[1:] == (False, True, True, False)
+    assert feels(Compound("b", both, beliefs=(factor,)), factor)[1:] == (True, True, True, True)
+    assert feels(Compound("b", capped, beliefs=(factor,)), factor)[1:] == (
+        False,
+        True,
+        False,
+        False,
+    )
     held = Register([plain, line("c", 1.0, Constant(1e6), factor)])
-    assert scaled(held.component_of("a"), held.lines) == (factor, ("a", "c"))
+    assert keys(held.component_of("a"), held.lines) == ("a", "c")
 
 
 def test_factors_with_atoms_are_exact_by_their_values() -> None:
@@ -222,7 +223,7 @@ def test_factors_with_atoms_are_exact_by_their_values() -> None:
     register = Register(
         [line(k, r, Constant(100.0 * n), factor) for n, (k, r, _) in enumerate(FIXED, 1)]
     )
-    assert scaled(register.component_of("a"), register.lines) is None
+    assert planned(register.component_of("a"), register.lines) is None
     law = register.law()
     none = math.exp(-2.6)
     assert law.none == pytest.approx(none, rel=1e-12)

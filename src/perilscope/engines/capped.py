@@ -102,18 +102,24 @@ def first(grid: Grid, parts: Sequence[Transform], i: int) -> Transform:
 
 
 def pro_rata(
-    grid: Grid, sizes: Sequence[Array], mass: Array, cap: float, jumps: Sequence[float]
+    grid: Grid,
+    sizes: Sequence[Array],
+    mass: Array,
+    cap: float,
+    jumps: Sequence[float],
+    whole: float = 1.0,
 ) -> list[Array]:
     """E[part of line i; min(G, cap) = s] from E[X_i; G = g], so that parts add to s P(s)."""
     places = grid.places
     over = places > cap
     factor = np.where(over, cap / np.where(over, places, 1.0), 0.0)
     parts = [float((size * factor).sum()) for size in sizes]
-    beyond = cap * max(1.0 - float(mass.sum()), 0.0)
+    left = whole - float(mass.sum())
+    beyond = cap * (max(left, 0.0) if whole == 1.0 else left)
     # beyond the grid the sum is one large event; where none is so large, as just below the end
     basis = jumps if math.fsum(jumps) > 0.0 else parts
-    whole = math.fsum(basis)
-    weights = [share / whole if whole > 0.0 else 1.0 / len(parts) for share in basis]
+    all_of = math.fsum(basis)
+    weights = [share / all_of if all_of > 0.0 else 1.0 / len(parts) for share in basis]
     at = place([(cap, 1.0)], grid) * (places / cap if cap > 0.0 else 0.0)
     return [
         np.where(over, 0.0, size) + at * (part + beyond * weight)

@@ -8,16 +8,17 @@ A line is written down once and evaluated by two independent engines, the exact 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from perilscope.engines import quadrature
+from perilscope.engines import quadrature, shared
 from perilscope.engines.counted import Counted
 from perilscope.engines.counts import CountLaw
 from perilscope.engines.distributions import Constant, Distribution
 from perilscope.engines.floor import floored
 from perilscope.engines.kept import Kept
-from perilscope.engines.shared import Shared, Values
+from perilscope.engines.shared import Shared
+from perilscope.engines.varying import Demand, Values
 from perilscope.once import cached_property
 
 Build = Callable[[tuple[float, ...], float], tuple[CountLaw, Distribution]]
@@ -31,6 +32,8 @@ Mixture = tuple[tuple[float, Drives], ...]
 
 
 _ALL = Constant(1.0)
+_GAUSS, _BENT = 8, Demand(16.0, 0.0)
+"""Gauss nodes of one belief, and values of a factor with which the mean bends."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ class Compound:
         """All that is not known of the line: its beliefs, and the shares that a control leaves."""
         return (*self.beliefs, self.keep, self.scale)
 
-    def given(self, values: Values) -> Compound:
+    def given(self, values: shared.Values) -> Compound:
         """The line where shared beliefs have these values; itself where it has none of them.
 
         Asked twice it is the same object, so that what was computed for it is found again.
@@ -160,7 +163,7 @@ def fixed(line: Compound, known: Mapping[int, float]) -> Compound:
 def moments(line: Compound, *, driven: bool) -> tuple[float, float]:
     """Mean and standard deviation of a line; given that it has events, where it is driven."""
     terms = []
-    for weight, theta in quadrature.nodes(line.beliefs, effort=2):
+    for weight, theta in _nodes(line):
         counts, loss = line.build(theta, line.years)
         counts = counts.given_some() if driven else counts
         given = _given(counts, floored(loss), line.keep, line.scale)
@@ -175,6 +178,31 @@ def moments(line: Compound, *, driven: bool) -> tuple[float, float]:
     # all of the loss lies where there is an event
     some = line.some
     return mean / some, math.sqrt((within + between + mean**2 * (1.0 - 1.0 / some)) / some)
+
+
+def _nodes(line: Compound) -> Sequence[tuple[float, tuple[float, ...]]]:
+    """Weighted values of the beliefs of a line.
+
+    Gauss nodes; of one factor more where the mean bends with it, as it does at a cap.
+    """
+    found = quadrature.nodes(line.beliefs, effort=2)
+    if len(line.beliefs) != 1 or len(found) < _GAUSS or line.beliefs[0].support[0] < 0.0:
+        return found
+    (belief,) = line.beliefs
+    if not isinstance(belief, Shared) or not belief.chance:
+        return found
+    more = quadrature.nodes(line.beliefs, effort=2, one=2 * _GAUSS)
+    one, other = (math.fsum(w * _mean(line, x) for w, x in each) for each in (found, more))
+    if one == other or math.isclose(one, other, rel_tol=1e-10):
+        return found
+    values = Values(belief.of, _BENT)
+    pairs = zip(values.chances.tolist(), values.at.tolist(), strict=True)
+    return [(weight, (value,)) for weight, value in pairs]
+
+
+def _mean(line: Compound, theta: tuple[float, ...]) -> float:
+    counts, loss = line.build(theta, line.years)
+    return counts.mean * loss.mean if counts.mean > 0.0 else 0.0
 
 
 def given(counts: CountLaw, loss: Distribution) -> tuple[float, float]:

@@ -1,298 +1,289 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lines of a component that one factor scales: their sum is one law, see `multiplied`.
+"""Lines of a component under a factor: what is independent given its values, see `varying`.
 
-The sum of these lines at the factor's mean is a register of its own, on grids of its own, so that
-it is as fine as the sum by itself wants to be, however wide the factor makes it.
+The sum of lines whose losses the factor multiplies, or that have very many events, is divided by
+the factor, or by its mean given the factor, so that what is left hardly depends on it (`sums`).
+Other lines are taken as they are at a few values.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from perilscope.engines import quadrature, shared
-from perilscope.engines.compound import Compound, Drives, Mixture
+from perilscope.engines import shared
+from perilscope.engines.compound import Compound, Mixture
 from perilscope.engines.counts import Binomial
-from perilscope.engines.distributions import (
-    Constant,
-    Distribution,
-    Scaled,
-    Sometimes,
-    Total,
-)
-from perilscope.engines.distributions import Mixture as Mixed
 from perilscope.engines.expansion import Part
-from perilscope.engines.grid import atoms, jumps
+from perilscope.engines.feels import feels
 from perilscope.engines.kept import Kept
-from perilscope.engines.multiplied import Multiplied, Nodes, moved, nodes, width
+from perilscope.engines.multiplied import closeness
+from perilscope.engines.plans import (
+    MEAN,
+    Plan,
+    demanded,
+    keys,
+    mean_of,
+    planned,
+    unscaled,
+    values_of,
+)
 from perilscope.engines.shared import Shared, shared_by
-from perilscope.engines.structure import Component
-from perilscope.once import cached_property
+from perilscope.engines.structure import Component, Unit
+from perilscope.engines.sums import Group, Sum, Term
+from perilscope.engines.varying import ORDER, Demand, Values
 
-if TYPE_CHECKING:
-    from perilscope.engines.readings import Readings
+__all__ = ["Case", "Steps", "averaged", "cases", "closely", "in_steps", "keys", "parts", "planned"]
 
-Array = npt.NDArray[np.float64]
-
-_NARROW = 0.01
-"""Spread of a factor below which it is integrated as any other."""
-_MOST, _MOST_CASES = 64, 2048
-"""Sums at the factor's mean that are computed for one component, at most, and cases of others."""
 _FINE = {2: 4.0, 1: 3.0}
 """Nodes in the width of the factor, for figures and for what tells their error."""
-_SAME = 1e-11
-
-
-@dataclass(frozen=True, eq=False)
-class Group:
-    """Lines that one factor scales.
-
-    Parameters
-    ----------
-    factor : Distribution
-        With mean one.
-    keys : tuple of str
-        The lines.
-    read : callable
-        Makes the readings of their sum at the factor's mean, which are let go after use: they
-        stand on many large arrays.
-    """
-
-    factor: Distribution
-    keys: tuple[str, ...]
-    read: Callable[[], Readings]
-
-    def law(self, effort: int) -> Multiplied:
-        """Law of their sum."""
-        return self._laws[0 if effort > 1 else 1]
-
-    def shares(self, effort: int) -> Mapping[str, Multiplied]:
-        """By line the measure M with E[L_i; sum = x] = x M(x); in all they are the law."""
-        return self._by_line if effort > 1 else self._by_line_roughly
-
-    @cached_property
-    def _laws(self) -> tuple[Multiplied, Multiplied]:
-        read = self.read()
-        return self._law(read, 2), self._law(read, 1)
-
-    def _law(self, read: Readings, effort: int) -> Multiplied:
-        places, chances = read.law(effort)
-        by = nodes(self.factor, places, chances, _FINE[effort])
-        return Multiplied(by, moved(by, places, chances))
-
-    @cached_property
-    def _by_line(self) -> Mapping[str, Multiplied]:
-        return self._split(self.law(2).nodes)
-
-    @cached_property
-    def _by_line_roughly(self) -> Mapping[str, Multiplied]:
-        return self._split(self.law(1).nodes)
-
-    def _split(self, by: Nodes) -> Mapping[str, Multiplied]:
-        found = {key: np.zeros(by.sizes.size) for key in self.keys}
-        for key, places, shares in self.read().shares():
-            found[key] += moved(by, places, shares)
-        return {key: Multiplied(by, own) for key, own in found.items()}
+_LITTLE = 1e-13
+"""Weight of a value, of either sign, that is left out."""
+_CLOSE, _MANY_STEPS = 32.0, 128.0
+"""Values in an e-fold of the factor where they cost little, and where each leaves a step."""
 
 
 class Case(NamedTuple):
     """What is independent given one value of what a component shares, and in one joint state.
 
     Its probability, the lines that a factor scales (where there is such a factor and such lines
-    have events), the other units, and the lines.
+    have events), the other units, and the lines; the holding that the first are in where that is
+    capped, with the others that are in it and have events.
     """
 
     weight: float
     group: Group | None
     rest: Component
     lines: Mapping[str, Compound]
+    held: Unit | None = None
 
 
-def cases(component: Component, lines: Mapping[str, Compound], effort: int) -> Iterator[Case]:
+def cases(
+    component: Component, lines: Mapping[str, Compound], effort: int, *, positive: bool = False
+) -> Iterator[Case]:
     """A component by what is independent given what its lines share.
 
-    Where a factor scales some of its lines this factor is not among what is shared; else these are
-    `Component.cases`.
+    Parameters
+    ----------
+    component : Component
+    lines : mapping of Compound
+    effort : int
+        As of `perilscope.engines.quadrature.nodes`.
+    positive : bool
+        Whether what each value of a factor stands for in a sum is not to be below zero: then
+        polynomials of degree one are taken.
+
+    Notes
+    -----
+    Where no factor is planned for these are `Component.cases`.
     """
-    found = scaled(component, lines)
-    if found is None:
+    plan = planned(component, lines)
+    if plan is None:
         for weight, known in component.cases(lines, effort):
             yield Case(weight, None, component, known)
+    else:
+        if positive and plan.held is not None:
+            plan = unscaled(component, lines, plan.factor)
+        yield from _cases(component, lines, plan, effort, positive=positive)
+
+
+def _cases(
+    component: Component,
+    lines: Mapping[str, Compound],
+    plan: Plan,
+    effort: int,
+    *,
+    positive: bool = False,
+) -> Iterator[Case]:
+    points = _Points(plan, effort, positive=positive)
+    mean, name = plan.factor.of.mean, plan.factor.name
+    if not plan.keys:
+        for value, weight in points.weighted:
+            known = {key: lines[key].given({name: mean * value}) for key in component.keys}
+            yield Case(weight, None, component, known)
         return
-    factor, keys = found
-    others = tuple(belief for belief in component.shared if belief is not factor)
-    units = tuple(unit for unit in component.units if unit.keys[0] not in keys)
-    if not units:
+    units = tuple(unit for unit in component.units if not plan.has(unit))
+    if not units and plan.held is None:
         weight = math.fsum(p for p, _ in component.listed)
         states = tuple((p / weight, dict(state)) for p, state in component.listed)
-        group = _group(factor, [lines[key] for key in keys], states)
-        yield Case(weight, group, Component((), ((1.0, ()),)), lines)
+        mine = [lines[key] for key in plan.keys]
+        yield Case(weight, points.group(mine, states), _NOTHING, lines)
         return
-    values = shared.cases(others, effort)
-    for weight, fixed in values:
+    others = tuple(belief for belief in component.shared if belief is not plan.factor)
+    for weight, fixed in shared.cases(others, effort):
         known = {key: lines[key].given(fixed) for key in component.keys}
         for p, state in component.listed:
             drives = dict(state)
-            rest = Component(units, ((1.0, tuple((k, v) for k, v in state if k not in keys)),))
-            yield Case(weight * p, _in_state(factor, keys, known, drives), rest, known)
+            mine = [known[key].given(drives) for key in plan.keys if drives.get(key, True)]
+            driven = ((1.0, {line.key: 1.0 for line in mine if line.key in drives}),)
+            left = tuple((k, v) for k, v in state if k not in plan.keys)
+            rest = Component(units, ((1.0, left),))
+            for j, (value, chance) in points.apart:
+                at = {key: line.given({name: mean * value}) for key, line in known.items()}
+                group = points.group(mine, driven, j) if mine else None
+                whole = weight * p * (1.0 if mine else chance)
+                yield Case(whole, group, rest, at, plan.beside(drives))
 
 
-def _in_state(
-    factor: Shared, keys: Sequence[str], lines: Mapping[str, Compound], drives: Drives
-) -> Group | None:
-    """Those of the lines that have events in a joint state."""
-    present = [lines[key].given(drives) for key in keys if drives.get(key, True)]
-    driven = {line.key: 1.0 for line in present if line.key in drives}
-    return _group(factor, present, ((1.0, driven),)) if present else None
+_NOTHING = Component((), ((1.0, ()),))
 
 
-_GROUPS: Kept[tuple[tuple[Compound, ...], Group]] = Kept(2**10)
+class _Points:
+    """Values of the factor of a plan at which what depends on it is computed.
+
+    Where no other line feels the factor the sum is one law, made of those at all values.
+    """
+
+    def __init__(self, plan: Plan, effort: int, *, positive: bool) -> None:
+        self._plan, self._effort, self._positive = plan, effort, positive
+        self._values = None if plan.demand is None else values_of(plan, effort, positive=positive)
+
+    @property
+    def weighted(self) -> list[tuple[float, float]]:
+        """Each value, against the factor's mean, and its weight."""
+        if self._values is None:
+            return [(1.0, 1.0)]
+        pairs = zip(self._values.at.tolist(), self._values.chances.tolist(), strict=True)
+        return list(pairs)
+
+    @property
+    def apart(self) -> list[tuple[int | None, tuple[float, float]]]:
+        """The values one by one, where other lines feel the factor."""
+        if not self._plan.others or self._values is None:
+            return [(None, (1.0, 1.0))]
+        return [(j, pair) for j, pair in enumerate(self.weighted) if self._counts(j)]
+
+    def _counts(self, j: int) -> bool:
+        return self._values is None or bool(self._values.size[j] > _LITTLE)
+
+    def group(self, lines: Sequence[Compound], states: Mixture, at: int | None = None) -> Group:
+        """Lines whose sum is scaled, at all values of the factor or what one of them stands for;
+        what was asked for before is not made anew.
+        """
+        named = tuple((p, tuple(drives.items())) for p, drives in states)
+        key = self._plan, tuple(map(id, lines)), named, self._effort, self._positive
+        terms = _TERMS.get(key, lambda: (tuple(lines), self._terms(lines, states)))[1]
+
+        def made() -> Group:
+            some = [x for j, x in enumerate(terms) if j == at or (at is None and self._counts(j))]
+            names = tuple(line.key for line in lines)
+            return Group(names, tuple(some), max(self._effort, 1), self._close)
+
+        return _GROUPS.get((*key, at), lambda: (tuple(lines), made()))[1]
+
+    def _terms(self, lines: Sequence[Compound], states: Mixture) -> tuple[Term, ...]:
+        """Their sum at each value."""
+        name, mean = self._plan.factor.name, self._plan.factor.of.mean
+        at = [1.0] if self._plan.pure else [value for value, _ in self.weighted]
+        sums = [Sum(tuple(x.given({name: mean * value}) for x in lines), states) for value in at]
+        if self._values is None:
+            return (Term(self._plan.law, 1.0, sums[0]),)
+        if self._plan.pure:
+            return tuple(Term(law, 1.0, sums[0]) for law in self._values.weighed())
+        means = np.array([mean_of(x.lines) for x in sums]) if self._plan.by_mean else None
+        divided = self._values.at if means is None else means
+        return tuple(map(Term, self._values.weighed(means), divided.tolist(), sums))
+
+    @property
+    def _close(self) -> float:
+        """How far apart the logarithms of nodes of sums may be."""
+        fine = _FINE[max(self._effort, 1)]
+        close = closeness(self._plan.law, fine)
+        return close if self._values is None else min(close, self._values.closest / fine)
 
 
-def _group(factor: Shared, lines: Sequence[Compound], states: Mixture) -> Group:
-    """Lines that a factor scales, in joint states; what was asked for before is not made anew."""
-    from perilscope.engines.readings import Readings  # of registers, made of components
-    from perilscope.engines.register import Register
-
-    mean = factor.of.mean
-    fixed = tuple(line.given({factor.name: mean}) for line in lines)
-    named = tuple((p, tuple(drives.items())) for p, drives in states)
-    key = factor, tuple(map(id, fixed)), named
-
-    def made() -> tuple[tuple[Compound, ...], Group]:
-        mixtures = [states] if any(drives for _, drives in states) else []
-        one = factor.of if mean == 1.0 else Scaled(factor.of, 1.0 / mean)
-        read = lambda: Readings(Register(fixed, mixtures=mixtures))  # noqa: E731 - made when asked
-        return fixed, Group(one, tuple(line.key for line in fixed), read)
-
-    return _GROUPS.get(key, made)[1]
+_TERMS: Kept[tuple[tuple[Compound, ...], tuple[Term, ...]]] = Kept(2**10)
+_GROUPS: Kept[tuple[tuple[Compound, ...], Group]] = Kept(2**11)
 
 
 def parts(component: Component, lines: Mapping[str, Compound]) -> tuple[Part, ...]:
     """The sum of the lines that one factor scales, as a single event of a line without beliefs."""
     one = ((1.0, Binomial(1, 1.0)),)
-    if not keys(component, lines):
+    plan = planned(component, lines)
+    if plan is None or not plan.keys:
         return ()
+    alone = plan._replace(others=False)
     return tuple(
-        Part(weight, group.law(2), one)
-        for weight, group, *_ in cases(component, lines, 2)
+        Part(weight, group.law, one)
+        for weight, group, *_ in _cases(component, lines, alone, 2)
         if group is not None
     )
 
 
-# --- which lines a factor scales
-
-_Scaled = tuple[tuple[Compound, ...], tuple[Shared, tuple[str, ...]] | None]
-_SCALED: Kept[_Scaled] = Kept(2**12)
-
-
-def scaled(
+def averaged(
     component: Component, lines: Mapping[str, Compound]
-) -> tuple[Shared, tuple[str, ...]] | None:
-    """The factor that scales the losses of most lines of a component, and these lines.
+) -> Iterator[tuple[float, Mapping[str, Compound]]]:
+    """Weights and lines at the values of the factor that the law of a component rests on."""
+    plan = planned(component, lines) if len(component.shared) == 1 else None
+    if plan is None or plan.demand is None:
+        yield from component.cases(lines, 2)
+    else:
+        yield from _at(component, lines, plan, values_of(plan, 2, positive=False))
 
-    It acts on nothing else, and no cap acts on them. None where there is no such factor, or where
-    its lines depend in too many ways on what others have too.
+
+def _at(
+    component: Component, lines: Mapping[str, Compound], plan: Plan, values: Values
+) -> Iterator[tuple[float, Mapping[str, Compound]]]:
+    name, mean = plan.factor.name, plan.factor.of.mean
+    for value, weight in zip(values.at.tolist(), values.chances.tolist(), strict=True):
+        if abs(weight) > _LITTLE:
+            yield weight, {k: lines[k].given({name: mean * value}) for k in component.keys}
+
+
+class Steps(NamedTuple):
+    """Lines whose losses are fixed sums that one factor multiplies, all of them free or in one
+    holding, and values of the factor.
     """
-    if not component.shared or component.unlisted is not None:
+
+    keys: tuple[str, ...]
+    values: Values
+    factor: Shared
+
+    def at(self, line: Compound, value: float) -> Compound:
+        """A line at a value, which is against the factor's mean."""
+        return line.given({self.factor.name: self.factor.of.mean * value})
+
+
+def in_steps(component: Component, lines: Mapping[str, Compound]) -> Steps | None:
+    """Lines of a component that leave a step at each value of its one factor; None of none."""
+    plan = planned(component, lines) if len(component.shared) == 1 else None
+    if plan is None:
         return None
-    mine = tuple(lines[key] for key in component.keys)
-    key = component, tuple(map(id, mine))
-    return _SCALED.get(key, lambda: (mine, _scaled(component, lines)))[1]
+    factor = plan.factor
+    felt = {
+        key: feels(lines[key], factor)
+        for key in component.keys
+        if factor in shared_by(lines[key].beliefs)
+    }
+    fixed = {key for key, x in felt.items() if x.proportional and x.sizes and x.fixed}
+    units = [unit.keys for unit in component.units if unit.capped]
+    units.append(tuple(key for unit in component.units if not unit.capped for key in unit.keys))
+    keys = max((tuple(k for k in unit if k in fixed) for unit in units), key=len)
+    if not keys:
+        return None
+    others = [x for key, x in felt.items() if key not in keys]
+    by_log = _CLOSE if any(x.sizes for x in others) else MEAN.by_log
+    by_log = _MANY_STEPS if any(x.sizes and x.fixed for x in others) else by_log
+    demand = Demand(by_log, demanded([], list(felt.values())).by_root)
+    return Steps(keys, Values(plan.law, demand), factor)
 
 
-def keys(component: Component, lines: Mapping[str, Compound]) -> tuple[str, ...]:
-    """Lines of a component that one factor scales; none where there is no such factor."""
-    found = scaled(component, lines)
-    return () if found is None else found[1]
-
-
-def _scaled(
+def closely(
     component: Component, lines: Mapping[str, Compound]
-) -> tuple[Shared, tuple[str, ...]] | None:
-    free = {unit.keys[0] for unit in component.units if not unit.capped}
-    best: tuple[Shared, tuple[str, ...]] | None = None
-    for factor in component.shared:
-        keys = tuple(key for key in component.keys if factor in shared_by(lines[key].beliefs))
-        if best is not None and len(keys) <= len(best[1]):
-            continue
-        fits = _smooth(factor.of) and free.issuperset(keys)
-        if fits and all(proportional(lines[key], factor) for key in keys):
-            best = factor, keys
-    if best is None or len(best[1]) == len(component.keys):
-        return best
-    others = tuple(belief for belief in component.shared if belief is not best[0])
-    number = len(shared.nodes(others, 2)) if others else 1
-    felt = {tuple(drive for drive in state if drive[0] in best[1]) for _, state in component.listed}
-    few = number * len(felt) <= _MOST and number * len(component.listed) <= _MOST_CASES
-    return best if few else None
+) -> Iterator[tuple[float, Mapping[str, Compound]]]:
+    """Weights and lines at so many values of one factor that steps in it hardly show.
 
-
-def _smooth(law: Distribution) -> bool:
-    """Whether a factor has a density, and is not all but certain."""
-    if atoms(law) is not None or jumps(law) or law.support[0] < 0.0:
-        return False
-    return not float(law.cdf(0.0)) > 0.0 and law.mean < math.inf and width(law) >= _NARROW
-
-
-def proportional(line: Compound, factor: Shared) -> bool:
-    """Whether the losses of a line are in proportion to a belief that nothing else depends on."""
-    mean = factor.of.mean
-    one = line.given({factor.name: mean})
-    for u in (0.2, 0.9):
-        value = float(factor.of.ppf(u))
-        other = line.given({factor.name: value})
-        for _, theta in quadrature.nodes(one.beliefs, effort=-1):
-            counts, loss = one.build(theta, line.years)
-            moved_counts, moved_loss = other.build(theta, line.years)
-            if counts != moved_counts or not times(loss, moved_loss, value / mean):
-                return False
-    return True
-
-
-def times(law: Distribution, other: Distribution, ratio: float) -> bool:
-    """Whether one law is another times a number.
-
-    Examples
-    --------
-    >>> from perilscope.engines.distributions import Capped, Lognormal
-    >>> times(Lognormal(0.0, 1.0), Lognormal(math.log(3.0), 1.0), 3.0)
-    True
-    >>> times(Capped(Lognormal(0.0, 1.0), 9.0), Capped(Lognormal(math.log(3.0), 1.0), 9.0), 3.0)
-    False
+    For what costs little at each value. Of several factors together these are `Component.cases`.
     """
-    if isinstance(law, Scaled) and isinstance(other, Scaled) and law.of == other.of:
-        return _close(other.factor, ratio * law.factor)
-    if isinstance(law, Sometimes) and isinstance(other, Sometimes):
-        return bool(law.p == other.p) and times(law.of, other.of, ratio)
-    if isinstance(law, Total) and isinstance(other, Total):
-        return _all_times(law.parts, other.parts, ratio)
-    if isinstance(law, Mixed) and isinstance(other, Mixed):
-        return law.weights == other.weights and _all_times(law.parts, other.parts, ratio)
-    return _seems(law, other, ratio)
-
-
-def _all_times(laws: Sequence[Distribution], others: Sequence[Distribution], ratio: float) -> bool:
-    pairs = zip(laws, others, strict=False)
-    return len(laws) == len(others) and all(times(a, b, ratio) for a, b in pairs)
-
-
-def _seems(law: Distribution, other: Distribution, ratio: float) -> bool:
-    """The same, as far as the ends, the mean and limited means at some places tell."""
-    ends = zip((*law.support, law.mean), (*other.support, other.mean), strict=True)
-    if type(law) is not type(other) or not all(_close(b, ratio * a) for a, b in ends):
-        return False
-    if isinstance(law, Constant):
-        return True
-    middle = law.mean if math.isfinite(law.mean) else float(law.ppf(0.5))
-    at = middle * np.array([1e-3, 0.03, 0.2, 0.6, 1.0, 1.7, 4.0, 15.0, 100.0])
-    return bool(np.allclose(other.lev(ratio * at), ratio * law.lev(at), rtol=_SAME, atol=0.0))
-
-
-def _close(a: float, b: float) -> bool:
-    return a == b or math.isclose(a, b, rel_tol=_SAME)
+    plan = planned(component, lines) if len(component.shared) == 1 else None
+    if plan is None:
+        yield from component.cases(lines, 2)
+        return
+    users = [key for key in component.keys if plan.factor in shared_by(lines[key].beliefs)]
+    felt = [feels(lines[key], plan.factor) for key in users]
+    steps = any(x.fixed and x.sizes for x in felt)
+    demand = Demand(_MANY_STEPS if steps else _CLOSE, demanded([], felt).by_root)
+    yield from _at(component, lines, plan, Values(plan.law, demand, 1 if steps else ORDER))

@@ -434,8 +434,10 @@ def place(points: Iterable[tuple[float, float]], grid: Grid) -> Array:
     return mass[:-1]
 
 
-def clamp(mass: Array, cap: float, grid: Grid) -> Array:
+def clamp(mass: Array, cap: float, grid: Grid, whole: float = 1.0) -> Array:
     """Law of min(S, cap), given the law of S; what lies beyond the grid counts as the cap.
+
+    A law may be one of several that only together make one; then it has not one but ``whole``.
 
     Examples
     --------
@@ -445,5 +447,5 @@ def clamp(mass: Array, cap: float, grid: Grid) -> Array:
     places = grid.places
     under = places <= cap
     kept = np.where(under, mass, 0.0)
-    rest = max(1.0 - float(kept.sum()), 0.0)
-    return kept + place([(cap, rest)], grid)
+    rest = whole - float(kept.sum())
+    return kept + place([(cap, max(rest, 0.0) if whole == 1.0 else rest)], grid)

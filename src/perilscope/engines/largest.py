@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines import quadrature
+from perilscope.engines import factored, quadrature
 from perilscope.engines.compound import Compound, Drives
 from perilscope.engines.counts import Binomial, CountLaw, Poisson
-from perilscope.engines.distributions import Distribution
+from perilscope.engines.distributions import Constant, Distribution
 from perilscope.engines.expansion import Part, known, parts
 from perilscope.engines.families import families, joined
 from perilscope.engines.grid import atoms
-from perilscope.engines.structure import Component, components
+from perilscope.engines.multiplied import Multiplied, Nodes
+from perilscope.engines.structure import Component, Unit, components
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.once import cached_property
 
@@ -37,6 +38,8 @@ _NOISE = 1e-12
 _FARTHEST = 1e300
 _POWERS = 16.0 ** np.arange(-3, 14)
 """Where most losses lie; further out powers of 16 are tried one by one."""
+_STEPS = 4096
+"""Fixed sums at most that a factor multiplies."""
 _AT_ONCE = 2**18
 """Values that a family of laws is asked for at once, at most."""
 
@@ -80,15 +83,53 @@ def largest(register: Register) -> LargestLaw:
 
 def cases_of(part: Component, lines: Mapping[str, Compound]) -> tuple[Case, ...]:
     """The lines of a component for each value of what they share, also where states say it."""
+    steps = _steps_of(part, lines)
+    if steps is not None:
+        return steps
     return tuple(
         (
             weight,
             said,
             {key: _parts(given[key].given(said), driven=key in part.driven) for key in part.keys},
         )
-        for weight, given in part.cases(lines, 2)
+        for weight, given in factored.closely(part, lines)
         for said in part.said
     )
+
+
+def _steps_of(part: Component, lines: Mapping[str, Compound]) -> tuple[Case, ...] | None:
+    """Cases of a component some losses of which are fixed sums that one factor multiplies.
+
+    The largest of these is one event, as large as the factor times one of a few sums, so that no
+    step is left at each value of the factor.
+    """
+    found = None if part.driven else factored.in_steps(part, lines)
+    if found is None:
+        return None
+    keys, values = found.keys, found.values
+    cases: list[Case] = []
+    for value, law in zip(values.at.tolist(), values.weighed(), strict=True):
+        known = {key: found.at(line, value) for key, line in lines.items() if key in part.keys}
+        sizes, chances = _alone({key: known[key] for key in keys})
+        if len(sizes) > _STEPS:
+            return None
+        event = Multiplied(((Nodes(law, sizes / value), chances),), law.whole)
+        mine = {key: _parts(known[key], driven=False) for key in part.keys if key not in keys}
+        first, *others = keys
+        mine[first] = (Part(1.0, event, ((1.0, Binomial(1, 1.0)),)),)
+        mine |= dict.fromkeys(others, (Part(1.0, Constant(0.0), ((1.0, Binomial(1, 0.0)),)),))
+        cases.append((1.0, {}, mine))
+    return tuple(cases)
+
+
+def _alone(lines: Mapping[str, Compound]) -> tuple[Array, Array]:
+    """Sums that the largest event of some lines with fixed sums may cost, and their chances."""
+    units = tuple(Unit((key,)) for key in lines)
+    mixed = {key: _parts(line, driven=False) for key, line in lines.items()}
+    law = LargestLaw((Component(units, ((1.0, ()),)),), (((1.0, {}, mixed),),))
+    sizes = np.array(law._steps() or [1.0])
+    # a sum may come as many times a loss, and be off in its last digits
+    return sizes, np.diff(np.append(law.none, law.cdf(sizes * (1.0 + 1e-12))))
 
 
 def _parts(line: Compound, *, driven: bool) -> tuple[Part, ...]:
@@ -305,9 +346,11 @@ def _none_above(laws: Sequence[Distribution], rates: Array, x: Array) -> Array:
 
 def _below(parts: Sequence[Part], cap: float, x: Array) -> Array:
     """P(no event of a line costs more than x), where one costs at most the cap."""
-    total = np.zeros_like(x)
+    total, whole = np.zeros_like(x), 0.0
     for part in parts:
+        law = part.severity
+        whole += part.weight * (law.whole if isinstance(law, Multiplied) else 1.0)
         below = np.asarray(part.severity.cdf(x), dtype=np.float64)
         for weight, counts in part.counts:
             total = total + part.weight * weight * np.asarray(counts.pgf(below))
-    return np.where(x >= cap, 1.0, total)
+    return np.where(x >= cap, whole, total)

@@ -156,6 +156,13 @@ def smooth(values: Array) -> Few:
     return Few(values, _NONE, _NOTHING)
 
 
+def unbent(law: Distribution, grid: Grid) -> Few:
+    """Limited means of a law that is taken to be smooth from one point that is asked for to the
+    next: nobody looks for kinks.
+    """
+    return smooth(np.asarray(law.lev(_points(grid.points).at * grid.step)))
+
+
 def together(laws: Sequence[tuple[float, Few]]) -> Few | None:
     """The sum of laws, each times a number, in their order; None of none."""
     if not laws:

@@ -7,7 +7,7 @@ import functools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from perilscope.engines import compound
+from perilscope.engines import compound, factored
 from perilscope.engines.compound import Compound, Drives
 from perilscope.engines.distributions import Distribution
 from perilscope.engines.ground import Ground
@@ -101,7 +101,7 @@ class Moments:
         if not any(self._bites(unit) for unit in part.units):
             cases = [
                 (w, *self._given_case(part, known))
-                for w, known in part.cases(self._ground.lines, 2)
+                for w, known in factored.averaged(part, self._ground.lines)
             ]
             mean = math.fsum(w * m for w, m, _ in cases)
             variance = math.fsum(w * (s * s + (m - mean) ** 2) for w, m, s in cases)

@@ -15,7 +15,6 @@ log s, by Lagrange's interpolation.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +23,7 @@ import numpy.typing as npt
 
 from perilscope.engines.kept import Kept
 from perilscope.engines.law import Distribution, Floats, Numbers, invert
+from perilscope.engines.varying import Weighed, lagrange
 from perilscope.once import cached_property
 
 Array = npt.NDArray[np.float64]
@@ -61,6 +61,11 @@ class Nodes:
     sizes: Array
     apart: float = 0.0
 
+    @property
+    def whole(self) -> float:
+        """What all values of the factor count for: one, unless it is weighed."""
+        return self.factor.whole if isinstance(self.factor, Weighed) else 1.0
+
     def limited(self, x: Array, weights: Array) -> Array:
         """Weighted sum of E min(F s, x) over the sizes s, at places x of shape (m,)."""
         if x.size * self.sizes.size > _AT_ONCE:
@@ -86,77 +91,88 @@ class Nodes:
         return found
 
 
+Weighted = tuple[Nodes, Array]
+"""A factor with sizes that it multiplies, and what each size counts for."""
+
+
 @dataclass(frozen=True, eq=False)
 class Multiplied(Distribution):
-    """F S, given the law of F and that of S by sizes and their probabilities.
+    """F S, given the law of F and that of S by sizes and their probabilities, or a sum of such.
 
     Parameters
     ----------
-    nodes : Nodes
-        The factor and the sizes.
-    chances : array of n
-        Probability of each size; S is zero with what is left. Some may be below zero by what
-        moving points to nodes leaves.
+    parts : tuple of (Nodes, array of n)
+        The factor and the sizes, and the probability of each size. Some may be below zero by what
+        moving points to nodes leaves, and where factors are weighed (`varying.Weighed`).
+    whole : float
+        What all of it counts for; S is zero with what the sizes leave of that.
 
     Examples
     --------
     Two fixed sums under a gamma factor, where P(F S <= x) is a mixture of two gamma laws:
 
     >>> from perilscope.engines.distributions import Gamma
-    >>> law = Multiplied(Nodes(Gamma(4.0, 0.25), np.array([1.0, 5.0])), np.array([0.5, 0.25]))
+    >>> sizes, chances = np.array([1.0, 5.0]), np.array([0.5, 0.25])
+    >>> law = Multiplied(((Nodes(Gamma(4.0, 0.25), sizes), chances),))
     >>> law.mean, round(float(law.cdf(0.0)), 6), round(float(law.cdf(5.0)), 6)
     (1.75, 0.25, 0.891631)
     """
 
-    nodes: Nodes
-    chances: Array
+    parts: tuple[Weighted, ...]
+    whole: float = 1.0
 
     @cached_property
     def mean(self) -> float:
-        return self.nodes.factor.mean * float(self.chances @ self.nodes.sizes)
+        return math.fsum(x.factor.mean * float(p @ x.sizes) for x, p in self.parts)
 
     @cached_property
     def second(self) -> float:
-        return self.nodes.factor.second * float(self.chances @ self.nodes.sizes**2)
+        return math.fsum(x.factor.second * float(p @ x.sizes**2) for x, p in self.parts)
 
     @cached_property
     def none(self) -> float:
         """P(F S = 0)."""
-        return 1.0 - float(self.chances.sum())
+        return self.whole - math.fsum(x.whole * float(p.sum()) for x, p in self.parts)
 
     @property
     def support(self) -> tuple[float, float]:
-        low, high = self.nodes.factor.support
-        least = 0.0 if self.none > _NOTHING else low * float(self.nodes.sizes.min())
-        return least, high * float(self.nodes.sizes.max())
+        ends = [(*x.factor.support, x.sizes) for x, _ in self.parts]
+        least = min(low * float(sizes.min()) for low, _, sizes in ends)
+        high = max(high * float(sizes.max()) for _, high, sizes in ends)
+        return 0.0 if self.none > _NOTHING else least, high
 
     def lev(self, x: Numbers) -> Floats:
-        return self._at(x, self.nodes.limited)
+        return self._at(x, Nodes.limited)
 
     def second_lev(self, x: Numbers) -> Floats:
-        return self._at(x, self.nodes.squared)
+        return self._at(x, Nodes.squared)
 
     def cdf(self, x: Numbers) -> Floats:
-        under = self._at(x, self.nodes.below) + self.none
-        return np.where(np.asarray(x) >= 0.0, np.clip(under, 0.0, 1.0), 0.0)
+        under = self._at(x, Nodes.below) + self.none
+        if self.whole == 1.0:
+            under = np.clip(under, 0.0, 1.0)
+        return np.where(np.asarray(x) >= 0.0, under, 0.0)
 
     def _at(self, x: Numbers, value: Any) -> Floats:
         at = np.asarray(x, dtype=np.float64)
-        found = value(np.maximum(at.ravel(), 0.0), self.chances)
+        places = np.maximum(at.ravel(), 0.0)
+        found = sum((value(own, places, p) for own, p in self.parts), np.zeros(places.size))
         return np.asarray(found).reshape(at.shape)
 
     def ppf(self, u: Numbers) -> Floats:
         u = np.asarray(u, dtype=np.float64)
-        far = self.nodes.factor.ppf(np.minimum(1.0 - 1e-3 * (1.0 - u), 1.0 - 2.0**-52))
-        return invert(self, u, np.zeros_like(u), far * float(self.nodes.sizes.max()))
+        rare = np.minimum(1.0 - 1e-3 * (1.0 - u), 1.0 - 2.0**-52)
+        far = [x.factor.ppf(rare) * float(x.sizes.max()) for x, _ in self.parts]
+        return invert(self, u, np.zeros_like(u), np.max(far, axis=0))
 
     def sample(self, rng: np.random.Generator, n: int) -> Floats:
-        chances = np.append(np.maximum(self.chances, 0.0), max(self.none, 0.0))
-        sizes = rng.choice(np.append(self.nodes.sizes, 0.0), n, p=chances / chances.sum())
-        return np.asarray(sizes * self.nodes.factor.sample(rng, n))
+        ((own, p),) = self.parts
+        chances = np.append(np.maximum(p, 0.0), max(self.none, 0.0))
+        sizes = rng.choice(np.append(own.sizes, 0.0), n, p=chances / chances.sum())
+        return np.asarray(sizes * own.factor.sample(rng, n))
 
 
-def nodes(factor: Distribution, places: Array, chances: Array, fine: float) -> Nodes:
+def nodes(factor: Distribution, places: Array, chances: Array, close: float) -> Nodes:
     """Sizes that the points of a sum are moved to: themselves where they are few.
 
     Parameters
@@ -165,20 +181,31 @@ def nodes(factor: Distribution, places: Array, chances: Array, fine: float) -> N
         What the sum is multiplied by.
     places, chances : array of m
         Points of the sum, positive, and their probabilities.
-    fine : float
-        Nodes in the width of the factor's law, which is one standard deviation of log F where that
-        is normal.
+    close : float
+        How far apart the logarithms of nodes are at most, see `closeness`.
     """
     some = places[np.abs(chances) > _NOTHING]
     points = np.unique(some)
     if points.size <= _FEW:
         return Nodes(factor, points if points.size else np.ones(1))
     low, high = math.log(points[0]), math.log(points[-1])
-    fine *= _STEPS if factor.support[1] < math.inf else 1.0
-    apart = min(width(factor) / fine, _WIDEST, (high - low) / _LEAST)
+    apart = min(close, _WIDEST, (high - low) / _LEAST)
     first = math.floor(low / apart) - _ORDER // 2 + 1
     last = math.floor(high / apart) + _ORDER // 2
     return Nodes(factor, np.exp(apart * np.arange(first, last + 1.0)), apart)
+
+
+def closeness(factor: Distribution, fine: float) -> float:
+    """How far apart the logarithms of nodes may be under a factor.
+
+    Parameters
+    ----------
+    factor : Distribution
+    fine : float
+        Nodes in the width of the factor's law, which is one standard deviation of log F where that
+        is normal.
+    """
+    return width(factor) / (fine * (_STEPS if factor.support[1] < math.inf else 1.0))
 
 
 def width(factor: Distribution) -> float:
@@ -214,18 +241,6 @@ def moved(nodes: Nodes, places: Array, chances: Array) -> Array:
     at_nodes = np.log(places / sizes[0]) / nodes.apart
     first = np.clip(np.floor(at_nodes).astype(np.int64) - _ORDER // 2 + 1, 0, sizes.size - _ORDER)
     found = np.zeros(sizes.size)
-    for j, weight in enumerate(_lagrange(at_nodes - first)):
+    for j, weight in enumerate(lagrange(at_nodes - first, _ORDER).T):
         found += np.bincount(first + j, weight * chances, sizes.size)
-    return found
-
-
-def _lagrange(t: Array) -> Sequence[Array]:
-    """Weights of the nodes 0 .. 9 for values at places t."""
-    found = []
-    for j in range(_ORDER):
-        weight = np.ones_like(t)
-        for k in range(_ORDER):
-            if k != j:
-                weight *= (t - k) / (j - k)
-        found.append(weight)
     return found

@@ -18,10 +18,10 @@ from perilscope.engines import capped, factored
 from perilscope.engines.compound import Compound, Drives
 from perilscope.engines.distributions import Distribution
 from perilscope.engines.expansion import Part, parts
-from perilscope.engines.factored import Group
 from perilscope.engines.grid import Grid, Transform
 from perilscope.engines.roundings import Cells, Placed
 from perilscope.engines.structure import Component, Unit, felt
+from perilscope.engines.sums import Group
 
 if TYPE_CHECKING:
     from perilscope.engines.register import Register
@@ -142,13 +142,13 @@ class Rounded:
         self, part: Component, lines: Mapping[str, Compound]
     ) -> Iterator[tuple[float, Sized]]:
         """The component for each value of what its lines share."""
-        for weight, group, rest, known in factored.cases(part, lines, 2):
+        for weight, group, rest, known, _ in factored.cases(part, lines, 2, positive=True):
             own = mixed(self._states(rest, known), self.grid)
             yield weight, own if group is None else added([own, self._scaled(group)], self.grid)
 
     def _scaled(self, group: Group) -> Sized:
         """Lines that one factor scales, of which only the sum is put on the grid."""
-        law = group.law(2)
+        law = group.law
         transform, mean = self._severity(law, False), self._means[law, False]
         self.delta += 16.0 * _EPS * math.log2(self.grid.points)
         return Sized(transform, mean, mean, law.mean)

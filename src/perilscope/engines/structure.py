@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perilscope.engines.compound import Compound, Drives, Mixture
+from perilscope.engines.feels import feels, smooth
 from perilscope.engines.shared import Shared, cases, shared_by
 from perilscope.engines.unlisted import FEW, Unlisted
 from perilscope.errors import AssessmentError, InexactError, MisuseError
@@ -29,6 +30,8 @@ _FREE: tuple[State, ...] = ((1.0, ()),)
 Array = npt.NDArray[np.float64]
 
 _FEW, _SPARSE = 16, 4
+_SOME = 2.0
+"""Events of a line above which a factor of their number is integrated as closely as it wants."""
 MANY = 256.0
 """Events from which a line may be one of very many."""
 
@@ -241,7 +244,7 @@ def components(
     common = {
         belief: keys
         for belief, keys in shared.items()
-        if belief.name not in said and (len(keys) > 1 or _many(lines[keys[0]]))
+        if belief.name not in said and (len(keys) > 1 or _seen(lines[keys[0]], belief))
     }
     for belief in common:
         first, *others = sorted({_find(root, owner[key]) for key in common[belief]})
@@ -282,9 +285,18 @@ def _common(lines: Mapping[str, Compound]) -> dict[Shared, list[str]]:
     return {laws[name]: keys for name, keys in users.items()}
 
 
-def _many(line: Compound) -> bool:
-    """Whether a line has so many events that given its beliefs its sum is hardly uncertain."""
-    return line.build(tuple(belief.mean for belief in line.beliefs), line.years)[0].mean >= MANY
+def _seen(line: Compound, belief: Shared) -> bool:
+    """Whether a belief that one line alone has shows in its sum: it has so many events that given
+    its beliefs its sum is hardly uncertain, or the belief is a factor of a number of events that is
+    not small, or of losses that are not in proportion to it or whose number it moves too.
+    """
+    events = line.build(tuple(belief.mean for belief in line.beliefs), line.years)[0].mean
+    if events >= MANY or not belief.chance or not smooth(belief.of):
+        return events >= MANY
+    felt = feels(line, belief)
+    if felt.sizes:
+        return felt.counts or not felt.proportional
+    return felt.counts and events >= _SOME
 
 
 def _find(root: list[int], i: int) -> int:

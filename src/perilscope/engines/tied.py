@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from perilscope.engines import capped, factored, mixing
 from perilscope.engines.capped import Year
@@ -17,15 +18,21 @@ from perilscope.engines.compound import Compound, Drives
 from perilscope.engines.counted import Counted
 from perilscope.engines.expansion import Part
 from perilscope.engines.exponentials import exponential
-from perilscope.engines.factored import Group
-from perilscope.engines.grid import Transform, spread
-from perilscope.engines.limited import between, few
+from perilscope.engines.grid import Transform, clamp, spread
+from perilscope.engines.kept import Kept
+from perilscope.engines.limited import between, few, unbent
 from perilscope.engines.lines import Lines
+from perilscope.engines.multiplied import Multiplied
 from perilscope.engines.spent import Taker, correction, nothing
 from perilscope.engines.structure import Component, Unit, felt, felt_names
+from perilscope.engines.sums import Group
 from perilscope.engines.terms import at_most, only_counted
 from perilscope.engines.unlisted import Unlisted
 
+Array = npt.NDArray[np.float64]
+
+_OF_VALUES: Kept[Transform] = Kept(2**26, lambda found: found.nbytes)
+"""Sums at values of a factor, which many laws of lines are asked for."""
 _Unit = tuple[Transform, dict[str, Transform]]
 """Transform of a unit, and by line E[part; sum = s]."""
 _Site = tuple[tuple[str, ...], Transform, dict[str, Transform]]
@@ -118,10 +125,13 @@ class Tied(Lines):
             return self._given(component, lines, shares=shares)
         total = self._nothing_lost()
         found = {key: np.zeros_like(total) for key in component.keys} if shares else {}
-        for weight, group, rest, known in factored.cases(component, lines, self.effort):
+        for weight, group, rest, known, held in factored.cases(component, lines, self.effort):
             own, mine = self._given(rest, known, shares=shares)
-            if group is not None:
-                own, mine = self._scaled(group, own, mine, shares=shares)
+            if held is not None:
+                more = self._clamped(group, held, known, rest.listed[0][1], shares=shares)
+                own, mine = _beside(own, mine, *more)
+            elif group is not None:
+                own, mine = _beside(own, mine, *self._scaled(group, shares=shares))
             total += weight * own
             for key, share in mine.items():
                 found[key] += weight * share
@@ -158,18 +168,54 @@ class Tied(Lines):
                     found[name] += probability * share * rest
         return total, found
 
-    def _scaled(
-        self, group: Group, rest: Transform, mine: Mapping[str, Transform], *, shares: bool
+    def _scaled(self, group: Group, *, shares: bool) -> _Unit:
+        """Lines that one factor scales."""
+        own = self.severity(group.law) if group.plain else self._of_values(group.law)
+        found = {}
+        for key, law in group.shares.items() if shares else ():
+            size = self._on_points(law, plain=group.plain) * self.grid.places
+            found[key] = self.grid.forward(size)
+        return own, found
+
+    def _clamped(
+        self,
+        group: Group | None,
+        held: Unit,
+        lines: Mapping[str, Compound],
+        state: Sequence[tuple[str, float]],
+        *,
+        shares: bool,
     ) -> _Unit:
-        """Lines that one factor scales, beside what is independent of them."""
-        own = self.severity(group.law(self.effort))
-        found = {key: own * share for key, share in mine.items()}
-        for key, law in group.shares(self.effort).items() if shares else ():
-            every = 2 if self._halved else 1
-            level = between(few([law], self._whole)[0], self._whole.points, every=every)
-            size = spread(level, self.grid.step) * self.grid.places
-            found[key] = self.grid.forward(size) * rest
-        return own * rest, found
+        """Lines of a capped holding, some of which one factor scales."""
+        drives = dict(state)
+        present = [lines[key].given(drives) for key in held.keys]
+        beside = [self.line(line, line.key in drives) for line in present]
+        every, whole = beside, 1.0
+        mine: Mapping[str, Transform] = {}
+        if group is not None:
+            own, mine = self._scaled(group, shares=shares)
+            every, whole = [*beside, own], group.law.whole
+        mass = self.grid.back(capped.multiplied(every, self.grid))
+        found = self.grid.forward(clamp(mass, held.cap, self.grid, whole))
+        if not shares:
+            return found, {}
+        rest = capped.multiplied(beside, self.grid)
+        sizes = {key: self.grid.back(share * rest) for key, share in mine.items()}
+        for i, line in enumerate(present):
+            sizes[line.key] = self.grid.back(capped.first(self.grid, every, i))
+        parts = capped.pro_rata(self.grid, [*sizes.values()], mass, held.cap, [], whole)
+        return found, dict(zip(sizes, map(self.grid.forward, parts), strict=True))
+
+    def _of_values(self, law: Multiplied) -> Transform:
+        """Transform of a sum at values of a factor, kept."""
+        key = law, self._whole, self._halved
+        return _OF_VALUES.get(key, lambda: self.grid.forward(self._on_points(law, plain=False)))
+
+    def _on_points(self, law: Multiplied, *, plain: bool) -> Array:
+        """What a sum under a factor puts on the points of the grid."""
+        levels = few([law], self._whole)[0] if plain else unbent(law, self._whole)
+        level = between(levels, self._whole.points, every=2 if self._halved else 1)
+        return spread(level, self.grid.step, law.whole)
 
     def _mixture(
         self, component: Component, lines: Mapping[str, Compound], *, shares: bool
@@ -385,3 +431,11 @@ class Tied(Lines):
         mixed = [self.parts(line, d) for line, d in zip(present, driven, strict=True)]
         takers = [Taker(own, kind) for own, kind in zip(mixed, kinds, strict=True)]
         return nothing(takers, unit.cap, self.grid)
+
+
+def _beside(
+    own: Transform, mine: Mapping[str, Transform], other: Transform, more: Mapping[str, Transform]
+) -> _Unit:
+    """Two units that are independent, as one."""
+    found = {key: share * other for key, share in mine.items()}
+    return own * other, found | {key: share * own for key, share in more.items()}

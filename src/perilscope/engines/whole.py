@@ -19,7 +19,7 @@ from perilscope.engines.compound import Compound
 from perilscope.engines.distributions import Distribution
 from perilscope.engines.expansion import Part
 from perilscope.engines.facts import Facts, summed
-from perilscope.engines.grid import atoms, jumps, unbroken
+from perilscope.engines.grid import Grid, atoms, jumps, unbroken
 from perilscope.engines.ground import Ground
 from perilscope.engines.loss import LossLaw, Pair
 from perilscope.engines.moments import Moments
@@ -137,8 +137,9 @@ class Whole:
         scaled = factored.keys(part, ground.lines)
         others = [line for line in mine if line.key not in scaled]
         ends = (self._moments.events(x.key, fine.excess, ground.grid.range) for x in others)
-        sums = (x.weight * fine.excess(x.severity) for x in factored.parts(part, ground.lines))
-        excess = math.fsum([*ends, *sums])
+        sums = factored.parts(part, ground.lines)
+        beyond = [own.weight * _above(own.severity, ground.grid) for own in sums]
+        excess = math.fsum([*ends, *beyond])
         many = [line for line in others if line.key not in part.driven and fine.is_heavy(line)]
         few = [line for line in others if line not in many]
         mixed = [x for line in few for x in fine.parts(line, line.key in part.driven)]
@@ -168,6 +169,11 @@ class Whole:
         parts = [x for line in heavy for x in self._ground.fine.parts(line, False)]
         events = math.fsum([x.events for x in parts])
         return max((_grain(x.severity) for x in parts), default=0.0), events
+
+
+def _above(law: Distribution, grid: Grid) -> float:
+    """Expected excess of a sum over the end of a grid."""
+    return max(law.mean - float(law.lev(grid.range)), 0.0)
 
 
 def _grain(law: Distribution) -> float:
