@@ -8,19 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba.core.config
 import numpy as np
 
 from perilscope.engines.binned import LEAST, OCTAVES, Block, bins_of
+from perilscope.engines.jit import compiled
 from perilscope.engines.law import Floats, Integers
 
 
-def _compiled(function: Any) -> Any:
-    settings: Any = numba.core.config
-    return numba.njit(nogil=True, cache=bool(settings.CACHE_DIR), error_model="numpy")(function)
-
-
-@_compiled
+@compiled()
 def _some(losses: Any, some: Any, which: Any) -> Any:
     # without a branch: what is overwritten was none; there is room for one more
     number, total, low, high = 0, 0.0, np.inf, 0.0
@@ -33,7 +28,7 @@ def _some(losses: Any, some: Any, which: Any) -> Any:
     return number, total, low, high
 
 
-@_compiled
+@compiled()
 def _counted(some: Any, shift: Any, base: Any, first: Any, last: Any, bins: Any) -> None:
     bits = some.view(np.int64)
     for k in range(some.size):
@@ -44,7 +39,7 @@ def _counted(some: Any, shift: Any, base: Any, first: Any, last: Any, bins: Any)
         here[2], here[3] = min(here[2], some[k]), max(here[3], some[k])
 
 
-@_compiled
+@compiled()
 def _read(some: Any, which: Any, mean: Any, floor: Any, place: Any, shares: Any, out: Any) -> Any:
     squares, above = 0.0, 0
     for k in range(some.size):

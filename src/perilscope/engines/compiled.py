@@ -1,26 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Events of one line in one block, compiled: the twin of :mod:`perilscope.engines.vectorised`.
 
-Only the compiled backend imports this module, because Numba takes its time to load. Whoever wants
-the machine code kept sets ``numba.config.CACHE_DIR`` before that. The functions that Numba sees
-call nothing outside this file, so an edit here is an edit that its cache knows of.
+Only the compiled backend imports this module, because Numba takes its time to load.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
-import numba.core.config
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from perilscope.engines.jit import compiled
 from perilscope.engines.law import Floats, Integers
 from perilscope.engines.tabled import Table
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
 Key = tuple[np.uint64, np.uint64]
 NAME = "numba"
 BLOCK, PAGE = 2**16, 2**11
@@ -33,19 +30,12 @@ _LOW = _U(PAGE - 1)
 _types: Any = types
 
 
-def _compiled(function: _Function) -> _Function:
-    # threads run beside each other; nothing is reordered or fused, so bits stay as they are written
-    settings: Any = numba.core.config
-    keep = bool(settings.CACHE_DIR)
-    return cast(_Function, numba.njit(nogil=True, cache=keep, error_model="numpy")(function))
-
-
 def _written(function: Callable[..., Any]) -> Any:
     # code of the compiler, written out
     return intrinsic(function)
 
 
-@_compiled
+@compiled()
 def _mixed(z: Any, two: Any) -> Any:
     z = (z ^ (z >> _U(32))) * _U(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> _U(29))) * _U(0x94D049BB133111EB) + two
@@ -53,12 +43,12 @@ def _mixed(z: Any, two: Any) -> Any:
     return z ^ (z >> _U(32))
 
 
-@_compiled
+@compiled()
 def _draw(i: Any, one: Any, two: Any) -> Any:
     return _mixed(_U(i) * _STEP + one, two)
 
 
-@_compiled
+@compiled()
 def _smooth(r: Any, rows: Any) -> Any:
     x = np.float64(np.int64(r) >> 16) + 0.5
     bits = np.float64(x).view(np.uint64)
@@ -66,7 +56,7 @@ def _smooth(r: Any, rows: Any) -> Any:
     return rows[c, 0] + x * (rows[c, 1] + x * (rows[c, 2] + x * rows[c, 3]))
 
 
-@_compiled
+@compiled()
 def _at(r: Any, rows: Any, starts: Any, pieces: Any) -> Any:
     loss = _smooth(r, rows)
     if loss == loss:
@@ -77,7 +67,7 @@ def _at(r: Any, rows: Any, starts: Any, pieces: Any) -> Any:
     return pieces[p, 0] + x * (pieces[p, 1] + x * (pieces[p, 2] + x * pieces[p, 3]))
 
 
-@_compiled
+@compiled()
 def _passes(i: Any, year: Any, keep: Any, one: Any, two: Any) -> Any:
     if keep.size == 0:
         return True
@@ -85,7 +75,7 @@ def _passes(i: Any, year: Any, keep: Any, one: Any, two: Any) -> Any:
     return np.float64(_draw(i, one, two) >> _U(11)) * 2.0**-53 < share
 
 
-@_compiled
+@compiled()
 def _made(first: Any, some: Any, one: Any, two: Any, years: Any, places: Any, cells: Any) -> None:
     # a handful of events as vectors of the processor: `_draw`, then the upper half of `_smooth`
     z = _U(first) * _STEP + one
@@ -100,7 +90,7 @@ def _made(first: Any, some: Any, one: Any, two: Any, years: Any, places: Any, ce
         places[i], cells[i], years[i] = x, c << _U(2), r & _LOW
 
 
-@_compiled
+@compiled()
 def _cubic(table: Any, c: Any, x: Any) -> Any:
     return table[c] + x * (table[c + _U(1)] + x * (table[c + _U(2)] + x * table[c + _U(3)]))
 
@@ -141,7 +131,7 @@ def _four_cubics(_context: Any, table: Any, cells: Any, places: Any, first: Any)
     return signature, code
 
 
-@_compiled
+@compiled()
 def _read(out: Any, also: Any, table: Any, some: Any, years: Any, places: Any, cells: Any) -> None:
     # its lower half, four by four
     fours = some & -4
@@ -163,7 +153,7 @@ def _read(out: Any, also: Any, table: Any, some: Any, years: Any, places: Any, c
             also[years[i]] += loss
 
 
-@_compiled
+@compiled()
 def _smooth_pages(out: Any, also: Any, table: Any, counts: Any, one: Any, two: Any) -> None:
     # the usual case, with nothing to ask
     years, cells = np.empty(HANDFUL, np.uint64), np.empty(HANDFUL, np.uint64)
@@ -178,7 +168,7 @@ def _smooth_pages(out: Any, also: Any, table: Any, counts: Any, one: Any, two: A
         first = end
 
 
-@_compiled
+@compiled()
 def _placed(
     out: Any,
     also: Any,
@@ -207,7 +197,7 @@ def _placed(
         first += count
 
 
-@_compiled
+@compiled()
 def _smooth_given(out: Any, also: Any, table: Any, years: Any, one: Any, two: Any) -> None:
     # the usual case, with nothing to ask
     mine, cells = np.empty(HANDFUL, np.uint64), np.empty(HANDFUL, np.uint64)
@@ -220,7 +210,7 @@ def _smooth_given(out: Any, also: Any, table: Any, years: Any, one: Any, two: An
         _read(out, also, table, some, mine, places, cells)
 
 
-@_compiled
+@compiled()
 def _given(
     out: Any,
     also: Any,
@@ -244,7 +234,7 @@ def _given(
                 also[year] += loss
 
 
-@_compiled
+@compiled()
 def _hit(years: Any, counts: Any, key: Any) -> Any:
     flags, first, found = np.zeros(PAGE, np.bool_), 0, 0
     for page in range(counts.size):
@@ -259,13 +249,13 @@ def _hit(years: Any, counts: Any, key: Any) -> Any:
     return found
 
 
-@_compiled
+@compiled()
 def _values(out: Any, rows: Any, starts: Any, pieces: Any, key: Any) -> None:
     for i in range(out.size):
         out[i] = _at(_draw(i, key[0], key[1]), rows, starts, pieces)
 
 
-@_compiled
+@compiled()
 def _reached(found: Any, ends: Any, times: Any) -> None:
     k = 0
     for i in range(times.size):

@@ -20,7 +20,6 @@ from perilscope.engines.backtests.result import (
     Array,
     Hits,
     Result,
-    at_least,
     checked_level,
     chi2_tail,
     likelihood,
@@ -94,20 +93,13 @@ def _told(
     paths = affordable(paths, observed.days * (1.0 - level))
     statistic = float(ratio(observed)[0])
     drawn = simulated(ratio, observed.days, 1.0 - level, seed, paths)
-    p, error = at_least(drawn, statistic)
-    return Result(
-        statistic,
-        chi2_tail(statistic, freedom),
-        {
-            **parameters,
-            "exceptions": int(observed.row.size),
-            "days": observed.days,
-            "degrees_of_freedom": freedom,
-            "p_value_simulated": p,
-            "p_value_simulated_error": error,
-            "paths": paths,
-        },
-    )
+    counted = {
+        **parameters,
+        "exceptions": int(observed.row.size),
+        "days": observed.days,
+        "degrees_of_freedom": freedom,
+    }
+    return Result(statistic, chi2_tail(statistic, freedom), counted).beside(drawn, paths)
 
 
 # --- Christoffersen -------------------------------------------------------------------------------

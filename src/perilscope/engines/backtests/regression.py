@@ -10,7 +10,6 @@ from perilscope.engines.backtests.result import (
     Result,
     Value,
     aligned,
-    at_least,
     checked_level,
     chi2_tail,
     hits,
@@ -96,22 +95,13 @@ def dq(
         "exceptions": int(flags.sum()),
         "degrees_of_freedom": freedom,
     }
+    found = Result(statistic, chi2_tail(statistic, freedom), parameters)
     if loss.size > MOST_DAYS:
-        return Result(statistic, chi2_tail(statistic, freedom), parameters)
+        return found
     rng = stream(seed, "backtests", f"dq {loss.size} {p!r}")
     block = max(_CELLS // (loss.size * (lags + 2)), 1)
     tails = []
     for start in range(0, paths, block):
         drawn = np.where(rng.random((min(block, paths - start), loss.size)) < p, 1.0 - p, -p)
         tails.append(_explained(drawn, var, lags)[0] / (p * (1.0 - p)))
-    simulated, error = at_least(np.concatenate(tails), statistic)
-    return Result(
-        statistic,
-        chi2_tail(statistic, freedom),
-        {
-            **parameters,
-            "p_value_simulated": simulated,
-            "p_value_simulated_error": error,
-            "paths": paths,
-        },
-    )
+    return found.beside(np.concatenate(tails), paths)

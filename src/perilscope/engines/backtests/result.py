@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,24 @@ class Result:
     statistic: float
     p_value: float | None
     parameters: Mapping[str, Value] = field(default_factory=dict)
+
+    def beside(self, simulated: Array, paths: int) -> Result:
+        """The same with the p-value that statistics of so many simulated paths give.
+
+        Parameters
+        ----------
+        simulated : array, shape (m,)
+            As of :func:`at_least`.
+        paths : int
+
+        Examples
+        --------
+        >>> Result(3.0, 0.5).beside(np.array([1.0, 2.0, 3.0, 4.0]), 4).parameters["paths"]
+        4
+        """
+        p, error = at_least(simulated, self.statistic)
+        found = {"p_value_simulated": p, "p_value_simulated_error": error, "paths": paths}
+        return replace(self, parameters={**self.parameters, **found})
 
 
 def checked_level(level: float) -> float:

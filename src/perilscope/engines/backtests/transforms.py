@@ -18,7 +18,6 @@ from perilscope.engines.backtests.result import (
     Result,
     Value,
     aligned,
-    at_least,
     checked_level,
     chi2_tail,
     two_sided,
@@ -249,25 +248,16 @@ def du_escanciano_conditional(
     p = 1.0 - level
     statistic = float(_box_pierce(depth[None, :], p, lags)[0])
     parameters: dict[str, Value] = {"lags": lags, "degrees_of_freedom": lags}
+    found = Result(statistic, chi2_tail(statistic, lags), parameters)
     if depth.size > MOST_DAYS:
-        return Result(statistic, chi2_tail(statistic, lags), parameters)
+        return found
     rng = stream(seed, "backtests", f"depth {depth.size} {p!r}")
     block = max(4_000_000 // depth.size, 1)
     drawn = []
     for start in range(0, paths, block):
         deep = np.maximum(1.0 - rng.random((min(block, paths - start), depth.size)) / p, 0.0)
         drawn.append(_box_pierce(deep[deep.any(axis=1)], p, lags))
-    simulated, error = at_least(np.concatenate(drawn), statistic)
-    return Result(
-        statistic,
-        chi2_tail(statistic, lags),
-        {
-            **parameters,
-            "p_value_simulated": simulated,
-            "p_value_simulated_error": error,
-            "paths": paths,
-        },
-    )
+    return found.beside(np.concatenate(drawn), paths)
 
 
 def uniform_sum(x: float, count: int) -> float:
