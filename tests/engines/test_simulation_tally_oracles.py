@@ -87,23 +87,27 @@ def test_both_backends_sort_losses_alike(share, fine):
     rng = np.random.default_rng(7)
     losses = np.where(rng.random(5000) < share, rng.lognormal(3, 9, 5000), 0.0)  # both ends too
     place = rng.integers(0, 300, 5000)
-    one, two = np.zeros(300), np.zeros(300)
-    plain = binned.read(losses, fine, 50.0, place, one)
-    other = binned.reader("numba")(losses, fine, 50.0, place, two)
+    sorts = binned.sorter("numpy"), binned.sorter("numba")
+    plain, other = (sort.block(sort.some(losses), fine, 50.0) for sort in sorts)
     assert (other.count, other.some, other.first) == (plain.count, plain.some, plain.first)
     assert other.total == pytest.approx(plain.total, rel=1e-12)
     assert other.squares == pytest.approx(plain.squares, rel=1e-12)
     for name in ("counts", "least", "greatest", "beyond"):
         np.testing.assert_array_equal(getattr(other, name), getattr(plain, name))
     np.testing.assert_allclose(other.sums, plain.sums, rtol=1e-12)
-    np.testing.assert_allclose(two, one, rtol=1e-12)
+    for at, size in ((place, 300), (None, 5000)):
+        one, two = np.zeros(size), np.zeros(size)
+        for sort, total in zip(sorts, (one, two), strict=True):
+            sort.add(total, at, sort.some(losses))
+        np.testing.assert_allclose(two, one, rtol=1e-12)
+    np.testing.assert_array_equal(one, losses)
 
 
 def test_var_is_right_to_1_in_10_000_where_bins_are_full():
     losses = np.random.default_rng(1).lognormal(12, 1.2, (40, BLOCK))
     counting = tally.Tallying(["x"], [])
     for block in losses:
-        counting.add(counting.read(block, {"x": block}.__getitem__, {}))
+        counting.add(counting.read(block, [("x", block)], {}))
     counted, kept = counting.tally(1, "numpy"), Draws(losses.ravel())
     for a in (0.1, 0.5, 0.8, 0.9, 0.95, 0.99):
         assert kept.var(a) < counted.ledger.floor

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from perilscope.engines.law import Floats, Integers
 
@@ -46,60 +48,101 @@ class Block:
     beyond: Floats
 
 
-Read = Callable[[Floats, int, float, Integers, Floats], Block]
-"""As :func:`read`."""
-
-
-def reader(backend: str) -> Read:
-    """What reads the losses of a block, by name of the backend that drew them."""
-    if backend != "numba":
-        return read
-    from perilscope.engines import binned_compiled  # Numba takes its time to load
-
-    return binned_compiled.read
-
-
-def read(losses: Floats, fine: int, floor: float, place: Integers, shares: Floats) -> Block:
-    """What the losses of a block say, and what they come to by the bin of another loss.
+@dataclass(frozen=True)
+class Some:
+    """The losses above zero of a block, which are few for most lines.
 
     Parameters
     ----------
-    losses : array, shape (n,)
-        Of each horizon.
+    where : array of int, shape (m,)
+        Their horizons, ascending; a block has at most 65,536.
+    losses : array, shape (m,)
+    count : int
+        Horizons of the block.
+    """
+
+    where: npt.NDArray[np.uint16]
+    losses: Floats
+    count: int
+
+
+class Sorter(Protocol):
+    """What sorts losses: this module, or its compiled twin."""
+
+    def some(self, losses: Floats) -> Some:
+        """The losses above zero."""
+
+    def block(self, found: Some, fine: int, floor: float) -> Block:
+        """What they say by size."""
+
+    def add(self, total: Floats, place: Integers | None, found: Some) -> None:
+        """Add them to a total, each at its place."""
+
+
+def sorter(backend: str) -> Sorter:
+    """What sorts the losses that a backend draws."""
+    if backend != "numba":
+        return sys.modules[__name__]
+    from perilscope.engines import binned_compiled  # Numba takes its time to load
+
+    return binned_compiled
+
+
+def some(losses: Floats) -> Some:
+    """The losses above zero of a block, shape (n,)."""
+    where = np.flatnonzero(losses > 0)
+    return Some(where.astype(np.uint16), losses[where], len(losses))
+
+
+def add(total: Floats, place: Integers | None, found: Some) -> None:
+    """Add losses to a total: each to its horizon, or to the place of its horizon.
+
+    Parameters
+    ----------
+    total : array, shape (b,)
+    place : array of int, shape (n,), or None
+        Of each horizon, where in the total.
+    found : Some
+    """
+    if place is None:
+        total[found.where] += found.losses
+    else:
+        total += np.bincount(place[found.where], found.losses, len(total))
+
+
+def block(found: Some, fine: int, floor: float) -> Block:
+    """What the losses of a block say by size.
+
+    Parameters
+    ----------
+    found : Some
     fine : int
         How fine bins are: a power of two of them for each doubling of the loss.
     floor : float
         Above it losses are told one by one.
-    place : array of int, shape (n,)
-        Of each horizon, the bin of that other loss.
-    shares : array of zeros, shape (b,)
-        The losses are added to it by ``place``; empty where nobody asks.
     """
-    where = np.flatnonzero(losses > 0)  # of most lines few horizons have any
-    some, count = losses[where], len(losses)
-    if len(shares):
-        shares += np.bincount(place[where], some, len(shares))
-    total = float(some.sum())
-    mean, idle = total / count, count - len(some)
-    squares = float(np.sum((some - mean) ** 2)) + idle * mean**2
-    bins = bins_of(some, fine)
-    first = int(bins.min(initial=OCTAVES << fine)) if len(some) else 0
+    losses, count = found.losses, found.count
+    total = float(losses.sum())
+    mean, idle = total / count, count - len(losses)
+    squares = float(np.sum((losses - mean) ** 2)) + idle * mean**2
+    bins = bins_of(losses, fine)
+    first = int(bins.min()) if len(losses) else 0
     bins -= first
     width = int(bins.max(initial=-1)) + 1
     least, greatest = np.full(width, np.inf), np.zeros(width)
-    np.minimum.at(least, bins, some)
-    np.maximum.at(greatest, bins, some)
+    np.minimum.at(least, bins, losses)
+    np.maximum.at(greatest, bins, losses)
     return Block(
         count=count,
-        some=len(some),
+        some=len(losses),
         total=total,
         squares=squares,
         first=first,
         counts=np.bincount(bins, minlength=width),
-        sums=np.bincount(bins, some, width).astype(np.float64, copy=False),
+        sums=np.bincount(bins, losses, width).astype(np.float64, copy=False),
         least=least,
         greatest=greatest,
-        beyond=some[some > floor],
+        beyond=losses[losses > floor],
     )
 
 

@@ -294,18 +294,7 @@ def _tallied(
     def draw(block: int) -> Page:
         number = min(BLOCK, run.draws - block * BLOCK)
         total = scratch.zeros("total")
-        found: dict[str, tuple[Any, Floats]] = {}
-        for key, loss in run.block(block, total, space):
-            if key in wanted:  # of most lines few horizons have a loss
-                which = np.flatnonzero(loss[:number])
-                found[key] = which.astype(np.uint16), loss[which]
-
-        def losses(key: str) -> Floats:
-            which, some = found[key]
-            loss = np.zeros(number)
-            loss[which] = some
-            return loss
-
+        losses = ((key, loss[:number]) for key, loss in run.block(block, total, space))
         return tallying.read(total[:number], losses, parts)
 
     for done, page in run.pages(draw, workers):

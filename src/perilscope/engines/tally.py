@@ -11,12 +11,12 @@ nothing depends on how many threads drew them, and memory does not grow with the
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from perilscope.engines.binned import Block, Read, bins_of, reader
+from perilscope.engines.binned import Block, Some, bins_of, sorter
 from perilscope.engines.draws import Simulated
 from perilscope.engines.law import Floats, Integers, Numbers
 from perilscope.once import cached_property
@@ -296,10 +296,6 @@ class Page:
     """Per line its losses summed by the bin of the total, from the bin ``first`` on."""
 
 
-Losses = Callable[[str], Floats]
-"""Key of a line -> its losses in a block."""
-
-
 class Tallying:
     """The ledgers of a run, block after block.
 
@@ -314,31 +310,55 @@ class Tallying:
     """
 
     def __init__(self, keys: Iterable[str], parts: Iterable[str], backend: str = "numpy") -> None:
-        self._read: Read = reader(backend)
+        self.sorter = sorter(backend)
         self.total = Ledger(TOTAL, MOST_TAIL)
         self.lines = {key: Ledger(LINE, MOST_OF_LINE) for key in keys}
         self.parts = {name: Ledger(LINE, MOST_OF_LINE) for name in parts}
         self.shares = Rows(len(self.lines))
 
-    def read(self, total: Floats, losses: Losses, members: Mapping[str, Sequence[str]]) -> Page:
-        """What a block's horizons say, shape (n,); members are the lines of each part."""
-        number, place = len(total), bins_of(total, TOTAL)
-        first = int(np.min(place, where=total > 0, initial=place.max()))
-        place = np.maximum(place, first) - first  # horizons without a loss add nothing anywhere
-        width = int(place.max()) + 1
+    def read(
+        self,
+        total: Floats,
+        losses: Iterable[tuple[str, Floats]],
+        members: Mapping[str, Sequence[str]],
+    ) -> Page:
+        """What a block's horizons say, shape (n,).
+
+        Parameters
+        ----------
+        total : array, shape (n,)
+            Read after ``losses``, which may be what adds it up.
+        losses : iterable of str and array, shape (n,)
+            Of each line; read one by one, so that all may stand in the same memory.
+        members : mapping of sequence of str
+            The lines of each part.
+        """
+        sort, number, found = self.sorter, len(total), {}
+        lines: dict[str, Block] = {}
 
         # a floor that another thread is about to raise lets too much by, which add() takes out
-        def block(loss: Floats, ledger: Ledger) -> Block:
-            return self._read(loss, ledger.fine, ledger.floor, place, np.zeros(0))
+        def told(some: Some, ledger: Ledger) -> Block:
+            return sort.block(some, ledger.fine, ledger.floor)
 
-        lines, shares = {}, np.zeros((len(self.lines), width))
-        for share, (key, ledger) in zip(shares, self.lines.items(), strict=True):
-            lines[key] = self._read(losses(key), ledger.fine, ledger.floor, place, share)
-        parts = {
-            name: block(_together(losses, members[name], number), ledger)
-            for name, ledger in self.parts.items()
-        }
-        return Page(block(total, self.total), lines, parts, first, shares)
+        wanted = self.lines.keys() | {key for each in members.values() for key in each}
+        for key, loss in losses:
+            if key in wanted:
+                found[key] = sort.some(loss)
+                if key in self.lines:
+                    lines[key] = told(found[key], self.lines[key])
+        place = bins_of(total, TOTAL)
+        first = int(np.min(place, where=total > 0, initial=place.max()))
+        place = np.maximum(place, first) - first  # horizons without a loss add nothing anywhere
+        shares = np.zeros((len(self.lines), int(place.max()) + 1))
+        for share, key in zip(shares, self.lines, strict=True):
+            sort.add(share, place, found[key])
+        parts = {}
+        for name, ledger in self.parts.items():
+            whole = np.zeros(number)
+            for key in members[name]:
+                sort.add(whole, None, found[key])
+            parts[name] = told(sort.some(whole), ledger)
+        return Page(told(sort.some(total), self.total), lines, parts, first, shares)
 
     def add(self, page: Page) -> None:
         """Take in a block."""
@@ -355,10 +375,3 @@ class Tallying:
     def tally(self, seed: int, backend: str) -> Tally:
         """What all blocks say."""
         return Tally(self.total, self.lines, self.parts, self.shares, seed, backend)
-
-
-def _together(losses: Losses, keys: Iterable[str], number: int) -> Floats:
-    total = np.zeros(number)
-    for key in keys:
-        total += losses(key)
-    return total
