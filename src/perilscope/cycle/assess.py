@@ -216,6 +216,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         drawn_together = beside.submit(_horizons, everything, settings, drawn)
         peaks = beside.submit(_peaks, register, everything)
         scores = beside.submit(_scores, book, drivers, valuation.price)
+        sure = beside.submit(_estimated, [law, *layers.values()], everything)
         covers, net = _covers(book, world, steps)
         drawn_net = beside.submit(others.net_of_covers, book, net, world, settings)
         year = _year(context, law)
@@ -229,6 +230,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         tied = _tied(book, laws, settings, steps)
         controls = tuple(_controls(book, world, tried, steps))
     draws, horizons, net_draws = drawn.result(), drawn_together.result(), drawn_net.result()
+    sure.result()
     if horizons is not None and horizons.thin:
         steps.note("note", "simulation", f"everything together: {horizons.thin}")
     if horizons is not None and horizons.disagrees:
@@ -400,6 +402,12 @@ def _peaks(register: Register, everything: Together | None) -> tuple[Peak, Peak 
     """The largest single loss, of losses alone and of everything."""
     whole = None if everything is None else peak(joint_largest(everything.whole.joint))
     return peak(largest(register)), whole
+
+
+def _estimated(laws: Sequence[Law], everything: Together | None) -> None:
+    """Have the errors of laws estimated, which they keep."""
+    for each in (*laws, *(() if everything is None else (everything.law,))):
+        each.error  # noqa: B018
 
 
 def _controls(
