@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,10 @@ from perilscope.engines.garch_forms import Form
 from perilscope.engines.history import Sample
 from perilscope.engines.log_laws import LogLaw, PeaksLaw
 from perilscope.engines.predictive import predict
-from perilscope.engines.volatility_models import simulated_error, walk
+from perilscope.engines.volatility_models import fitted, notes_of, simulated_error, walk
 from perilscope.errors import AssessmentError
 
+from . import intervals_drawn as drawn
 from .garch_series import simulated
 
 STABLECOINS = (
@@ -36,7 +38,10 @@ def of(name: str, weights: list[float], horizon: int = 1) -> object:
     return predict(models.named(name), Sample(RETURNS, np.array(weights), horizon, seed=3))
 
 
-@pytest.mark.parametrize("law", [LogLaw(0.1, 4.0), LogLaw(-0.2, 5.0, 2.6), LogLaw(0.0, 3.0, 30.0)])
+@pytest.mark.parametrize(
+    "law",
+    [LogLaw(0.1, 4.0), LogLaw(0.0, 90.0), LogLaw(-0.2, 5.0, 2.6), LogLaw(0.0, 3.0, 30.0)],
+)
 @pytest.mark.parametrize("level", LEVELS)
 def test_cvar_of_log_laws_is_the_mean_beyond(law: LogLaw, level: float) -> None:
     var = law.var(level)
@@ -45,6 +50,11 @@ def test_cvar_of_log_laws_is_the_mean_beyond(law: LogLaw, level: float) -> None:
         lambda x: 1 - float(law.cdf(np.array([x]))[0]), var, 1.0, epsabs=1e-13, limit=400
     )
     assert law.cvar(level) == pytest.approx(var + beyond / (1 - level), rel=1e-8)
+
+
+def test_all_is_lost_where_volatility_is_beyond_all_numbers() -> None:
+    for sigma in (1e4, 1e6, 1e9):
+        assert 1.0 - 1e-9 < LogLaw(0.1, sigma).cvar(0.975) <= 1.0
 
 
 def test_pareto_tails_are_joined_to_what_was_observed() -> None:
@@ -183,6 +193,50 @@ def test_egarch_that_runs_away_is_held_and_said() -> None:
         assert bool(ran[path]) == held
     assert 0.1 < ran.mean() < 1.0
     assert np.isfinite(np.exp(found / 100.0)).all()
+
+
+@pytest.mark.parametrize("number", [1_000_019, 1_000_902])
+def test_egarch_forgets_what_it_took_for_the_first_variance(number: int) -> None:
+    """Days that a chaotic reading fits better by 10 and 20 in the log-likelihood, and more."""
+    moves = drawn.Moving("egarch", "t")(np.random.default_rng([11, number]), 1000)
+    sample = Sample(moves, np.ones(1))
+    fit = fitted(sample.log_percent, "egarch")
+    p, ends = fit.parameters, []
+    for first in (1.0, 3.0):
+        log = math.log(first * float(fit.variances[0]))
+        for r in fit.returns.tolist():
+            z = (r - p["mu"]) * math.exp(-0.5 * log)
+            log = p["omega"] + p["alpha"] * (abs(z) - math.sqrt(2.0 / math.pi)) + p["beta"] * log
+            log += p["gamma"] * z
+        ends.append(log)
+    assert ends[0] == pytest.approx(ends[1], abs=1e-9)
+    assert fit.forgets
+    told = predict(models.named("egarch"), sample)
+    (low, high), _ = told.interval(0.975)
+    assert 0.0 < low < told.var(0.975) < high < 0.2
+
+
+def test_egarch_that_does_not_forget_says_so() -> None:
+    sound = garch.fit(ONE, "egarch")
+    natural = np.array([0.2, 0.003, -0.06, -0.03, 0.999, 0.0])
+    chaotic = replace(
+        sound, natural=natural, variances=garch.paths(sound.form, sound.windows, natural[None])[0]
+    )
+    assert (sound.forgets, chaotic.forgets) == (True, False)
+    assert notes_of(sound) == ()
+    assert any("before the first day" in note for note in notes_of(chaotic))
+
+
+def test_egarch_of_fading_volatility_has_alpha_held() -> None:
+    """Volatility falls to exp(-1) of what it was whatever happens: no sound maximum is found."""
+    scale = 4.0 * np.exp(np.linspace(0.5, -0.5, 400))
+    returns = scale * np.random.default_rng(0).standard_normal(400)
+    told = predict(models.named("egarch"), Sample(np.expm1(returns / 100.0)[:, None], np.ones(1)))
+    assert any("alpha held at 0.01" in note for note in told.notes)
+    assert told.parameters["alpha"] == 0.01
+    (low, high), _ = told.interval(0.975)
+    truth = LogLaw(0.0, float(scale[-1])).var(0.975)
+    assert 0.5 * truth < low < truth < high < 2.0 * truth
 
 
 @pytest.mark.acceptance

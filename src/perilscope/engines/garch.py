@@ -25,6 +25,7 @@ import numpy as np
 from perilscope.engines import garch_plain, machine_code
 from perilscope.engines.garch_forms import LEAST_NU, MOST_NU, Array, Form, Windows
 from perilscope.engines.garch_search import evaluate
+from perilscope.engines.garch_sound import HELD, forgets
 from perilscope.engines.garch_starts import best
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.once import cached_property
@@ -101,6 +102,18 @@ class Fit:
             return np.stack([mu, om, one, b, *tail], axis=-1)
         second = two if self.form.kind == "egarch" else two - one
         return np.stack([mu, om, one, second, b, *tail], axis=-1)
+
+    @cached_property
+    def forgets(self) -> bool:
+        """Whether the last variance does not hang on what stands before the first day."""
+        if self.form.kind != "egarch":
+            return True
+        return bool(forgets(kernel(), self.form, self.windows, self.x[None])[0])
+
+    @property
+    def alpha_held(self) -> bool:
+        """Whether EGARCH has no sound maximum and alpha was held, see `garch_sound`."""
+        return self.form.kind == "egarch" and float(self.natural[2]) == HELD
 
     @cached_property
     def at_bounds(self) -> tuple[str, ...]:

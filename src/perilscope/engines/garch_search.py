@@ -8,6 +8,7 @@ search is NumPy's, and only the likelihoods are worth a compiler.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +44,21 @@ class Found:
     x: Array
     value: Array
     settled: NDArray[np.bool_]
+
+    def take(self, which: Any) -> Found:
+        """Some of them."""
+        return Found(self.x[which], self.value[which], self.settled[which])
+
+    def put(self, which: Any, other: Found) -> None:
+        """Replace some of them."""
+        for name in ("x", "value", "settled"):
+            getattr(self, name)[which] = getattr(other, name)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Found]) -> Found:
+        """One after the other."""
+        named = "x", "value", "settled"
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in named))
 
 
 @dataclass(eq=False)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from perilscope.engines import garch_sound
 from perilscope.engines.garch_forms import Array, Form, Integers, Windows, shifted
 from perilscope.engines.garch_search import Found, descend, values
 
@@ -85,28 +86,22 @@ def starts(kernel: Any, form: Form, windows: Windows, many: int = STARTS) -> Arr
 
 
 def best(kernel: Any, form: Form, windows: Windows, many: int = STARTS) -> Found:
-    """The best of searches from many starts for each window."""
+    """The best of searches from many starts for each window; of EGARCH see `garch_sound`."""
     done = []
     for begin in range(0, len(windows), _AT_ONCE):
         part = windows.take(slice(begin, begin + _AT_ONCE))
         x = starts(kernel, form, part, many)
         count, each, size = x.shape
         x, lane = x.reshape(-1, size), np.repeat(np.arange(count), each)
-        if form.kind != "egarch":  # along the edge alpha = 0 first, lest a search leave it early
-            edge = np.flatnonzero(x[:, 3] == 0.0)
-            held = np.zeros((len(edge), size), dtype=bool)
-            held[:, 3] = True
-            x[edge] = descend(kernel, form, part.take(lane[edge]), x[edge], held).x
+        if form.kind == "egarch":
+            done.append(garch_sound.best(kernel, form, part, x, each))
+            continue
+        # along the edge alpha = 0 first, lest a search leave it early
+        edge = np.flatnonzero(x[:, 3] == 0.0)
+        held = np.zeros((len(edge), size), dtype=bool)
+        held[:, 3] = True
+        x[edge] = descend(kernel, form, part.take(lane[edge]), x[edge], held).x
         found = descend(kernel, form, part.take(lane), x)
         value = found.value.reshape(count, each)
-        pick = np.arange(count) * each + np.argmin(value, axis=1)
-        found = Found(found.x[pick], found.value[pick], found.settled[pick])
-        if form.kind == "egarch":  # a kink may have stopped the search: first beside it, then anew
-            held = np.zeros(found.x.shape, dtype=bool)
-            held[:, 0] = True
-            found = descend(kernel, form, part, found.x, held)
-            found = descend(kernel, form, part, found.x)
-        done.append(found)
-    return Found(
-        *(np.concatenate([getattr(d, k) for d in done]) for k in ("x", "value", "settled"))
-    )
+        done.append(found.take(np.arange(count) * each + np.argmin(value, axis=1)))
+    return Found.joined(done)

@@ -88,8 +88,8 @@ class LogLaw:
         """Mean of the worst 1 - level of probability."""
         if self.nu is None:  # the exponential of a normal law, cut off
             s = self.sigma / 100.0
-            kept = special.ndtr(special.ndtri(1.0 - level) - s) / (1.0 - level)
-            return float(1.0 - math.exp(self.mu / 100.0 + 0.5 * s * s) * kept)
+            kept = float(special.log_ndtr(special.ndtri(1.0 - level) - s))
+            return -math.expm1(self.mu / 100.0 + 0.5 * s * s + kept - math.log1p(-level))
         return _tail_mean(self.quantile, level)
 
     def cdf(self, losses: Array) -> Array:

@@ -156,9 +156,16 @@ def of_kind(kind: str, student: bool) -> Callable[[Sample], Prediction]:
 
 def notes_of(fit: Fit) -> tuple[str, ...]:
     """What the reader must know of a fit."""
-    if not fit.at_bounds:
-        return ()
-    return (f"best at the edge of what is allowed: {', '.join(fit.at_bounds)}",)
+    found: list[str] = []
+    if fit.at_bounds:
+        found.append(f"best at the edge of what is allowed: {', '.join(fit.at_bounds)}")
+    if fit.alpha_held:
+        found.append(
+            "alpha held at 0.01: where the fit is best, variances cannot be told from the returns"
+        )
+    if not fit.forgets:
+        found.append("today's volatility hangs on what was taken for that before the first day")
+    return tuple(found)
 
 
 def _stream(sample: Sample, name: str) -> np.random.Generator:
