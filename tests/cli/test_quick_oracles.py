@@ -85,7 +85,7 @@ def test_a_register_with_a_converged_truth(capsys: Any, tmp_path: Path) -> None:
 
 
 def test_every_fault_of_a_table_has_its_line() -> None:
-    text = b"id,frequency,severity\na,0.5,100k\nb,poisson(-1),5k\nc,1 in 2 years,5m\n"
+    text = b"id,frequency,severity\na,sometimes,100k\nb,poisson(-1),5k\nc,1 in 2 years,5m\n"
     with pytest.raises(BookError) as refused:
         table.register("r.csv", text, currency="USD", as_of="2026-01-31")
     assert [(f.line, f.path) for f in refused.value.faults] == [
@@ -305,3 +305,14 @@ def test_an_interval_over_nine_orders(capsys: Any) -> None:
     known = math.exp(math.log(1e9) / 2 + sigma * z)
     assert found["enterprise"]["var"]["0.999"] == pytest.approx(known, rel=1e-3)
     assert found["enterprise"]["error"]["0.999"] < 1e-4
+
+
+def test_a_number_alone_is_a_yearly_rate(tmp_path: Path, capsys: Any) -> None:
+    """Registers of other tools have a column of numbers; a share or a sign is no rate."""
+    register = tmp_path / "register.csv"
+    register.write_text("id,frequency,severity\na,0.2,1M\nb,3,50k\n")
+    code, found = quick(capsys, str(register), "--engine", "exact")
+    assert code == 0
+    assert found["enterprise"]["ale"] == pytest.approx(0.2 * 1e6 + 3 * 5e4, rel=1e-9)
+    for wrong in ("20 %", "-0.2"):
+        assert run(["quick", "--frequency", wrong, "--severity", "1M"]) == 1

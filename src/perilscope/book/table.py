@@ -2,9 +2,10 @@
 """A register as a plain table: one scenario a row, without a book around it.
 
 Columns ``id`` (or ``name``), ``frequency``, ``severity`` and, if wanted, ``name`` and ``layer``.
-A frequency is a rate as in a book, or a count law with its yearly mean, a shorthand that exists
-only here: ``poisson(0.08)``, ``bernoulli(0.03)``, ``binomial(12, 0.5)`` (at most so many, mean;
-or ``binomial(12, p=0.04)`` by the chance of each), ``negative-binomial(2, 0.5)`` (size, mean),
+A frequency is a rate as in a book, a number alone (so many a year), or a count law with its yearly
+mean, shorthands that exist only here: ``poisson(0.08)``, ``bernoulli(0.03)``,
+``binomial(12, 0.5)`` (at most so many, mean; or ``binomial(12, p=0.04)`` by the chance of each),
+``negative-binomial(2, 0.5)`` (size, mean),
 ``zero-inflated(0.3, 0.5)`` (chance of a barred year, mean),
 ``mixed-poisson(gamma(4, 4), 0.5)`` (law of how years differ, mean).
 
@@ -37,6 +38,7 @@ _FEWER = "Add up rows of one kind, or assess parts of the register by themselves
 _COUNTED = re.compile(r"([a-z_-]+) ?\((.*)\)", re.IGNORECASE)
 _PERCENT = re.compile(r"([0-9.]+) ?%")
 _CHANCE = re.compile(r"p ?= ?([0-9.]+) ?(%?)")
+_PLAIN = re.compile(r"[0-9]*\.?[0-9]+")
 _ALONE = {"poisson": "poisson", "bernoulli": "at most one a year"}
 _SIZED = ("binomial", "negative-binomial", "zero-inflated", "mixed-poisson")
 _LIKE = (
@@ -67,7 +69,11 @@ def frequency(text: str) -> dict[str, str]:
     {'frequency': '0.48 per year', 'counts': 'binomial(12)'}
     >>> frequency("1 in 5 years")
     {'frequency': '1 in 5 years'}
+    >>> frequency("0.2")
+    {'frequency': '0.2 per year'}
     """
+    if _PLAIN.fullmatch(text.strip()):
+        return {"frequency": f"{text.strip()} per year"}
     found = _COUNTED.fullmatch(" ".join(text.split()))
     if not found or found[1] in (*NAMES, "belief"):
         return {"frequency": text.strip()}

@@ -18,8 +18,12 @@ def capital(
     level: Annotated[float, typer.Option(help="Level of VaR and CVaR.")] = 0.99,
     survival: Survival = 0.99,
     slices: Annotated[
-        int, typer.Option(help="How often within the horizon capital is looked at.")
-    ] = 12,
+        int | None,
+        typer.Option(
+            help="How often within the horizon capital is looked at; 12 unless days are fewer.",
+            show_default=False,
+        ),
+    ] = None,
     evidence: Evidence = None,
     horizon: Horizon = "",
     prices: Prices = None,

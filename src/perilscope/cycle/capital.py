@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,11 +25,15 @@ from perilscope.engines.slices.reach import reach
 from perilscope.engines.worst_case import Bracket, extremes
 from perilscope.errors import AssessmentError, MisuseError, PerilscopeError
 from perilscope.evidence.positions import Position
+from perilscope.layers import revaluation
 from perilscope.layers.counterparty import Exposure, exposures
+from perilscope.layers.holdings import Market
 
 Document = dict[str, Any]
 
 LEVEL, SURVIVAL, SLICES = 0.99, 0.99, 12
+_WHOLE = 0.02
+"""How far a slice may be from whole days, relative; prices are daily."""
 _POINTS = 2**14
 _SURE = 1e-7
 
@@ -40,7 +44,7 @@ def capital(
     *,
     level: float = LEVEL,
     survival: float = SURVIVAL,
-    slices: int = SLICES,
+    slices: int | None = None,
 ) -> Document:
     """Risk capital in every sense, and what it earns.
 
@@ -52,8 +56,9 @@ def capital(
         Of VaR and CVaR.
     survival : float
         Probability with which capital is to last the horizon.
-    slices : int
-        Equal parts of the horizon, after each of which it is looked whether capital lasted.
+    slices : int, optional
+        Equal parts of the horizon, after each of which it is looked whether capital lasted; by
+        default twelve, or as many fewer as make whole days.
 
     Raises
     ------
@@ -68,7 +73,7 @@ def capital(
 
 
 def of(
-    result: Result, *, level: float = LEVEL, survival: float = SURVIVAL, slices: int = SLICES
+    result: Result, *, level: float = LEVEL, survival: float = SURVIVAL, slices: int | None = None
 ) -> Document:
     """The same of what was assessed already; one without exact laws is assessed again."""
     _checked(level, survival, slices)
@@ -95,12 +100,12 @@ def of(
     }
 
 
-def _checked(level: float, survival: float, slices: int) -> None:
+def _checked(level: float, survival: float, slices: int | None) -> None:
     if level not in LEVELS:
         raise MisuseError(f"--level {level:g}: one of {', '.join(f'{a:g}' for a in LEVELS)}")
     if not 0.5 <= survival < 1.0:
         raise MisuseError(f"--survival {survival:g}: at least 0.5 and below 1 is wanted")
-    if not 1 <= slices <= 365:
+    if slices is not None and not 1 <= slices <= 365:
         raise MisuseError(f"--slices {slices}: 1 to 365 are possible")
 
 
@@ -177,7 +182,7 @@ def _lasting(
     settings: Settings,
     result: Result,
     survival: float,
-    slices: int,
+    slices: int | None,
     notes: list[str],
 ) -> Document | None:
     """First passage over slices that are alike and independent, each with the law of its length.
@@ -185,6 +190,7 @@ def _lasting(
     Exposure is that of today in each slice, so the sum over them is not the law of the horizon in
     one piece, in which holdings run on: VaR beside it is that of the sum.
     """
+    slices = _usual(workspace.book.horizon_years) if slices is None else slices
     days = workspace.book.horizon_years * 365.25 / slices
     try:
         part = read(with_horizon(workspace, f"{days:.9g} days"), settings).law
@@ -213,10 +219,20 @@ def _lasting(
     }
 
 
+def _usual(years: float) -> int:
+    """Twelve slices, or as many fewer as make each of them whole days."""
+    for slices in range(SLICES, 1, -1):
+        days = years * 365.25 / slices
+        if days >= 1.0 - _WHOLE and abs(days - round(days)) <= _WHOLE * days:
+            return slices
+    return 1
+
+
 def _widened(law: LossLaw, low: float, slices: int) -> Chain:
     """One state whose slices have this law, on a window wide enough for all of them."""
     mass = np.maximum(law.mass, 0.0)
     mass = mass / max(float(mass.sum()), 1.0)
+    mass[-1] += 1.0 - float(mass.sum())  # what lies beyond is lost at least, and ruins as well
     amounts = low + np.arange(law.points) * law.step
     one, none = np.ones((1, 1)), np.zeros((1, 1), dtype=np.int64)
     gain = max(-low, law.step)
@@ -265,95 +281,106 @@ def _told(each: Exposure) -> Document:
 # --- what it earns
 
 
+@dataclass(frozen=True)
+class _Lot:
+    """A position: its worth, what it loses on average over the horizon, and bears of CVaR."""
+
+    position: Position
+    worth: float
+    mean: float
+    cvar: float
+
+
 def _returns(result: Result, level: float) -> list[Document]:
     """Return on risk capital: (income - expected loss) / (CVaR borne - expected loss)."""
     book, years = result.book, result.book.horizon_years
-    lines, holdings = _borne(result, level)
+    lines, lots = _borne(result, level)
     scenarios = {key: book.scenarios[key] for key in lines}
-    means = {key: result.laws[key].mean for key in lines}
-    lots = [lot for lot in result.workspace.positions if lot.instrument == "spot"]
     rows = []
     for name, item in book.protocols.items():
-        mine = [key for key, s in scenarios.items() if s.asset == name]
+        mine = [lines[key] for key, s in scenarios.items() if s.asset == name]
         base = 0.0 if item.deposit is None else result.valuation.worth(name).mean
-        rows.append(_row("protocol", name, base, item.earns, mine, (lines, means), 0.0, years))
+        rows.append(_row("protocol", name, base, item.earns, mine, years))
     for name, venue in book.venues.items():
         mine = [
-            key
+            lines[key]
             for key, s in scenarios.items()
             if s.asset == name or getattr(book.assets.get(s.asset), "at", None) == name
         ]
-        held = _share(holdings, lots, lambda lot, n=name: lot.venue == n)
-        base = _stands(result, name, [lot for lot in lots if lot.venue == name])
-        rows.append(_row("venue", name, base, venue.earns, mine, (lines, means), held, years))
-    for name in dict.fromkeys([*book.strategies, *(lot.strategy for lot in lots if lot.strategy)]):
+        held = [lot for lot in lots if lot.position.venue == name]
+        mine += [(lot.mean, lot.cvar) for lot in held]
+        rows.append(_row("venue", name, _stands(result, name, held), venue.earns, mine, years))
+    named = [lot.position.strategy for lot in lots if lot.position.strategy]
+    for name in dict.fromkeys([*book.strategies, *named]):
         declared = book.strategies.get(name)
-        held = _share(holdings, lots, lambda lot, n=name: lot.strategy == n)
-        base = _worth(result, [lot for lot in lots if lot.strategy == name])
+        held = [lot for lot in lots if lot.position.strategy == name]
+        mine = [(lot.mean, lot.cvar) for lot in held]
+        base = math.fsum(lot.worth for lot in held)
         earns = None if declared is None else declared.earns
-        rows.append(_row("strategy", name, base, earns, [], (lines, means), held, years))
+        rows.append(_row("strategy", name, base, earns, mine, years))
     return [row for row in rows if row["capital"] or row["income"]]
 
 
-def _borne(result: Result, level: float) -> tuple[dict[str, float], dict[str, float]]:
-    """CVaR borne by each scenario and each holding."""
-    if result.together is not None:
-        held = result.together.borne
-        if held.level == level:
-            return dict(held.lines), dict(held.holdings)
-        other = borne.contributions(result.together.whole.joint, result.together.law, level)
-        return dict(other.lines), dict(other.holdings)
-    return result.joined.register().contributions(level), {}
+Both = tuple[float, float]
+"""Mean loss over the horizon, and the part of CVaR that is borne."""
 
 
-def _share(holdings: Mapping[str, float], lots: Sequence[Position], mine: Any) -> float:
-    """CVaR of holdings that some lots bear, by their part of the units of each asset."""
+def _borne(result: Result, level: float) -> tuple[dict[str, Both], list[_Lot]]:
+    """What each scenario and each position loses on average and bears of CVaR."""
+    together, positions = result.together, result.workspace.positions
+    if together is None:
+        own = result.joined.register().contributions(level)
+        lines = {key: (result.laws[key].mean, cvar) for key, cvar in own.items()}
+        return lines, [_Lot(lot, _worth(result, lot), 0.0, 0.0) for lot in positions]
+    joint, held = together.whole.joint, together.borne
+    if held.level != level:
+        held = borne.contributions(joint, together.law, level)
+    lines = {key: (joint.line_mean(key), cvar) for key, cvar in held.lines.items()}
+    market = joint.scenarios
+    assert isinstance(market, Market)
+    means = sum(joint.chance(r) * market.weighed(r, market.weights) for r in joint.markets)
+    each = {
+        name: (float(mean), held.holdings[name])
+        for name, mean in zip(market.names, np.asarray(means), strict=True)
+    }
+    odd = list(zip(market.names[len(market.held.values) :], market.held.odd, strict=True))
+    plain = [lot for lot in positions if lot not in market.held.odd]
+    lots = [
+        _Lot(lot, abs(revaluation.worth(lot, market.held.marks)), *each[name]) for name, lot in odd
+    ]
     units: dict[str, float] = {}
-    own: dict[str, float] = {}
-    for lot in lots:
+    for lot in plain:
         units[lot.asset] = units.get(lot.asset, 0.0) + lot.quantity
-        if mine(lot):
-            own[lot.asset] = own.get(lot.asset, 0.0) + lot.quantity
-    return math.fsum(
-        holdings.get(asset, 0.0) * held / units[asset]
-        for asset, held in own.items()
-        if units[asset]
-    )
+    for lot in plain:
+        whole = units[lot.asset]
+        share = lot.quantity / whole if whole else 0.0
+        mean, cvar = each.get(lot.asset, (0.0, 0.0))
+        lots.append(_Lot(lot, _worth(result, lot), share * mean, share * cvar))
+    return lines, lots
 
 
-def _stands(result: Result, venue: str, lots: Sequence[Position]) -> float:
+def _stands(result: Result, venue: str, lots: Sequence[_Lot]) -> float:
     """What stands at a venue: the positions there, or without any what the book says."""
     if lots:
-        return _worth(result, lots)
+        return math.fsum(lot.worth for lot in lots)
     try:
         return result.valuation.worth(venue).mean
     except AssessmentError:
         return 0.0
 
 
-def _worth(result: Result, lots: Sequence[Position]) -> float:
-    total = 0.0
-    for lot in lots:
-        try:
-            total += abs(lot.quantity) * result.valuation.price(lot.asset)
-        except AssessmentError:
-            continue  # said where positions are valued
-    return total
+def _worth(result: Result, lot: Position) -> float:
+    try:
+        return abs(lot.quantity) * result.valuation.price(lot.asset)
+    except AssessmentError:
+        return 0.0  # said where positions are valued
 
 
 def _row(
-    kind: str,
-    name: str,
-    base: float,
-    earns: Any,
-    keys: Sequence[str],
-    lines: tuple[Mapping[str, float], Mapping[str, float]],
-    held: float,
-    years: float,
+    kind: str, name: str, base: float, earns: Any, borne: Sequence[Both], years: float
 ) -> Document:
-    tail, means = lines
-    expected = math.fsum(means[key] for key in keys)
-    cvar = math.fsum(tail[key] for key in keys) + held
+    expected = math.fsum(mean for mean, _ in borne)
+    cvar = math.fsum(tail for _, tail in borne)
     income = None if earns is None else base * point(earns) * years
     capital = max(cvar - expected, 0.0)
     net = None if income is None else income - expected

@@ -94,10 +94,13 @@ def shared_by(beliefs: Sequence[Distribution]) -> tuple[Shared, ...]:
 
 
 @functools.lru_cache(maxsize=64)
-def nodes(beliefs: tuple[Shared, ...], effort: int) -> tuple[tuple[float, tuple[float, ...]], ...]:
+def nodes(
+    beliefs: tuple[Shared, ...], effort: int, beside: int = 0
+) -> tuple[tuple[float, tuple[float, ...]], ...]:
     """Weighted values of some shared beliefs, in their order; discrete ones with all their values.
 
-    Up to four are integrated by the product of their Gauss nodes, more as private beliefs are.
+    Up to four are integrated by the product of their Gauss nodes, more as private beliefs are;
+    ``beside`` more of them are integrated by themselves, and nodes are as few as for all.
 
     Raises
     ------
@@ -108,7 +111,7 @@ def nodes(beliefs: tuple[Shared, ...], effort: int) -> tuple[tuple[float, tuple[
     few = _EACH[effort]
     if len(beliefs) > len(few):
         return quadrature.nodes(beliefs, effort=effort)
-    axes = [belief.gauss(few[len(beliefs) - 1]) for belief in beliefs]
+    axes = [belief.gauss(few[min(len(beliefs) + beside, len(few)) - 1]) for belief in beliefs]
     number = math.prod(x.size for x, _ in axes)
     if number > MOST:
         names = ", ".join(belief.name for belief in beliefs)

@@ -171,9 +171,9 @@ def whole(
         if key not in joint.tokens:
             note(
                 f"scenarios.{key}",
-                "its network or belief ties it to losses in another token, or to too many joint "
-                f"states, or its holding to losses that are not counted in {tokens[key]}: it is "
-                "taken at today's price, not at the price of the market scenario it happens in",
+                f"its holding ties it to losses that are not counted in {tokens[key]}, or what it "
+                "shares with others has too many joint states: it is taken at today's price, not "
+                "at the price of the market scenario it happens in",
             )
     hidden = tuple((_network_of(context.drivers, each), each) for each in wide(joint))
     return Whole(joint, joint.law(), alone(joint), moves, driving, joint.tokens, hidden)

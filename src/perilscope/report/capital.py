@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
-from perilscope.cycle.amounts import money, probability, share
+from perilscope.cycle.amounts import horizon, money, probability, share
 from perilscope.report.columns import table_of
 from perilscope.report.names import cleaned, shortened
 
@@ -20,9 +20,8 @@ _NAME, _MOST = 26, 12
 def render(document: Found) -> Group:
     """Draw what `perilscope.cycle.capital.capital` found."""
     shown = cleaned(document)
-    years = shown["horizon_years"]
     head = (
-        f"{shown['book']}   as of {shown['as_of']}   next {years * 12:.3g} months   "
+        f"{shown['book']}   as of {shown['as_of']}   next {horizon(shown['horizon_years'])}   "
         f"{shown['currency']}"
     )
     parts: list[Any] = [Text(head, style="bold"), Text("")]

@@ -22,11 +22,12 @@ from perilscope.engines.compound import Compound, Mixture
 from perilscope.engines.grid import Grid, Transform
 from perilscope.engines.joint import cells, reach
 from perilscope.engines.joint.cells import Cell, Coupled
+from perilscope.engines.joint.groups import affordable
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.joint.markets import Markets
 from perilscope.engines.joint.means import Means, PricedAt
 from perilscope.engines.joint.parts import Interface, Rungs, Scenarios, State, parted
-from perilscope.engines.joint.prices import Priced, at_price, dearer
+from perilscope.engines.joint.prices import Priced, at_prices, dearer
 from perilscope.engines.joint.side import Side, Weights
 from perilscope.engines.joint.window import Window
 from perilscope.engines.loss import LEVELS, LossLaw, Pair
@@ -55,9 +56,9 @@ class Joint:
     scenarios : Scenarios
         The market.
     tokens : mapping of line to token
-        Lines whose losses, and whose holdings, are counted in one token. Those that a network
-        or a belief ties to losses in another token, or a holding to losses counted otherwise, stand
-        at today's price; the attribute ``tokens`` has the others.
+        Lines whose losses, and whose holdings, are counted in a token. Those that a holding ties
+        to losses counted otherwise, or that too many joint states drive, stand at today's price;
+        the attribute ``tokens`` has the others.
     wide : Window, optional
         Chosen from the lines and the market when absent.
     cells : int
@@ -83,10 +84,11 @@ class Joint:
         known: Markets | None = None,
     ) -> None:
         self.interfaces, self.scenarios = tuple(interfaces), scenarios
-        self.parts = parted(register.components, self.interfaces, tokens or {})
+        parts = parted(register.components, self.interfaces, tokens or {})
+        self.parts = affordable(parts, register.lines)
         # losses tied to others that are not counted in the same token stand at today's price
-        self.tokens = {key: part.token for part in self.parts for key in part.counted}
-        self.tokened = tuple(c for c, part in enumerate(self.parts) if part.token)
+        self.tokens = {key: token for part in self.parts for key, token in part.counted.items()}
+        self.tokened = tuple(c for c, part in enumerate(self.parts) if part.counted)
         self._states = known or Markets(self.interfaces, scenarios)
         self.markets = self._states.states
         self.weights: list[Array] = [each.weights for each in self.interfaces]
@@ -120,6 +122,7 @@ class Joint:
         """
         if not self.tokened or count == self.count:
             return self
+        _ = self.priced  # which both then share
         other = copy.copy(self)
         other.count, other._markets = count, {}
         other.means = Means(
@@ -146,9 +149,9 @@ class Joint:
         }
         self.fine.driven(self.weights)  # what no price touches is kept, and made but once
         priced = {
-            c: at_price(part, prices[min(prices.keys() & part.counted)])
+            c: at_prices(part, {part.counted[key]: prices[key] for key in mine})
             for c, part in enumerate(self.parts)
-            if prices.keys() & part.counted
+            if (mine := prices.keys() & part.counted.keys())
         }
         return self.fine.with_(lines, priced)
 
@@ -181,7 +184,7 @@ class Joint:
         weights = self.scenarios.weights
         if not self.tokened:
             z = self.window.transform(self.losses(rungs), weights)[None, :]
-            return {rungs: Coupled(z, z, np.empty(0), ())}
+            return {rungs: Coupled(z, z, {}, ())}
         return self.coupled(rungs, self.priced)
 
     def coupled(self, rungs: Rungs, priced: Sequence[Priced]) -> dict[Rungs, Coupled]:
@@ -230,14 +233,18 @@ class Joint:
         lines, fine = self.register.lines, self.register.fine
         return [Priced(self.parts[c], lines, fine) for c in self.tokened]
 
+    def tables(self, rungs: Rungs) -> list[Array]:
+        """Probabilities of the patterns of each part in tokens, in a state of prices."""
+        return [self.parts[c].table(self.weights)[self.rungs_of(c, rungs)] for c in self.tokened]
+
     @cached_property
     def matter(self) -> dict[str, float]:
         """What is expected to be lost in each token, at today's price."""
         found: dict[str, float] = {}
         for c in self.tokened:
             part = self.parts[c]
-            lost = math.fsum(self.register.means[key] for key in part.counted)
-            found[part.token] = found.get(part.token, 0.0) + lost
+            for key, token in part.counted.items():
+                found[token] = found.get(token, 0.0) + self.register.means[key]
         return found
 
     def _refine(self) -> None:

@@ -26,6 +26,7 @@ from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.joint.many import Many
 from perilscope.engines.joint.parts import Part, Rungs
+from perilscope.engines.joint.prices import Beside
 
 Array = npt.NDArray[np.float64]
 
@@ -96,7 +97,7 @@ def _in_money(joint: Joint, by: Transform) -> dict[str, float]:
     )
     fixed = side.fixed(weights)
     for c, part in enumerate(joint.parts):
-        if part.free or part.token or not part.keys:
+        if part.free or part.counted or not part.keys:
             continue
         if part.coupled:
             left = side.moved(weights, leave=c).items()
@@ -126,13 +127,10 @@ def _mixed(
 
 # --- the market, and lines at its prices
 
-Nodes = dict[tuple[int, int], Transform]
-"""Weights of a part counted in a token by place on its lattice of prices, and by pattern."""
-
 
 def _with_market(joint: Joint, by: Transform) -> tuple[dict[str, float], Array, Array]:
     """Weighted sums of the lines counted in tokens, and of the holdings with their means."""
-    nodes: list[Nodes] = [{} for _ in joint.tokened]
+    gathered = [Beside(each) for each in joint.priced]
     outside = against(by, joint.fine.fixed(joint.weights))
     held, means = (np.zeros(len(joint.scenarios.names)) for _ in range(2))
     for states in joint.alike:
@@ -143,17 +141,12 @@ def _with_market(joint: Joint, by: Transform) -> tuple[dict[str, float], Array, 
         }
         under = {rungs: np.zeros(len(joint.scenarios.weights)) for rungs in rests}
         for cell in joint.cells(states[0]):
-            _cell(joint, cell, rests, under, nodes)
+            _cell(joint, cell, rests, under, gathered)
         for rungs, share in under.items():
             one, two = _shared_out(joint, rungs, share)
             held += one
             means += two
-    lines = {key: 0.0 for each in joint.priced for key in each.part.keys}
-    for each, mine in zip(joint.priced, nodes, strict=True):
-        for k in sorted({k for k, _ in mine}):
-            patterns = {j: z for (i, j), z in mine.items() if i == k}
-            for key, x in each.weighed(k, patterns).items():
-                lines[key] += x
+    lines = {key: x for each in gathered for key, x in each.lines().items()}
     return lines, held, means
 
 
@@ -162,41 +155,36 @@ def _cell(
     cell: cells.Cell,
     rests: Mapping[Rungs, Transform],
     under: Mapping[Rungs, Array],
-    nodes: Sequence[Nodes],
+    gathered: Sequence[Beside],
 ) -> None:
     """Add one cell: to the weights of each part that is counted in tokens, and of scenarios."""
-    at = [each.at(cell.prices[each.part.token]) for each in joint.priced]
+    at = [each.at(cell.prices) for each in joint.priced]
     sums: list[dict[int, Transform]] = [{} for _ in at]
     for rungs, rest in rests.items():
-        tables = [
-            joint.parts[c].table(joint.weights)[joint.rungs_of(c, rungs)] for c in joint.tokened
-        ]
-        mixed = [(own @ value, own @ slope) for own, (value, slope) in zip(tables, at, strict=True)]
+        tables = joint.tables(rungs)
+        mixed = cells.mixed(tables, at)
         under[rungs][cell.members] = _under(joint, cell, rungs, rest, mixed)
         if not at:
             continue
         market = cell.transforms(joint.window, joint.losses(rungs))
         for place, own in enumerate(tables):
-            both = against(rest, np.stack(cells.beside(joint.priced, mixed, place, market)))
+            flat, bent = cells.beside(mixed, place, market)
+            both = against(rest, np.stack([flat, *bent.values()]))
             for j in np.flatnonzero(own).tolist():
                 mine = own[j] * both
                 sums[place][j] = sums[place][j] + mine if j in sums[place] else mine
-    for place, each in enumerate(joint.priced):
-        for k, value, slope in each.beside(cell.prices[each.part.token]):
-            for j, (flat, bent) in sums[place].items():
-                mine = value * flat + slope * bent
-                key = (k, j)
-                nodes[place][key] = nodes[place][key] + mine if key in nodes[place] else mine
+    for each, found in zip(gathered, sums, strict=True):
+        many = range(1 + len(each.tokens))
+        plain, *tilted = ({j: rows[i] for j, rows in found.items()} for i in many)
+        each.add(cell.prices, plain, dict(zip(each.tokens, tilted, strict=True)))
 
 
-Mixed = Sequence[tuple[Transform, Transform]]
-"""Of each part that is counted in a token, its transform at a price and the derivative by it."""
-
-
-def _under(joint: Joint, cell: cells.Cell, rungs: Rungs, rest: Transform, mixed: Mixed) -> Array:
+def _under(
+    joint: Joint, cell: cells.Cell, rungs: Rungs, rest: Transform, mixed: cells.Mixed
+) -> Array:
     """How much of the weight lies below VaR, given each scenario of a cell."""
     window, losses = joint.window, joint.losses(rungs)[cell.members]
-    value, slopes = cells.products(mixed, joint.priced)
+    value, slopes = cells.products(mixed)
     rows = np.stack([against(rest, z) for z in (value, *slopes.values())])
     plain, *bent = window.grid.weights(rows)
     found = window.read(plain, losses)

@@ -228,7 +228,7 @@ class _Made:
         self._joint, self._rounded, self._way = joint, rounded, way
         self._cells, self._lift, self._lattice = cells, lift, lattice
         self._tables = [part.table(joint.weights) for part in joint.parts]
-        self._known: dict[tuple[int, Rungs, int], _Known] = {}
+        self._known: dict[tuple[int, Rungs, tuple[int, ...]], _Known] = {}
         self._base = rounded.delta, rounded.wraps
         self._worst = 0.0, 0.0
         each = [(joint.chance(r), joint.losses(r) < -lift) for r in joint.markets]
@@ -251,9 +251,9 @@ class _Made:
             if chance <= 0.0:
                 continue
             parts = [
-                self._part(c, rungs, 0)
+                self._part(c, rungs, {})
                 for c, part in enumerate(joint.parts)
-                if part.coupled and not part.token and part.component is not None
+                if part.coupled and not part.counted and part.component is not None
             ]
             within = mixed(self._priced(rungs, parts), grid)
             weight = chance * self._kept(rungs) / (1.0 - self.cut)
@@ -276,10 +276,8 @@ class _Made:
             mass = float(weights.sum())
             if mass <= 0.0:
                 continue
-            thefts = [
-                self._part(c, rungs, nodes[self._lattice.tokens.index(joint.parts[c].token)])
-                for c in joint.tokened
-            ]
+            at = dict(zip(self._lattice.tokens, nodes, strict=True))
+            thefts = [self._part(c, rungs, at) for c in joint.tokened]
             own = [*parts, *thefts]
             self._worst = (
                 max(self._worst[0], math.fsum(each.delta for each in own)),
@@ -288,20 +286,21 @@ class _Made:
             market = self._market(np.maximum(losses + self._lift, 0.0), weights / mass)
             yield mass / kept, added([market, *(each.sized for each in thefts)], self._cells.grid)
 
-    def _part(self, c: int, rungs: Rungs, node: int) -> _Known:
-        """A part given the state of prices, at a node of the lattice of prices."""
+    def _part(self, c: int, rungs: Rungs, nodes: Mapping[str, int]) -> _Known:
+        """A part given the state of prices, at nodes of the lattice of prices."""
         joint = self._joint
-        mine = joint.rungs_of(c, rungs)
-        if (c, mine, node) not in self._known:
-            table = self._tables[c][mine]
-            part, lines = joint.parts[c], joint.register.lines
-            if node != 0:
-                price = self._lattice.price(node)
-                lines = {**lines, **prices.at_lines(part, lines, price)}
-                part = prices.at_price(part, price)
+        part, mine = joint.parts[c], joint.rungs_of(c, rungs)
+        at = {token: nodes[token] for token in part.tokens}
+        key = c, mine, tuple(at.values())
+        if key not in self._known:
+            table, lines = self._tables[c][mine], joint.register.lines
+            if any(at.values()):
+                dear = {token: self._lattice.price(node) for token, node in at.items()}
+                lines = {**lines, **prices.at_lines(part, lines, dear)}
+                part = prices.at_prices(part, dear)
             component = _given(part, table / math.fsum(table.tolist()))
-            self._known[c, mine, node] = self._own(component, lines)
-        return self._known[c, mine, node]
+            self._known[key] = self._own(component, lines)
+        return self._known[key]
 
     def _own(self, component: Component, lines: Mapping[str, Compound]) -> _Known:
         """A component with its own errors alone."""

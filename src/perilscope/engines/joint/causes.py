@@ -100,7 +100,7 @@ def tails(joint: Joint, law: SignedLaw, x: float) -> tuple[StateTail, ...]:
 def _given(joint: Joint, c: int, near: Near) -> tuple[Array, Array]:
     """P(L > x) and E (L - x)+ in every state of one part."""
     part = joint.parts[c]
-    if part.token:
+    if part.counted:
         return _given_token(joint, c, near)
     sides = joint.fine, joint.coarse
     fine, half = (_rests(side, joint, c) for side in sides)

@@ -26,15 +26,12 @@ import numpy.typing as npt
 
 from perilscope.engines.grid import Transform
 from perilscope.engines.joint.parts import Rungs
-from perilscope.engines.joint.prices import Priced
+from perilscope.engines.joint.prices import Priced, Slopes
 from perilscope.engines.joint.window import Window
 from perilscope.engines.kept import Kept
-from perilscope.errors import AssessmentError
 
 Array = npt.NDArray[np.float64]
 
-MOST_COMBINATIONS = 64
-"""Patterns of all parts that are counted in tokens together."""
 _CELLS: Kept[npt.NDArray[np.int64]] = Kept(2**28, lambda labels: labels.nbytes)
 """Cells by the hash of the prices they were made from."""
 
@@ -152,15 +149,15 @@ class Coupled:
     linear, plain : array, shape (combinations, frequencies)
         With the linear term, and without; by combination of patterns of the parts that are
         counted in tokens, the last part's pattern changing fastest.
-    prices : array, shape (parts,)
-        Mean price of each part's token.
+    prices : mapping of token to float
+        Mean prices.
     offs : tuple of array, shape (patterns,)
-        Of each part, by how much its mean on the grid is off that price times today's mean.
+        Of each part, by how much its mean on the grid is off these prices times today's means.
     """
 
     linear: Transform
     plain: Transform
-    prices: Array
+    prices: Mapping[str, float]
     offs: tuple[Array, ...]
 
     def read(self, plain: bool) -> Transform:
@@ -193,88 +190,83 @@ def coupled(
         As in :func:`labelled`.
     count : int
         Cells.
-
-    Raises
-    ------
-    AssessmentError
-        Too many combinations of patterns.
     """
     many = [len(each.part.patterns) for each in parts]
     combinations = list(itertools.product(*(range(n) for n in many)))
-    if len(combinations) > MOST_COMBINATIONS:
-        raise AssessmentError("too many networks drive losses that are counted in tokens")
     shape = len(combinations), window.grid.points // 2 + 1
     plain = {rungs: np.zeros(shape, dtype=np.complex128) for rungs in losses}
     linear = {rungs: np.zeros(shape, dtype=np.complex128) for rungs in losses}
     offs = tuple(np.zeros(n) for n in many)
     for cell in gathered(prices, weights, matter, count):
-        at = [each.at(cell.prices[each.part.token]) for each in parts]
+        at = [each.at(cell.prices) for each in parts]
         whole = float(cell.mass.sum())
         for off, each in zip(offs, parts, strict=True):
-            off += whole * each.off(cell.prices[each.part.token])
-        mixed = [
-            products([(v[j], s[j]) for (v, s), j in zip(at, row, strict=True)], parts)
+            off += whole * each.off(cell.prices)
+        rows = [
+            products([(v[j], _of(s, j)) for (v, s), j in zip(at, row, strict=True)])
             for row in combinations
         ]
         for rungs, own in losses.items():
             law, aside = cell.transforms(window, own)
-            for row, (value, slopes) in enumerate(mixed):
+            for row, (value, slopes) in enumerate(rows):
                 term = law * value
                 plain[rungs][row] += term
                 for token, slope in slopes.items():
                     term += aside[token] * slope
                 linear[rungs][row] += term
-    mean = np.array([float(weights @ prices[each.part.token]) for each in parts])
+    mean = {token: float(weights @ each) for token, each in prices.items()}
     return {rungs: Coupled(linear[rungs], plain[rungs], mean, offs) for rungs in losses}
 
 
-def products(
-    at: Sequence[tuple[Transform, Transform]], parts: Sequence[Priced]
-) -> tuple[Transform, dict[str, Transform]]:
-    """Product of the parts' transforms, and its derivatives by the price of each token.
+Mixed = Sequence[tuple[Transform, Slopes]]
+"""Of each part that is counted in tokens its transform at some prices, and its derivatives."""
 
-    Parameters
-    ----------
-    at : sequence of (transform, derivative)
-        Of each part at its token's price.
-    parts : sequence of Priced
-        Of none the product is 1.
+
+def mixed(tables: Sequence[Array], at: Mixed) -> list[tuple[Transform, dict[str, Transform]]]:
+    """Each part mixed over its patterns."""
+    return [
+        (own @ value, {token: own @ slope for token, slope in slopes.items()})
+        for own, (value, slopes) in zip(tables, at, strict=True)
+    ]
+
+
+def _of(slopes: Slopes, pattern: int) -> Slopes:
+    return {token: each[pattern] for token, each in slopes.items()}
+
+
+def products(at: Mixed) -> tuple[Transform, dict[str, Transform]]:
+    """Product of the parts' transforms, and its derivatives by the price of each token; of no part
+    the product is 1.
     """
     slopes: dict[str, Transform] = {}
-    for place, each in enumerate(parts):
-        factors = [value for value, _ in at]
-        factors[place] = at[place][1]
-        token = each.part.token
-        one = _multiplied(factors)
-        slopes[token] = slopes[token] + one if token in slopes else one
+    for place, (_, own) in enumerate(at):
+        others = [value for i, (value, _) in enumerate(at) if i != place]
+        for token, slope in own.items():
+            one = _multiplied([*others, slope])
+            slopes[token] = slopes[token] + one if token in slopes else one
     return _multiplied([value for value, _ in at]), slopes
 
 
 def beside(
-    parts: Sequence[Priced],
-    mixed: Sequence[tuple[Transform, Transform]],
-    place: int,
-    market: tuple[Transform, Mapping[str, Transform]],
-) -> tuple[Transform, Transform]:
-    """What one part's own transform is multiplied by in a cell, and its derivative by the price.
+    at: Mixed, place: int, market: tuple[Transform, Mapping[str, Transform]]
+) -> tuple[Transform, dict[str, Transform]]:
+    """What one part's own transform is multiplied by in a cell, and its derivatives by the prices.
 
     Parameters
     ----------
-    parts : sequence of Priced
-    mixed : sequence of (transform, derivative)
-        Of each part at its token's price.
+    at : sequence of (transform, derivatives)
+        Of each part, mixed over its patterns.
     place : int
         Which part.
     market : (transform, mapping of transform)
         As :meth:`Cell.transforms` gives it.
     """
     law, aside = market
-    others = [each for i, each in enumerate(parts) if i != place]
-    value, slopes = products([x for i, x in enumerate(mixed) if i != place], others)
+    value, slopes = products([x for i, x in enumerate(at) if i != place])
     flat = law * value
     for token, slope in slopes.items():
         flat += aside[token] * slope
-    return flat, aside[parts[place].part.token] * value
+    return flat, {token: aside[token] * value for token in at[place][1]}
 
 
 def _multiplied(factors: Sequence[Transform]) -> Transform:

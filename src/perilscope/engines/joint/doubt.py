@@ -9,19 +9,24 @@ leaves less to chance than whole years drawn at random would.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from perilscope.engines.grid import Transform
+from perilscope.engines.joint import cells
 from perilscope.engines.joint.assembly import Joint
+from perilscope.engines.joint.cells import Coupled
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.joint.parts import Rungs, Scenarios
 
 Array = npt.NDArray[np.float64]
 Interval = tuple[float, float]
+
+_CELLS = 8
+"""Cells of prices of each other history."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +49,8 @@ def around(joint: Joint) -> dict[Rungs, Transform]:
             continue
         term = outside * joint.fine.in_money(joint.weights, rungs)
         for place, c in enumerate(joint.tokened):
-            price = float(joint.market(rungs).prices[place])
             table = joint.parts[c].table(joint.weights)[joint.rungs_of(c, rungs)]
-            term = term * (table @ joint.priced[place].at(price)[0])
+            term = term * (table @ joint.priced[place].at(joint.market(rungs).prices)[0])
         found[rungs] = term
     return found
 
@@ -109,13 +113,11 @@ def histories(
     Returns
     -------
     dict of level to (interval of VaR, interval of CVaR), in money
-        Moved by as much as the law differs from the same with what is counted in tokens at mean
-        prices.
+        What is counted in tokens is priced in a few cells; moved by as much as the law differs
+        from the same in so few.
     """
-    rest = around(joint)
-    own = float(sum(joint.window.grid.back(z) for z in rest.values()) @ joint.window.grid.places)
-    base = _measured(joint, rest, joint.scenarios, own)
-    laws = [_measured(joint, rest, each, own) for each in apart]
+    base = _measured(joint, joint.scenarios)
+    laws = [_measured(joint, each) for each in apart]
     found = {}
     for level in levels:
         var = [each.var(level) - base.var(level) + law.var(level) for each in laws]
@@ -124,18 +126,33 @@ def histories(
     return found
 
 
-def _measured(
-    joint: Joint, rest: dict[Rungs, Transform], scenarios: Scenarios, own: float
-) -> SignedLaw:
-    """The law with other market scenarios; ``own`` is the mean of everything else."""
+def _measured(joint: Joint, scenarios: Scenarios) -> SignedLaw:
+    """The law with other market scenarios; prices are expected to be what they are in its own."""
     window, weights = joint.window, scenarios.weights
-    total = np.zeros(window.grid.points // 2 + 1, dtype=np.complex128)
-    mean = 0.0
-    for rungs, z in rest.items():
-        losses = scenarios.total(rungs)
-        total += window.transform(losses, weights) * z
-        mean += joint.chance(rungs) * float(weights @ window.clamped(losses))
-    return SignedLaw(window, window.grid.back(total), mean=mean + own, sd=math.nan)
+    known: dict[Rungs, Coupled] = {}
+    for states in joint.alike:
+        losses = {rungs: scenarios.total(rungs) for rungs in states}
+        known |= _coupled(joint, losses, weights, scenarios.prices(states[0]))
+    side = joint.fine.with_(joint.register.lines, {}, lambda rungs, plain: known[rungs].read(plain))
+    mean = math.fsum(
+        joint.chance(rungs) * float(weights @ window.clamped(scenarios.total(rungs)))
+        for rungs in joint.markets
+    )
+    lines = math.fsum(joint.line_mean(key) for key in joint.register.lines)
+    return SignedLaw(window, side.law(joint.weights), mean=mean + lines, sd=math.nan)
+
+
+def _coupled(
+    joint: Joint, losses: Mapping[Rungs, Array], weights: Array, prices: Mapping[str, Array]
+) -> dict[Rungs, Coupled]:
+    """Other scenarios of the market, with what is counted in tokens in a few cells of prices."""
+    if joint.tokened:
+        counted = {token: prices[token] for token in joint.matter}
+        return cells.coupled(
+            joint.window, losses, weights, counted, joint.priced, joint.matter, _CELLS
+        )
+    alone = {rungs: joint.window.transform(x, weights)[None, :] for rungs, x in losses.items()}
+    return {rungs: Coupled(z, z, {}, ()) for rungs, z in alone.items()}
 
 
 def _middle(values: Sequence[float]) -> Interval:

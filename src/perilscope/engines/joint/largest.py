@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines.compound import Drives
 from perilscope.engines.grid import atoms
 from perilscope.engines.joint import cells
 from perilscope.engines.joint.assembly import Joint
@@ -76,7 +75,9 @@ def largest(joint: Joint) -> JointLargest:
     """
     tables = [part.table(joint.weights) for part in joint.parts]
     cases = [
-        () if part.component is None else cases_of(part.component, joint.register.lines)
+        ()
+        if part.component is None or part.counted
+        else cases_of(part.component, joint.register.lines)
         for part in joint.parts
     ]
     free = [c for c, part in enumerate(joint.parts) if not part.coupled]
@@ -97,7 +98,6 @@ def _state(
 ) -> _State | None:
     """One state of prices; None where it cannot be."""
     money: list[Given] = []
-    priced: list[tuple[Part, Given]] = []
     chance = 1.0
     for c, part in enumerate(joint.parts):
         if not part.coupled:
@@ -107,18 +107,14 @@ def _state(
         if not whole > 0.0:
             return None
         chance *= whole
-        if part.component is not None:
-            found = _given(part, mine / whole, cases[c])
-            if part.token:
-                priced.append((part, found))
-            else:
-                money.append(found)
+        if part.component is not None and not part.counted:
+            money.append(_given(part, mine / whole, cases[c]))
     losses, weights = joint.losses(rungs), joint.scenarios.weights
-    if not priced:
+    if not joint.tokened:
         order = np.argsort(losses)
         market: _Market = _Alone(losses[order], np.cumsum(weights[order]))
     else:
-        market = _priced(joint, rungs, priced)
+        market = _priced(joint, rungs)
     return _State(chance, _law(money), market)
 
 
@@ -199,7 +195,8 @@ class _Priced(_Market):
     losses: Array
     weights: Array
     labels: npt.NDArray[np.int64]
-    parts: tuple[tuple[Array, tuple[_Kind, ...]], ...]
+    parts: tuple[tuple[tuple[Array, ...], tuple[_Kind, ...]], ...]
+    """Prices of each token by scenario, and the kinds."""
 
     def below(self, x: Array) -> Array:
         many = int(self.labels.max()) + 1
@@ -215,11 +212,12 @@ class _Priced(_Market):
         mass = added(self.weights)
         found = mass.copy()
         for prices, kinds in self.parts:
-            mean = added(self.weights * prices)
-            places = np.divide(x[:, None] * mass, mean, out=np.zeros_like(mass), where=mean > 0.0)
-            found *= sum(
-                kind.weight * kind.table.at(places) * kind.money.cdf(x)[:, None] for kind in kinds
-            )
+            means = [added(self.weights * each) for each in prices]
+            places = [
+                np.divide(x[:, None] * mass, mean, out=np.zeros_like(mass), where=mean > 0.0)
+                for mean in means
+            ]
+            found *= sum(kind.below(x, places) for kind in kinds)
         return np.asarray(found.sum(axis=1))
 
 
@@ -238,43 +236,58 @@ class _Table:
 
 @dataclass(frozen=True)
 class _Kind:
-    """Given some states of a part: its law in tokens at today's price, and its law in money."""
+    """Given what the groups of a part share: their laws in tokens at today's prices, and the law of
+    what is in money.
+    """
 
     weight: float
-    table: _Table
+    tables: tuple[_Table, ...]
     money: LargestLaw
 
+    def below(self, x: Array, places: Sequence[Array]) -> Array:
+        """Its weight times the chance of no more than x, at x over prices in each token."""
+        found = self.weight * self.money.cdf(x)[:, None]
+        for table, at in zip(self.tables, places, strict=True):
+            found = found * table.at(at)
+        return np.asarray(found)
 
-def _kinds(part: Part, given: Given) -> tuple[_Kind, ...]:
-    """The kinds of states in which what is counted in tokens and the rest are independent."""
-    if part.counted.issuperset(part.keys):
-        return (_Kind(1.0, _tabled(_law([given])), _law([])),)
-    component, cases = given
+
+def _kinds(joint: Joint, place: int, chances: Array) -> tuple[_Kind, ...]:
+    """The kinds of states in which the groups of a part are independent.
+
+    Parameters
+    ----------
+    place : int
+        Among the parts that are counted in tokens.
+    chances : array, shape (patterns,)
+    """
+    priced = joint.priced[place]
+    groups = [strand.group for strand in priced.strands]
+    laws: dict[tuple[int, int], LargestLaw] = {}
+    tables: dict[tuple[int, int], _Table] = {}
+
+    def law(i: int, case: int) -> LargestLaw:
+        if (i, case) not in laws:
+            one, lines = groups[i].at(groups[i].cases[case], joint.register.lines)
+            laws[i, case] = _law([(one, cases_of(one, lines))])
+        return laws[i, case]
+
+    def table(i: int, case: int) -> _Table:
+        if (i, case) not in tables:
+            tables[i, case] = _tabled(law(i, case))
+        return tables[i, case]
+
     found = []
-    for p, state in component.listed:
-        one = replace(component, listed=((1.0, state),), shared=())
-        for weight, said, lines in cases:
-            if one.told(said).listed:
-                both = [
-                    _law([(_of(one, part.counted, inside, said), ((1.0, said, lines),))])
-                    for inside in (True, False)
-                ]
-                found.append(_Kind(p * weight, _tabled(both[0]), both[1]))
+    for chance, rows in zip(chances.tolist(), priced.rows, strict=True):
+        for row in rows if chance > 0.0 else ():
+            pairs = list(enumerate(row.cases))
+            money = next((law(i, c) for i, c in pairs if not groups[i].token), _law([]))
+            counted = tuple(table(i, c) for i, c in pairs if groups[i].token)
+            found.append(_Kind(chance * row.weight, counted, money))
     return tuple(found)
 
 
-def _of(component: Component, counted: frozenset[str], inside: bool, said: Drives) -> Component:
-    """The units that are counted in tokens, or the others, with what its states say of them."""
-    units = tuple(unit for unit in component.units if counted.issuperset(unit.keys) == inside)
-    told = {key for unit in units for key in unit.keys} | said.keys()
-    listed = tuple(
-        (p, tuple((name, value) for name, value in state if name in told))
-        for p, state in component.listed
-    )
-    return replace(component, units=units, listed=listed)
-
-
-def _priced(joint: Joint, rungs: Rungs, parts: Sequence[tuple[Part, Given]]) -> _Priced:
+def _priced(joint: Joint, rungs: Rungs) -> _Priced:
     losses, weights = joint.losses(rungs), joint.scenarios.weights
     prices = joint.prices(rungs)
     if len(losses) <= EACH:
@@ -283,8 +296,12 @@ def _priced(joint: Joint, rungs: Rungs, parts: Sequence[tuple[Part, Given]]) -> 
         chosen = {token: prices[token] for token in joint.matter}
         labels = cells.labelled(chosen, joint.matter, EACH)
     order = np.argsort(losses)
-    kinds = tuple((prices[part.token][order], _kinds(part, given)) for part, given in parts)
-    return _Priced(losses[order], weights[order], labels[order], kinds)
+    parts = []
+    for place, table in enumerate(joint.tables(rungs)):
+        tokens = joint.priced[place].part.tokens
+        kinds = _kinds(joint, place, table / math.fsum(table.tolist()))
+        parts.append((tuple(prices[token][order] for token in tokens), kinds))
+    return _Priced(losses[order], weights[order], labels[order], tuple(parts))
 
 
 def _tabled(law: LargestLaw) -> _Table:

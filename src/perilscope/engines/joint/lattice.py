@@ -36,7 +36,7 @@ class Lattice:
 
     def __init__(self, joint: Joint) -> None:
         self._joint = joint
-        self.tokens = sorted({joint.parts[c].token for c in joint.tokened})
+        self.tokens = sorted({token for c in joint.tokened for token in joint.parts[c].tokens})
 
     def price(self, node: int) -> float:
         """Price at a node, against today's."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -27,11 +28,11 @@ Weights = Sequence[Array]
 
 
 class Priced(Protocol):
-    """What tokens cost under one state of prices, for each part that is counted in one."""
+    """What tokens cost under one state of prices, and parts that are counted in them."""
 
     @property
-    def prices(self) -> Array:
-        """Mean price against today's, shape (parts,)."""
+    def prices(self) -> Mapping[str, float]:
+        """Mean price of each against today's."""
         ...
 
     @property
@@ -71,7 +72,7 @@ class Means:
     ) -> None:
         self._register, self._parts, self._markets = register, parts, markets
         self._window, self._weights, self._priced = window, weights, priced
-        self._tokened = [c for c, part in enumerate(parts) if part.token]
+        self._tokened = [c for c, part in enumerate(parts) if part.counted]
         self._place = {key: c for c, part in enumerate(parts) for key in part.keys}
         self._averages: dict[Rungs, tuple[float, float]] = {}
         self._by_pattern: dict[int, dict[str, Array]] = {}
@@ -100,8 +101,7 @@ class Means:
             whole = math.fsum(table.tolist())
             if chance > 0.0 and whole > 0.0:
                 priced = self._priced(rungs)
-                dear, money = self._todays(c)
-                mean = priced.prices[place] * dear + money + priced.offs[place]
+                mean = self._mean(c, priced.prices) + priced.offs[place]
                 found.append(chance * float(table @ mean) / whole)
         return math.fsum(found)
 
@@ -111,20 +111,19 @@ class Means:
         part = self._parts[c]
         if key not in part.counted:
             return self._register.means[key]
-        table, place = part.table(self._weights), self._tokened.index(c)
-        found = 0.0
+        table, found = part.table(self._weights), 0.0
         for rungs in self._markets.states:
             mine = table[self._made_by(c, rungs)]
             whole = math.fsum(mine.tolist())
             chance = self._markets.chance(rungs, self._weights)
             if whole > 0.0 and chance > 0.0:
-                price = float(self._priced(rungs).prices[place])
+                price = self._priced(rungs).prices[part.counted[key]]
                 found += chance * price * float(mine @ self.by_pattern(c)[key]) / whole
         return found
 
     def part(self, c: int, weights: Weights) -> float:
         """Mean of a part's lines, at the prices of the scenarios."""
-        if self._parts[c].token:
+        if self._parts[c].counted:
             return self.tokened(c, weights)
         return math.fsum(self._line(key, weights) for key in self._parts[c].keys)
 
@@ -134,10 +133,10 @@ class Means:
 
     def today(self, c: int, weights: Weights) -> float:
         """Mean of a part's lines, at today's prices."""
-        if not self._parts[c].token:
+        if not self._parts[c].counted:
             return self.part(c, weights)
         tables = self._parts[c].table(weights).values()
-        return math.fsum(float(table @ np.add(*self._todays(c))) for table in tables)
+        return math.fsum(float(table @ self._mean(c)) for table in tables)
 
     def given(self, c: int, state: State) -> float:
         """Mean of the sum, as the window holds it, given one state of a part."""
@@ -153,7 +152,7 @@ class Means:
     def _off(self, c: int) -> Array:
         """By how much a part's mean in each pattern is off its mean over all of them."""
         if c not in self._offs:
-            whole = np.add(*self._todays(c))
+            whole = self._mean(c)
             self._offs[c] = whole - self._parts[c].table(self._weights)[()] @ whole
         return self._offs[c]
 
@@ -177,7 +176,7 @@ class Means:
 
     def _in_money(self, weights: Weights) -> list[float]:
         """Means of the lines that are not counted in tokens."""
-        keys = [key for part in self._parts if not part.token for key in part.keys]
+        keys = [key for part in self._parts if not part.counted for key in part.keys]
         return [self._line(key, weights) for key in keys]
 
     def _line(self, key: str, weights: Weights) -> float:
@@ -189,12 +188,12 @@ class Means:
         chance = sum(table for table in part.table(weights).values())
         return float(np.asarray(chance) @ self.by_pattern(c)[key])
 
-    def _todays(self, c: int) -> tuple[Array, Array]:
-        """Mean of a part in each pattern at today's price: in its token, and in money."""
-        part, found = self._parts[c], self.by_pattern(c)
-        none = np.zeros(len(part.patterns))
-        dear = sum((found[key] for key in part.keys if key in part.counted), none)
-        return dear, sum((found[key] for key in part.keys if key not in part.counted), none)
+    def _mean(self, c: int, prices: Mapping[str, float] = MappingProxyType({})) -> Array:
+        """Mean of a part in each pattern, at today's prices but for some."""
+        part, found = self._parts[c], np.zeros(len(self._parts[c].patterns))
+        for key, mean in self.by_pattern(c).items():
+            found += prices.get(part.counted.get(key, ""), 1.0) * mean
+        return found
 
     def by_pattern(self, c: int) -> dict[str, Array]:
         """Mean of each line of a part in each pattern, exact but for capped holdings."""

@@ -11,7 +11,8 @@ import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,8 @@ Pattern = tuple[tuple[str, float], ...]
 
 FEW = 16
 """Patterns whose transforms are listed."""
+MOST_COMBINATIONS = 64
+"""Patterns of all parts that are counted in tokens together."""
 MOST_STATES = 4096
 """Joint states of the interfaces of one part, which are listed one by one."""
 
@@ -121,10 +124,8 @@ class Part:
     patterns : tuple
         Which lines have events, each once.
     states : tuple of State
-    token : str
-        What some or all of its losses are counted in; empty where all are in money.
-    counted : set of str
-        The lines that are.
+    counted : mapping of line to token
+        The lines whose losses are counted in a token; the others are in money.
     """
 
     component: Component | None
@@ -132,31 +133,27 @@ class Part:
     moving: tuple[int, ...]
     patterns: tuple[Pattern, ...]
     states: tuple[State, ...]
-    token: str = ""
-    counted: frozenset[str] = frozenset()
+    counted: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def keys(self) -> tuple[str, ...]:
         """Its lines."""
         return () if self.component is None else self.component.keys
 
+    @cached_property
+    def tokens(self) -> tuple[str, ...]:
+        """What its losses are counted in, each once; empty where all are in money."""
+        return tuple(sorted(set(self.counted.values())))
+
     @property
     def coupled(self) -> bool:
         """Whether it depends on the market."""
-        return bool(self.moving) or bool(self.token)
+        return bool(self.moving) or bool(self.counted)
 
     @property
     def free(self) -> bool:
         """Whether nothing drives it and it is counted in money."""
-        return self.component is not None and not self.interfaces and not self.token
-
-    @cached_property
-    def loose(self) -> tuple[Component, ...]:
-        """Its units as components of their own, where nothing ties them; else none."""
-        whole = self.component
-        if whole is None or whole.driven or whole.shared:
-            return ()
-        return tuple(replace(whole, units=(unit,)) for unit in whole.units)
+        return self.component is not None and not self.interfaces and not self.counted
 
     @cached_property
     def rungs(self) -> tuple[Rungs, ...]:
@@ -181,7 +178,7 @@ class Part:
     def many(self) -> bool:
         """Whether its patterns are too many to be listed as transforms."""
         one = self.component
-        listed = one is None or bool(one.shared or one.unlisted) or bool(self.token)
+        listed = one is None or bool(one.shared or one.unlisted) or bool(self.counted)
         return len(self.patterns) > FEW and not listed
 
     def transforms(self, transforms: Transforms, lines: Mapping[str, Compound]) -> Any:
@@ -238,24 +235,34 @@ def parted(
     for component in _gathered(components, tokens):
         mine = [i for i, x in enumerate(interfaces) if set(x.keys) & component.driven]
         used.update(mine)
-        token = _token(component, tokens)
-        counted = frozenset(tokens) & frozenset(component.keys) if token else frozenset()
-        found.append(_part(component, mine, movers, interfaces, token, counted))
+        counted = _counted(component, tokens)
+        found.append(_part(component, mine, movers, interfaces, counted))
     found += [_part(None, [i], movers, interfaces) for i in movers if i not in used]
-    return tuple(found)
+    return _few(found)
 
 
-def _token(component: Component, tokens: Mapping[str, str]) -> str:
-    """The one token that losses of a component are counted in; empty for money alone.
+def _counted(component: Component, tokens: Mapping[str, str]) -> dict[str, str]:
+    """The lines of a component that are counted in tokens, and in which.
 
-    Of several tokens none is taken, nor where one holding has losses in a token and in money, nor
-    where joint states are not listed, which tie losses in a token to others.
+    None are of a holding that has losses in a token and in money, or in two tokens, nor where joint
+    states are not listed, which tie losses in a token to others.
     """
     if component.unlisted is not None:
-        return ""
-    found = {tokens[key] for key in component.keys if key in tokens}
-    each = [{key in tokens for key in unit.keys} for unit in component.units]
-    return found.pop() if len(found) == 1 and all(len(kinds) == 1 for kinds in each) else ""
+        return {}
+    alike = [u for u in component.units if len({tokens.get(key, "") for key in u.keys}) == 1]
+    return {key: tokens[key] for unit in alike for key in unit.keys if key in tokens}
+
+
+def _few(parts: Sequence[Part]) -> tuple[Part, ...]:
+    """The parts, those with most patterns in money where all in tokens have too many together."""
+    found = list(parts)
+    while math.prod(len(part.patterns) for part in found if part.counted) > MOST_COMBINATIONS:
+        worst = max(
+            (c for c, part in enumerate(found) if part.counted),
+            key=lambda c: len(found[c].patterns),
+        )
+        found[worst] = replace(found[worst], counted={})
+    return tuple(found)
 
 
 def _gathered(components: Sequence[Component], tokens: Mapping[str, str]) -> Sequence[Component]:
@@ -266,8 +273,9 @@ def _gathered(components: Sequence[Component], tokens: Mapping[str, str]) -> Seq
     found: list[Component] = []
     first: dict[str, int] = {}
     for component in components:
-        token = _token(component, tokens)
-        if token and not component.driven and not component.shared:
+        counted = _counted(component, tokens)
+        if counted and not component.driven and not component.shared:  # one line or holding
+            token = next(iter(counted.values()))
             at = first.setdefault(token, len(found))
             if at < len(found):
                 found[at] = replace(found[at], units=found[at].units + component.units)
@@ -281,8 +289,7 @@ def _part(
     mine: Sequence[int],
     movers: Sequence[int],
     interfaces: Sequence[Interface],
-    token: str = "",
-    counted: frozenset[str] = frozenset(),
+    counted: Mapping[str, str] = MappingProxyType({}),
 ) -> Part:
     count = math.prod(len(interfaces[i].weights) for i in mine)
     if count > MOST_STATES:
@@ -301,7 +308,7 @@ def _part(
         pattern = tuple(sorted((key, hits[key]) for key in hits if key in keys))
         rungs = tuple(interfaces[i].rungs[k] for i, k in pairs if i in moving)
         states.append(State(at, rungs, patterns.setdefault(pattern, len(patterns))))
-    return Part(component, tuple(mine), moving, tuple(patterns), tuple(states), token, counted)
+    return Part(component, tuple(mine), moving, tuple(patterns), tuple(states), counted)
 
 
 def ones(grid: Grid) -> Transform:

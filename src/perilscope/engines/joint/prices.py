@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Losses counted in a token, at any price of it: lines, holdings, and their transforms."""
+"""Losses counted in tokens, at any price of these: lines, holdings, and their transforms."""
 
 from __future__ import annotations
 
+import copy
+import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
@@ -13,14 +16,21 @@ import numpy.typing as npt
 from perilscope.engines import allocation
 from perilscope.engines.compound import Compound
 from perilscope.engines.distributions import Constant, Scaled
-from perilscope.engines.grid import Transform, weighed
-from perilscope.engines.joint.many import Many
+from perilscope.engines.grid import Transform, against, weighed
+from perilscope.engines.joint.groups import Group, Row, grouped
 from perilscope.engines.joint.parts import Part
+from perilscope.engines.structure import Component
 from perilscope.engines.transforms import Transforms
 from perilscope.errors import AssessmentError
 from perilscope.once import cached_property
 
 Array = npt.NDArray[np.float64]
+Lines = Mapping[str, Compound]
+Prices = Mapping[str, float]
+Slopes = Mapping[str, Transform]
+"""Derivatives by the price of each token."""
+Places = dict[tuple[int, int], Transform]
+"""Of one group: something by place on its lattice of prices, and by case."""
 
 _STEP = 0.1
 """Distance between the prices at which losses are transformed, in log price."""
@@ -29,13 +39,12 @@ _WIDE = 400
 """Most such prices that one token may need."""
 
 
-class Priced:
-    """Transforms of one part's losses at any price, by those at a lattice of prices.
+class Strand:
+    """Transforms of one group's losses in each of its cases at any price of its token.
 
     Parameters
     ----------
-    part : Part
-        Whose lines and holdings are counted in one token.
+    group : Group
     lines : mapping of Compound
         At today's price.
     transforms : Transforms
@@ -43,59 +52,75 @@ class Priced:
 
     Notes
     -----
-    Interpolation of fifth order in log price through six lattice points, and its slope.
+    Interpolation of fifth order in log price through six lattice points, and its slope. Money has
+    one price.
     """
 
-    def __init__(self, part: Part, lines: Mapping[str, Compound], transforms: Transforms) -> None:
-        self.part, self._lines, self._transforms = part, lines, transforms
+    def __init__(self, group: Group, lines: Lines, transforms: Transforms) -> None:
+        self.group, self._lines, self._transforms = group, lines, transforms
         self._known: dict[int, Transform] = {}
-        self._capped: dict[int, list[Array]] = {}
+        self._capped: dict[int, Array] = {}
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The lines."""
+        return self.group.component.keys
+
+    @property
+    def token(self) -> str:
+        """What they are counted in; empty for money."""
+        return self.group.token
+
+    def with_(self, lines: Lines) -> Strand:
+        """The same with other lines; itself where none of its own are others."""
+        if all(lines[key] is self._lines[key] for key in self.keys):
+            return self
+        return Strand(self.group, lines, self._transforms)
 
     def node(self, k: int) -> Transform:
-        """Transforms by pattern at a price of the lattice, as `beside` names them."""
+        """Transforms by case at a price of the lattice, as `beside` names them."""
         found = self._known.get(k)
         if found is None:
             if len(self._known) >= _WIDE:
                 raise AssessmentError(
-                    f"{', '.join(self.part.keys)}: the price of {self.part.token} ranges too widely"
+                    f"{', '.join(self.keys)}: the price of {self.token} ranges too widely"
                 )
             found = self._known[k] = self._made(k)
         return found
 
     def _made(self, k: int) -> Transform:
-        part, lines, transforms = self._at_node(k)
-        self._capped[k] = [self._mean(unit, part, lines, transforms) for unit in self._units]
-        if part.loose:
-            return transforms.sum(part.loose, lines)[None, :]
-        return np.asarray(part.transforms(transforms, lines))
+        transforms = self._fresh()
+        cases = self._at_node(k)
+        self._capped[k] = np.array([self._means(*case, transforms) for case in cases])
+        return np.stack([_summed(*case, transforms) for case in cases])
 
-    @cached_property
-    def _units(self) -> tuple[int, ...]:
-        """Places of the holdings that are capped in the token."""
-        known = () if self.part.component is None else self.part.component.units
-        counted = self.part.counted
-        return tuple(i for i, u in enumerate(known) if u.capped and counted.issuperset(u.keys))
+    def _fresh(self) -> Transforms:
+        """Transforms that keep nothing beyond one price."""
+        return Transforms(self._transforms.grid) if self.token else self._transforms
 
-    @staticmethod
-    def _mean(
-        unit: int, part: Part, lines: Mapping[str, Compound], transforms: Transforms
-    ) -> Array:
-        """Mean on the grid of one holding, by pattern."""
-        assert part.component is not None
-        alone = replace(part.component, units=(part.component.units[unit],))
-        found = replace(part, component=alone).transforms(transforms, lines)
-        grid = transforms.grid
-        return np.array([float(grid.back(z) @ grid.places) for z in np.asarray(found)])
-
-    def _at_node(self, k: int) -> tuple[Part, dict[str, Compound], Transforms]:
-        """The part at a price of the lattice, with transforms that keep nothing beyond it."""
+    def _at_node(self, k: int) -> list[tuple[Component, dict[str, Compound]]]:
+        """The group in each case, at a price of the lattice."""
         price = math.exp(k * _STEP)
-        lines = at_lines(self.part, self._lines, price)
-        return at_price(self.part, price), lines, Transforms(self._transforms.grid)
+        lines = {key: dearer(self._lines[key], price) for key in self.keys}
+        found = []
+        for case in self.group.cases:
+            component, given = self.group.at(case, lines)
+            found.append((dear(component, price), given))
+        return found
 
-    @staticmethod
-    def beside(price: float) -> list[tuple[int, float, float]]:
+    def _means(self, component: Component, lines: Lines, transforms: Transforms) -> list[float]:
+        """Mean on the grid of each capped holding."""
+        if not self.token:
+            return []
+        grid = transforms.grid
+        alone = (replace(component, units=(unit,)) for unit in component.units if unit.capped)
+        each = (transforms.component(one, lines)[0] for one in alone)
+        return [float(grid.back(z) @ grid.places) for z in each]
+
+    def beside(self, price: float) -> list[tuple[int, float, float]]:
         """Places on the lattice beside a price: what each adds to the value, and to the slope."""
+        if not self.token:
+            return [(0, 1.0, 0.0)]
         price = max(price, 1e-6)
         x = math.log(price) / _STEP
         k = math.floor(x)
@@ -104,53 +129,300 @@ class Priced:
         return [(k + i, v, s / (_STEP * price)) for i, v, s in pairs]
 
     def at(self, price: float) -> tuple[Transform, Transform]:
-        """Transforms by pattern at a price against today's, and their derivatives by it."""
+        """Transforms by case at a price against today's, and their derivatives by it."""
         near = [(self.node(k), v, s) for k, v, s in self.beside(price)]
         value: Transform = sum(v * z for z, v, _ in near)  # type: ignore[assignment]
         slope: Transform = sum(s * z for z, _, s in near)  # type: ignore[assignment]
         return value, slope
 
     def weighed(self, k: int, by: Mapping[int, Transform]) -> dict[str, float]:
-        """For each line the weighted sum of E[line; part = s] at a price of the lattice.
+        """For each line the weighted sum of E[line; group = s] at a price of the lattice.
 
         Parameters
         ----------
         k : int
             As `beside` gives it.
-        by : mapping of pattern to array, shape (frequencies,)
+        by : mapping of case to array, shape (frequencies,)
             As in `perilscope.engines.allocation.weighed_sizes`.
         """
-        part, lines, transforms = self._at_node(k)
-        if part.loose:
-            return allocation.weighed_sizes(transforms, part.loose, lines, by[0])
-        found = dict.fromkeys(part.keys, 0.0)
-        sizes = part.shares(transforms, lines)
-        assert not isinstance(sizes, Many)  # of few patterns, see `cells.coupled`
-        for pattern, mine in by.items():
-            for key, size in sizes[pattern].items():
-                found[key] += weighed(mine, size)
+        transforms, cases = self._fresh(), self._at_node(k)
+        found = dict.fromkeys(self.keys, 0.0)
+        for case, mine in by.items():
+            component, lines = cases[case]
+            loose = _loose(component)
+            if loose:
+                sums = allocation.weighed_sizes(transforms, loose, lines, mine)
+            else:
+                sizes = transforms.component(component, lines, shares=True)[1]
+                sums = {key: weighed(mine, size) for key, size in sizes.items()}
+            for key, x in sums.items():
+                found[key] += x
         return found
 
     def off(self, price: float) -> Array:
-        """By how much the mean on the grid is off the price times today's, by pattern, in money.
+        """By how much the mean on the grid is off the price times today's, by case, in money.
 
         A cap seldom lies on a point of the grid, and at another price it lies elsewhere between
         two; without caps nothing is off.
         """
-        found = np.zeros(len(self.part.patterns))
-        for k, value, _ in self.beside(price):
-            found += value * self._off(k)
+        found = np.zeros(len(self.group.cases))
+        if self.token and any(unit.capped for unit in self.group.component.units):
+            for k, value, _ in self.beside(price):
+                found += value * self._off(k)
         return found
 
     def _off(self, k: int) -> Array:
-        price, found = math.exp(k * _STEP), np.zeros(len(self.part.patterns))
-        for place, unit in enumerate(self._units):
-            assert self.part.component is not None
-            cap = self.part.component.units[unit].cap
+        price, found = math.exp(k * _STEP), np.zeros(len(self.group.cases))
+        caps = [unit.cap for unit in self.group.component.units if unit.capped]
+        for place, cap in enumerate(caps):
             if cap * max(price, 1.0) <= self._transforms.grid.range:  # else no cap is seen there
                 for node in (k, 0):
                     self.node(node)
-                found += self._capped[k][place] - price * self._capped[0][place]
+                found += self._capped[k][:, place] - price * self._capped[0][:, place]
+        return found
+
+
+def _loose(component: Component) -> tuple[Component, ...]:
+    """Units as components of their own, where nothing ties them; else none."""
+    if component.driven or component.shared:
+        return ()
+    return tuple(replace(component, units=(unit,)) for unit in component.units)
+
+
+def _summed(component: Component, lines: Lines, transforms: Transforms) -> Transform:
+    loose = _loose(component)
+    return transforms.sum(loose, lines) if loose else transforms.component(component, lines)[0]
+
+
+class Priced:
+    """Transforms of one part's losses at any prices of the tokens they are counted in.
+
+    Parameters
+    ----------
+    part : Part
+        Some of whose lines are counted in tokens.
+    lines : mapping of Compound
+        At today's prices.
+    transforms : Transforms
+        On the grid.
+    """
+
+    def __init__(self, part: Part, lines: Lines, transforms: Transforms) -> None:
+        self.part = part
+        self._split = grouped(part, lines, transforms.effort)
+        self.strands = tuple(Strand(group, lines, transforms) for group in self._split.groups)
+        self._last: tuple[list[float], list[tuple[Transform, Transform]]] | None = None
+        self._known: dict[int, Transform] = {}
+
+    def with_(self, lines: Lines) -> Priced:
+        """The same with other lines; groups whose lines are as they were know what they knew."""
+        other = copy.copy(self)
+        other.strands = tuple(strand.with_(lines) for strand in self.strands)
+        other._last, other._known = None, {}
+        return other
+
+    @cached_property
+    def rows(self) -> tuple[tuple[Row, ...], ...]:
+        """The rows of each pattern."""
+        by = groupby(self._split.rows, key=lambda row: row.pattern)
+        return tuple(tuple(rows) for _, rows in by)
+
+    def each(self, prices: Prices) -> list[tuple[Transform, Transform]]:
+        """Value and slope of each group, by case; those of the last prices are kept."""
+        mine = [prices.get(strand.token, 1.0) for strand in self.strands]
+        known = self._last  # another thread may put another one there
+        if known is None or known[0] != mine:
+            pairs = zip(self.strands, mine, strict=True)
+            known = self._last = mine, [strand.at(price) for strand, price in pairs]
+        return known[1]
+
+    @cached_property
+    def alone(self) -> int:
+        """Place of the one group that has a price; -1 where several have."""
+        places = [place for place, strand in enumerate(self.strands) if strand.token]
+        return places[0] if len(places) == 1 else -1
+
+    def at(self, prices: Prices) -> tuple[Transform, Slopes]:
+        """Transforms by pattern at prices against today's, and derivatives by each of them."""
+        if self.alone < 0:
+            return self._several(prices)
+        strand = self.strands[self.alone]
+        near = [(self.node(k), v, s) for k, v, s in strand.beside(prices[strand.token])]
+        value: Transform = sum(v * z for z, v, _ in near)  # type: ignore[assignment]
+        slope: Transform = sum(s * z for z, _, s in near)  # type: ignore[assignment]
+        return value, {strand.token: slope}
+
+    def node(self, k: int) -> Transform:
+        """Transforms by pattern at a price of the lattice of the one group that has a price."""
+        if k not in self._known:
+            self._known[k] = self._mixed(self.at_node(k))
+        return self._known[k]
+
+    def at_node(self, k: int) -> list[Transform]:
+        """Of each group its transforms by case, at a price of that lattice."""
+        return [strand.node(k if i == self.alone else 0) for i, strand in enumerate(self.strands)]
+
+    def _mixed(self, each: Sequence[Transform]) -> Transform:
+        """By pattern the sum over its rows of products of groups."""
+        found = np.zeros((len(self.rows), each[0].shape[1]), dtype=np.complex128)
+        for j, rows in enumerate(self.rows):
+            for row in rows:
+                pairs = zip(each, row.cases, strict=True)
+                found[j] += _times(row.weight, [own[case] for own, case in pairs])
+        return found
+
+    def _several(self, prices: Prices) -> tuple[Transform, Slopes]:
+        each = self.each(prices)
+        values = [value for value, _ in each]
+        slopes = {
+            strand.token: self._mixed([*values[:i], each[i][1], *values[i + 1 :]])
+            for i, strand in enumerate(self.strands)
+            if strand.token
+        }
+        return self._mixed(values), slopes
+
+    def off(self, prices: Prices) -> Array:
+        """By how much the mean on the grid is off the prices times today's, by pattern."""
+        each = [strand.off(prices.get(strand.token, 1.0)) for strand in self.strands]
+        pairs = [[(row.weight, row.cases) for row in rows] for rows in self.rows]
+        return np.array(
+            [
+                math.fsum(w * x[c] for w, cases in rows for x, c in zip(each, cases, strict=True))
+                for rows in pairs
+            ]
+        )
+
+
+def _put(found: Places, at: tuple[int, int], term: Transform) -> None:
+    found[at] = found[at] + term if at in found else term
+
+
+def _times(weight: float, factors: Sequence[Transform]) -> Transform:
+    return np.asarray(functools.reduce(np.multiply, factors, np.full(1, weight, np.complex128)))
+
+
+class Beside:
+    """What everything else is to each group of a part, gathered over cells of prices.
+
+    Parameters
+    ----------
+    priced : Priced
+    times : callable
+        Puts a factor to what everything else is: a product, or `against` for weights.
+    wanted : sequence of int, optional
+        Places of the groups that are asked for; all by default.
+    """
+
+    def __init__(
+        self,
+        priced: Priced,
+        times: Callable[[Transform, Transform], Transform] = against,
+        wanted: Sequence[int] | None = None,
+    ) -> None:
+        self._priced, self._times = priced, times
+        self._wanted = range(len(priced.strands)) if wanted is None else wanted
+        self._found: list[Places] = [{} for _ in priced.strands]
+        self._nodes: Places = {}
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """What the part is counted in."""
+        return self._priced.part.tokens
+
+    def add(
+        self,
+        prices: Prices,
+        flat: Mapping[int, Transform],
+        bent: Mapping[str, Mapping[int, Transform]],
+    ) -> None:
+        """Add one cell.
+
+        Parameters
+        ----------
+        prices : mapping of token to float
+            Of the cell.
+        flat : mapping of pattern to array
+            What everything else is to the part's transform.
+        bent : mapping of token to mapping of pattern to array
+            And to its derivatives.
+        """
+        if self._priced.alone >= 0:
+            self._add_nodes(prices, flat, bent)
+            return
+        strands, known = self._priced.strands, self._priced.each(prices)
+        for place in self._wanted:
+            sums: dict[int, list[Transform]] = {}
+            for j, here in flat.items():
+                for row in self._priced.rows[j]:
+                    own = [(v[c], s[c]) for (v, s), c in zip(known, row.cases, strict=True)]
+                    tilts = {token: each[j] for token, each in bent.items()}
+                    mine = self._row(place, row.weight, own, here, tilts)
+                    kept = sums.get(row.cases[place])
+                    sums[row.cases[place]] = (
+                        mine if kept is None else [a + b for a, b in zip(kept, mine, strict=True)]
+                    )
+            strand, found = strands[place], self._found[place]
+            for k, value, slope in strand.beside(prices.get(strand.token, 1.0)):
+                for case, (plain, *tilted) in sums.items():
+                    term = value * plain + slope * tilted[0] if tilted else value * plain
+                    _put(found, (k, case), term)
+
+    def _add_nodes(
+        self,
+        prices: Prices,
+        flat: Mapping[int, Transform],
+        bent: Mapping[str, Mapping[int, Transform]],
+    ) -> None:
+        """Where one group has a price, by place on its lattice and by pattern."""
+        strand = self._priced.strands[self._priced.alone]
+        for k, value, slope in strand.beside(prices[strand.token]):
+            for j, here in flat.items():
+                _put(self._nodes, (k, j), value * here + slope * bent[strand.token][j])
+
+    @property
+    def places(self) -> list[Places]:
+        """What everything else is to each group, by place on its lattice and by case."""
+        alone = self._priced.alone
+        for (k, j), here in self._nodes.items():
+            each = self._priced.at_node(k)
+            for row in self._priced.rows[j]:
+                own = [values[case] for values, case in zip(each, row.cases, strict=True)]
+                for place in self._wanted:
+                    rest = _times(row.weight, [*own[:place], *own[place + 1 :]])
+                    at = k if place == alone else 0, row.cases[place]
+                    _put(self._found[place], at, self._times(here, rest))
+        self._nodes = {}
+        return self._found
+
+    def _row(
+        self,
+        place: int,
+        weight: float,
+        own: Sequence[tuple[Transform, Transform]],
+        flat: Transform,
+        bent: Slopes,
+    ) -> list[Transform]:
+        """What everything else is to one group's transform, and to its slope where it has one."""
+        strands = self._priced.strands
+        others = [i for i in range(len(own)) if i != place]
+        rest = _times(weight, [own[i][0] for i in others])
+        plain = self._times(flat, rest)
+        for i in others:
+            if strands[i].token:
+                turned = [own[k][1] if k == i else own[k][0] for k in others]
+                plain = plain + self._times(bent[strands[i].token], _times(weight, turned))
+        token = strands[place].token
+        return [plain, self._times(bent[token], rest)] if token else [plain]
+
+    def lines(self) -> dict[str, float]:
+        """For each line the weighted sum of E[line; everything = s]."""
+        found: dict[str, float] = {}
+        for strand, places in zip(self._priced.strands, self.places, strict=True):
+            found |= dict.fromkeys(strand.keys, 0.0)
+            for k in sorted({k for k, _ in places}):
+                by = {case: z for (i, case), z in places.items() if i == k}
+                for key, x in strand.weighed(k, by).items():
+                    found[key] += x
         return found
 
 
@@ -186,19 +458,25 @@ def dearer(line: Compound, price: float) -> Compound:
     return replace(line, scale=Scaled(scale, price))
 
 
-def at_lines(part: Part, lines: Mapping[str, Compound], price: float) -> dict[str, Compound]:
-    """The lines of a part when a token costs ``price`` times what it does today."""
+def dear(component: Component, price: float) -> Component:
+    """A component whose holdings cost ``price`` times as much."""
+    units = tuple(replace(unit, cap=unit.cap * price) for unit in component.units)
+    return replace(component, units=units)
+
+
+def at_lines(part: Part, lines: Lines, prices: Prices) -> dict[str, Compound]:
+    """The lines of a part when tokens cost so many times what they do today."""
     return {
-        key: dearer(lines[key], price) if key in part.counted else lines[key] for key in part.keys
+        key: dearer(lines[key], prices.get(part.counted.get(key, ""), 1.0)) for key in part.keys
     }
 
 
-def at_price(part: Part, price: float) -> Part:
-    """The part when a token costs ``price`` times what it does today: holdings grow alike."""
+def at_prices(part: Part, prices: Prices) -> Part:
+    """The part when tokens cost so many times what they do today: holdings grow alike."""
     if part.component is None:
         return part
     units = tuple(
-        replace(unit, cap=unit.cap * price) if part.counted.issuperset(unit.keys) else unit
+        replace(unit, cap=unit.cap * prices.get(part.counted.get(unit.keys[0], ""), 1.0))
         for unit in part.component.units
     )
     return replace(part, component=replace(part.component, units=units))

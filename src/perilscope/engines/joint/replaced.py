@@ -10,7 +10,7 @@ is the one that would be made anew with as many cells.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,7 +25,7 @@ from perilscope.engines.joint.cells import Cell, Coupled
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.joint.means import Means
 from perilscope.engines.joint.parts import Part, Rungs
-from perilscope.engines.joint.prices import Priced
+from perilscope.engines.joint.prices import Beside, Places, Priced
 from perilscope.engines.joint.side import Side, Weights
 from perilscope.engines.kept import Kept
 from perilscope.engines.shared import shared_by
@@ -39,8 +39,8 @@ _RESTS = 2**28
 
 Array = npt.NDArray[np.float64]
 Lines = Mapping[str, Compound]
-Rest = Mapping[tuple[Rungs, int], Transform]
-"""What a part's transform is multiplied by, by its state of prices and place on its lattice."""
+Rest = Mapping[Rungs, Transform]
+"""What a part's transform is multiplied by, by its state of prices."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +154,7 @@ class _Base:
     def __init__(self, joint: Joint) -> None:
         self.joint = joint
         self._rests: Kept[Rest] = Kept(_RESTS, lambda rest: sum(z.nbytes for z in rest.values()))
+        self._groups: Kept[Places] = Kept(_RESTS, lambda rest: sum(z.nbytes for z in rest.values()))
 
     def before(self, weights: Weights) -> SignedLaw:
         """The law as it is, on the finest grid."""
@@ -187,10 +188,13 @@ class _Base:
     def _one(self, other: Exchanged) -> Transform:
         """Transform of everything where one part has other lines."""
         (c,) = other.touched
+        if self.joint.parts[c].counted:
+            return self._group(c, other)
         tables = self.joint.parts[c].table(self.joint.weights)
+        own = other.own(c)
         total = np.zeros(self.joint.window.grid.points // 2 + 1, dtype=np.complex128)
-        for (rungs, k), rest in self._rest(c).items():
-            total += (tables[rungs] @ other.own(c, k)) * rest
+        for rungs, rest in self._rest(c).items():
+            total += (tables[rungs] @ own) * rest
         return total
 
     def _rest(self, c: int) -> Rest:
@@ -198,19 +202,36 @@ class _Base:
 
     def _found(self, c: int) -> Rest:
         side, weights, part = self.joint.fine, self.joint.weights, self.joint.parts[c]
-        if part.token:
-            return self._priced(c)
         if part.coupled:
             outside = side.fixed(weights)
             moved = side.moved(weights, leave=c)
-            return {(rungs, 0): rest * outside for rungs, rest in moved.items()}
+            return {rungs: rest * outside for rungs, rest in moved.items()}
         whole = sum(side.moved(weights).values(), np.zeros(1, dtype=np.complex128))
-        return {((), 0): whole * side.fixed(weights, leave=c)}
+        return {(): whole * side.fixed(weights, leave=c)}
 
-    def _priced(self, c: int) -> Rest:
-        """What a part that is counted in a token is multiplied by at each price of its lattice."""
-        joint, found = self.joint, dict[tuple[Rungs, int], Transform]()
-        place, outside = joint.tokened.index(c), joint.fine.fixed(joint.weights)
+    # --- one group of a part that is counted in tokens
+
+    def _group(self, c: int, other: Exchanged) -> Transform:
+        """Transform of everything where lines of one group are others."""
+        place = self.joint.tokened.index(c)
+        ours, theirs = self.joint.priced[place].strands, other.priced[place].strands
+        changed = [i for i, (a, b) in enumerate(zip(ours, theirs, strict=True)) if a is not b]
+        if len(changed) != 1:
+            return other.side.total(self.joint.weights)
+        (group,) = changed
+        total = np.zeros(self.joint.window.grid.points // 2 + 1, dtype=np.complex128)
+        for (k, case), rest in self._beside_group(place, group).items():
+            total += theirs[group].node(k)[case] * rest
+        return total
+
+    def _beside_group(self, place: int, group: int) -> Places:
+        """What a group is multiplied by, at each price of its lattice and in each case."""
+        return self._groups.get((place, group), lambda: self._gathered(place, group))
+
+    def _gathered(self, place: int, group: int) -> Places:
+        joint = self.joint
+        found = Beside(joint.priced[place], np.multiply, [group])
+        outside = joint.fine.fixed(joint.weights)
         for states in joint.alike:
             rests = {
                 rungs: outside * joint.fine.in_money(joint.weights, rungs)
@@ -218,35 +239,35 @@ class _Base:
                 if joint.chance(rungs) > 0.0
             }
             for cell in joint.cells(states[0]):
-                near = joint.priced[place].beside(cell.prices[joint.parts[c].token])
-                for rungs, (flat, bent) in self._beside(place, cell, rests):
-                    mine = joint.rungs_of(c, rungs)
-                    for k, value, slope in near:
-                        term = value * flat + slope * bent
-                        found[mine, k] = found[mine, k] + term if (mine, k) in found else term
-        return found
+                found.add(cell.prices, *self._cell(place, cell, rests))
+        return found.places[group]
 
-    def _beside(
+    def _cell(
         self, place: int, cell: Cell, rests: Mapping[Rungs, Transform]
-    ) -> Iterator[tuple[Rungs, tuple[Transform, Transform]]]:
-        """In one cell, by state of prices: what a part and its slope are multiplied by."""
+    ) -> tuple[dict[int, Transform], dict[str, dict[int, Transform]]]:
+        """In one cell, by pattern: what a part and its slopes are multiplied by."""
         joint = self.joint
-        at = [each.at(cell.prices[each.part.token]) for each in joint.priced]
+        at = [each.at(cell.prices) for each in joint.priced]
+        flat: dict[int, Transform] = {}
+        bent: dict[str, dict[int, Transform]] = {token: {} for token in at[place][1]}
         for rungs, rest in rests.items():
-            tables = [
-                joint.parts[i].table(joint.weights)[joint.rungs_of(i, rungs)] for i in joint.tokened
-            ]
-            mixed = [(own @ z, own @ slope) for own, (z, slope) in zip(tables, at, strict=True)]
+            tables = joint.tables(rungs)
             market = cell.transforms(joint.window, joint.losses(rungs))
-            flat, bent = cells.beside(joint.priced, mixed, place, market)
-            yield rungs, (rest * flat, rest * bent)
+            one, slopes = cells.beside(cells.mixed(tables, at), place, market)
+            for j in np.flatnonzero(tables[place]).tolist():
+                mine = float(tables[place][j]) * rest
+                flat[j] = flat[j] + mine * one if j in flat else mine * one
+                for token, slope in slopes.items():
+                    here = bent[token]
+                    here[j] = here[j] + mine * slope if j in here else mine * slope
+        return flat, bent
 
 
 @dataclass(frozen=True)
 class _At:
     """What tokens cost under a state of prices, as `perilscope.engines.joint.means` asks it."""
 
-    prices: Array
+    prices: Mapping[str, float]
     offs: Sequence[Array]
 
 
@@ -272,22 +293,20 @@ class Exchanged:
         self._offs: dict[Rungs, list[Array]] = {}
 
     @cached_property
-    def _priced(self) -> list[Priced]:
+    def priced(self) -> list[Priced]:
         """What is counted in tokens; what did not change keeps what it knows."""
         if self._like is not None:
-            return self._like._priced
+            return self._like.priced
         joint = self._joint
         return [
-            Priced(each.part, self._lines, joint.fine.transforms) if c in self.touched else each
+            each.with_(self._lines) if c in self.touched else each
             for c, each in zip(joint.tokened, joint.priced, strict=True)
         ]
 
-    def own(self, c: int, k: int) -> Any:
-        """A part's transforms by pattern, at a price of its lattice where it has one."""
-        joint = self._joint
-        if joint.parts[c].token:
-            return self._priced[joint.tokened.index(c)].node(k)
+    def own(self, c: int) -> Any:
+        """Transforms by pattern of a part that is counted in money."""
         if c not in self._money:
+            joint = self._joint
             self._money[c] = joint.parts[c].transforms(joint.fine.transforms, self._lines)
         return self._money[c]
 
@@ -311,7 +330,7 @@ class Exchanged:
 
     def _market(self, rungs: Rungs, plain: bool) -> Transform:
         if rungs not in self._markets:
-            self._markets.update(self._joint.coupled(rungs, self._priced))
+            self._markets.update(self._joint.coupled(rungs, self.priced))
         return self._markets[rungs].read(plain)
 
     # --- means
@@ -339,12 +358,12 @@ class Exchanged:
 
     def _off(self, rungs: Rungs) -> list[Array]:
         """By how much parts that change are off their price times today's mean, by pattern."""
-        offs = [np.zeros(len(each.part.patterns)) for each in self._priced]
+        offs = [np.zeros(len(each.part.patterns)) for each in self.priced]
         places = [place for place, c in enumerate(self._joint.tokened) if c in self.touched]
         for cell in self._joint.cells(rungs):
             for each in places:
-                own = self._priced[each]
-                offs[each] += float(cell.mass.sum()) * own.off(cell.prices[own.part.token])
+                own = self.priced[each]
+                offs[each] += float(cell.mass.sum()) * own.off(cell.prices)
         return offs
 
 

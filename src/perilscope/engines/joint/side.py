@@ -151,11 +151,11 @@ class Side:
             return None
         mass = np.ones(1)  # of the combinations of patterns of what is counted in tokens
         for c, chance in chances.items():
-            if self.parts[c].token:
+            if self.parts[c].counted:
                 mass = np.outer(mass, chance).ravel()
         term = mixed(mass, self._priced(rungs, plain))
         for c, chance in chances.items():
-            if not self.parts[c].token:
+            if not self.parts[c].counted:
                 term = term * mixed(chance, self.patterns(c))
         return term
 
@@ -166,7 +166,7 @@ class Side:
         """
         found = ones(self.grid)
         for c, part in enumerate(self.parts):
-            if part.coupled and not part.token:
+            if part.coupled and not part.counted:
                 table = part.table(weights)[self._markets.made_by(part, rungs)]
                 found *= mixed(table, self.patterns(c))
         return found

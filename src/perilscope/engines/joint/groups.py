@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lines that hang together, grouped by what their losses are counted in.
+
+Given the joint state of the networks and the values of the beliefs that several groups feel, the
+groups are independent of each other: one for each token, one for money. What only one group feels
+is integrated inside it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from perilscope.engines.compound import Compound
+from perilscope.engines.joint.parts import Part
+from perilscope.engines.shared import Shared, nodes, shared_by
+from perilscope.engines.structure import Component, felt
+
+Lines = Mapping[str, Compound]
+Values = tuple[tuple[float, tuple[float, ...]], ...]
+
+MOST_ROWS = 512
+"""Values of what groups share, in all patterns of a part."""
+_RAREST = 1e-13
+
+
+@dataclass(frozen=True)
+class Case:
+    """What one group is told: which of its lines have events, and values of shared beliefs."""
+
+    drives: tuple[tuple[str, float], ...]
+    values: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
+class Group:
+    """The lines of a part that are counted in one token, or in money.
+
+    Parameters
+    ----------
+    token : str
+        Empty for money.
+    component : Component
+        Of these lines alone, with the beliefs that no other group feels.
+    cases : tuple of Case
+        Each once.
+    """
+
+    token: str
+    component: Component
+    cases: tuple[Case, ...]
+
+    def at(self, case: Case, lines: Lines) -> tuple[Component, dict[str, Compound]]:
+        """The group and its lines in one case."""
+        values = dict(case.values)
+        given = {key: lines[key].given(values) for key in self.component.keys}
+        return replace(self.component, listed=((1.0, case.drives),)), given
+
+
+@dataclass(frozen=True)
+class Row:
+    """One value of what groups share, in one pattern: its weight, and the case of each group."""
+
+    pattern: int
+    weight: float
+    cases: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """A part as independent groups: the sum over rows of weights times products of groups.
+
+    Parameters
+    ----------
+    groups : tuple of Group
+    rows : tuple of Row
+        By pattern; the weights of one pattern's rows add up to 1.
+    """
+
+    groups: tuple[Group, ...]
+    rows: tuple[Row, ...]
+
+
+def grouped(part: Part, lines: Lines, effort: int = 2) -> Grouped:
+    """The groups of a part.
+
+    Parameters
+    ----------
+    part : Part
+        With lines.
+    lines : mapping of Compound
+        By key.
+    effort : int
+        As `perilscope.engines.shared.nodes` takes it.
+    """
+    whole = part.component
+    assert whole is not None
+    tokens = ("", *part.tokens)
+    units = {
+        token: tuple(u for u in whole.units if part.counted.get(u.keys[0], "") == token)
+        for token in tokens
+    }
+    felt_by = {
+        token: {b.name for u in mine for key in u.keys for b in shared_by(lines[key].beliefs)}
+        for token, mine in units.items()
+        if mine
+    }
+    outer = tuple(b for b in whole.shared if sum(b.name in x for x in felt_by.values()) > 1)
+    components = {
+        token: Component(units[token], ((1.0, ()),), _inner(whole.shared, outer, names))
+        for token, names in felt_by.items()
+    }
+    names = tuple(belief.name for belief in outer)
+    beside = len(whole.shared) - len(outer)
+    values = _kept(nodes(outer, effort, beside)) if outer else ((1.0, ()),)
+    found: dict[str, dict[Case, int]] = {token: {} for token in components}
+    rows = []
+    for j, pattern in enumerate(part.patterns):
+        told = {t: felt(c.keys, lines, dict(pattern)) for t, c in components.items()}
+        for weight, value in values:
+            pairs = tuple(zip(names, value, strict=True))
+            cases = (
+                Case(told[t], tuple(pair for pair in pairs if pair[0] in felt_by[t]))
+                for t in components
+            )
+            places = tuple(
+                known.setdefault(case, len(known))
+                for known, case in zip(found.values(), cases, strict=True)
+            )
+            rows.append(Row(j, weight, places))
+    groups = tuple(Group(t, c, tuple(found[t])) for t, c in components.items())
+    return Grouped(groups, tuple(rows))
+
+
+def _kept(values: Values) -> Values:
+    """Without values so rare that they tell nothing; weights still add up to 1."""
+    kept = [(weight, value) for weight, value in values if weight > _RAREST]
+    whole = math.fsum(weight for weight, _ in kept)
+    return tuple((weight / whole, value) for weight, value in kept)
+
+
+def affordable(parts: Sequence[Part], lines: Lines) -> tuple[Part, ...]:
+    """The parts; in money where groups in tokens would have too many rows to be added up."""
+    return tuple(
+        replace(part, counted={})
+        if part.counted and len(grouped(part, lines).rows) > MOST_ROWS
+        else part
+        for part in parts
+    )
+
+
+def _inner(
+    shared: tuple[Shared, ...], outer: tuple[Shared, ...], names: set[str]
+) -> tuple[Shared, ...]:
+    """The beliefs that one group alone feels."""
+    return tuple(belief for belief in shared if belief.name in names and belief not in outer)
