@@ -25,7 +25,7 @@ from perilscope.engines.joint.parts import Rungs, Scenarios
 Array = npt.NDArray[np.float64]
 Interval = tuple[float, float]
 
-_CELLS = 8
+_CELLS = 4
 """Cells of prices of each other history."""
 
 
