@@ -16,7 +16,7 @@ from rich.console import Console
 
 from perilscope.cli import run
 from perilscope.cycle.happening import happening, likely
-from perilscope.cycle.reading import read
+from perilscope.cycle.reading import chance, places, read
 from perilscope.cycle.settings import Settings
 from perilscope.cycle.workspace import open_workspace
 from perilscope.report import together as drawn
@@ -108,6 +108,26 @@ def test_a_scenario_that_happens_and_one_that_does_not_make_the_whole(
     assert (found["on"], found["probability"]) == ({"theft": "happens"}, pytest.approx(p))
     row = next(row for row in found["scenarios"] if row["id"] == "theft")
     assert row["happens"] == {"before": pytest.approx(p), "after": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("yes", "no"), [("depeg=yes", "depeg=no"), ("stress=stressed", "stress=calm")]
+)
+def test_events_within_a_month_of_a_yearly_network_make_the_whole(
+    book: str, yes: str, no: str
+) -> None:
+    """E (S - x)+ = p E[(S - x)+ | event] + (1 - p) E[(S - x)+ | none], also of a node above."""
+    settings = Settings(horizon="30 days")
+    workspace = open_workspace(Path(book), settings)
+    whole = read(workspace, settings)
+    p = chance(whole, places(whole, [yes]))
+    assert chance(whole, places(whole, [no])) == pytest.approx(1.0 - p, rel=1e-12)
+    given, none = (read(workspace, settings, [on]) for on in (yes, no))
+    assert given.law.mean * p + none.law.mean * (1 - p) == pytest.approx(whole.law.mean, rel=1e-6)
+    for level in (0.9, 0.99, 0.999):
+        x = whole.law.var(level)
+        mixed = p * given.law.excess(x) + (1 - p) * none.law.excess(x)
+        assert mixed == pytest.approx(whole.law.excess(x), rel=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -153,3 +153,41 @@ def test_the_same_question_gives_the_same_bits() -> None:
 
     assert ask("ab") == ask("ab")
     assert ask("ab") == pytest.approx(ask("ba"), abs=1e-15)
+
+
+@given(
+    st.floats(0.01, 0.6),
+    st.floats(0.0, 0.3),
+    st.floats(0.3, 0.9),
+    st.sampled_from([0.1, 0.25, 3.0]),
+)
+def test_what_happens_within_another_horizon_is_the_joint_law_given_it(
+    crash: float, calm: float, rough: float, years: float
+) -> None:
+    """By hand, from periods that are alike: given a crash at some time, and given none."""
+    nodes = (
+        Node("crash", ("no", "yes"), (), np.array([1.0 - crash, crash])),
+        Node("fails", ("no", "yes"), ("crash",), np.array([[1 - calm, calm], [1 - rough, rough]])),
+    )
+    asked = Drivers({"net": Driver(Network(nodes))})
+    # by hand: no crash, no failure, and neither in any part of the horizon
+    no_crash = (1.0 - crash) ** years
+    no_fail = (1.0 - crash * rough - (1.0 - crash) * calm) ** years
+    neither = ((1.0 - crash) * (1.0 - calm)) ** years
+    given_crash = 1.0 - (no_fail - neither) / (1.0 - no_crash)
+    given_none = 1.0 - neither / no_crash
+    for state, wanted in (("yes", given_crash), ("no", given_none)):
+        known = asked.happening({"net.crash": state}, years)
+        found = known.horizon_probability("net", "fails", "yes", years)
+        assert found == pytest.approx(wanted, rel=1e-9, abs=1e-12)
+        ((_, hits),) = known.joint_over("net", [("crash", "yes")], years)
+        assert hits == (state == "yes",)
+
+
+def test_what_happens_within_the_period_or_is_so_now_is_known() -> None:
+    node = Node("crash", ("no", "yes"), (), np.array([0.9, 0.1]))
+    asked = Drivers({"net": Driver(Network((node,)), years=1.0)})
+    now = Drivers({"net": Driver(Network((node,)), 1.0, ("crash",))})
+    for each, years in ((asked, 1.0), (now, 0.25)):
+        known = each.happening({"net.crash": "yes"}, years)
+        assert known.evidence == {"net.crash": "yes"}

@@ -189,9 +189,9 @@ def _nodes(before: Reading, after: Reading) -> list[Document]:
     """Nodes that are thought of otherwise under the condition, those that move most first."""
     rows = []
     for network, nodes in before.drivers.marginals.items():
-        for node, states in nodes.items():
-            now = after.drivers.marginals[network][node]
-            for state, was in states.items():
+        for node in nodes:
+            known, now = (_worst(reading, network, node) for reading in (before, after))
+            for state, was in known.items():
                 if abs(now[state] - was) > 1e-9:
                     rows.append(
                         {
@@ -202,6 +202,14 @@ def _nodes(before: Reading, after: Reading) -> list[Document]:
                         }
                     )
     return sorted(rows, key=lambda row: -abs(_apart(row["probability"])))
+
+
+def _worst(reading: Reading, network: str, node: str) -> dict[str, float]:
+    """Law of the state of a node, or over a horizon of the last one that it comes to."""
+    name, own = reading.drivers.place(network, node)
+    states = reading.drivers.driver(name).states(own)
+    law = reading.drivers.over(name, [(own, tuple((x,) for x in states))], reading.context.years)
+    return dict(zip(states, law.table.tolist(), strict=True))
 
 
 def _limits(before: Reading, after: Reading) -> list[Document]:

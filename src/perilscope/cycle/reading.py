@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from perilscope.book import Book
 from perilscope.cycle.assess import LAYERS, drivers_of
@@ -26,7 +26,9 @@ from perilscope.layers import enterprise, protocol, watching
 from perilscope.layers.drivers import Drivers
 from perilscope.layers.enterprise import Joined
 from perilscope.layers.joining import Whole
+from perilscope.layers.networks import check_possible
 from perilscope.layers.operational import Context
+from perilscope.layers.valuation import Valuation
 from perilscope.learning.update import learn
 from perilscope.once import cached_property
 
@@ -135,7 +137,7 @@ def read(workspace: Workspace, settings: Settings, on: Sequence[str] = ()) -> Re
     settings : Settings
         Of these the seed, the horizon and the evidence matter.
     on : sequence of ``NODE=STATE``
-        What is taken to be so on top.
+        What is taken to happen within the horizon, or to be so.
 
     Raises
     ------
@@ -146,7 +148,6 @@ def read(workspace: Workspace, settings: Settings, on: Sequence[str] = ()) -> Re
     """
     if settings.horizon:
         workspace = with_horizon(workspace, settings.horizon)
-    settings = replace(settings, evidence=(*settings.evidence, *on))
     book = workspace.book
     notes: list[tuple[str, str]] = []
 
@@ -156,6 +157,10 @@ def read(workspace: Workspace, settings: Settings, on: Sequence[str] = ()) -> Re
     held, valued, valuation = value(workspace, note)
     seen = watching.watched(book, workspace.alerts)
     prior, drivers = drivers_of(book, settings, valuation.price, seen)
+    if on:
+        drivers = drivers.happening(_places(book, valuation, on), book.horizon_years)
+        for net, driver in drivers.networks.items():
+            check_possible(net, driver)
     learned = learn(book, workspace.incidents, workspace.trials, book.as_of)
     context = Context(book, valuation, drivers, prior, book.horizon_years, learned.distribution)
     joined, _alone = enterprise.join(book.scenarios, context)
@@ -169,9 +174,12 @@ def read(workspace: Workspace, settings: Settings, on: Sequence[str] = ()) -> Re
 
 def places(reading: Reading, on: Sequence[str]) -> dict[str, str]:
     """What some conditions mean: ``network.node`` to state."""
-    price = reading.context.valuation.price
-    extra = {p.id: protocol.driver(p, price) for p in reading.book.protocols.values()}
-    return driving.parse_evidence(on, reading.book, extra)
+    return _places(reading.book, reading.context.valuation, on)
+
+
+def _places(book: Book, valuation: Valuation, on: Sequence[str]) -> dict[str, str]:
+    extra = {item.id: protocol.driver(item, valuation.price) for item in book.protocols.values()}
+    return driving.parse_evidence(on, book, extra)
 
 
 def chance(reading: Reading, asked: Mapping[str, str]) -> float:
@@ -189,8 +197,11 @@ def chance(reading: Reading, asked: Mapping[str, str]) -> float:
         by_network.setdefault(name, []).append((own, state))
     found = 1.0
     for network, events in by_network.items():
-        states = reading.drivers.joint_over(network, events, reading.context.years)
-        found *= math.fsum(p for p, hits in states if all(hits))
+        driver = reading.drivers.driver(network)
+        groups = [(node, *driver.event(node, state)) for node, state in events]
+        ladders = [(node, ladder) for node, ladder, _ in groups]
+        law = reading.drivers.over(network, ladders, reading.context.years)
+        found *= float(law.table[tuple(at for _, _, at in groups)])
     if not found > 0.0:
         said = ", ".join(f"{place}={state}" for place, state in asked.items())
         raise MisuseError(f"{said} cannot happen under what is known: nothing to read")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -111,13 +111,15 @@ class Drivers:
         found = {}
         for group in self.groups:
             seen: dict[str, str] = {}
+            happens: dict[str, str] = {}
             held: list[str] = []
             for key in group.members:
                 member = self.networks[key]
                 seen |= {f"{key}.{node}": state for node, state in member.evidence.items()}
+                happens |= {f"{key}.{node}": state for node, state in member.happens.items()}
                 held += [f"{key}.{node}" for node in member.conditions]
             years = self.networks[group.members[0]].years
-            found[group.name] = Driver(group.network, years, tuple(held), seen)
+            found[group.name] = Driver(group.network, years, tuple(held), seen, happens)
         return found
 
     def place(self, net: str, node: str) -> tuple[str, str]:
@@ -168,6 +170,21 @@ class Drivers:
                 f"no network is called {net!r}{near(net, self.networks)}"
             ) from None
 
+    def happening(self, events: Mapping[str, str], years: float) -> Drivers:
+        """The same where some states happen within a horizon, as ``network.node`` to state.
+
+        What means a state now, and what is asked for its network's own period, is known.
+        """
+        found = dict(self.networks)
+        for place, state in events.items():
+            net, _, node = place.partition(".")
+            driver = found[net]
+            if node in driver.conditions or abs(years / driver.years - 1.0) <= 1e-9:
+                found[net] = driver.given({node: state})
+            else:
+                found[net] = replace(driver, happens={**driver.happens, node: state})
+        return replace(self, networks=found)
+
     def probability(self, net: str, node: str, state: str = "yes") -> float:
         """Probability of a state over the network's own period.
 
@@ -194,6 +211,9 @@ class Drivers:
         """Probability that a state happens within ``years``; a state now is not converted."""
         chance = self.probability(net, node, state)
         driver = self.driver(net)
+        if driver.happens:
+            others = tuple(each for each in driver.states(node) if each != state)
+            return float(self.over(net, [(node, (others, (state,)))], years).table[1])
         if node in driver.conditions:
             return chance
         above = tuple(name for name, _ in self.held(net, [(node, ((state,),))], years))
@@ -297,7 +317,7 @@ class Drivers:
         """
         driver = self.driver(net)
         moving = {node for node, _ in hits.values()} - set(driver.conditions)
-        if moving and abs(years / driver.years - 1.0) > 1e-9:
+        if (moving or driver.happens) and abs(years / driver.years - 1.0) > 1e-9:
             count = len(set(hits.values()))
             raise AssessmentError(
                 f"network {net}: {count} events of its nodes drive losses; so many are computed "
@@ -328,13 +348,15 @@ class Drivers:
             More joint rungs than can be listed.
         """
         driver = self.driver(net)
+        asked = len(ladders)
+        events = [(node, *driver.event(node, state)) for node, state in driver.happens.items()]
+        ladders = [*ladders, *((node, groups) for node, groups, _ in events)]
         cells = math.prod(len(groups) for _, groups in ladders)
         if cells > MOST_CELLS:
             raise AssessmentError(
                 f"network {net} would need {cells} joint states of the nodes that drive losses; "
                 f"at most {MOST_CELLS} are listed: let fewer nodes drive"
             )
-        asked = len(ladders)
         ladders = [*ladders, *self.held(net, ladders, years)]
         within = _rungs(self, net, ladders)
         held = [axis for axis, (node, _) in enumerate(ladders) if node in driver.conditions]
@@ -350,7 +372,11 @@ class Drivers:
                 law, note = powered(part / mass, years / driver.years)
                 table[tuple(at)] = mass * law
                 notes += [note] if note and note not in notes else []
-        table = table.sum(axis=tuple(range(asked, table.ndim)))
+        table = table.sum(axis=tuple(range(asked + len(events), table.ndim)))
+        for *_, place in events:
+            table = table.take(place, axis=asked)
+        if events:
+            table = table / math.fsum(table.ravel().tolist())
         nodes = tuple(node for node, _ in ladders[:asked])
         return HorizonLaw(nodes, table, f"network {net}: {notes[0]}" if notes else "")
 

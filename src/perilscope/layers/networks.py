@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,12 +36,16 @@ class Driver:
         Nodes that mean a state now; their probabilities are never converted to a horizon.
     evidence : mapping of node to state
         What is known for sure.
+    happens : mapping of node to state
+        What is taken to happen within the horizon that is asked for, be it longer or shorter than
+        the period; the first state of a node for nothing else happening.
     """
 
     network: elimination.Network
     years: float = 1.0
     conditions: tuple[str, ...] = ()
     evidence: Mapping[str, str] = field(default_factory=dict)
+    happens: Mapping[str, str] = field(default_factory=dict)
 
     def states(self, node: str) -> tuple[str, ...]:
         """States of a node in the order they were declared."""
@@ -49,7 +53,15 @@ class Driver:
 
     def given(self, evidence: Mapping[str, str]) -> Driver:
         """The same network knowing ``evidence`` as well; what is new wins over what was there."""
-        return Driver(self.network, self.years, self.conditions, {**self.evidence, **evidence})
+        return replace(self, evidence={**self.evidence, **evidence})
+
+    def event(self, node: str, state: str) -> tuple[tuple[tuple[str, ...], ...], int]:
+        """Groups of a node's states of which the worst within a horizon tells whether a state
+        happens, and which of them; of its first state, whether no other does.
+        """
+        others = tuple(each for each in self.states(node) if each != state)
+        first = self.states(node)[0] == state
+        return (((state,), others), 0) if first else ((others, (state,)), 1)
 
 
 def network(declared: Declared) -> elimination.Network:

@@ -167,7 +167,7 @@ def _compared(shown: Found) -> Table:
         table.add_row(name, money(before, currency), money(after, currency), moved)
 
     pairs = [plain["before"], plain["after"]]
-    row(f"an average {span} (operational and protocol)", *(each["ale"] for each in pairs))
+    row(f"an average {span} (operational and protocol)", *(each["mean"] for each in pairs))
     for level, odds in (("0.95", "20"), ("0.99", "100")):
         both = [whole["before"], whole["after"]]
         row(f"everything: 1 {span} in {odds} exceeds", *(each["var"][level] for each in both))
@@ -187,16 +187,16 @@ def _compared(shown: Found) -> Table:
 
 def _scenarios(rows: Sequence[Found], shown: Found, width: int) -> Table:
     table = table_of(
-        ("", "left"), ("happens", "right"), ("then", "right"), ("a year", "right"),
+        ("", "left"), ("happens", "right"), ("then", "right"), (f"a {_span(shown)}", "right"),
         ("then", "right"), ("of the worst", "right"), ("then", "right"),
     )  # fmt: skip
-    currency = shown["currency"]
+    currency, years = shown["currency"], shown["horizon_years"]
     for row in rows:
         tail = [row["tail"][end] for end in ("before", "after")]
         table.add_row(
             shortened(row["id"], max(width - 76, 16)),
             *(probability(row["happens"][end]) for end in ("before", "after")),
-            *(money(row["ale"][end], currency) for end in ("before", "after")),
+            *(money(row["ale"][end] * years, currency) for end in ("before", "after")),
             *("–" if x is None else money(x, currency) for x in tail),
         )
     return table
