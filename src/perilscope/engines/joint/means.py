@@ -204,11 +204,9 @@ class Means:
     def _found(self, part: Part) -> dict[str, Array]:
         found = {key: np.zeros(len(part.patterns)) for key in part.keys}
         units = [] if part.component is None else [unit.keys for unit in part.component.units]
-        if part.component is not None and part.component.shared:
-            units = [part.keys]
         known: dict[Pattern, Mapping[str, float]] = {}
         for j, pattern in enumerate(part.patterns):
-            for keys in units:  # given a pattern units are independent of each other
+            for keys in units:  # whatever units share, the mean of one is its own
                 own = felt(keys, self._register.lines, dict(pattern))
                 at = (*own, *((key, True) for key in keys if key not in dict(own)))
                 if at not in known:
