@@ -103,12 +103,24 @@ def said(book: Book, scenario: str) -> tuple[str, ...]:
         ]
         if named:
             what = " and ".join(named)
-            found.append(f"Factor {key}, {worded(factor)}, multiplies its {what}.")
+            found.append(
+                f"Factor {key}, {worded(factor)}, multiplies its {what}{_more(factor, named)}."
+            )
     for key, shock in book.shocks.items():
         if scenario in shock.hits:
             chance, often = spell(shock.hits[scenario]), spell(shock.frequency.estimate.value)
             found.append(f"Shock {key}, {often}, hits it with {chance}: events beside its own.")
     return tuple(found)
+
+
+def _more(factor: Factor, named: Sequence[str]) -> str:
+    """What a factor with mean one does to an average year where it multiplies both at once."""
+    if factor.law is None or len(named) < 2:
+        return ""
+    read = reading(factor.law)
+    if read.beliefs:
+        return ""
+    return f", so that its average year is {read.value(()).second:.3g} times what it would be"
 
 
 def worded(factor: Factor) -> str:
