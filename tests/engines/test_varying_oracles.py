@@ -304,3 +304,15 @@ def test_a_cap_that_binds_in_the_tail_of_the_factor_alone_is_seen() -> None:
         p = register.law().exceed(v)
         hits = int(np.count_nonzero(drawn.total > v))
         assert abs(hits - n * p) < 4.5 * math.sqrt(n * p * (1 - p))
+
+
+def test_losses_without_a_second_moment() -> None:
+    """The variance is infinite whatever the weights of values; figures are finite."""
+    laws = (("a", 40.0, Lognormal(11.0, 1.0)), ("b", 0.1, Pareto(1.6, 1e5)))
+    register = Register([line(k, r, x, counts=True, sizes=True) for k, r, x in laws])
+    law = register.law()
+    assert math.isinf(law.sd)
+    mean = (40.0 * math.exp(11.5) + 0.1 * 1e5 * 1.6 / 0.6) * FACTOR.second
+    assert law.mean == pytest.approx(mean, rel=1e-9)
+    assert math.fsum(register.means.values()) == pytest.approx(mean, rel=1e-9)
+    assert 0.0 < law.var(0.95) < law.cvar(0.95) < law.cvar(0.99) < math.inf

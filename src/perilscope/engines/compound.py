@@ -171,6 +171,8 @@ def moments(line: Compound, *, driven: bool) -> tuple[float, float]:
     mean = math.fsum(w * m for w, m, _ in terms)
     if not math.isfinite(mean):
         return math.inf, math.inf
+    if any(math.isinf(v) for _, _, v in terms):  # weights may be below zero
+        return mean / (line.some if line.happens else 1.0), math.inf
     within = math.fsum(w * v for w, _, v in terms)
     between = math.fsum(w * (m - mean) ** 2 for w, m, _ in terms)
     if not line.happens:

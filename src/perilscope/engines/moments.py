@@ -104,6 +104,8 @@ class Moments:
                 for w, known in factored.averaged(part, self._ground.lines)
             ]
             mean = math.fsum(w * m for w, m, _ in cases)
+            if any(math.isinf(s) for _, _, s in cases):  # weights may be below zero
+                return mean, math.inf
             variance = math.fsum(w * (s * s + (m - mean) ** 2) for w, m, s in cases)
             over = [self._over(key) for key in part.keys]
             return mean - math.fsum(m for m, _ in over), variance - math.fsum(s for _, s in over)
