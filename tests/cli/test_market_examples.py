@@ -147,6 +147,30 @@ def test_the_largest_trade_reaches_its_limit_and_no_more(capsys: Any, book: str)
     assert [row["measure"] for row in over["limits"] if row["refused"]] == ["net exposure"]
 
 
+def test_selling_what_is_held_takes_gross_exposure_down(capsys: Any, book: str) -> None:
+    """12 BTC and 100 ETH either way and 200k of USDC: 880k before; shorts come after holdings."""
+
+    def gross(text: str, code: int = 0) -> float:
+        rows = asked(capsys, "trade", book, text, code=code)["limits"]
+        return float(next(r["value"] for r in rows if r["measure"] == "gross exposure"))
+
+    assert gross("sell 60 ETH @ beta for core") == pytest.approx(760e3)
+    assert gross("sell 60 ETH") == pytest.approx(760e3)
+    assert gross("sell 130 ETH @ beta") == pytest.approx(740e3)  # 100 closed, 30 short
+    assert gross("sell 60 ETH @ alpha") == pytest.approx(1000e3)  # none is held there
+    assert gross("buy 1 BTC @ beta for basis") == pytest.approx(840e3)  # a short is closed
+
+
+def test_what_is_held_of_an_asset_counts_contracts_by_delta(capsys: Any, book: str) -> None:
+    """An inverse contract is so many dollars, not coins: 8 BTC and 40,000 dollars make 9."""
+    lots = Path(book).parent / "positions.csv"
+    head, *rows = POSITIONS.splitlines()
+    rows = [f"{head},instrument,entry,settled", *(f"{row},,," for row in rows)]
+    rows.append("BTC,40000,beta,basis,perpetual,40000,inverse")
+    lots.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    assert asked(capsys, "size", book, "BTC")["held"] == pytest.approx(9.0)
+
+
 def test_a_trade_that_heals_a_breach_is_not_refused(capsys: Any, book: str) -> None:
     found = asked(capsys, "trade", book, "sell 10 ETH @ beta for core")
     rows = {row["measure"]: row for row in found["limits"]}

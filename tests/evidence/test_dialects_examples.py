@@ -70,6 +70,12 @@ FILES = {
         "time,PriceUSD,CapMrktCurUSD\n2025-01-01,94591.79,1.87e12\n2025-01-02,96984.79,1.92e12\n",
         "",
     ),
+    "asset_metrics.csv": (
+        "asset,time,PriceUSD\nbtc,2025-01-01T00:00:00.000000000Z,94591.79\n"
+        "btc,2025-01-02T00:00:00.000000000Z,96984.79\n",
+        "",
+    ),
+    "ccxt_BTC_USDT.json": (json.dumps(BARS), "USDT"),
     "metrics.csv": (
         "time,btc PriceUSD,btc TxCnt\n2025-01-01,94591.79,5\n2025-01-02,96984.79,6\n",
         "",

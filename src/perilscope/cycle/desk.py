@@ -312,7 +312,7 @@ def sized(found: Opened, asset: str, venue: str = "", strategy: str = "") -> Doc
             "worth": None if units is None else units * price,
             "binding": binding,
         }
-    held = math.fsum(lot.quantity for lot in found.desk.lots if lot.asset == asset)
+    held = found.desk.values()[asset] / price  # options and contracts by their delta
     return {"asset": asset, "price": price, "held": held, **sides}
 
 

@@ -45,7 +45,13 @@ _MONEY = (
 )  # fmt: skip
 _IN_MONEY = ("adj close", "adj_close", "marketcap", "market_cap")
 """Beside these columns a plain ``volume`` is in money."""
-_WORDS = frozenset({"binance", "coinbase", "kraken", "gemini", "bitstamp", "prices", "price"})
+_WORDS = frozenset({
+    "binance", "binanceus", "bitfinex", "bitget", "bitstamp", "bybit", "ccxt", "coinbase",
+    "coingecko", "coinmarketcap", "coinmetrics", "cryptocompare", "deribit", "freqtrade", "gateio",
+    "gemini", "htx", "huobi", "kraken", "kucoin", "mexc", "okx", "price", "prices", "yahoo",
+    "yfinance",
+})  # fmt: skip
+"""Words in the name of a file that are of no asset."""
 _METRIC = re.compile(r"(.+?)[ ._/:-]?(?:PriceUSD|ReferenceRateUSD)", re.IGNORECASE)
 
 

@@ -83,6 +83,11 @@ def _faults(gaps: Sequence[_Gap], defects: Sequence[Defect]) -> list[Fault]:
     if len(faults) > TOLD:
         last, rest = faults[TOLD - 1], len(faults) - TOLD
         faults[TOLD:] = [replace(last, line=0, column=0, what=f"and {rest} more", mend="")]
+    if faults:
+        last = faults[-1]
+        way = f"`--accept {last.path}`, in a book `market: {{accept: [{last.path}]}}`"
+        mend = f"{last.mend}; or " if last.mend else ""
+        faults[-1] = replace(last, mend=f"{mend}have the price before stand in: {way}")
     return faults
 
 

@@ -85,9 +85,11 @@ def _long(sheet: Sheet, asset: int, close: int, days: _Days, cells: _Cells) -> R
     others = [(cells.others.setdefault(key, []), at) for key, at in sheet.others.items()]
     if sheet.units is not None:
         others.append((cells.others.setdefault("units", []), sheet.units))
-    moments = cells.second
+    moments, small = cells.second, sheet.dialect == "Coin Metrics"
     for line, row in table.rows:
         name = row[asset].strip()
+        if small:
+            name = name.upper()
         if "/" in name:
             name = cells.pair(name)
         text = row[day]

@@ -193,8 +193,19 @@ class Desk:
         return found
 
     def traded(self, lot: Position) -> Desk:
-        """The desk after a trade."""
-        return replace(self, lots=(*self.lots, lot))
+        """The desk after a trade.
+
+        Units that are bought or sold first close what is held the other way, of the venue and
+        strategy that the trade names, or of any where it names none.
+
+        Examples
+        --------
+        >>> held = Position("ETH", 5.0, "x", "core"), Position("ETH", 1.0, "y", "basis")
+        >>> desk = Desk(held, {}, None, None, None)  # type: ignore[arg-type]
+        >>> [(lot.quantity, lot.venue) for lot in desk.traded(Position("ETH", -7.0, "x", "")).lots]
+        [(0.0, 'x'), (1.0, 'y'), (-2.0, 'x')]
+        """
+        return replace(self, lots=_after(self.lots, lot))
 
     def scenarios(self, days: int) -> Scenarios:
         """Every past move over so many days in every state of the networks."""
@@ -402,3 +413,22 @@ class Desk:
             for lot in odd:
                 found[k] += revaluation.losses(lot, self.marks, paths)[0]
         return found
+
+
+def _after(lots: tuple[Position, ...], trade: Position) -> tuple[Position, ...]:
+    """Lots with a trade among them; what it closes stays with no units, for who names it."""
+    kept, left = [], trade.quantity
+    for lot in lots:
+        if left * lot.quantity < 0.0 and _closes(trade, lot):
+            both = lot.quantity + left
+            all_of_it = both * lot.quantity <= 0.0
+            units, left = (0.0, both) if all_of_it else (both, 0.0)
+            lot = replace(lot, quantity=units)
+        kept.append(lot)
+    return (*kept, replace(trade, quantity=left)) if left else tuple(kept)
+
+
+def _closes(trade: Position, lot: Position) -> bool:
+    """Whether a trade in units is of the kind, venue and strategy of a lot, as far as it says."""
+    named = all(getattr(trade, k) in ("", getattr(lot, k)) for k in ("venue", "strategy"))
+    return named and plain(trade) and (lot.asset, lot.instrument) == (trade.asset, trade.instrument)
