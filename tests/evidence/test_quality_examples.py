@@ -133,17 +133,27 @@ def test_a_second_source_tells_glitches_from_moves() -> None:
     assert kinds(both) == []
 
 
-def test_the_opening_after_it_denies_a_price() -> None:
+@pytest.mark.parametrize("factor", [1.22, 0.82, 1.4])
+def test_the_opening_after_it_denies_a_price(factor: float) -> None:
+    """A fifth in a day and back is no rarity among coins, but not with this opening."""
     x = walk(7)
     opens = np.concatenate([[x[0]], x[:-1]])
     spoilt = x.copy()
-    spoilt[99] *= 1.4
+    spoilt[99] *= factor
     days = made(A=x).days
     column = {"open": opens[:, None]}
     clean = History(("A",), days, x[:, None], "p.csv", others=column)
     false = History(("A",), days, spoilt[:, None], "p.csv", others=column)
     assert kinds(inspect(clean)) == []
     assert kinds(inspect(false), "fails") == [("A", "implausible-return")]
+
+
+def test_a_day_that_moves_as_far_and_back_with_its_openings_is_a_market() -> None:
+    x = walk(7)
+    x[99] *= 1.22
+    opens = np.concatenate([[x[0]], x[:-1]])  # the next day opens at the high close
+    history = History(("A",), made(A=x).days, x[:, None], "p.csv", others={"open": opens[:, None]})
+    assert kinds(inspect(history)) == []
 
 
 def test_a_bar_that_is_not_over() -> None:

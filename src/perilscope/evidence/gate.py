@@ -162,11 +162,12 @@ def gate(
     Examples
     --------
     >>> days = tuple(date(2026, 1, day) for day in (1, 2, 4))
-    >>> gate(History(("BTC",), days, np.ones((3, 1)), "p.csv"), ["BTC"], date(2026, 1, 4))
+    >>> hole = History(("BTC",), days, np.ones((3, 1)), "p.csv")
+    >>> gate(hole, ["BTC"], date(2026, 1, 4))
     Traceback (most recent call last):
     ...
     perilscope.errors.DataError: p.csv: BTC: 2026-01-03 is missing
-        add these days, or leave out the days before and start after the gap
+        add these days, or leave out the days before and start after the gap; or ...
     1 fault
     """
     wanted = list(dict.fromkeys(held))

@@ -348,7 +348,9 @@ def _returns(
     large = max(10.0 * series.scale, 0.02 if series.scale < _PEG else 0.25)
     opens = series.other("open")
     back = False
-    for k in np.flatnonzero(whole & (np.abs(steps) > large)).tolist():
+    # a close that the next opening denies is worth a look where it moved by less than that
+    some = whole & (np.abs(steps) > (large if opens is None else min(large, DENIED)))
+    for k in np.flatnonzero(some).tolist():
         at = k + 1
         if back:  # the way back of the day before
             back = False
@@ -357,6 +359,8 @@ def _returns(
         follows = float(steps[at]) if at < steps.size and whole[at] else 0.0
         returns = abs(move + follows) < 0.2 * abs(move)
         denied = _denied(series, at) if opens is not None else math.inf
+        if abs(move) <= large and not (returns and denied > DENIED):
+            continue
         jump = _opened(series, opens, at)
         confirmed = _confirmed(series, other, at, move)
         back = returns
