@@ -31,6 +31,7 @@ from perilscope.cycle.trading import (
 from perilscope.cycle.workspace import Workspace, with_horizon
 from perilscope.engines.draws import Simulated
 from perilscope.engines.joint.largest import largest as joint_largest
+from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.largest import largest
 from perilscope.engines.loss import LossLaw
 from perilscope.engines.register import Register
@@ -206,17 +207,19 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
             control.id: beside.submit(simulated, control, world)
             for control in book.controls.values()
         }
+        checks = beside.submit(_checks, laws, drawn)
+        scores = beside.submit(_scores, book, drivers, valuation.price)
         contributions = register.contributions(0.99)
         layers = layers_of(joined, law, book)
+        alone_peak = beside.submit(_peak, register)
+        beside.submit(_estimated, law, *layers.values())
         desk = market.result()
         for note in desk.notes:
             steps.note(*note)
         everything = _together(workspace, settings, context, joined, held, valued, steps)
-        checks = beside.submit(_checks, laws, drawn)
         drawn_together = beside.submit(_horizons, everything, settings, drawn)
-        peaks = beside.submit(_peaks, register, everything)
-        scores = beside.submit(_scores, book, drivers, valuation.price)
-        sure = beside.submit(_estimated, [law, *layers.values()], everything)
+        joint_peak = beside.submit(_joint_peak, everything)
+        beside.submit(_estimated, *([] if everything is None else [everything.law]))
         covers, net = _covers(book, world, steps)
         drawn_net = beside.submit(others.net_of_covers, book, net, world, settings)
         year = _year(context, law)
@@ -230,7 +233,6 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         tied = _tied(book, laws, settings, steps)
         controls = tuple(_controls(book, world, tried, steps))
     draws, horizons, net_draws = drawn.result(), drawn_together.result(), drawn_net.result()
-    sure.result()
     if horizons is not None and horizons.thin:
         steps.note("note", "simulation", f"everything together: {horizons.thin}")
     if horizons is not None and horizons.disagrees:
@@ -269,7 +271,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         limits=standings,
         forecasts=forecasts,
         insight=behind,
-        peaks=peaks.result(),
+        peaks=(alone_peak.result(), joint_peak.result()),
         tied=tied,
         together=everything,
         held=held,
@@ -398,15 +400,19 @@ def _checks(laws: Mapping[str, LossLaw], alone: Future[Simulated | None]) -> dic
     return {} if draws is None else {k: others.gap(x, draws.line(k)) for k, x in laws.items()}
 
 
-def _peaks(register: Register, everything: Together | None) -> tuple[Peak, Peak | None]:
-    """The largest single loss, of losses alone and of everything."""
-    whole = None if everything is None else peak(joint_largest(everything.whole.joint))
-    return peak(largest(register)), whole
+def _peak(register: Register) -> Peak:
+    """The largest single loss."""
+    return peak(largest(register))
 
 
-def _estimated(laws: Sequence[Law], everything: Together | None) -> None:
-    """Have the errors of laws estimated, which they keep."""
-    for each in (*laws, *(() if everything is None else (everything.law,))):
+def _joint_peak(everything: Together | None) -> Peak | None:
+    """The same of everything."""
+    return None if everything is None else peak(joint_largest(everything.whole.joint))
+
+
+def _estimated(*laws: Law | SignedLaw) -> None:
+    """Have the errors of laws estimated, which they keep; the document asks for them."""
+    for each in laws:
         each.error  # noqa: B018
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from perilscope.beliefs.law import point
@@ -146,13 +147,14 @@ def completed(made: Made, positions: Sequence[Position]) -> Together:
     """A joint law with who bears its tail, which states stand behind it, and how sure it is."""
     whole, other = made
     law = whole.law
-    held = borne.contributions(whole.joint, law, LEVEL)
-    tails = behind.tails(whole.joint, law, law.var(LEVEL))
-    errors = doubt.drawn(whole.joint, law, SHOWN) if whole.moves.sampled else {}
-    intervals = doubt.histories(whole.joint, law, other(), SHOWN)
-    return Together(
-        whole, held, tails, errors, intervals, _shares(positions, whole), hidden=_behind(whole)
-    )
+    with ThreadPoolExecutor(1) as beside:
+        held = beside.submit(borne.contributions, whole.joint, law, LEVEL)
+        tails = behind.tails(whole.joint, law, law.var(LEVEL))
+        errors = doubt.drawn(whole.joint, law, SHOWN) if whole.moves.sampled else {}
+        intervals = doubt.histories(whole.joint, law, other(), SHOWN)
+        hidden = _behind(whole)
+    shares = _shares(positions, whole)
+    return Together(whole, held.result(), tails, errors, intervals, shares, hidden=hidden)
 
 
 def _behind(whole: Whole) -> tuple[tuple[str, Behind], ...]:
