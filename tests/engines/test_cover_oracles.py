@@ -161,7 +161,7 @@ def test_what_cannot_be_computed_is_refused() -> None:
         caps={"wallet": 9.0},
     )
     with pytest.raises(InexactError, match="capped by a holding"):
-        net(capped, [Cover(("a",), Terms(deductible=1.0, annual_limit=3.0))])
+        net(capped, [Cover(("a",), Terms(limit=2.0, annual_limit=3.0))])
     once = Compound("a", lambda _t, y: (Binomial(1, 1 - 0.5**y), Constant(5.0)), years=2.0)
     with pytest.raises(AssessmentError, match="which year"):
         covered(Register([once]), ["a"], Terms(annual_limit=5.0))

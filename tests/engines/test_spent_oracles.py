@@ -90,6 +90,36 @@ def test_events_that_take_a_holding_in_turn_by_enumeration(name: str) -> None:
         assert each[0].pays_something == pytest.approx(1.0 - paid[0.0], abs=3e-8)
 
 
+def test_terms_of_the_year_of_one_holding_by_enumeration() -> None:
+    """Of thefts of 100 and of 70 a half above 40 each, and of that what lies from 20 to 60."""
+    terms = Terms(deductible=40.0, share=0.5, annual_deductible=20.0, annual_limit=40.0)
+    register = Register(
+        [
+            line("a", Poisson(0.9), Constant(100.0)),
+            line("b", Binomial(2, 0.5), Constant(70.0)),
+            line("c", Binomial(1, 0.2), Constant(50.0)),
+        ],
+        caps={"wallet": 250.0},
+    )
+    kinds = [
+        (poisson(0.9, 12), 100.0, terms.of_event),
+        ([0.25, 0.5, 0.25], 70.0, terms.of_event),
+        ([0.8, 0.2], 50.0, lambda _loss: 0.0),
+    ]
+    left: dict[float, float] = defaultdict(float)
+    mean = some = worn = 0.0
+    for (lost, sums), p in outcomes(kinds, 250.0).items():
+        paid = min(max(sums - 20.0, 0.0), 40.0)
+        left[round(lost - paid, 6)] += p
+        mean, some, worn = mean + p * paid, some + p * (paid > 0.0), worn + p * (paid >= 40.0)
+    cover = Cover(("a", "b"), terms)
+    same(net(register, [cover]), left)
+    found = ceded(register, cover)
+    assert found.pays == pytest.approx(mean, rel=1e-7)
+    assert found.pays_something == pytest.approx(some, abs=3e-8)
+    assert found.exhausted == pytest.approx(worn, abs=3e-8)
+
+
 def smooth(cap: float) -> Register:
     return Register(
         [
@@ -162,6 +192,20 @@ def test_lines_of_any_kind_against_a_plain_simulation() -> None:
         assert abs(own.mean() - found.pays) < 4.5 * own.std() / math.sqrt(n)
         p = found.pays_something
         assert abs((own > 0).mean() - p) < 4.5 * math.sqrt(p * (1 - p) / n)
+
+
+def test_terms_of_the_year_of_one_holding_against_events_drawn() -> None:
+    terms = Terms(deductible=5e4, limit=1e6, share=0.9, annual_deductible=1e5, annual_limit=1.2e6)
+    register, cover = smooth(2.5e6), Cover(("theft", "error"), terms)
+    contract = Contract("c", cover.keys, terms)
+    lines = list(register.lines.values())
+    drawn = recovered(lines, [], {"wallet": 2.5e6}, [contract], draws=196_608, seed=10)
+    near(Draws(drawn.net), net(register, [cover]))
+    found, paid = ceded(register, cover), drawn.paid["c"]
+    assert abs(paid.mean() - found.pays) < 4.5 * paid.std() / math.sqrt(len(paid))
+    for p, seen in ((found.pays_something, paid > 0.0), (found.exhausted, drawn.used["c"])):
+        assert abs(seen.mean() - p) < 4.5 * math.sqrt(p * (1 - p) / len(paid))
+    assert net(register, [cover]).mean == pytest.approx(register.law().mean - found.pays, rel=5e-5)
 
 
 BAD = Shared("bad years", Gamma(4.0, 0.25))

@@ -24,6 +24,9 @@ class Counted:
         The layer, ``share x min((x - deductible)+, limit)``.
     pays : bool
         Whether the layer counts, or what it leaves.
+    annual_deductible, annual_limit : float
+        Of the sum of a year's layers what lies between is paid, if what is left counts; the same
+        for all lines of one holding.
 
     Examples
     --------
@@ -38,6 +41,18 @@ class Counted:
     limit: float = math.inf
     share: float = 0.0
     pays: bool = False
+    annual_deductible: float = 0.0
+    annual_limit: float = math.inf
+
+    @property
+    def annual(self) -> bool:
+        """Whether terms act on the sum of a year."""
+        return self.annual_deductible > 0.0 or math.isfinite(self.annual_limit)
+
+    def of_year(self, y: Array) -> Array:
+        """What is paid of the sum of a year's layers."""
+        paid: Array = np.clip(y - self.annual_deductible, 0.0, self.annual_limit)
+        return paid
 
     def of(self, x: Array) -> Array:
         """What counts of costs."""
@@ -61,7 +76,23 @@ class Counted:
         """Greatest cost of which nothing counts."""
         if self.pays:
             return self.deductible if self.share > 0.0 and self.limit > 0.0 else math.inf
-        return self.limit if self.deductible == 0.0 and self.share == 1.0 else 0.0
+        whole = self.deductible == self.annual_deductible == 0.0 and self.share == 1.0
+        return self.limit if whole else 0.0
+
+    @property
+    def bends(self) -> tuple[float, ...]:
+        """Costs of an event at which what counts bends."""
+        if self.share == 0.0:
+            return ()
+        return _some(self.deductible, self.deductible + self.limit)
+
+    @property
+    def annual_bends(self) -> tuple[float, ...]:
+        """Costs of a year, were all in the layer, at which what counts bends."""
+        if self.share == 0.0:
+            return ()
+        year = self.annual_deductible, self.annual_deductible + self.annual_limit
+        return _some(*(x / self.share for x in year))
 
     @property
     def amounts(self) -> tuple[float, ...]:
@@ -69,5 +100,9 @@ class Counted:
         if self.share == 0.0:
             return ()
         ends = (self.deductible, self.deductible + self.limit, self.limit)
-        found = (*ends, *(self.share * x for x in ends))
-        return tuple(x for x in found if 0.0 < x < math.inf)
+        year = (self.annual_deductible, self.annual_deductible + self.annual_limit)
+        return _some(*ends, *(self.share * x for x in ends), *year, *self.annual_bends)
+
+
+def _some(*amounts: float) -> tuple[float, ...]:
+    return tuple(x for x in amounts if 0.0 < x < math.inf)

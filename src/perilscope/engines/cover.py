@@ -30,6 +30,8 @@ from perilscope.errors import AssessmentError, InexactError
 __all__ = ["Ceded", "Cover", "Terms", "ceded", "net"]
 
 _USUAL, _TOO_COARSE = 0.99, 0.25
+_FINE_ENOUGH = 1e-2
+"""Error up to which what terms of the year leave of a holding is not simulated instead."""
 _MOST_WORK = 128
 """Laws of what events take from a holding in turn that are computed at most for one figure."""
 _BOTH = (
@@ -138,10 +140,7 @@ def _counting(register: Register, covers: Sequence[Cover], *, pays: bool) -> Reg
     for key in asked:
         line, own = register.lines[key], terms.get(key)
         if key in spent:
-            layer = (
-                (own.deductible, own.limit, own.share) if own is not None else (0.0, math.inf, 0.0)
-            )
-            line = replace(line, counted=Counted(*layer, pays=pays))
+            line = replace(line, counted=_counted(own, pays))
         elif own is not None:
             line = each(line, layered(own) if pays else retained(own))
         lines.append(line)
@@ -150,6 +149,30 @@ def _counting(register: Register, covers: Sequence[Cover], *, pays: bool) -> Reg
         return Register(lines, mixtures=register.mixtures, caps=register.caps)
     mine = register.subset(asked) if pays else register
     return mine.with_(lines) if terms else mine
+
+
+def _counted(terms: Terms | None, pays: bool) -> Counted:
+    """What counts of a line that takes from a holding; of the year what is left alone."""
+    if terms is None:
+        return Counted(pays=pays)
+    event = terms.deductible, terms.limit, terms.share, pays
+    year = () if pays else (terms.annual_deductible, terms.annual_limit)
+    return Counted(*event, *year)
+
+
+def _any_capped(register: Register, cover: Cover) -> bool:
+    return any(_capped(register, key) for key in cover.keys)
+
+
+def _refuse_beside(register: Register, cover: Cover, covers: Sequence[Cover]) -> None:
+    """Refuse terms of the year of a holding but of one cover, which pays for nothing else."""
+    mates = set(_together(register, cover.keys))
+    one = any(mates == set(u.keys) for u in register.component_of(cover.keys[0]).units)
+    others = {key for other in covers if other is not cover for key in other.keys}
+    terms = cover.terms
+    full = terms.deductible == terms.annual_deductible == 0.0 and terms.share == 1.0
+    if full or not one or mates & others:
+        raise InexactError(_BOTH.format(cover.keys[0]))
 
 
 def _refuse_long(register: Register, spent: set[str]) -> None:
@@ -186,15 +209,20 @@ def net(register: Register, covers: Sequence[Cover]) -> LossLaw:
     for cover in covers:
         _check(register, cover)
     annual = [cover for cover in covers if cover.terms.annual and cover.terms.share > 0.0]
-    left = _counting(register, [cover for cover in covers if not cover.terms.annual], pays=False)
+    held = [c for c in annual if not _by_sum(register, c) and _any_capped(register, c)]
+    for cover in held:
+        _refuse_beside(register, cover, covers)
+    annual = [cover for cover in annual if cover not in held]
+    once = [cover for cover in covers if not cover.terms.annual]
+    left = _counting(register, [*once, *held], pays=False)
     if not annual:
-        return left.law()
-    for cover in annual:
-        if not _by_sum(register, cover) and any(_capped(register, key) for key in cover.keys):
-            raise InexactError(_BOTH.format(cover.keys[0]))
+        found = left.law()
+        if held and not found.error_at(_USUAL) <= _FINE_ENOUGH:
+            raise InexactError("a holding is worth too much against what is lost of it")
+        return found
     whole = len(annual) == 1 and set(annual[0].keys) == set(left.lines)
-    once = all(line.years <= 1.0 for line in left.lines.values())
-    if whole and once and annual[0].terms.by_sum:
+    short = all(line.years <= 1.0 for line in left.lines.values())
+    if whole and short and annual[0].terms.by_sum:
         return of_year(left.law(), annual[0].terms)
     paid = [ceded(left, cover) for cover in annual]
     pays = math.fsum(one.pays for one in paid)

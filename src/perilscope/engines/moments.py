@@ -14,7 +14,7 @@ from perilscope.engines.ground import Ground
 from perilscope.engines.kept import Kept
 from perilscope.engines.structure import Component, State, Unit
 from perilscope.engines.terms import only_counted
-from perilscope.errors import AssessmentError
+from perilscope.errors import AssessmentError, InexactError
 from perilscope.once import cached_property
 
 _MANY = 2**14
@@ -127,6 +127,8 @@ class Moments:
         caps = {key: unit.cap for unit in part.units for key in unit.keys}
         lines = {key: only_counted(ground.lines[key], cap) for key, cap in caps.items()}
         if min(unit.cap for unit in part.units) > grid.range:
+            if any(x.annual for x in (ground.lines[key].counted for key in caps) if x is not None):
+                raise InexactError("a holding is worth too much against what is lost of it")
             cases = [(w, *self._given_case(part, known)) for w, known in part.cases(lines, 2)]
             mean = math.fsum(w * m for w, m, _ in cases)
             return mean, math.fsum(w * (s * s + (m - mean) ** 2) for w, m, s in cases)

@@ -79,7 +79,7 @@ class _Net:
     ) -> None:
         self.register, self.covers = register, tuple(covers)
         self.used_up = dict(zip(self.covers, used_up, strict=True))
-        self.mean = math.fsum(register.means.values()) - pays
+        self.mean = register.moments()[0] - pays
         self.clusters = clusters(register, covers)
         held = {key for cluster in self.clusters for key in cluster.keys}
         self.rest = [part for part in register.components if part.keys[0] not in held]

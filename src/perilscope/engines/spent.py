@@ -49,6 +49,8 @@ MOST = 2048
 """Points up to the cap at most."""
 _BY_WORK, _FEWEST = ((4, 1024), (24, 512)), 256
 """Points up to the cap by how many laws are computed."""
+_NEVER = 1e-9
+"""Probability up to which a cap changes nothing."""
 _DAMPED = 24.0
 """Damping over twice the cap: what comes round from beyond is 4e-11 of itself."""
 _TIMES = 12
@@ -92,10 +94,13 @@ def points(takers: Sequence[Taker], cap: float, grid: Grid, count: int) -> Point
     if grid.lattice:
         return Points(grid.step, round(cap / grid.step), grid.step)
     step = cap / (count if _closed(takers) else count // 2)
-    bends = {x for taker in takers for x in taker.counted.amounts[:2] if x < cap}
+    own = [taker.counted for taker in takers]
+    events = {x for counted in own for x in counted.bends if x < cap}
+    sums = {x for counted in own for x in counted.annual_bends if x < cap}
     laws = [part.severity for taker in takers for part in taker.mixed]
-    for more in (set[float]().union(*map(jumps, laws)), set[float]()):
-        common = unit([cap, *sorted(bends), *sorted(x for x in more if x < cap)])
+    atoms = {x for law in laws for x in jumps(law) if x < cap}
+    for wanted in (events | sums | atoms, events | sums, events):
+        common = unit([cap, *sorted(wanted)])
         if common is not None and common >= 2.0 * cap / MOST:
             step = common / (2.0 * math.ceil(common / (2.0 * step) * (1.0 - 1e-12)))
             break
@@ -124,6 +129,8 @@ def correction(
 ) -> Transform:
     """Transform of what the cap changes: of the sum of what counts, capped less uncapped.
 
+    Where terms of the year act on the sum, of all of it: uncapped it is none of independent events.
+
     Parameters
     ----------
     takers : sequence of Taker
@@ -141,12 +148,14 @@ def correction(
     """
     on = points(takers, cap, grid, count)
     on = on.coarse() if halved else on
-    law = np.zeros(grid.points + 2)
-    for value, mass in _capped(takers, cap, on, pays):
+    law, annual = np.zeros(grid.points + 2), any(taker.counted.annual for taker in takers)
+    years = list(_capped(takers, cap, on, pays))
+    if not annual and math.fsum(float(mass.sum()) for _, mass in years[1:]) < _NEVER:
+        return np.zeros(grid.points // 2 + 1, dtype=np.complex128)
+    for value, mass in years:
         _put(law, value / grid.step, mass)
     found = grid.forward(law[: grid.points])
-    found -= _uncapped(takers, on, grid, pays)
-    return found
+    return found if annual else found - _uncapped(takers, on, grid, pays)
 
 
 def nothing(takers: Sequence[Taker], cap: float, grid: Grid) -> float:
@@ -185,12 +194,17 @@ def _capped(
     events = [[_event(part.severity, x.counted, on) for part in x.mixed] for x in takers]
     ended, reaching = _sums(takers, events, on)
     y = np.broadcast_to(np.arange(ended.shape[1]) * on.paid, ended.shape)
-    yield np.ravel(y if pays else np.maximum(s[:, None] - y, 0.0)), np.ravel(ended)
+    annual = next((x.counted for x in takers if x.counted.annual), None)
+
+    def counts(cost: Array, sums: Array) -> Array:
+        paid = sums if annual is None else annual.of_year(sums)
+        return np.ravel(paid if pays else np.maximum(cost - paid, 0.0))
+
+    yield counts(s[:, None], y), np.ravel(ended)
     for i, part, before in reaching:
         last = takers[i].counted.paid(cap - s)
-        paid = y + last[:, None]
         mass = before * _reach(part.severity, on)[:, None]
-        yield np.ravel(paid if pays else np.maximum(cap - paid, 0.0)), np.ravel(mass)
+        yield counts(np.asarray(cap), y + last[:, None]), np.ravel(mass)
 
 
 def _sums(

@@ -79,7 +79,8 @@ class Tied(Lines):
     ) -> Transform:
         """What counts of events that take from a capped holding one after another."""
         kinds = [line.counted or Counted() for line in present]
-        pays, few = kinds[0].pays, self._held if self._sharp else _LOOK
+        pays, annual = kinds[0].pays, any(kind.annual for kind in kinds)
+        few = self._held if self._sharp else _LOOK
 
         def change(takers: Sequence[Taker]) -> Transform:
             halved = self._halved
@@ -88,6 +89,8 @@ class Tied(Lines):
         def year(members: Sequence[tuple[int, Year]]) -> Transform:
             mixed = [(Part(1.0, y.severity, ((1.0, y.counts),)),) for _, y in members]
             takers = [Taker(own, kinds[i]) for own, (i, _) in zip(mixed, members, strict=True)]
+            if annual:
+                return change(takers)
             pairs = [(y.counts, kinds[i].change(at_most(y.severity, cap))) for i, y in members]
             free = [counts.pgf(self.severity(law)) for counts, law in pairs]
             return capped.multiplied(free, self.grid) + change(takers)
@@ -97,7 +100,7 @@ class Tied(Lines):
         pairs = list(zip(present, driven, strict=True))
         free = [self.line(only_counted(line, cap), d) for line, d in pairs]
         takers = [Taker(self.parts(x, d), kind) for (x, d), kind in zip(pairs, kinds, strict=True)]
-        return capped.multiplied(free, self.grid) + change(takers)
+        return change(takers) if annual else capped.multiplied(free, self.grid) + change(takers)
 
     def _jumps(self, line: Compound, driven: bool) -> float:
         """Expected number of a line's events beyond the grid."""
