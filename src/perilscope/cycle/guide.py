@@ -87,7 +87,13 @@ def _scenario(scenario: Scenario, workspace: Workspace) -> Method:
 def _why_fair(scenario: Scenario, book: Book) -> str:
     """Why events and losses are declared outright: from what the institution says of itself."""
     if scenario.asset in book.venues:
-        return f"one of {len(book.venues)} counterparties: it fails seldom, and at most once"
+        once = ", and at most once a year" if scenario.counts.most == 1 else ""
+        many = (
+            f"one of {len(book.venues)} counterparties"
+            if len(book.venues) > 1
+            else "a counterparty"
+        )
+        return f"{many}: it fails seldom{once}"
     if scenario.asset in book.protocols:
         return (
             f"one of {len(book.protocols)} protocols used, with a declared frequency: "
@@ -102,7 +108,7 @@ def _why_fair(scenario: Scenario, book: Book) -> str:
         )
     what = "withdrawals" if said.withdrawals_per_year else "transactions"
     return (
-        f"a loss event that can be counted and priced; a {said.kind} with {moved:,} {what} a year"
+        f"a loss event that can be counted and priced; {_a(said.kind)} with {moved:,} {what} a year"
     )
 
 
@@ -153,6 +159,11 @@ def _protocol(protocol: Any, workspace: Workspace) -> Method:
     )
 
 
+def _a(kind: str) -> str:
+    """A kind of institution with its article."""
+    return f"{'an' if kind[:1].lower() in tuple('aeiou') else 'a'} {kind}"
+
+
 def _portfolio(workspace: Workspace) -> Iterator[Method]:
     book = workspace.book
     held = sorted(portfolio(workspace))
@@ -163,12 +174,12 @@ def _portfolio(workspace: Workspace) -> Iterator[Method]:
     names = "CVaR" if kinds & {"market_cvar"} and not kinds & {"market_var"} else "VaR and CVaR"
     because = f"the appetite names {', '.join(asked)}" if asked else "the appetite names no measure"
     kind = book.institution.kind or "institution"
-    why = f"a {kind} that holds {len(held)} tokens whose prices move daily; {because}"
+    why = f"{_a(kind)} that holds {len(held)} tokens whose prices move daily; {because}"
     yield Method("portfolio", names, why, tuple(_price_data(workspace, held)))
     shocks = [(n.id, node) for n in book.networks.values() for node in n.shocks]
     if shocks:
         yield Method(
-            "portfolio under a de-peg",
+            "portfolio under shocks",
             "CVaR, hybrid",
             f"{', '.join(map('.'.join, shocks))} moves a price in a way that history may not show",
             tuple((f"network {name}", "present") for name in dict.fromkeys(n for n, _ in shocks)),
