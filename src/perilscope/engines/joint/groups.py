@@ -2,8 +2,8 @@
 """Lines that hang together, grouped by what their losses are counted in.
 
 Given the joint state of the networks and the values of the beliefs that several groups feel, the
-groups are independent of each other: one for each token, one for money. What only one group feels
-is integrated inside it.
+groups are independent of each other: one for each token, and in money the lines that feel a belief
+of their own. What only one group feels is integrated inside it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from perilscope.engines.compound import Compound
 from perilscope.engines.joint.parts import Part
 from perilscope.engines.shared import Shared, nodes, shared_by
-from perilscope.engines.structure import Component, felt
+from perilscope.engines.structure import Component, Unit, felt
 
 Lines = Mapping[str, Compound]
 Values = tuple[tuple[float, tuple[float, ...]], ...]
@@ -35,7 +35,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Group:
-    """The lines of a part that are counted in one token, or in money.
+    """The lines of a part that are counted in one token, or some that are in money.
 
     Parameters
     ----------
@@ -96,41 +96,65 @@ def grouped(part: Part, lines: Lines, effort: int = 2) -> Grouped:
     """
     whole = part.component
     assert whole is not None
-    tokens = ("", *part.tokens)
     units = {
         token: tuple(u for u in whole.units if part.counted.get(u.keys[0], "") == token)
-        for token in tokens
+        for token in ("", *part.tokens)
     }
-    felt_by = {
-        token: {b.name for u in mine for key in u.keys for b in shared_by(lines[key].beliefs)}
-        for token, mine in units.items()
-        if mine
-    }
+    felt_by = {token: _felt(mine, lines) for token, mine in units.items() if mine}
     outer = tuple(b for b in whole.shared if sum(b.name in x for x in felt_by.values()) > 1)
-    components = {
-        token: Component(units[token], ((1.0, ()),), _inner(whole.shared, outer, names))
-        for token, names in felt_by.items()
-    }
+    own = [(token, units[token]) for token in part.tokens]
+    own += [("", mine) for mine in _apart(units[""], lines, {b.name for b in whole.shared}, outer)]
+    components = [
+        Component(mine, ((1.0, ()),), _inner(whole.shared, outer, _felt(mine, lines)))
+        for _, mine in own
+    ]
+    feels = [_felt(mine, lines) for _, mine in own]
     names = tuple(belief.name for belief in outer)
     beside = len(whole.shared) - len(outer)
     values = _kept(nodes(outer, effort, beside)) if outer else ((1.0, ()),)
-    found: dict[str, dict[Case, int]] = {token: {} for token in components}
+    found: list[dict[Case, int]] = [{} for _ in own]
     rows = []
     for j, pattern in enumerate(part.patterns):
-        told = {t: felt(c.keys, lines, dict(pattern)) for t, c in components.items()}
+        told = [felt(component.keys, lines, dict(pattern)) for component in components]
         for weight, value in values:
             pairs = tuple(zip(names, value, strict=True))
             cases = (
-                Case(told[t], tuple(pair for pair in pairs if pair[0] in felt_by[t]))
-                for t in components
+                Case(drives, tuple(pair for pair in pairs if pair[0] in names_felt))
+                for drives, names_felt in zip(told, feels, strict=True)
             )
             places = tuple(
-                known.setdefault(case, len(known))
-                for known, case in zip(found.values(), cases, strict=True)
+                known.setdefault(case, len(known)) for known, case in zip(found, cases, strict=True)
             )
             rows.append(Row(j, weight, places))
-    groups = tuple(Group(t, c, tuple(found[t])) for t, c in components.items())
+    groups = tuple(
+        Group(token, component, tuple(known))
+        for (token, _), component, known in zip(own, components, found, strict=True)
+    )
     return Grouped(groups, tuple(rows))
+
+
+def _felt(units: Sequence[Unit], lines: Lines) -> set[str]:
+    """Names of the beliefs with a name that some units feel."""
+    return {b.name for u in units for key in u.keys for b in shared_by(lines[key].beliefs)}
+
+
+def _apart(
+    units: Sequence[Unit], lines: Lines, shared: set[str], outer: Sequence[Shared]
+) -> list[tuple[Unit, ...]]:
+    """Units in money, together where they feel the same belief that no token feels."""
+    inside = shared - {belief.name for belief in outer}
+    found: list[tuple[tuple[Unit, ...], set[str]]] = []
+    for unit in units:
+        mine: tuple[Unit, ...] = (unit,)
+        names = _felt([unit], lines) & inside
+        rest = []
+        for others, known in found:
+            if known & names:
+                mine, names = (*others, *mine), names | known
+            else:
+                rest.append((others, known))
+        found = [*rest, (mine, names)]
+    return [mine for mine, _ in found]
 
 
 def _kept(values: Values) -> Values:

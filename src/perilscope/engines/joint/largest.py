@@ -242,11 +242,13 @@ class _Kind:
 
     weight: float
     tables: tuple[_Table, ...]
-    money: LargestLaw
+    money: tuple[LargestLaw, ...]
 
     def below(self, x: Array, places: Sequence[Array]) -> Array:
         """Its weight times the chance of no more than x, at x over prices in each token."""
-        found = self.weight * self.money.cdf(x)[:, None]
+        found = np.full((x.size, 1), self.weight)
+        for law in self.money:
+            found = found * law.cdf(x)[:, None]
         for table, at in zip(self.tables, places, strict=True):
             found = found * table.at(at)
         return np.asarray(found)
@@ -281,7 +283,7 @@ def _kinds(joint: Joint, place: int, chances: Array) -> tuple[_Kind, ...]:
     for chance, rows in zip(chances.tolist(), priced.rows, strict=True):
         for row in rows if chance > 0.0 else ():
             pairs = list(enumerate(row.cases))
-            money = next((law(i, c) for i, c in pairs if not groups[i].token), _law([]))
+            money = tuple(law(i, c) for i, c in pairs if not groups[i].token)
             counted = tuple(table(i, c) for i, c in pairs if groups[i].token)
             found.append(_Kind(chance * row.weight, counted, money))
     return tuple(found)

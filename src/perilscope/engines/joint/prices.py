@@ -145,6 +145,8 @@ class Strand:
         by : mapping of case to array, shape (frequencies,)
             As in `perilscope.engines.allocation.weighed_sizes`.
         """
+        if len(self.keys) == 1:  # the group is the line
+            return {self.keys[0]: self._alone(k, by)}
         transforms, cases = self._fresh(), self._at_node(k)
         found = dict.fromkeys(self.keys, 0.0)
         for case, mine in by.items():
@@ -158,6 +160,12 @@ class Strand:
             for key, x in sums.items():
                 found[key] += x
         return found
+
+    def _alone(self, k: int, by: Mapping[int, Transform]) -> float:
+        grid, node = self._transforms.grid, self.node(k)
+        sizes = (grid.forward(grid.back(node[case]) * grid.places) for case in by)
+        pairs = zip(by.values(), sizes, strict=True)
+        return math.fsum(weighed(mine, size) for mine, size in pairs)
 
     def off(self, price: float) -> Array:
         """By how much the mean on the grid is off the price times today's, by case, in money.
