@@ -23,6 +23,7 @@ from perilscope.engines.distributions import (
     Discrete,
     Distribution,
     Gamma,
+    Layered,
     Lognormal,
     Pareto,
     Retained,
@@ -98,6 +99,39 @@ def fixed_sums() -> tuple[Any, Any]:
 def test_fixed_sums_of_several_lines_by_enumeration(factor: Distribution) -> None:
     register = Register([line(k, rate, Constant(c), year(factor)) for k, rate, c in FIXED])
     check(register, times(factor, *fixed_sums()))
+
+
+@pytest.mark.parametrize("factor", [Gamma(1.65, 0.6), lognormal(0.6)])
+def test_one_scenario_of_few_sizes_by_enumeration(factor: Distribution) -> None:
+    losses, rates = np.array([3e3, 9e3, 3e4]), 0.3 * np.array([0.6, 0.3, 0.1])
+    numbers = np.stack(np.meshgrid(*[np.arange(12.0)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    chances = stats.poisson.pmf(numbers, rates).prod(axis=1)
+    some = (numbers.sum(axis=1) > 0) & (chances > 1e-20)
+    one = line("a", 0.3, Discrete((3e3, 9e3, 3e4), (0.6, 0.3, 0.1)), year(factor))
+    check(Register([one]), times(factor, (numbers @ losses)[some], chances[some]))
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        Capped(Lognormal(9.0, 1.6), 3e4),
+        Layered(Lognormal(9.0, 1.6), deductible=5e3, limit=3e4, share=0.8),
+        Retained(Lognormal(9.0, 1.6), deductible=5e3, limit=3e4, share=0.8),
+    ],
+)
+def test_one_scenario_of_which_the_losses_bend(law: Distribution) -> None:
+    """The number of simulated years above VaR is binomial, of years drawn here."""
+    factor, rate, n = Gamma(1.65, 0.6), 0.13, 2_000_000
+    found = Register([line("a", rate, law, year(factor))]).law()
+    rng = np.random.default_rng(3)
+    counts = rng.poisson(rate, n)
+    losses = law.ppf(rng.random(int(counts.sum())))
+    total = np.bincount(np.repeat(np.arange(n), counts), losses, n) * rng.gamma(1.65, 0.6, n)
+    for level in LEVELS:
+        p, hits = found.exceed(found.var(level)), int(np.count_nonzero(total > found.var(level)))
+        assert abs(hits - n * p) < 4.5 * math.sqrt(n * p * (1 - p))
+        assert p == pytest.approx(1.0 - level, rel=1e-6)
+        assert found.error_at(level) < 1e-5
 
 
 @pytest.mark.parametrize("factor", [Gamma(4.0, 0.25), lognormal(0.05), lognormal(0.6)])

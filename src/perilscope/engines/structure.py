@@ -287,16 +287,14 @@ def _common(lines: Mapping[str, Compound]) -> dict[Shared, list[str]]:
 
 def _seen(line: Compound, belief: Shared) -> bool:
     """Whether a belief that one line alone has shows in its sum: it has so many events that given
-    its beliefs its sum is hardly uncertain, or the belief is a factor of a number of events that is
-    not small, or of losses that are not in proportion to it or whose number it moves too.
+    its beliefs its sum is hardly uncertain, or the belief is a factor of losses, or of a number of
+    events that is not small.
     """
     events = line.build(tuple(belief.mean for belief in line.beliefs), line.years)[0].mean
     if events >= MANY or not belief.chance or not smooth(belief.of):
         return events >= MANY
     felt = feels(line, belief)
-    if felt.sizes:
-        return felt.counts or not felt.proportional
-    return felt.counts and events >= _SOME
+    return felt.sizes or (felt.counts and events >= _SOME)
 
 
 def _find(root: list[int], i: int) -> int:
