@@ -143,3 +143,14 @@ def test_a_limit_below_its_deductible_is_pointed_out() -> None:
     found = run(covers={"c": {"scenarios": "a", "per_event": terms}})
     says = [each["what"] for each in found["findings"] if each["where"] == "covers.c"]
     assert any("between 250,000 and 450,000" in what for what in says)
+
+
+def test_scenarios_of_one_holding_agree_with_their_simulation() -> None:
+    """What is drawn of one of them is its part of the holding, not what it would cost by itself."""
+    theft = {"frequency": "0.6 per year", "magnitude": {"value": "1M to 6M", "at_most": "one"}}
+    fraud = {"frequency": "4 per year", "magnitude": {"value": "100k to 3M", "at_most": "one"}}
+    scenarios = {"a": {"asset": "one", **theft}, "b": {"asset": "one", **fraud}}
+    book = perilscope.declare({**BASE, "scenarios": scenarios})
+    found = perilscope.quantify(book, engine="both", years=200_000).document
+    assert set(found["checks"]) == {"a", "b"}
+    assert all(abs(z) < 4.5 for z in found["checks"].values())

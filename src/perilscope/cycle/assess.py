@@ -207,7 +207,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
             control.id: beside.submit(simulated, control, world)
             for control in book.controls.values()
         }
-        checks = beside.submit(_checks, laws, drawn)
+        checks = beside.submit(_checks, laws, register, drawn)
         scores = beside.submit(_scores, book, drivers, valuation.price)
         contributions = register.contributions(0.99)
         layers = layers_of(joined, law, book)
@@ -394,10 +394,23 @@ def _horizons(
     return others.together(everything.whole, settings, first.backend)
 
 
-def _checks(laws: Mapping[str, LossLaw], alone: Future[Simulated | None]) -> dict[str, float]:
-    """How far both engines are apart in each line."""
+def _checks(
+    laws: Mapping[str, LossLaw], register: Register, alone: Future[Simulated | None]
+) -> dict[str, float]:
+    """How far both engines are apart in each line.
+
+    A line that shares a capped holding is drawn as its part of it, and a law is of a line by
+    itself: there the means of the parts are compared.
+    """
     draws = alone.result()
-    return {} if draws is None else {k: others.gap(x, draws.line(k)) for k, x in laws.items()}
+    if draws is None:
+        return {}
+    return {
+        key: others.gap_of_mean(register.means[key], draws.line(key))
+        if register.shares_holding(key)
+        else others.gap(law, draws.line(key))
+        for key, law in laws.items()
+    }
 
 
 def _peak(register: Register) -> Peak:

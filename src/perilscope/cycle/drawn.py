@@ -227,6 +227,12 @@ def gap(law: LossLaw, drawn: Simulated) -> float:
     return max(found, key=abs, default=0.0)
 
 
+def gap_of_mean(mean: float, drawn: Simulated) -> float:
+    """Difference of means in standard errors of the simulated one."""
+    error = drawn.standard_error_of_mean
+    return (drawn.mean - mean) / error if error > 0.0 else 0.0
+
+
 def figures(known: Weighted, law: SignedLaw) -> Document:
     """Simulated figures with standard errors, and how far they are from the exact ones.
 

@@ -121,6 +121,11 @@ class Register:
         """Component a line belongs to; raises ``MisuseError`` where there is no such line."""
         return self._ground.component_of(key)
 
+    def shares_holding(self, key: str) -> bool:
+        """Whether a line takes from a capped holding with others."""
+        unit = self._ground.unit_of(key)
+        return unit.capped and len(unit.keys) > 1
+
     # --- moments
 
     @property
