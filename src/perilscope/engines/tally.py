@@ -271,8 +271,14 @@ class Tally(Simulated):
 
     def _above(self, rank: int, v: float) -> tuple[float, float]:
         if self.count - rank <= len(self._tail):
-            excess = self._tail[len(self._tail) - (self.count - rank) :] - v
-            return float(excess.sum()), float(np.square(excess, out=excess).sum())
+            beyond = self._tail[len(self._tail) - (self.count - rank) :]
+            # of a hundred million horizons a million: some at a time
+            sums, squares = [], []
+            for begin in range(0, len(beyond), _ROOM):
+                excess = beyond[begin : begin + _ROOM] - v
+                sums.append(float(excess.sum()))
+                squares.append(float(np.square(excess).sum()))
+            return math.fsum(sums), math.fsum(squares)
         b, place = self._bins, rank - self.ledger.zeros
         number, mean = b.counts.astype(np.float64), b.sums / np.maximum(b.counts, 1)
         width = b.greatest - b.least
