@@ -28,6 +28,8 @@ def test_days_beyond_var_are_marked() -> None:
     drawn = charts.svg(spec)
     assert "CVaR 97.5" in drawn
     assert "<svg" in drawn
+    assert "−$2" in drawn  # a gain's sign stands before its currency
+    assert "$−" not in drawn
 
 
 def test_shares_of_value_stand_beside_shares_of_risk() -> None:

@@ -327,8 +327,7 @@ def _chart(series: Shown, currency: str = "") -> dict[str, Any]:
     }
     y: dict[str, Any] = {"type": "quantitative", "title": "loss (gains below zero)"}
     if currency:
-        amount = charts.money_label(currency, "abs(datum.value)")
-        y["axis"] = {"labelExpr": f"(datum.value < 0 ? '−' : '') + {amount}"}
+        y["axis"] = {"labelExpr": charts.money_label(currency)}
     bar = {
         "mark": {"type": "bar", "width": max(min(700.0 / len(rows), 4.0), 0.6)},
         "encoding": {

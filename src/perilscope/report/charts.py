@@ -102,16 +102,15 @@ def base(height: int | dict[str, int]) -> Spec:
 
 
 def money_label(currency: str, field: str = "datum.value") -> str:
-    """Return the Vega expression that writes an amount as ``$100k``, ``$1M``, ``$1.5bn``."""
+    """Return the Vega expression that writes an amount as ``$100k``, ``$1M``, ``−$1.5bn``."""
     sign = _SIGNS.get(currency, "")
     unit = "" if sign else " " + re.sub(r"[^A-Za-z0-9]", "", currency)
     steps = ((1e9, "bn"), (1e6, "M"), (1e3, "k"))
-    text = f"format({field}, '~r')"
-    for size, letter in reversed(steps):
-        text = (
-            f"abs({field}) >= {size:.0f} ? format({field} / {size:.0f}, '~r') + '{letter}' : {text}"
-        )
-    return f"'{sign}' + ({text}) + '{unit}'"
+    size = f"abs({field})"
+    text = f"format({size}, '~r')"
+    for step, letter in reversed(steps):
+        text = f"{size} >= {step:.0f} ? format({size} / {step:.0f}, '~r') + '{letter}' : {text}"
+    return f"({field} < 0 ? '−' : '') + '{sign}' + ({text}) + '{unit}'"
 
 
 def steps(name: str, curve: Sequence[Sequence[float]], low: float) -> list[Spec]:
