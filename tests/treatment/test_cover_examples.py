@@ -154,3 +154,5 @@ def test_scenarios_of_one_holding_agree_with_their_simulation() -> None:
     found = perilscope.quantify(book, engine="both", years=200_000).document
     assert set(found["checks"]) == {"a", "b"}
     assert all(abs(z) < 4.5 for z in found["checks"].values())
+    (row,) = (row for row in found["scenarios"] if row["id"] == "a")
+    assert "It shares one with b" in str(row["tree"])

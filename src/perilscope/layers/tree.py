@@ -180,6 +180,19 @@ def tree(
             f"{scenario.magnitude.at_most} is lost at most once a year, however many events there "
             "are; the product of the two factors is without that."
         )
+        others = [
+            key
+            for key, other in context.book.scenarios.items()
+            if key != scenario.id
+            and other.magnitude.at_most == scenario.magnitude.at_most
+            and not other.refilled
+        ]
+        if others:
+            notes.append(
+                "These figures are of the scenario by itself. It shares "
+                f"{scenario.magnitude.at_most} with {', '.join(others)}: in the total, as in "
+                "simulated years, each bears its part of what can be lost there, which is less."
+            )
     return Node(
         path="annual_loss",
         name="Annual loss",
