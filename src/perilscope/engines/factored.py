@@ -182,10 +182,11 @@ class _Points:
         if self._values is None:
             return (Term(self._plan.law, 1.0, sums[0]),)
         if self._plan.pure:
-            return tuple(Term(law, 1.0, sums[0]) for law in self._values.weighed())
+            return tuple(Term(law, 1.0, sums[0]) for law in self._values.alone)
         means = np.array([mean_of(x.lines) for x in sums]) if self._plan.by_mean else None
+        laws = self._values.alone if means is None else self._values.weighed(means)
         divided = self._values.at if means is None else means
-        return tuple(map(Term, self._values.weighed(means), divided.tolist(), sums))
+        return tuple(map(Term, laws, divided.tolist(), sums))
 
     @property
     def _close(self) -> float:
@@ -195,8 +196,8 @@ class _Points:
         return close if self._values is None else min(close, self._values.closest / fine)
 
 
-_TERMS: Kept[tuple[tuple[Compound, ...], tuple[Term, ...]]] = Kept(2**10)
-_GROUPS: Kept[tuple[tuple[Compound, ...], Group]] = Kept(2**11)
+_TERMS: Kept[tuple[tuple[Compound, ...], tuple[Term, ...]]] = Kept(2**13, lambda x: len(x[1]))
+_GROUPS: Kept[tuple[tuple[Compound, ...], Group]] = Kept(2**13, lambda x: len(x[1].terms))
 
 
 def parts(component: Component, lines: Mapping[str, Compound]) -> tuple[Part, ...]:

@@ -36,6 +36,7 @@ _SIZES, _FIXED, _WITHIN = 8.0, 16.0, 0.45
 """Values in an e-fold of the factor where it moves losses otherwise than in proportion, where these
 are fixed sums, and how far apart in the root of a number of events.
 """
+_SIZE = 1.1
 
 
 class Plan(NamedTuple):
@@ -83,7 +84,7 @@ class Plan(NamedTuple):
         return self.factor.of if mean == 1.0 else Scaled(self.factor.of, 1.0 / mean)
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=16)
 def values_of(plan: Plan, effort: int, *, positive: bool) -> Values:
     """Values of the factor of a plan that has a demand of them; ``positive`` where what each stands
     for in a sum is not to be below zero.
@@ -216,4 +217,6 @@ def demanded(scaled: Sequence[Feels], others: Sequence[Feels]) -> Demand:
         events += x.events if x.counts else 0.0
         if x.sizes:
             by_log = max(by_log, _FIXED if x.fixed else _SIZES, math.sqrt(x.events) / _WITHIN)
-    return Demand(by_log, math.sqrt(events) / _WITHIN)
+    # of few sizes, so that lines that differ a little have the same values
+    by_root = math.sqrt(events) / _WITHIN
+    return Demand(by_log, _SIZE ** math.ceil(math.log(by_root, _SIZE)) if by_root > 0.0 else 0.0)

@@ -184,6 +184,11 @@ class Values:
         some = self.at[self.chances > _FAR]
         return float(np.diff(np.log(some)).min()) if some.size > 1 else self._apart
 
+    @cached_property
+    def alone(self) -> list[Weighed]:
+        """`weighed` of the factor itself, which many sums are multiplied by."""
+        return self.weighed()
+
     def weighed(self, scale: Array | None = None) -> list[Weighed]:
         """For each value the law of g(F), weighed by what this value stands for.
 
