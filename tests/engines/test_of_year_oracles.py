@@ -17,7 +17,6 @@ from perilscope.engines.distributions import Discrete, Exponential, Lognormal, U
 from perilscope.engines.of_year import OfYear
 from perilscope.engines.register import Register
 from perilscope.engines.shared import Shared
-from perilscope.errors import AssessmentError
 
 LEVELS = (0.95, 0.99, 0.999)
 N = np.arange(1, 80)
@@ -121,8 +120,9 @@ def test_a_capped_holding_under_terms_of_the_year() -> None:
     law = net(register, [cover])
     assert law.var(0.999) == pytest.approx(300.0, rel=1e-6)  # 500, of which 200 are paid
     assert law.mean == pytest.approx(limited(500.0) - (limited(350.0) - limited(150.0)), rel=1e-4)
-    with pytest.raises(AssessmentError, match="capped by a holding"):
-        net(register, [Cover(("a",), Terms(deductible=1.0))])
+    nothing = net(register, [Cover(("a",), Terms(deductible=500.0))])  # no event costs more
+    assert nothing.mean == pytest.approx(limited(500.0), rel=1e-4)
+    assert nothing.var(0.999) == pytest.approx(500.0, rel=1e-4)
 
 
 def test_over_many_orders_of_magnitude() -> None:
