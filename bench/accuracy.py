@@ -12,7 +12,7 @@ import floors
 import truth
 from registers import REG20, believed, lines, two_hundred
 
-from perilscope.engines.register import Register
+from perilscope.engines.aggregate.register import Register
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,11 @@ from measure import Case
 from peers import ROOT, Worker
 from registers import REG20, believed, events, lines, two_hundred
 
-from perilscope.engines.compound import Compound
-from perilscope.engines.counts import Poisson
-from perilscope.engines.distributions import Constant, Lognormal
-from perilscope.engines.register import Register
-from perilscope.engines.simulation import simulate
+from perilscope.engines.aggregate.compound import Compound
+from perilscope.engines.aggregate.register import Register
+from perilscope.engines.laws.counts import Poisson
+from perilscope.engines.laws.distributions import Constant, Lognormal
+from perilscope.engines.simulation.simulation import simulate
 
 LEVELS = (0.95, 0.99, 0.999)
 YEARS = 1_000_000

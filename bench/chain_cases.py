@@ -9,17 +9,17 @@ from itertools import count
 import numpy as np
 from measure import Case
 
-from perilscope.engines.carried import answers
-from perilscope.engines.compound import Compound
-from perilscope.engines.counts import Poisson
-from perilscope.engines.distributions import Lognormal
-from perilscope.engines.findings import Findings
-from perilscope.engines.grid import Grid, against
-from perilscope.engines.network import Network, Node
-from perilscope.engines.register import Register
+from perilscope.engines.aggregate.compound import Compound
+from perilscope.engines.aggregate.register import Register
+from perilscope.engines.aggregate.unlisted import Unlisted
+from perilscope.engines.grids.grid import Grid, against
+from perilscope.engines.laws.counts import Poisson
+from perilscope.engines.laws.distributions import Lognormal
+from perilscope.engines.networks.carried import answers
+from perilscope.engines.networks.findings import Findings
+from perilscope.engines.networks.network import Network, Node
 from perilscope.engines.slices.chain import Chain, Places
 from perilscope.engines.slices.passage import passage
-from perilscope.engines.unlisted import Unlisted
 
 SMALL = "feedback year, 8 states, 52 slices, 32,768 points"
 LARGE = "feedback year, 64 states, 52 slices, 16,384 points"

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.fft
 from registers import Row
 
-from perilscope.engines.compound import Compound
+from perilscope.engines.aggregate.compound import Compound
 
 RAW = 100_000_000
 """Random numbers drawn to measure the raw rate."""

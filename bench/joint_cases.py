@@ -13,12 +13,9 @@ from typing import Any
 import numpy as np
 from measure import Case
 
-from perilscope.engines.compound import Compound
-from perilscope.engines.counts import Poisson
-from perilscope.engines.distributions import Exponential, Gamma, Lognormal
-from perilscope.engines.elimination import Network, Node
-from perilscope.engines.findings import Findings
-from perilscope.engines.grid import Grid, spread
+from perilscope.engines.aggregate.compound import Compound
+from perilscope.engines.aggregate.register import Register
+from perilscope.engines.grids.grid import Grid, spread
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.band import band
 from perilscope.engines.joint.bounds import brackets
@@ -28,8 +25,11 @@ from perilscope.engines.joint.prices import dearer
 from perilscope.engines.joint.replaced import Replaced
 from perilscope.engines.joint.reweighted import Blocks, StateLaws
 from perilscope.engines.joint.window import Window
-from perilscope.engines.one_way import one_way
-from perilscope.engines.register import Register
+from perilscope.engines.laws.counts import Poisson
+from perilscope.engines.laws.distributions import Exponential, Gamma, Lognormal
+from perilscope.engines.networks.elimination import Network, Node
+from perilscope.engines.networks.findings import Findings
+from perilscope.engines.networks.one_way import one_way
 
 EVIDENCE = "evidence to VaR and CVaR at three levels, 20 scenarios, 64 joint states, 2^15 points"
 CURVE = "evidence to the whole curve of the same"

@@ -9,11 +9,12 @@ import numpy as np
 from measure import Case
 from peers import PeerError, Worker
 
-from perilscope.engines import garch, returns
 from perilscope.engines.backtests import shortfall
 from perilscope.engines.backtests.forecast_law import forecast_law
-from perilscope.engines.garch_rolling import roll
-from perilscope.engines.returns import columns
+from perilscope.engines.portfolio import returns
+from perilscope.engines.portfolio.returns import columns
+from perilscope.engines.volatility import garch
+from perilscope.engines.volatility.garch_rolling import roll
 from perilscope.evidence.forecasts import Forecasts
 from perilscope.monitoring.backtest import backtest
 
@@ -136,7 +137,7 @@ def garch_series(number: int, days: int) -> np.ndarray:
 
 def allocated() -> list[Case]:
     """Historical figures and their allocation."""
-    from perilscope.engines.euler import euler, slopes
+    from perilscope.engines.portfolio.euler import euler, slopes
 
     moves = _table()
     returns.prepare()
@@ -178,7 +179,7 @@ def revalued() -> list[Case]:
     """A million scenarios of a book of 80 positions, another seed each time."""
     from datetime import date
 
-    from perilscope.engines.student_moves import Joint
+    from perilscope.engines.forecasts.student_moves import Joint
     from perilscope.evidence.positions import Position
     from perilscope.evidence.terms import Terms
     from perilscope.layers.montecarlo import simulate

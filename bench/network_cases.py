@@ -18,14 +18,14 @@ from measure import Case
 from peers import ROOT, Worker
 
 from perilscope import formats
-from perilscope.engines import agrum, ancestral
-from perilscope.engines.canonical import NoisyMax
-from perilscope.engines.findings import Findings
-from perilscope.engines.inference import Session
-from perilscope.engines.network import AnyNode, Network, Node
-from perilscope.engines.one_way import one_way
-from perilscope.engines.records import Records
-from perilscope.engines.table_learning import learn
+from perilscope.engines.networks import agrum, ancestral
+from perilscope.engines.networks.canonical import NoisyMax
+from perilscope.engines.networks.findings import Findings
+from perilscope.engines.networks.inference import Session
+from perilscope.engines.networks.network import AnyNode, Network, Node
+from perilscope.engines.networks.one_way import one_way
+from perilscope.engines.networks.records import Records
+from perilscope.engines.networks.table_learning import learn
 from perilscope.layers import protocol, protocol_model
 
 ALL_30 = "network of 30 nodes, all marginals, one finding changed"

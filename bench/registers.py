@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from perilscope.engines.compound import Compound
-from perilscope.engines.counts import Binomial, Poisson
-from perilscope.engines.distributions import Beta, Distribution, Lognormal
+from perilscope.engines.aggregate.compound import Compound
+from perilscope.engines.laws.counts import Binomial, Poisson
+from perilscope.engines.laws.distributions import Beta, Distribution, Lognormal
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from perilscope.cycle.backtest import compared, tested
-from perilscope.cycle.rolling import Rolling, Source, forecasts
-from perilscope.cycle.samples import Asked
+from perilscope.cycle.desk.backtest import compared, tested
+from perilscope.cycle.desk.rolling import Rolling, Source, forecasts
+from perilscope.cycle.desk.samples import Asked
 from perilscope.sources.files import read_prices
 
 ASSETS = ("BTC", "ETH", "BNB", "XRP", "SOL", "ADA", "DOGE", "AVAX", "LINK", "LTC")

@@ -17,7 +17,7 @@ from perilscope.cycle.document import document
 from perilscope.cycle.run import save
 from perilscope.cycle.settings import Settings
 from perilscope.cycle.workspace import Workspace, open_workspace
-from perilscope.engines.draws import Draws
+from perilscope.engines.simulation.draws import Draws
 from perilscope.errors import MisuseError
 from perilscope.evidence.calendar import Calendar
 from perilscope.evidence.history import History

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from perilscope.api import Chart, Institution, Run, load
-from perilscope.cycle.capital import LEVEL, SLICES, SURVIVAL
-from perilscope.cycle.capital import capital as look
-from perilscope.cycle.feedback import PATHS
-from perilscope.cycle.feedback import feedback as sliced
 from perilscope.cycle.inputs import Made, reopen
-from perilscope.cycle.moved import MEASURES, moved
+from perilscope.cycle.questions.capital import LEVEL, SLICES, SURVIVAL
+from perilscope.cycle.questions.capital import capital as look
+from perilscope.cycle.questions.feedback import PATHS
+from perilscope.cycle.questions.feedback import feedback as sliced
+from perilscope.cycle.questions.moved import MEASURES, moved
 from perilscope.cycle.settings import Settings
 from perilscope.cycle.workspace import Workspace
 from perilscope.errors import MisuseError

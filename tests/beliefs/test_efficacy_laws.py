@@ -12,7 +12,7 @@ from scipy import stats
 
 from perilscope.beliefs.law import kept
 from perilscope.book.quantity import Belief, Call, Num, Quantity, To, parse
-from perilscope.engines.distributions import Beta, Constant
+from perilscope.engines.laws.distributions import Beta, Constant
 from perilscope.errors import AssessmentError
 
 

@@ -13,7 +13,7 @@ from scipy.special import expit
 
 from perilscope.beliefs.law import point, reading, together
 from perilscope.book.quantity import Call, Node, Quantity, parse
-from perilscope.engines.distributions import Constant, Gamma, Lognormal, Scaled, Sometimes
+from perilscope.engines.laws.distributions import Constant, Gamma, Lognormal, Scaled, Sometimes
 from perilscope.errors import AssessmentError
 
 Z, Z90 = stats.norm.ppf([0.95, 0.9])

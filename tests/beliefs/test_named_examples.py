@@ -10,7 +10,7 @@ import pytest
 from perilscope.beliefs.law import reading
 from perilscope.beliefs.named import build
 from perilscope.book.quantity import parse
-from perilscope.engines.distributions import Constant
+from perilscope.engines.laws.distributions import Constant
 from perilscope.errors import AssessmentError
 
 

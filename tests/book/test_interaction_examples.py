@@ -11,7 +11,7 @@ import pytest
 
 from perilscope.book import load_text
 from perilscope.book.canonical import content_hash
-from perilscope.engines import elimination
+from perilscope.engines.networks import elimination
 from perilscope.errors import BookError
 from perilscope.layers import networks
 

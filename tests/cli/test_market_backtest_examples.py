@@ -385,7 +385,7 @@ def test_liquidity_horizons_by_hand(capsys: Any, tmp_path: Path) -> None:
 
 
 def test_without_a_method_the_quick_models_are_taken(capsys: Any, tmp_path: Path) -> None:
-    from perilscope.cycle.rolling import QUICK
+    from perilscope.cycle.desk.rolling import QUICK
 
     prices = closes(tmp_path / "p.csv", 200)
     words = ["--prices", prices, "--weights", "BTC=1", "--days", "30", "--window", "150"]
@@ -398,7 +398,7 @@ def test_without_a_method_the_quick_models_are_taken(capsys: Any, tmp_path: Path
 def test_pages_keep_their_width(tmp_path: Path, width: int) -> None:
     from rich.console import Console
 
-    from perilscope.cycle.backtest import of_files
+    from perilscope.cycle.desk.backtest import of_files
     from perilscope.report.backtest import backtest
 
     ours = Path(table(tmp_path / "a-file-with-quite-a-long-name.csv", forecasts(n=150)))

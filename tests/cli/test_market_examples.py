@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from perilscope.cli import run
-from perilscope.cycle.desk import parse_trade
+from perilscope.cycle.desk.desk import parse_trade
 from perilscope.errors import MisuseError
 
 DAYS = 300

@@ -13,8 +13,8 @@ import pytest
 import perilscope
 from perilscope.book import load_text
 from perilscope.cli import run
-from perilscope.cycle.scaffold import TEMPLATES, concentration, depeg_rate, scaffold
-from perilscope.engines import elimination
+from perilscope.cycle.networks.scaffold import TEMPLATES, concentration, depeg_rate, scaffold
+from perilscope.engines.networks import elimination
 from perilscope.errors import MisuseError
 from perilscope.layers import networks
 

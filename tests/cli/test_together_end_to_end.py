@@ -15,8 +15,8 @@ import pytest
 from rich.console import Console
 
 from perilscope.cli import run
-from perilscope.cycle.happening import happening, likely
-from perilscope.cycle.reading import chance, places, read
+from perilscope.cycle.questions.happening import happening, likely
+from perilscope.cycle.questions.reading import chance, places, read
 from perilscope.cycle.settings import Settings
 from perilscope.cycle.workspace import open_workspace
 from perilscope.report import together as drawn

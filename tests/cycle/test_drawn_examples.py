@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from perilscope.cycle.drawn import Horizons, figures, thin
-from perilscope.engines.grid import Grid
+from perilscope.engines.grids.grid import Grid
 from perilscope.engines.joint.drawn import Drawn, planned
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.joint.window import Window

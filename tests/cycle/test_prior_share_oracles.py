@@ -7,7 +7,7 @@ import pytest
 
 import perilscope
 from perilscope.cycle.grades import prior_share, prior_weight, weighed
-from perilscope.engines.distributions import Beta, Gamma, Lognormal
+from perilscope.engines.laws.distributions import Beta, Gamma, Lognormal
 from perilscope.learning.update import Learned, Update
 
 

@@ -14,7 +14,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import perilscope
-from perilscope.engines import agrum
+from perilscope.engines.networks import agrum
 from perilscope.report import html, press
 from perilscope.report.schema import schema
 

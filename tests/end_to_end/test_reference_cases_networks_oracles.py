@@ -18,8 +18,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from perilscope.cli import run
-from perilscope.engines.alertfilter import Condition, Detector, Sign, reading
-from perilscope.engines.structure_search import family_score
+from perilscope.engines.networks.alertfilter import Condition, Detector, Sign, reading
+from perilscope.engines.networks.structure_search import family_score
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 KINDS = {"bn_posterior", "noisy_or", "noisy_max", "base_rate", "lr_odds", "ctmc_alert_filter"}

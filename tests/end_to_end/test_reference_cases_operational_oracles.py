@@ -17,9 +17,12 @@ import pytest
 from ruamel.yaml import YAML
 
 import perilscope
-from perilscope.engines.compound import Compound
-from perilscope.engines.counts import Poisson
-from perilscope.engines.distributions import (
+from perilscope.engines.aggregate.compound import Compound
+from perilscope.engines.aggregate.register import Register
+from perilscope.engines.grids.grid import Grid
+from perilscope.engines.grids.loss import LossLaw
+from perilscope.engines.laws.counts import Poisson
+from perilscope.engines.laws.distributions import (
     Beta,
     Distribution,
     Exponential,
@@ -28,10 +31,7 @@ from perilscope.engines.distributions import (
     Metalog,
     Normal,
 )
-from perilscope.engines.grid import Grid
-from perilscope.engines.loss import LossLaw
-from perilscope.engines.overcome import overcome
-from perilscope.engines.register import Register
+from perilscope.engines.laws.overcome import overcome
 from perilscope.learning.conjugate import beta_binomial, gamma_poisson
 from perilscope.learning.experts import calibration
 

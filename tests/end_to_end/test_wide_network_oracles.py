@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import perilscope
-from perilscope.cycle.answers import answers
+from perilscope.cycle.questions.answers import answers
 from perilscope.cycle.settings import Settings
 from perilscope.cycle.workspace import open_workspace
 from perilscope.errors import AssessmentError

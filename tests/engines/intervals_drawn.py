@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from perilscope.engines import switching as chain
+from perilscope.engines.forecasts import switching as chain
 
 Array = NDArray[np.float64]
 Draw = Callable[[np.random.Generator, int], Array]

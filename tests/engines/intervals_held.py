@@ -22,16 +22,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from perilscope.engines import caviar, garch
-from perilscope.engines import switching as chain
-from perilscope.engines.extremes import fit_pareto
-from perilscope.engines.garch_forms import Form, Windows
-from perilscope.engines.garch_search import descend
-from perilscope.engines.history import Sample
-from perilscope.engines.log_laws import LogLaw, PeaksLaw, lost
-from perilscope.engines.loss_laws import Law
-from perilscope.engines.models import named
-from perilscope.engines.returns import historical
+from perilscope.engines.forecasts import caviar
+from perilscope.engines.forecasts import switching as chain
+from perilscope.engines.forecasts.extremes import fit_pareto
+from perilscope.engines.forecasts.history import Sample
+from perilscope.engines.forecasts.log_laws import LogLaw, PeaksLaw, lost
+from perilscope.engines.forecasts.loss_laws import Law
+from perilscope.engines.forecasts.models import named
+from perilscope.engines.portfolio.returns import historical
+from perilscope.engines.volatility import garch
+from perilscope.engines.volatility.garch_forms import Form, Windows
+from perilscope.engines.volatility.garch_search import descend
 
 from . import intervals_drawn as draws
 

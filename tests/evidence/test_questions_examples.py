@@ -8,7 +8,7 @@ import math
 import pytest
 
 from perilscope.book.quantity import QuantityError
-from perilscope.cycle.training import bank, chosen
+from perilscope.cycle.people.training import bank, chosen
 from perilscope.errors import DataError, MisuseError
 from perilscope.evidence.questions import Question, claim, interval, parse_answers, parse_questions
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from perilscope.engines.network import Network, Node
+from perilscope.engines.networks.network import Network, Node
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "networks"
 

@@ -10,10 +10,10 @@ import math
 import pytest
 
 from perilscope import formats
-from perilscope.engines.elimination import marginals
-from perilscope.engines.findings import Findings
-from perilscope.engines.inference import ask
-from perilscope.engines.network import Network
+from perilscope.engines.networks.elimination import marginals
+from perilscope.engines.networks.findings import Findings
+from perilscope.engines.networks.inference import ask
+from perilscope.engines.networks.network import Network
 from perilscope.errors import AssessmentError, DataError
 from perilscope.formats import xdsl
 

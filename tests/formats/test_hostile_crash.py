@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perilscope import formats
-from perilscope.engines.canonical import NoisyMax
+from perilscope.engines.networks.canonical import NoisyMax
 from perilscope.errors import DataError, PerilscopeError
 
 from .networks import mixed

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from perilscope import formats
-from perilscope.engines.canonical import Canonical, Logistic, NoisyAnd, NoisyMax, Ranked
-from perilscope.engines.network import AnyNode, Network, Node
+from perilscope.engines.networks.canonical import Canonical, Logistic, NoisyAnd, NoisyMax, Ranked
+from perilscope.engines.networks.network import AnyNode, Network, Node
 from perilscope.errors import DataError
 
 PARENTS = ("p0", "p1")

@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 
 from perilscope import formats
-from perilscope.engines import agrum
-from perilscope.engines.elimination import marginals
-from perilscope.engines.network import Network, Node
+from perilscope.engines.networks import agrum
+from perilscope.engines.networks.elimination import marginals
+from perilscope.engines.networks.network import Network, Node
 
 from .networks import mixed, published
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perilscope import formats
-from perilscope.engines.network import Network, Node
+from perilscope.engines.networks.network import Network, Node
 from perilscope.formats import labels
 
 from .networks import HOSTILE, mixed, names, networks, published, same

@@ -14,12 +14,12 @@ from scipy import stats
 
 import perilscope
 from perilscope.book import from_mapping
-from perilscope.engines.bounds import bounds
-from perilscope.engines.compound import Compound
-from perilscope.engines.counts import Binomial, Poisson
-from perilscope.engines.distributions import Constant, Discrete
-from perilscope.engines.register import Register
-from perilscope.engines.shared import Shared
+from perilscope.engines.aggregate.bounds import bounds
+from perilscope.engines.aggregate.compound import Compound
+from perilscope.engines.aggregate.register import Register
+from perilscope.engines.aggregate.shared import Shared
+from perilscope.engines.laws.counts import Binomial, Poisson
+from perilscope.engines.laws.distributions import Constant, Discrete
 from perilscope.errors import BookError
 
 STRESS = {"calm": 0.7, "bad": 0.3}

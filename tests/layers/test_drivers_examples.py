@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from perilscope.book import NetNode, Network
-from perilscope.engines import elimination
+from perilscope.engines.networks import elimination
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.layers import drivers as driving
 from perilscope.layers import networks

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perilscope.engines.elimination import Network, Node
+from perilscope.engines.networks.elimination import Network, Node
 from perilscope.layers.drivers import Drivers
 from perilscope.layers.horizon import happens_over, powered
 from perilscope.layers.networks import Driver

@@ -140,7 +140,7 @@ def test_mixture_intervals_agree_with_rebuilding_every_history(
     seed: int, chance: float, block: int
 ) -> None:
     """The fast way (how often each day is drawn) against mixtures built from the drawn days."""
-    from perilscope.engines import returns
+    from perilscope.engines.portfolio import returns
     from perilscope.layers import shocks
 
     rng = np.random.default_rng(seed)

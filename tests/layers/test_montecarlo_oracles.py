@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from perilscope.engines import student_moves
-from perilscope.engines.student_moves import Joint
+from perilscope.engines.forecasts import student_moves
+from perilscope.engines.forecasts.student_moves import Joint
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.evidence.positions import Position
 from perilscope.evidence.terms import Terms

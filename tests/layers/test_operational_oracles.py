@@ -11,8 +11,8 @@ import pytest
 from scipy import stats
 
 import perilscope
-from perilscope.engines.distributions import Beta, Constant, Uniform
-from perilscope.engines.overcome import overcome
+from perilscope.engines.laws.distributions import Beta, Constant, Uniform
+from perilscope.engines.laws.overcome import overcome
 
 BASE = {
     "institution": {"name": "Test"},

@@ -10,9 +10,9 @@ import random
 import numpy as np
 import pytest
 
-from perilscope.engines import ancestral, elimination
-from perilscope.engines.findings import Findings
-from perilscope.engines.inference import ask
+from perilscope.engines.networks import ancestral, elimination
+from perilscope.engines.networks.findings import Findings
+from perilscope.engines.networks.inference import ask
 from perilscope.evidence.base_rates import base_rate
 from perilscope.layers import protocol
 from perilscope.layers import protocol_model as model
@@ -61,7 +61,7 @@ def test_three_routes_agree() -> None:
 
 def test_a_third_engine_agrees() -> None:
     pytest.importorskip("pyagrum")
-    from perilscope.engines import agrum
+    from perilscope.engines.networks import agrum
 
     evidence = {"audits": "one", "oracle": "spot-price", "tvl": "large"}
     ours = elimination.marginals(protocol.network(), evidence)

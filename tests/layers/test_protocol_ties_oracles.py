@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from perilscope.book import Protocol
-from perilscope.engines.network import Node
+from perilscope.engines.networks.network import Node
 from perilscope.layers import drivers as driving
 from perilscope.layers import protocol, protocol_ties
 from perilscope.layers.drivers import Drivers

@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 import perilscope
-from perilscope.engines.register import Register
+from perilscope.engines.aggregate.register import Register
 from perilscope.layers import enterprise
 from perilscope.layers.drivers import Drivers
 from perilscope.layers.operational import Context

@@ -14,16 +14,16 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from perilscope.engines.compound import Compound
-from perilscope.engines.counts import Binomial
-from perilscope.engines.distributions import Constant
-from perilscope.engines.grid import Grid
+from perilscope.engines.aggregate.compound import Compound
+from perilscope.engines.aggregate.register import Register
+from perilscope.engines.grids.grid import Grid
 from perilscope.engines.joint import causes
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.parts import Interface, Scenarios
 from perilscope.engines.joint.window import Window
-from perilscope.engines.network import Network, Node
-from perilscope.engines.register import Register
+from perilscope.engines.laws.counts import Binomial
+from perilscope.engines.laws.distributions import Constant
+from perilscope.engines.networks.network import Network, Node
 from perilscope.layers import slopes
 from perilscope.layers.drivers import Drivers
 from perilscope.layers.joining import Axis, Driving

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import perilscope
-from perilscope.engines.alertfilter import Condition, Detector, Sign, reading
+from perilscope.engines.networks.alertfilter import Condition, Detector, Sign, reading
 from perilscope.errors import BookError, DataError, MisuseError
 from perilscope.evidence.alerts import parse_alerts
 

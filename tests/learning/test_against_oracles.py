@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from perilscope.engines.distributions import Gamma
+from perilscope.engines.laws.distributions import Gamma
 from perilscope.learning.against import binomial_tail, poisson_tail, rate_against, share_against
 
 

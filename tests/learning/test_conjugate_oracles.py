@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 from scipy import stats
 
-from perilscope.engines.distributions import Beta, Gamma
+from perilscope.engines.laws.distributions import Beta, Gamma
 from perilscope.errors import MisuseError
 from perilscope.learning.conjugate import beta_binomial, gamma_poisson
 

@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 
 from perilscope.book import Book, load_text
-from perilscope.engines.distributions import Beta, Gamma
+from perilscope.engines.laws.distributions import Beta, Gamma
 from perilscope.evidence.incidents import Incident, Outcome, Trial
 from perilscope.learning.update import Against, Learned, Update, learn
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from perilscope.engines.compound import Compound
-from perilscope.engines.counts import NegativeBinomial, Poisson
-from perilscope.engines.distributions import Constant, Gamma, Sometimes
+from perilscope.engines.aggregate.compound import Compound
+from perilscope.engines.laws.counts import NegativeBinomial, Poisson
+from perilscope.engines.laws.distributions import Constant, Gamma, Sometimes
 from perilscope.evidence.calendar import Calendar
 from perilscope.evidence.incidents import Incident
 from perilscope.evidence.positions import Position

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from perilscope.cycle.implied import interval, quantiles
-from perilscope.cycle.panel import combined
-from perilscope.cycle.training import bank, scored
+from perilscope.cycle.people.implied import interval, quantiles
+from perilscope.cycle.people.panel import combined
+from perilscope.cycle.people.training import bank, scored
 from perilscope.evidence.judgements import Item, Study
 from perilscope.evidence.questions import Given
 from perilscope.report import elicit

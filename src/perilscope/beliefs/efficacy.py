@@ -11,7 +11,7 @@ from scipy.special import betaincinv
 from perilscope.beliefs import named
 from perilscope.book import quantity as written
 from perilscope.book.quantity import Quantity
-from perilscope.engines.distributions import Beta, Constant, Distribution, Uniform
+from perilscope.engines.laws.distributions import Beta, Constant, Distribution, Uniform
 from perilscope.errors import AssessmentError
 
 

@@ -9,8 +9,8 @@ from functools import lru_cache
 from typing import Any
 
 from perilscope.book.expression import level
-from perilscope.engines import quantilefit
-from perilscope.engines.quantilefit import Fitted
+from perilscope.engines.laws import quantilefit
+from perilscope.engines.laws.quantilefit import Fitted
 from perilscope.errors import AssessmentError, MisuseError
 
 _FAMILIES = (*quantilefit.FAMILIES, "quantiles")

@@ -22,8 +22,9 @@ from perilscope.beliefs.notes import notes
 from perilscope.beliefs.scaling import times
 from perilscope.book import quantity as written
 from perilscope.book.quantity import Node, Quantity
-from perilscope.engines import quadrature
-from perilscope.engines.distributions import (
+from perilscope.engines.aggregate.shared import Shared
+from perilscope.engines.laws import quadrature
+from perilscope.engines.laws.distributions import (
     Beta,
     Constant,
     Discrete,
@@ -32,8 +33,7 @@ from perilscope.engines.distributions import (
     Normal,
     Spliced,
 )
-from perilscope.engines.law import plain
-from perilscope.engines.shared import Shared
+from perilscope.engines.laws.law import plain
 from perilscope.errors import AssessmentError, MisuseError
 
 __all__ = [
@@ -194,7 +194,7 @@ def together(
     Examples
     --------
     >>> from perilscope.book.quantity import parse
-    >>> from perilscope.engines.distributions import Total
+    >>> from perilscope.engines.laws.distributions import Total
     >>> forms = [reading(parse(text, "money")) for text in ("50k", "belief(100k to 300k)")]
     >>> both = together(forms, lambda laws: Total(tuple(laws)))
     >>> len(both.beliefs), both.value((200_000.0,)).mean

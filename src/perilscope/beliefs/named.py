@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from perilscope.beliefs import fitted
-from perilscope.engines.distributions import (
+from perilscope.engines.laws.distributions import (
     Beta,
     Constant,
     Distribution,

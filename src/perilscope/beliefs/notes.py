@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from perilscope.beliefs import fitted, named
 from perilscope.book.expression import Call, Node, ShareOf, To, levels, plain, walk
 from perilscope.book.quantity import Quantity, spell
-from perilscope.engines.distributions import Distribution, Lognormal
+from perilscope.engines.laws.distributions import Distribution, Lognormal
 from perilscope.errors import AssessmentError
 
 VERY_WIDE, WIDE = 3.29, 2.0

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from perilscope.engines.distributions import (
+from perilscope.engines.laws.distributions import (
     Beta,
     Constant,
     Discrete,

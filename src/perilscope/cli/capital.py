@@ -44,7 +44,7 @@ def capital(
     [bold]perilscope capital my-book --survival 0.995 --evidence depeg=yes --json -[/bold]
     """
     from perilscope.cli.show import emit, printer
-    from perilscope.cycle.capital import capital as look
+    from perilscope.cycle.questions.capital import capital as look
     from perilscope.cycle.settings import Settings
     from perilscope.cycle.workspace import open_workspace
     from perilscope.report import capital as drawn

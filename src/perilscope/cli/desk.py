@@ -31,7 +31,7 @@ from perilscope.cli.options import (
 from perilscope.cli.show import told
 
 if TYPE_CHECKING:
-    from perilscope.cycle.desk import Opened
+    from perilscope.cycle.desk.desk import Opened
 
 
 def limits(
@@ -42,7 +42,7 @@ def limits(
     json: Json = None,
 ) -> None:
     """Use and headroom of every limit, and what changed overnight."""
-    from perilscope.cycle import desk
+    from perilscope.cycle.desk import desk
     from perilscope.report import desk as page
 
     found = desk.limits(desk.opened(book, settings(prices, positions, evidence)))
@@ -60,7 +60,7 @@ def size(
     json: Json = None,
 ) -> None:
     """The largest buy and sell that keep every limit, and the limit that binds."""
-    from perilscope.cycle import desk
+    from perilscope.cycle.desk import desk
     from perilscope.report import desk as page
 
     found = desk.size(book, asset, venue, strategy, settings(prices, positions, evidence))
@@ -78,7 +78,7 @@ def trade(
     json: Json = None,
 ) -> int:
     """Every limit before and after a trade; leaves with 3 when one of them refuses it."""
-    from perilscope.cycle import desk
+    from perilscope.cycle.desk import desk
     from perilscope.report import desk as page
 
     found = desk.trade(book, order, settings(prices, positions, evidence))
@@ -94,7 +94,7 @@ def morning(
     json: Json = None,
 ) -> None:
     """One page: the day's result against VaR, limits, sizes, contributions, stresses, findings."""
-    from perilscope.cycle.morning import morning as look
+    from perilscope.cycle.desk.morning import morning as look
     from perilscope.report import desk as page
 
     told(look(book, settings(prices, positions, evidence)), json, page.morning)
@@ -134,7 +134,7 @@ def stress(
     [bold]perilscope market stress BOOK --shock BTC=-40% --shock "*=-55%" --vol +60%[/bold]
     [bold]perilscope market stress --prices closes.csv --weights BTC=0.6,ETH=0.4[/bold]
     """
-    from perilscope.cycle import stressing
+    from perilscope.cycle.desk import stressing
     from perilscope.report import desk as page
 
     opened = _opened(book, prices, weights, (first, last), accept, positions)
@@ -161,7 +161,7 @@ def contributions(
 
     [bold]perilscope market contributions --prices closes.csv --weights BTC=0.6,ETH=0.4[/bold]
     """
-    from perilscope.cycle.morning import contributions as look
+    from perilscope.cycle.desk.morning import contributions as look
     from perilscope.report import desk as page
 
     opened = _opened(book, prices, weights, (first, last), accept, positions, evidence)
@@ -179,9 +179,9 @@ def _opened(
     evidence: list[str] | None = None,
 ) -> Opened:
     """The desk of a book, or of bare files and weights."""
-    from perilscope.cycle import bare
-    from perilscope.cycle import desk as desks
-    from perilscope.cycle.risk import Asked, parse_weights
+    from perilscope.cycle.desk import bare
+    from perilscope.cycle.desk import desk as desks
+    from perilscope.cycle.desk.risk import Asked, parse_weights
     from perilscope.errors import MisuseError
 
     given = one_or_bare(book, prices, weights)
@@ -212,7 +212,7 @@ def propose(
     json: Json = None,
 ) -> None:
     """Propose weights of least CVaR, or that bear stated shares of it, with the trades."""
-    from perilscope.cycle import proposal
+    from perilscope.cycle.desk import proposal
     from perilscope.report import desk as page
 
     found = proposal.propose(
@@ -238,7 +238,7 @@ def simulate(
     json: Json = None,
 ) -> None:
     """VaR and CVaR from a million scenarios, every instrument revalued in each of them."""
-    from perilscope.cycle.simulated import simulated
+    from perilscope.cycle.desk.simulated import simulated
     from perilscope.report import selling as page
 
     found = simulated(
@@ -265,7 +265,7 @@ def liquidity(
     json: Json = None,
 ) -> None:
     """How long everything takes to sell, what it costs, and VaR and CVaR adjusted for it."""
-    from perilscope.cycle.selling import selling
+    from perilscope.cycle.desk.selling import selling
     from perilscope.report import selling as page
 
     found = selling(book, level, participation, weekend, settings(prices, positions))

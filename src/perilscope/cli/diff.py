@@ -48,7 +48,7 @@ def diff(
     """
     from perilscope.cli.show import emit, printer, progress
     from perilscope.cycle.inputs import reopen
-    from perilscope.cycle.moved import MEASURES, moved
+    from perilscope.cycle.questions.moved import MEASURES, moved
     from perilscope.errors import MisuseError
     from perilscope.report import charts, pages, waterfall
     from perilscope.store.documents import write_text

@@ -115,7 +115,7 @@ def interval(
     [bold]perilscope elicit interval --low 200k --high 2.5M --what "loss per event"[/bold]
     [bold]perilscope elicit interval --low "1 in 20 years" --high "1 in 2 years"[/bold]
     """
-    from perilscope.cycle import implied
+    from perilscope.cycle.people import implied
     from perilscope.errors import MisuseError
 
     fixed: dict[str, Any] = {"currency": currency, "by": by, "on": _day(on)}
@@ -153,7 +153,7 @@ def quantiles(
 
     [bold]perilscope elicit quantiles --p 5=50k --p 50=200k --p 95=2M[/bold]
     """
-    from perilscope.cycle import implied
+    from perilscope.cycle.people import implied
 
     fixed: dict[str, Any] = {"currency": currency, "by": by, "on": _day(on)}
     if p:
@@ -199,7 +199,7 @@ def train(
     """
     from dataclasses import asdict
 
-    from perilscope.cycle import training
+    from perilscope.cycle.people import training
     from perilscope.evidence.questions import parse_answers, parse_questions
     from perilscope.report import elicit as drawn
     from perilscope.sources.files import read_bytes
@@ -250,7 +250,7 @@ def combine(
     Cooke's classical model turns that into weights.
     """
     from perilscope.cli.show import emit, printer
-    from perilscope.cycle import panel
+    from perilscope.cycle.people import panel
     from perilscope.errors import AssessmentError, DataError, Fault, MisuseError
     from perilscope.evidence.answers import parse_study
     from perilscope.learning.experts import METHODS
@@ -324,7 +324,7 @@ def _round(picked: Any, dialogue: Dialogue, json: str | None) -> int:
     """Ask the questions of a round; whoever ends it early is scored on what was answered."""
     from perilscope.cli import questions
     from perilscope.cli.dialogue import EndedError
-    from perilscope.cycle import training
+    from perilscope.cycle.people import training
 
     answers: list[Any] = []
     code = 0

@@ -42,7 +42,7 @@ def feedback(
     [bold]perilscope feedback my-book --slices 12 --evidence stress=stressed --json -[/bold]
     """
     from perilscope.cli.show import emit, printer
-    from perilscope.cycle.feedback import feedback as look
+    from perilscope.cycle.questions.feedback import feedback as look
     from perilscope.cycle.settings import Settings
     from perilscope.cycle.workspace import open_workspace
     from perilscope.report import feedback as drawn

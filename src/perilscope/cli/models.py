@@ -27,7 +27,7 @@ from perilscope.cli.options import (
 from perilscope.cli.show import told
 
 if TYPE_CHECKING:
-    from perilscope.cycle.rolling import Source
+    from perilscope.cycle.desk.rolling import Source
 
 Method = Annotated[
     list[str] | None, typer.Option(metavar="NAME|all", help="Which models; repeat it.")
@@ -69,7 +69,7 @@ def risk(
     [bold]perilscope market risk --prices closes.csv --weights BTC=0.6,ETH=0.4[/bold]
     """
     from perilscope.cli.show import progress
-    from perilscope.cycle import risk as asking
+    from perilscope.cycle.desk import risk as asking
     from perilscope.report import risk as page
 
     asked = asking.Asked(
@@ -125,8 +125,8 @@ def backtest(
     [bold]perilscope market backtest --prices closes.csv --weights BTC=0.6,ETH=0.4[/bold]
     """
     from perilscope.cli.show import progress
-    from perilscope.cycle import backtest as asking
-    from perilscope.cycle import rolling
+    from perilscope.cycle.desk import backtest as asking
+    from perilscope.cycle.desk import rolling
     from perilscope.errors import MisuseError
     from perilscope.report import backtest as page
 
@@ -173,7 +173,7 @@ def tournament(
     [bold]perilscope market tournament --prices closes.csv --weights BTC=0.6,ETH=0.4[/bold]
     """
     from perilscope.cli.show import progress
-    from perilscope.cycle import champions, rolling
+    from perilscope.cycle.desk import champions, rolling
     from perilscope.cycle.workspace import open_book
     from perilscope.report import backtest as page
 
@@ -219,7 +219,7 @@ def frtb(
     [bold]perilscope market frtb BOOK --liquidity BTC=10,SOL=40 --reduced BTC,ETH[/bold]
     [bold]perilscope market frtb --pla profits.csv[/bold]
     """
-    from perilscope.cycle import frtb as asking
+    from perilscope.cycle.desk import frtb as asking
     from perilscope.report import frtb as page
 
     found: dict[str, Any] = {}
@@ -246,8 +246,8 @@ def _source(
     positions: Path | None,
 ) -> Source:
     """What is held, of a book or of files, and the models that are asked for."""
-    from perilscope.cycle import risk as asking
-    from perilscope.cycle import rolling
+    from perilscope.cycle.desk import risk as asking
+    from perilscope.cycle.desk import rolling
 
     asked = asking.Asked(
         level=level,

@@ -11,8 +11,8 @@ import typer
 from perilscope.cli.several import Several
 
 if TYPE_CHECKING:
-    from perilscope.cycle.inquiry import Asked
-    from perilscope.engines.findings import Findings
+    from perilscope.cycle.networks.inquiry import Asked
+    from perilscope.engines.networks.findings import Findings
 
 network = typer.Typer(
     name="network",
@@ -74,7 +74,7 @@ def _asked(
     probability: list[str] | None,
     do: list[str] | None,
 ) -> tuple[Asked, Findings]:
-    from perilscope.cycle.inquiry import opened, read_findings
+    from perilscope.cycle.networks.inquiry import opened, read_findings
 
     asked = opened(source, name)
     findings = read_findings(
@@ -116,7 +116,7 @@ def new(
 
     [bold]perilscope network new depeg --id usdt-peg --set coin=USDT --set threshold="5 %"[/bold]
     """
-    from perilscope.cycle.scaffold import TEMPLATES, scaffold
+    from perilscope.cycle.networks.scaffold import TEMPLATES, scaffold
     from perilscope.errors import MisuseError
     from perilscope.store.documents import write_text
 
@@ -139,8 +139,8 @@ def new(
 @network.command()
 def show(source: Source, name: Name = "", json: Json = None) -> None:
     """Show nodes, states, arcs, and the probability of every state."""
-    from perilscope.cycle.inquiry import opened
-    from perilscope.cycle.inquiry import show as look
+    from perilscope.cycle.networks.inquiry import opened
+    from perilscope.cycle.networks.inquiry import show as look
     from perilscope.report import networks
 
     _told(look(opened(source, name)), json, networks.shown)
@@ -169,7 +169,7 @@ def query(
 
     [bold]perilscope network query asia.bif -e asia=yes -e xray=yes -t lung --json -[/bold]
     """
-    from perilscope.cycle import inquiry
+    from perilscope.cycle.networks import inquiry
     from perilscope.report import networks
 
     asked, findings = _asked(source, name, evidence, likelihood, probability, do)
@@ -196,7 +196,7 @@ def sensitivity(
     json: Json = None,
 ) -> None:
     """Which table entries a probability answers to most, with its exact function of each."""
-    from perilscope.cycle import inquiry
+    from perilscope.cycle.networks import inquiry
     from perilscope.report import networks
 
     asked, findings = _asked(source, name, evidence, likelihood, None, do)
@@ -215,7 +215,7 @@ def explain(
     json: Json = None,
 ) -> None:
     """How a probability came about: what each finding did, and what is worth finding out next."""
-    from perilscope.cycle import inquiry
+    from perilscope.cycle.networks import inquiry
     from perilscope.report import networks
 
     asked, findings = _asked(source, name, evidence, likelihood, probability, do)
@@ -270,7 +270,7 @@ def learn(
 
     [bold]perilscope network learn staff.json days.csv --ess 20 --out learnt.json[/bold]
     """
-    from perilscope.cycle import inquiry, teaching
+    from perilscope.cycle.networks import inquiry, teaching
     from perilscope.report import lessons
 
     asked = inquiry.opened(source, name)
@@ -311,7 +311,7 @@ def bounds(
     json: Json = None,
 ) -> None:
     """Between what a probability lies when tables are doubted, each bound inner, outer or exact."""
-    from perilscope.cycle import inquiry
+    from perilscope.cycle.networks import inquiry
     from perilscope.report import networks
 
     asked, findings = _asked(source, name, evidence, likelihood, None, do)
@@ -331,7 +331,7 @@ def sample(
     import csv
     import io
 
-    from perilscope.cycle import inquiry
+    from perilscope.cycle.networks import inquiry
     from perilscope.errors import MisuseError
     from perilscope.store.documents import write_text
 
@@ -358,14 +358,14 @@ def convert(
     force: Annotated[bool, typer.Option(help="Write over a file that is there.")] = False,
 ) -> None:
     """Write a network as a file of another program, every number to the last bit."""
-    from perilscope.cycle import inquiry
+    from perilscope.cycle.networks import inquiry
 
     _write(inquiry.opened(source, name), out, to, force)
 
 
 def _write(asked: Asked, out: Path, to: str, force: bool) -> None:
     from perilscope import formats
-    from perilscope.cycle import inquiry
+    from perilscope.cycle.networks import inquiry
     from perilscope.errors import MisuseError
     from perilscope.store.documents import write_text
 

@@ -105,7 +105,7 @@ def check_data(
     """
     from datetime import UTC
 
-    from perilscope.cycle.checking import check_data as checked
+    from perilscope.cycle.desk.checking import check_data as checked
     from perilscope.evidence.calendar import Calendar
     from perilscope.report import checking as page
 

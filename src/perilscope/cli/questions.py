@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from perilscope.cli.dialogue import Dialogue, one_of
-from perilscope.cycle import implied
+from perilscope.cycle.people import implied
 from perilscope.errors import MisuseError
 from perilscope.evidence.questions import Given, Question, claim
 from perilscope.evidence.questions import interval as typed_interval
@@ -84,7 +84,7 @@ def training(
     dialogue: Dialogue, picked: Sequence[Question], answers: list[tuple[Question, Given]]
 ) -> None:
     """The questions of a round; every answer is added as it is given, and the truth is shown."""
-    from perilscope.cycle.training import row
+    from perilscope.cycle.people.training import row
 
     numbers = (
         "Two numbers between which you are 90 % sure that the truth lies, like 8k to 12k or "

@@ -108,7 +108,7 @@ def condition(
     [bold]perilscope condition my-book --on depeg=yes --draws out[/bold]
     [bold]perilscope condition my-book --above 80M --json -[/bold]
     """
-    from perilscope.cycle import conditions
+    from perilscope.cycle.questions import conditions
     from perilscope.errors import MisuseError
     from perilscope.report import together as drawn
 
@@ -153,7 +153,7 @@ def contributions(
     [bold]perilscope contributions my-book[/bold]
     [bold]perilscope contributions my-book --level 0.975 --by counterparties --json -[/bold]
     """
-    from perilscope.cycle.bearing import bearing
+    from perilscope.cycle.questions.bearing import bearing
     from perilscope.errors import MisuseError
     from perilscope.report import together as drawn
 
@@ -183,7 +183,7 @@ def sensitivity(
     [bold]perilscope sensitivity my-book[/bold]
     [bold]perilscope sensitivity my-book --no-estimates --most 30 --json -[/bold]
     """
-    from perilscope.cycle.answers import answers
+    from perilscope.cycle.questions.answers import answers
     from perilscope.report import together as drawn
 
     workspace, settings = _opened(book, evidence, horizon, prices, positions)

@@ -29,12 +29,12 @@ from perilscope.cycle.trading import (
     value,
 )
 from perilscope.cycle.workspace import Workspace, with_horizon
-from perilscope.engines.draws import Simulated
+from perilscope.engines.aggregate.largest import largest
+from perilscope.engines.aggregate.register import Register
+from perilscope.engines.grids.loss import LossLaw
 from perilscope.engines.joint.largest import largest as joint_largest
 from perilscope.engines.joint.law import SignedLaw
-from perilscope.engines.largest import largest
-from perilscope.engines.loss import LossLaw
-from perilscope.engines.register import Register
+from perilscope.engines.simulation.draws import Simulated
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.evidence.prices import History
 from perilscope.layers import drivers as driving

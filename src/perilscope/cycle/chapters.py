@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from perilscope.cycle.assess import Progress, Result
-from perilscope.cycle.capital import of as capital_of
 from perilscope.cycle.document import document
-from perilscope.cycle.feedback import PATHS, feedback
 from perilscope.cycle.inputs import Made, reopen
 from perilscope.cycle.measures import Document
-from perilscope.cycle.moved import moved
+from perilscope.cycle.questions.capital import of as capital_of
+from perilscope.cycle.questions.feedback import PATHS, feedback
+from perilscope.cycle.questions.moved import moved
 from perilscope.errors import AssessmentError
 
 

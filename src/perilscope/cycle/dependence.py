@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from perilscope.book import Book
 from perilscope.book.quantity import spell
 from perilscope.cycle.settings import LEVELS, Settings
-from perilscope.engines import copula as copulas
-from perilscope.engines.draws import Draws
-from perilscope.engines.loss import LossLaw
+from perilscope.engines.grids.loss import LossLaw
+from perilscope.engines.simulation import copula as copulas
+from perilscope.engines.simulation.draws import Draws
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.layers.dependence import beliefs, copula, worded
 

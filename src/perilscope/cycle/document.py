@@ -14,20 +14,12 @@ import numpy as np
 import scipy
 
 import perilscope
-from perilscope.cycle import (
-    amounts,
-    breaches,
-    dependence,
-    networks,
-    protocols,
-    rows,
-    sentences,
-    whole,
-)
+from perilscope.cycle import amounts, breaches, dependence, protocols, rows, sentences, whole
 from perilscope.cycle.assess import Law, Result
 from perilscope.cycle.measures import Document, finite, measures
+from perilscope.cycle.networks import networks
 from perilscope.cycle.workspace import instruments
-from perilscope.engines.loss import LossLaw
+from perilscope.engines.grids.loss import LossLaw
 from perilscope.layers import enterprise, joining
 from perilscope.layers.past import PastYear
 from perilscope.monitoring.backtest import backtest

@@ -15,18 +15,18 @@ from typing import Any
 from perilscope.beliefs.law import point
 from perilscope.book import Book
 from perilscope.cycle.settings import LEVELS, Settings
-from perilscope.engines import quadrature
-from perilscope.engines.blend import Blend
-from perilscope.engines.compound import Compound
+from perilscope.engines.aggregate.compound import Compound
 from perilscope.engines.cores import cores
-from perilscope.engines.draws import Draws, Simulated
+from perilscope.engines.grids.blend import Blend
+from perilscope.engines.grids.loss import LossLaw
 from perilscope.engines.joint.drawn import Drawn, draw, gaps
 from perilscope.engines.joint.law import SignedLaw
-from perilscope.engines.loss import LossLaw
+from perilscope.engines.laws import quadrature
 from perilscope.engines.machine_code import installed
-from perilscope.engines.simulation import MOST_KEPT, simulate
-from perilscope.engines.stratified import Weighted
-from perilscope.engines.vectorised import BLOCK
+from perilscope.engines.simulation.draws import Draws, Simulated
+from perilscope.engines.simulation.simulation import MOST_KEPT, simulate
+from perilscope.engines.simulation.stratified import Weighted
+from perilscope.engines.simulation.vectorised import BLOCK
 from perilscope.errors import AssessmentError
 from perilscope.layers.enterprise import Joined
 from perilscope.layers.joining import Whole

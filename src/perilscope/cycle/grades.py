@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from perilscope.book import Leaf, Scenario
-from perilscope.engines.distributions import Beta, Gamma
+from perilscope.engines.laws.distributions import Beta, Gamma
 from perilscope.learning.update import Learned, Update
 
 ORDER = ("guess", "industry", "not stated", "expert", "own data")

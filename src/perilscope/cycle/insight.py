@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from perilscope.beliefs.notes import warnings
 from perilscope.book import Scenario
 from perilscope.cycle.settings import LEVELS, Settings
-from perilscope.engines import band as bands
-from perilscope.engines import bounds as brackets
-from perilscope.engines.band import Band, Interval
-from perilscope.engines.bounds import Bounds
-from perilscope.engines.loss import LossLaw
-from perilscope.engines.register import Register
+from perilscope.engines.aggregate import band as bands
+from perilscope.engines.aggregate import bounds as brackets
+from perilscope.engines.aggregate.band import Band, Interval
+from perilscope.engines.aggregate.bounds import Bounds
+from perilscope.engines.aggregate.register import Register
+from perilscope.engines.grids.loss import LossLaw
 from perilscope.errors import AssessmentError
 from perilscope.layers import sensitivity, tree
 from perilscope.layers.operational import Context

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from perilscope.cycle.drawn import figures, thin
-from perilscope.engines import compound
+from perilscope.engines.aggregate import compound
+from perilscope.engines.aggregate.unlisted import Unlisted
 from perilscope.engines.joint.drawn import Drawn, Plan
 from perilscope.engines.joint.law import SignedLaw
-from perilscope.engines.stratified import Weighted
-from perilscope.engines.unlisted import Unlisted
+from perilscope.engines.simulation.stratified import Weighted
 from perilscope.errors import AssessmentError, StoreError
 from perilscope.layers.joining import Whole
 from perilscope.store.arrays import packed, read_arrays

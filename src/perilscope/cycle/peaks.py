@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from perilscope.cycle.settings import LEVELS
-from perilscope.engines.largest import Maximum
+from perilscope.engines.aggregate.largest import Maximum
 
 POINTS = 60
 """Points of its curve."""

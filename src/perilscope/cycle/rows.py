@@ -14,8 +14,8 @@ from perilscope.cycle.assess import Result
 from perilscope.cycle.drawn import net_gap
 from perilscope.cycle.measures import Document, finite, measures
 from perilscope.cycle.settings import LEVELS
-from perilscope.engines.bounds import Bounds
-from perilscope.engines.draws import Draws
+from perilscope.engines.aggregate.bounds import Bounds
+from perilscope.engines.simulation.draws import Draws
 from perilscope.layers.driven import places
 from perilscope.layers.valuation import Valuation
 from perilscope.treatment.insurer import Measured

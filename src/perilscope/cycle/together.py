@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from perilscope.beliefs.law import point
 from perilscope.book import Book, Scenario
 from perilscope.cycle.trading import Lots
-from perilscope.engines.bounds import Bounds
+from perilscope.engines.aggregate.bounds import Bounds
 from perilscope.engines.joint import borne, doubt
 from perilscope.engines.joint import causes as behind
 from perilscope.engines.joint.band import JointBand, band

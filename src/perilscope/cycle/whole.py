@@ -15,8 +15,8 @@ from perilscope.cycle.measures import Document, finite, measures
 from perilscope.cycle.peaks import Peak
 from perilscope.cycle.settings import LEVELS
 from perilscope.cycle.together import Rows, Together, causes, contributions, slope
-from perilscope.engines.band import Band
-from perilscope.engines.stratified import Weighted
+from perilscope.engines.aggregate.band import Band
+from perilscope.engines.simulation.stratified import Weighted
 from perilscope.layers.joining import Whole
 
 MOST_LEAVES = 20

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from perilscope.engines.network import Network
-from perilscope.engines.records import Records
+from perilscope.engines.networks.network import Network
+from perilscope.engines.networks.records import Records
 from perilscope.errors import MisuseError
 from perilscope.evidence.table import Faults, number, read_table
 
@@ -32,7 +32,7 @@ def parse_records(name: str, data: bytes, net: Network, weight: str = "") -> Rec
 
     Examples
     --------
-    >>> from perilscope.engines.network import Node
+    >>> from perilscope.engines.networks.network import Node
     >>> net = Network((Node("rain", ("no", "yes"), (), [0.8, 0.2]),))
     >>> parse_records("days.csv", b"rain\nyes\n?\n", net).places.tolist()
     [[1], [-1]]

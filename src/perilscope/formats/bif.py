@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from perilscope.engines.network import AnyNode, Network
+from perilscope.engines.networks.network import AnyNode, Network
 from perilscope.formats import labels
 from perilscope.formats.draft import (
     Array,

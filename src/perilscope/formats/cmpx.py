@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from perilscope.engines.network import AnyNode, Network
+from perilscope.engines.networks.network import AnyNode, Network
 from perilscope.formats.draft import (
     Array,
     Declared,

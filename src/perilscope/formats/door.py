@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from perilscope.engines.network import Network
+from perilscope.engines.networks.network import Network
 from perilscope.errors import DataError, Fault, MisuseError
 from perilscope.formats import bif, cmpx, markup, net, own, uai, xdsl, xmlbif
 from perilscope.formats.draft import Draft, Place, RefusedError

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from perilscope.engines.network import CELLS, AnyNode, Network, Node
+from perilscope.engines.networks.network import CELLS, AnyNode, Network, Node
 from perilscope.errors import DataError, Fault
 
 Array = NDArray[np.float64]

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from perilscope.engines.canonical import (
+from perilscope.engines.networks.canonical import (
     Canonical,
     Logistic,
     NoisyAnd,
@@ -28,7 +28,7 @@ from perilscope.engines.canonical import (
     NoisyMin,
     Ranked,
 )
-from perilscope.engines.network import AnyNode
+from perilscope.engines.networks.network import AnyNode
 from perilscope.errors import PerilscopeError
 from perilscope.formats.draft import Place, RefusedError, Shape, Tabled
 from perilscope.formats.json_text import want, want_key

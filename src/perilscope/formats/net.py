@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from perilscope.engines.network import AnyNode, Network
+from perilscope.engines.networks.network import AnyNode, Network
 from perilscope.formats import labels
 from perilscope.formats.draft import Declared, Draft, Place, RefusedError, listed, number, shown
 from perilscope.formats.scan import Scanner

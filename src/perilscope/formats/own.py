@@ -21,8 +21,8 @@ import hashlib
 import json
 from typing import Any
 
-from perilscope.engines.canonical import Canonical
-from perilscope.engines.network import AnyNode, Network
+from perilscope.engines.networks.canonical import Canonical
+from perilscope.engines.networks.network import AnyNode, Network
 from perilscope.formats.draft import Declared, Draft, Place, RefusedError, listed
 from perilscope.formats.json_text import flat, lines_of, parse, want, want_key, want_texts
 from perilscope.formats.models import canonical, spelled

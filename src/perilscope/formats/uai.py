@@ -23,7 +23,7 @@ from bisect import bisect_right
 
 import numpy as np
 
-from perilscope.engines.network import Network
+from perilscope.engines.networks.network import Network
 from perilscope.formats import labels
 from perilscope.formats.draft import (
     PARENTS,

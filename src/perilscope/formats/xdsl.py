@@ -23,8 +23,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from perilscope.engines.canonical import NoisyMin
-from perilscope.engines.network import AnyNode, Network
+from perilscope.engines.networks.canonical import NoisyMin
+from perilscope.engines.networks.network import AnyNode, Network
 from perilscope.formats import labels, markup
 from perilscope.formats.draft import (
     WITHIN,

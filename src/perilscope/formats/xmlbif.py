@@ -8,7 +8,7 @@ Source: F. Cozman and others, *XML-based BayesNets Interchange Format*, version 
 
 from __future__ import annotations
 
-from perilscope.engines.network import AnyNode, Network
+from perilscope.engines.networks.network import AnyNode, Network
 from perilscope.formats import labels, markup
 from perilscope.formats.draft import Declared, Draft, RefusedError, Tabled, listed, shown
 from perilscope.formats.markup import Element

@@ -10,9 +10,9 @@ import numpy as np
 from scipy.special import expit
 
 from perilscope.book import Interaction
-from perilscope.engines import elimination
-from perilscope.engines.canonical import Logistic, NoisyAnd, NoisyMax, Ranked
-from perilscope.engines.network import AnyNode, Network
+from perilscope.engines.networks import elimination
+from perilscope.engines.networks.canonical import Logistic, NoisyAnd, NoisyMax, Ranked
+from perilscope.engines.networks.network import AnyNode, Network
 from perilscope.errors import AssessmentError
 
 JOINT = 1 << 20

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from perilscope.beliefs.law import point, reading
 from perilscope.book import Book, From, Venue
-from perilscope.engines.distributions import Constant, Distribution
+from perilscope.engines.laws.distributions import Constant, Distribution
 from perilscope.errors import AssessmentError
 from perilscope.evidence.positions import Position
 from perilscope.layers.drivers import Drivers

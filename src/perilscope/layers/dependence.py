@@ -18,10 +18,10 @@ from perilscope.beliefs.law import reading
 from perilscope.book import Book, Factor, Leaf, Scenario, Shock
 from perilscope.book import Copula as Declared
 from perilscope.book.quantity import named, spell
-from perilscope.engines import quadrature
-from perilscope.engines.copula import Copula
-from perilscope.engines.distributions import Discrete, Distribution
-from perilscope.engines.shared import Shared
+from perilscope.engines.aggregate.shared import Shared
+from perilscope.engines.laws import quadrature
+from perilscope.engines.laws.distributions import Discrete, Distribution
+from perilscope.engines.simulation.copula import Copula
 from perilscope.errors import AssessmentError
 from perilscope.layers.drivers import Drivers
 

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perilscope.book import Book
-from perilscope.engines import returns
-from perilscope.engines.euler import Euler, euler
+from perilscope.engines.portfolio import returns
+from perilscope.engines.portfolio.euler import Euler, euler
 from perilscope.errors import AssessmentError
 from perilscope.evidence.calendar import Calendar
 from perilscope.evidence.episodes import Episode, episodes

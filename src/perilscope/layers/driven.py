@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from perilscope.book import Book, Scenario
-from perilscope.engines.compound import Mixture
-from perilscope.engines.unlisted import Unlisted
+from perilscope.engines.aggregate.compound import Mixture
+from perilscope.engines.aggregate.unlisted import Unlisted
 from perilscope.layers import dependence, operational
 from perilscope.layers.drivers import MOST_CELLS, Drivers, Ladder
 from perilscope.layers.operational import Context

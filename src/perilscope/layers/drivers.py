@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from perilscope.engines import elimination, inference
-from perilscope.engines.findings import Findings
-from perilscope.engines.unlisted import Unlisted
+from perilscope.engines.aggregate.unlisted import Unlisted
+from perilscope.engines.networks import elimination, inference
+from perilscope.engines.networks.findings import Findings
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.layers.horizon import happens_over, powered
 from perilscope.layers.networks import (

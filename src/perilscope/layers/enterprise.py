@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from perilscope.book import Scenario
-from perilscope.engines.compound import Compound, Mixture
-from perilscope.engines.register import Register
-from perilscope.engines.shared import shared_by
-from perilscope.engines.unlisted import Unlisted
+from perilscope.engines.aggregate.compound import Compound, Mixture
+from perilscope.engines.aggregate.register import Register
+from perilscope.engines.aggregate.shared import shared_by
+from perilscope.engines.aggregate.unlisted import Unlisted
 from perilscope.errors import AssessmentError
 from perilscope.layers import operational
 from perilscope.layers.driven import driven, mixture

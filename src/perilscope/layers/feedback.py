@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 from perilscope.beliefs.law import Reading, point, reading
 from perilscope.book import Feedback
 from perilscope.book.feedback import BEFORE, Volatilities
-from perilscope.engines import quadrature
-from perilscope.engines.distributions import Distribution
-from perilscope.engines.network import AnyNode, Network, Node
-from perilscope.engines.regimes import Regimes, regimes
+from perilscope.engines.forecasts.regimes import Regimes, regimes
+from perilscope.engines.laws import quadrature
+from perilscope.engines.laws.distributions import Distribution
+from perilscope.engines.networks.network import AnyNode, Network, Node
+from perilscope.engines.networks.two_slice import TwoSlice, before
 from perilscope.engines.slices.paths import Sale
-from perilscope.engines.two_slice import TwoSlice, before
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.layers.drivers import Drivers
 from perilscope.layers.networks import network

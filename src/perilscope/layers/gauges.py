@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from perilscope.book import Book, Limit, MeasureSpec
-from perilscope.engines import returns
+from perilscope.engines.portfolio import returns
 from perilscope.errors import AssessmentError
 from perilscope.evidence.episodes import episodes
 from perilscope.layers import revaluation

@@ -18,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perilscope.book import Scenario
-from perilscope.engines.compound import Mixture
+from perilscope.engines.aggregate.compound import Mixture
+from perilscope.engines.aggregate.register import Register
+from perilscope.engines.aggregate.unlisted import Unlisted
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.joint.parts import Interface
 from perilscope.engines.joint.wide import Wide, wide
-from perilscope.engines.register import Register
-from perilscope.engines.unlisted import Unlisted
 from perilscope.errors import AssessmentError
 from perilscope.layers.driven import Axis, Driven, Event, driven
 from perilscope.layers.drivers import MOST_CELLS, Drivers, Ladder

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from perilscope.engines import liquidity, returns
+from perilscope.engines.portfolio import liquidity, returns
 from perilscope.errors import AssessmentError
 from perilscope.evidence.history import History
 from perilscope.layers import revaluation

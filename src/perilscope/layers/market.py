@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perilscope.book import Book
-from perilscope.engines import returns
-from perilscope.engines.parametric import NormalFit, StudentFit
+from perilscope.engines.portfolio import returns
+from perilscope.engines.portfolio.parametric import NormalFit, StudentFit
 from perilscope.errors import AssessmentError
 from perilscope.evidence.positions import Position
 from perilscope.evidence.prices import History

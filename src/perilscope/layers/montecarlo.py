@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from perilscope.engines import returns, student_moves
 from perilscope.engines.cores import cores
-from perilscope.engines.student_moves import BLOCK, Joint
+from perilscope.engines.forecasts import student_moves
+from perilscope.engines.forecasts.student_moves import BLOCK, Joint
+from perilscope.engines.portfolio import returns
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.evidence.history import History
 from perilscope.evidence.positions import Position

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from perilscope.engines import elimination
-from perilscope.engines.network import AnyNode, Node
+from perilscope.engines.networks import elimination
+from perilscope.engines.networks.network import AnyNode, Node
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.layers.acting import acting
 

@@ -3,7 +3,7 @@
 
 A factor is a quantity or a mapping of its children. Every leaf brings its own beliefs (what we do
 not know, one value for the whole horizon); the tree says how they combine. What comes out is a
-:class:`~perilscope.engines.compound.Compound`: a law of counts and a law of loss per event, given
+:class:`~aggregate.compound.Compound`: a law of counts and a law of loss per event, given
 the beliefs.
 
 The count law belongs to the topmost event that is declared (loss events, threat events or
@@ -35,16 +35,17 @@ from perilscope.book import (
     ThreatEvents,
     Vulnerability,
 )
-from perilscope.engines.added import Added
-from perilscope.engines.compound import Compound
-from perilscope.engines.counts import (
+from perilscope.engines.aggregate.compound import Compound
+from perilscope.engines.aggregate.shared import Shared
+from perilscope.engines.laws.added import Added
+from perilscope.engines.laws.counts import (
     Binomial,
     CountLaw,
     NegativeBinomial,
     Poisson,
     ZeroModifiedPoisson,
 )
-from perilscope.engines.distributions import (
+from perilscope.engines.laws.distributions import (
     Capped,
     Constant,
     Distribution,
@@ -52,9 +53,8 @@ from perilscope.engines.distributions import (
     Sometimes,
     Total,
 )
-from perilscope.engines.mixed import MixedPoisson, ZeroInflated
-from perilscope.engines.overcome import overcome
-from perilscope.engines.shared import Shared
+from perilscope.engines.laws.mixed import MixedPoisson, ZeroInflated
+from perilscope.engines.laws.overcome import overcome
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.layers import dependence
 from perilscope.layers.drivers import Drivers

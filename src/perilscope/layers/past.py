@@ -12,12 +12,12 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from perilscope.engines.history import Sample
-from perilscope.engines.loss_laws import EmpiricalLaw
-from perilscope.engines.predictive import Array
-from perilscope.engines.revalued import Revalued
-from perilscope.engines.rolling import Rolled, rolled, whereabouts
-from perilscope.engines.simple_models import MODELS
+from perilscope.engines.forecasts.history import Sample
+from perilscope.engines.forecasts.loss_laws import EmpiricalLaw
+from perilscope.engines.forecasts.predictive import Array
+from perilscope.engines.forecasts.rolling import Rolled, rolled, whereabouts
+from perilscope.engines.forecasts.simple_models import MODELS
+from perilscope.engines.portfolio.revalued import Revalued
 from perilscope.evidence.calendar import Calendar
 from perilscope.evidence.forecasts import Forecasts
 from perilscope.evidence.history import History

@@ -18,8 +18,8 @@ from functools import cache
 import numpy as np
 
 from perilscope.book import Protocol
-from perilscope.engines import elimination, inference
-from perilscope.engines.findings import Findings
+from perilscope.engines.networks import elimination, inference
+from perilscope.engines.networks.findings import Findings
 from perilscope.evidence.base_rates import BaseRate, base_rate
 from perilscope.layers.networks import Driver
 from perilscope.layers.protocol_factors import BY_NAME, CAUSES, FACTORS, Price, declared

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, gammaincinv, ndtri
 
-from perilscope.engines.network import Factor as Table
+from perilscope.engines.networks.network import Factor as Table
 from perilscope.evidence.base_rates import BaseRate
 from perilscope.layers.protocol_factors import BY_NAME, CAUSES, FACTORS
 

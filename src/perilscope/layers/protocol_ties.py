@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from perilscope.book import Protocol
-from perilscope.engines.network import AnyNode, Network, Node
+from perilscope.engines.networks.network import AnyNode, Network, Node
 from perilscope.layers.drivers import Drivers, Group
 from perilscope.layers.networks import Driver
 from perilscope.layers.protocol import failure

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from perilscope.engines import returns
+from perilscope.engines.portfolio import returns
 from perilscope.errors import AssessmentError
 from perilscope.evidence.history import History
 from perilscope.layers.drivers import Drivers

@@ -21,10 +21,10 @@ import numpy as np
 
 from perilscope.beliefs.scaling import times
 from perilscope.book import Leaf, Scenario
-from perilscope.engines.compound import Compound
-from perilscope.engines.distributions import Distribution
-from perilscope.engines.register import Register
-from perilscope.engines.shared import shared_by
+from perilscope.engines.aggregate.compound import Compound
+from perilscope.engines.aggregate.register import Register
+from perilscope.engines.aggregate.shared import shared_by
+from perilscope.engines.laws.distributions import Distribution
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.layers import operational, spread
 from perilscope.layers.operational import Context

@@ -96,7 +96,7 @@ def scenario_sets(
 
     Examples
     --------
-    >>> from perilscope.engines.elimination import Network, Node
+    >>> from perilscope.engines.networks.elimination import Network, Node
     >>> from perilscope.layers.networks import Driver
     >>> peg = Driver(Network((Node("depeg", ("no", "yes"), (), [0.98, 0.02]),)))
     >>> shocks = {"peg": {"depeg": {"yes": {"USDC": -0.12}}}}

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perilscope.engines.distributions import Distribution
-from perilscope.engines.grid import spread
-from perilscope.engines.network import Network, Node
-from perilscope.engines.regimes import Regimes
+from perilscope.engines.forecasts.regimes import Regimes
+from perilscope.engines.grids.grid import spread
+from perilscope.engines.laws.distributions import Distribution
+from perilscope.engines.networks.network import Network, Node
 from perilscope.engines.slices.chain import Chain, Places
 from perilscope.engines.slices.paths import Sale, Walk
 from perilscope.engines.slices.reach import reach

@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from perilscope.engines.findings import Findings
 from perilscope.engines.joint.causes import StateTail
 from perilscope.engines.joint.wide import Behind
-from perilscope.engines.network import Network, Node
-from perilscope.engines.one_way import OneWay, one_way
+from perilscope.engines.networks.findings import Findings
+from perilscope.engines.networks.network import Network, Node
+from perilscope.engines.networks.one_way import OneWay, one_way
 from perilscope.errors import AssessmentError
 from perilscope.layers import horizon
 from perilscope.layers.driven import Axis

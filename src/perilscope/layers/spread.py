@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perilscope.engines import quadrature
-from perilscope.engines.distributions import Capped, Constant, Distribution
-from perilscope.engines.floor import Floored
+from perilscope.engines.laws import quadrature
+from perilscope.engines.laws.distributions import Capped, Constant, Distribution
+from perilscope.engines.laws.floor import Floored
 from perilscope.engines.streams import stream
 from perilscope.layers.term import Term
 
@@ -37,7 +37,7 @@ def mean(term: Term) -> float:
 
     Examples
     --------
-    >>> from perilscope.engines.distributions import Gamma, Uniform
+    >>> from perilscope.engines.laws.distributions import Gamma, Uniform
     >>> mean(Term((Gamma(2.0, 0.1),), lambda theta: theta[0], alone=True))
     0.2
     >>> round(mean(Term((Gamma(2.0, 0.1),), lambda theta: Uniform(0.0, theta[0]))), 12)
@@ -70,7 +70,7 @@ def interval(term: Term, name: str) -> tuple[float, float, str]:
 
     Examples
     --------
-    >>> from perilscope.engines.distributions import Uniform
+    >>> from perilscope.engines.laws.distributions import Uniform
     >>> interval(Term.fixed(Uniform(0.0, 100.0)), "loss")
     (5.0, 95.0, 'chance')
     >>> believed = Term((Uniform(0.0, 100.0),), lambda theta: Uniform(0.0, theta[0]))

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from perilscope.engines.distributions import Distribution
-from perilscope.engines.shared import Shared
+from perilscope.engines.aggregate.shared import Shared
+from perilscope.engines.laws.distributions import Distribution
 
 Theta = tuple[Any, ...]
 """One value per belief: floats (exact engine) or arrays of one length (simulation)."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from perilscope.book import Scenario
-from perilscope.engines.compound import Compound
+from perilscope.engines.aggregate.compound import Compound
 from perilscope.layers import operational
 from perilscope.layers.operational import Context
 from perilscope.layers.valuation import Valuation

@@ -35,9 +35,9 @@ from perilscope.book import (
 )
 from perilscope.book.counts import Counts
 from perilscope.book.quantity import spell
-from perilscope.engines.distributions import Sometimes
-from perilscope.engines.floor import floored
-from perilscope.engines.overcome import overcome
+from perilscope.engines.laws.distributions import Sometimes
+from perilscope.engines.laws.floor import floored
+from perilscope.engines.laws.overcome import overcome
 from perilscope.layers import dependence, operational, spread
 from perilscope.layers.operational import Context
 from perilscope.layers.spread import HIGH, LOW

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from perilscope.beliefs.law import Reading, point, reading
 from perilscope.book import Book, Estimate
-from perilscope.engines.quadrature import nodes
+from perilscope.engines.laws.quadrature import nodes
 from perilscope.errors import AssessmentError
 
 UNLIKE = 0.25

@@ -17,8 +17,8 @@ import numpy as np
 from perilscope.beliefs.law import point
 from perilscope.book import Book, Watch
 from perilscope.book.watch import Detector as Declared
-from perilscope.engines.alertfilter import Condition, Detector, Reading, Sign, reading
-from perilscope.engines.network import Network, Node
+from perilscope.engines.networks.alertfilter import Condition, Detector, Reading, Sign, reading
+from perilscope.engines.networks.network import Network, Node
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.evidence.alerts import Alert
 from perilscope.layers.networks import STATE_NOW, Driver

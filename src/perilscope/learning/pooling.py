@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from perilscope.engines.law import Floats
+from perilscope.engines.laws.law import Floats
 from perilscope.errors import MisuseError
 from perilscope.evidence.judgements import Item, Scale
 

@@ -31,8 +31,8 @@ from perilscope.beliefs.efficacy import efficacy, mirrored
 from perilscope.beliefs.law import Reading, reading
 from perilscope.book import Book, Control, Frequency, From, Leaf, Scenario, ThreatEvents
 from perilscope.book import quantity as written
-from perilscope.engines import quadrature
-from perilscope.engines.distributions import Beta, Distribution, Gamma
+from perilscope.engines.laws import quadrature
+from perilscope.engines.laws.distributions import Beta, Distribution, Gamma
 from perilscope.errors import AssessmentError
 from perilscope.evidence.incidents import Incident, Trial
 from perilscope.learning.against import Against, Weighted, rate_against, share_against

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from perilscope.engines import quadrature
-from perilscope.engines.compound import Compound
-from perilscope.engines.counts import CountLaw
-from perilscope.engines.register import Register
+from perilscope.engines.aggregate.compound import Compound
+from perilscope.engines.aggregate.register import Register
+from perilscope.engines.laws import quadrature
+from perilscope.engines.laws.counts import CountLaw
 
 LOW, HIGH = 0.05, 0.95
 QUARTERS = (0.25, 0.5, 0.75, 1.0)
@@ -65,8 +65,8 @@ def events(line: Compound, years: float) -> Band:
 
     Examples
     --------
-    >>> from perilscope.engines.counts import Poisson
-    >>> from perilscope.engines.distributions import Constant
+    >>> from perilscope.engines.laws.counts import Poisson
+    >>> from perilscope.engines.laws.distributions import Constant
     >>> line = Compound("theft", lambda theta, years: (Poisson(2.0 * years), Constant(1.0)))
     >>> events(line, 1.0)
     Band(years=1.0, mean=2.0, low=0.0, high=5.0)

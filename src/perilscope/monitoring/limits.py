@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from perilscope.beliefs.law import point
 from perilscope.book import Limit
-from perilscope.engines.loss import LossLaw
+from perilscope.engines.grids.loss import LossLaw
 from perilscope.errors import AssessmentError
 from perilscope.layers.desk import Desk
 from perilscope.layers.gauges import measured

@@ -18,7 +18,7 @@ _NAME, _MOST = 26, 12
 
 
 def render(document: Found) -> Group:
-    """Draw what `perilscope.cycle.capital.capital` found."""
+    """Draw what `perilscope.cycle.questions.capital.capital` found."""
     shown = cleaned(document)
     head = (
         f"{shown['book']}   as of {shown['as_of']}   next {horizon(shown['horizon_years'])}   "

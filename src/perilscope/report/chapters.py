@@ -35,7 +35,7 @@ def chapters(run: Found) -> dict[str, Chapter | None]:
 
 
 def moved(document: Found) -> Chapter:
-    """What moved from one run to another, as `perilscope.cycle.moved.moved` makes it."""
+    """What moved from one run to another, as `perilscope.cycle.questions.moved.moved` makes it."""
     shown = cleaned(document)
     every = {name: shown["measures"][name] for name in waterfall.SAID if name in shown["measures"]}
     kinds = dict.fromkeys(kind for each in every.values() for kind in each["kinds"])
@@ -54,7 +54,7 @@ def moved(document: Found) -> Chapter:
 
 
 def capital(document: Found) -> Chapter:
-    """Risk capital in every sense, as `perilscope.cycle.capital.capital` makes it."""
+    """Risk capital in every sense, as `perilscope.cycle.questions.capital.capital` makes it."""
     drawn = {
         "worst": capital_pictures.worst(document),
         "lasting": capital_pictures.lasting(document),
@@ -65,7 +65,7 @@ def capital(document: Found) -> Chapter:
 
 
 def feedback(document: Found) -> Chapter:
-    """A horizon in slices, as `perilscope.cycle.feedback.feedback` makes it."""
+    """A horizon in slices, as `perilscope.cycle.questions.feedback.feedback` makes it."""
     shown = cleaned(document)
     if "failed" in shown:
         return {"failed": shown["failed"]}

@@ -32,7 +32,7 @@ def estimate(document: Mapping[str, Any], width: int) -> Text:
     Parameters
     ----------
     document : mapping
-        From `perilscope.cycle.implied`.
+        From `perilscope.cycle.people.implied`.
     width : int
         Cells of a line.
     """

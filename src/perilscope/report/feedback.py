@@ -22,7 +22,7 @@ _MOST = 10
 
 
 def render(document: Found) -> Group:
-    """Draw what `perilscope.cycle.feedback.feedback` found."""
+    """Draw what `perilscope.cycle.questions.feedback.feedback` found."""
     shown = cleaned(document)
     days = shown["slice_days"]
     head = (

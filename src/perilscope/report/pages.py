@@ -20,17 +20,17 @@ Found = Mapping[str, Any]
 
 
 def moved(document: Found) -> str:
-    """What moved from one run to another, as `perilscope.cycle.moved.moved` makes it."""
+    """What moved from one run to another, as `perilscope.cycle.questions.moved.moved` makes it."""
     return _page("moved.html", chapters.moved(document), "what moved")
 
 
 def capital(document: Found) -> str:
-    """Risk capital in every sense, as `perilscope.cycle.capital.capital` makes it."""
+    """Risk capital in every sense, as `perilscope.cycle.questions.capital.capital` makes it."""
     return _page("capital.html", chapters.capital(document), "capital")
 
 
 def feedback(document: Found) -> str:
-    """A horizon in slices, as `perilscope.cycle.feedback.feedback` makes it."""
+    """A horizon in slices, as `perilscope.cycle.questions.feedback.feedback` makes it."""
     return _page("feedback.html", chapters.feedback(document), "a horizon in slices")
 
 

@@ -84,7 +84,7 @@ def condition(document: Found, *, width: int = 110) -> Group:
     Parameters
     ----------
     document : mapping
-        As `perilscope.cycle.conditions.condition` makes it.
+        As `perilscope.cycle.questions.conditions.condition` makes it.
     width : int
         Columns of the terminal.
     """
@@ -249,7 +249,7 @@ def behind(document: Found, *, width: int = 110) -> Group:
     Parameters
     ----------
     document : mapping
-        As `perilscope.cycle.conditions.behind` makes it.
+        As `perilscope.cycle.questions.conditions.behind` makes it.
     width : int
         Columns of the terminal.
     """
@@ -298,7 +298,7 @@ def contributions(document: Found, *, width: int = 110, only: str = "") -> Group
     Parameters
     ----------
     document : mapping
-        As `perilscope.cycle.bearing.bearing` makes it.
+        As `perilscope.cycle.questions.bearing.bearing` makes it.
     width : int
         Columns of the terminal.
     only : str
@@ -393,7 +393,7 @@ def sensitivity(document: Found, *, width: int = 110, most: int = 10) -> Group:
     Parameters
     ----------
     document : mapping
-        As `perilscope.cycle.answers.answers` makes it.
+        As `perilscope.cycle.questions.answers.answers` makes it.
     width : int
         Columns of the terminal.
     most : int

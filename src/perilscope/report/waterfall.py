@@ -73,7 +73,7 @@ def render(document: Found, measure: str = "cvar_0.99") -> Group:
     Parameters
     ----------
     document : mapping
-        As `perilscope.cycle.moved.moved` makes it.
+        As `perilscope.cycle.questions.moved.moved` makes it.
     measure : str
         The measure whose waterfall is drawn.
     """
@@ -232,7 +232,7 @@ def chart(document: Found, measure: str = "cvar_0.99") -> dict[str, Any]:
     Parameters
     ----------
     document : mapping
-        As `perilscope.cycle.moved.moved` makes it.
+        As `perilscope.cycle.questions.moved.moved` makes it.
     measure : str
     """
     shown = cleaned(document)

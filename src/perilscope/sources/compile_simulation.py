@@ -9,11 +9,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from perilscope.engines.compound import Compound
-from perilscope.engines.counts import Binomial, CountLaw, Poisson
-from perilscope.engines.distributions import Beta, Constant, Distribution, Uniform
+from perilscope.engines.aggregate.compound import Compound
+from perilscope.engines.laws.counts import Binomial, CountLaw, Poisson
+from perilscope.engines.laws.distributions import Beta, Constant, Distribution, Uniform
 from perilscope.engines.machine_code import keep
-from perilscope.engines.simulation import simulate
+from perilscope.engines.simulation.simulation import simulate
 from perilscope.sources.machine import READY
 
 

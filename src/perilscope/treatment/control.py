@@ -20,12 +20,12 @@ import numpy as np
 
 from perilscope.beliefs.law import kept, reading
 from perilscope.book import Control, Cover, Quantity, Scenario
-from perilscope.engines.compound import Compound
-from perilscope.engines.distributions import Constant, Distribution
-from perilscope.engines.draws import Draws
-from perilscope.engines.loss import LossLaw
-from perilscope.engines.register import Register
-from perilscope.engines.simulation import simulate
+from perilscope.engines.aggregate.compound import Compound
+from perilscope.engines.aggregate.register import Register
+from perilscope.engines.grids.loss import LossLaw
+from perilscope.engines.laws.distributions import Constant, Distribution
+from perilscope.engines.simulation.draws import Draws
+from perilscope.engines.simulation.simulation import simulate
 from perilscope.errors import AssessmentError
 from perilscope.layers.enterprise import Joined
 from perilscope.layers.operational import (

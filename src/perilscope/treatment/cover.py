@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 
 from perilscope.beliefs.law import point
 from perilscope.book import Cover, Quantity
-from perilscope.engines import cover as engine
-from perilscope.engines.blend import Blend
-from perilscope.engines.cover import Terms
-from perilscope.engines.draws import Draws
-from perilscope.engines.insured import Contract, Recovered
-from perilscope.engines.loss import LossLaw
-from perilscope.engines.register import Register
+from perilscope.engines.aggregate.register import Register
+from perilscope.engines.covers import cover as engine
+from perilscope.engines.covers.cover import Terms
+from perilscope.engines.covers.insured import Contract, Recovered
+from perilscope.engines.grids.blend import Blend
+from perilscope.engines.grids.loss import LossLaw
+from perilscope.engines.simulation.draws import Draws
 from perilscope.errors import AssessmentError, InexactError
 from perilscope.treatment import insurer
 from perilscope.treatment.control import TAIL, World, annual_cost

@@ -16,14 +16,14 @@ from dataclasses import dataclass, replace
 
 from perilscope.beliefs.law import point
 from perilscope.book import Cover, From
-from perilscope.engines import cover as engine
-from perilscope.engines.compound import Mixture
-from perilscope.engines.cover import Terms
-from perilscope.engines.draws import Draws
-from perilscope.engines.insured import Contract, Recovered, estimate, recovered
-from perilscope.engines.register import Register
-from perilscope.engines.unlisted import Unlisted
-from perilscope.engines.vectorised import BLOCK
+from perilscope.engines.aggregate.compound import Mixture
+from perilscope.engines.aggregate.register import Register
+from perilscope.engines.aggregate.unlisted import Unlisted
+from perilscope.engines.covers import cover as engine
+from perilscope.engines.covers.cover import Terms
+from perilscope.engines.covers.insured import Contract, Recovered, estimate, recovered
+from perilscope.engines.simulation.draws import Draws
+from perilscope.engines.simulation.vectorised import BLOCK
 from perilscope.errors import AssessmentError, InexactError
 from perilscope.layers.driven import Driven, driven, mixture
 from perilscope.layers.enterprise import Joined
@@ -252,7 +252,7 @@ def drawn(
     Raises
     ------
     AssessmentError
-        As `perilscope.engines.insured.recovered`.
+        As `perilscope.engines.covers.insured.recovered`.
     """
     tied = [c for c in covers if c.insurer is not None and _source(c) is not None]
     kept, mixed = _mixtures(tied, joined, context)

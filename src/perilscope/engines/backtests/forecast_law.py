@@ -18,7 +18,7 @@ from scipy import special
 
 from perilscope.engines.backtests.null import affordable, places
 from perilscope.engines.backtests.result import Array, aligned, checked_level
-from perilscope.engines.parametric import student_measures
+from perilscope.engines.portfolio.parametric import student_measures
 from perilscope.engines.streams import stream
 from perilscope.errors import AssessmentError
 

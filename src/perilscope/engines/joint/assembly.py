@@ -18,8 +18,12 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines.compound import Compound, Mixture
-from perilscope.engines.grid import Grid, Transform
+from perilscope.engines.aggregate.compound import Compound, Mixture
+from perilscope.engines.aggregate.register import Register
+from perilscope.engines.aggregate.transforms import Transforms
+from perilscope.engines.aggregate.unlisted import Unlisted
+from perilscope.engines.grids.grid import Grid, Transform
+from perilscope.engines.grids.loss import LEVELS, LossLaw, Pair
 from perilscope.engines.joint import cells, reach
 from perilscope.engines.joint.cells import Cell, Coupled
 from perilscope.engines.joint.groups import affordable
@@ -30,10 +34,6 @@ from perilscope.engines.joint.parts import Interface, Rungs, Scenarios, State, p
 from perilscope.engines.joint.prices import Priced, at_prices, dearer
 from perilscope.engines.joint.side import Side, Weights
 from perilscope.engines.joint.window import Window
-from perilscope.engines.loss import LEVELS, LossLaw, Pair
-from perilscope.engines.register import Register
-from perilscope.engines.transforms import Transforms
-from perilscope.engines.unlisted import Unlisted
 from perilscope.errors import AssessmentError
 from perilscope.once import cached_property
 

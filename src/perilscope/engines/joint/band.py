@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines import band as beliefs
-from perilscope.engines.band import Band, Interval
-from perilscope.engines.grid import Grid
+from perilscope.engines.aggregate import band as beliefs
+from perilscope.engines.aggregate.band import Band, Interval
+from perilscope.engines.grids.grid import Grid
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.joint.replaced import Exchanged
@@ -72,7 +72,7 @@ def band(
         Its law.
     levels : sequence of float
     seed : int
-        Names the streams: beliefs are drawn as in `perilscope.engines.band.band`.
+        Names the streams: beliefs are drawn as in `perilscope.engines.aggregate.band.band`.
     draws : int
         How often the beliefs are drawn; at least 20.
     points : int

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines import allocation
-from perilscope.engines.grid import Transform, against, weighed
+from perilscope.engines.aggregate import allocation
+from perilscope.engines.grids.grid import Transform, against, weighed
 from perilscope.engines.joint import cells
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.law import SignedLaw

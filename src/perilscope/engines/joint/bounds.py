@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bounds of VaR and CVaR of the joint law that hold whatever the step of the grid.
 
-As in `perilscope.engines.bounds`, and for the market and what is counted in tokens:
+As in `perilscope.engines.aggregate.bounds`, and for the market and what is counted in tokens:
 
 - *VaR.* Every scenario's loss is rounded down or up to the grid, every price to a lattice of
   prices; losses grow with both, so the order is kept.
@@ -23,16 +23,16 @@ from dataclasses import astuple, dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines.bounds import Bounds, Ways, checked, is_noise, wider
-from perilscope.engines.compound import Compound
-from perilscope.engines.grid import Grid
+from perilscope.engines.aggregate.bounds import Bounds, Ways, checked, is_noise, wider
+from perilscope.engines.aggregate.compound import Compound
+from perilscope.engines.aggregate.rounded import Put, Reached, Rounded, Sized, added, mixed
+from perilscope.engines.aggregate.structure import Component
+from perilscope.engines.grids.grid import Grid
+from perilscope.engines.grids.roundings import Cells, beneath
 from perilscope.engines.joint import prices
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.lattice import Lattice
 from perilscope.engines.joint.parts import Part, Rungs
-from perilscope.engines.rounded import Put, Reached, Rounded, Sized, added, mixed
-from perilscope.engines.roundings import Cells, beneath
-from perilscope.engines.structure import Component
 from perilscope.errors import AssessmentError
 
 Array = npt.NDArray[np.float64]
@@ -93,11 +93,11 @@ def brackets(joint: Joint, levels: Sequence[float], *, points: int = POINTS) -> 
     --------
     A market that loses 4 or gains 4, and one event in ten years that costs 3:
 
-    >>> from perilscope.engines.compound import Compound
-    >>> from perilscope.engines.counts import Binomial
-    >>> from perilscope.engines.distributions import Constant
+    >>> from perilscope.engines.aggregate.compound import Compound
+    >>> from perilscope.engines.laws.counts import Binomial
+    >>> from perilscope.engines.laws.distributions import Constant
     >>> from perilscope.engines.joint.window import Window
-    >>> from perilscope.engines.register import Register
+    >>> from perilscope.engines.aggregate.register import Register
     >>> from perilscope.engines.joint.parts import Scenarios
     >>> class Coin(Scenarios):
     ...     names, weights = ("coin",), np.array([0.5, 0.5])

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines.grid import Transform
+from perilscope.engines.grids.grid import Transform
 from perilscope.engines.joint.parts import Rungs
 from perilscope.engines.joint.prices import Priced, Slopes
 from perilscope.engines.joint.window import Window

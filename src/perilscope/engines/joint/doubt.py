@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines.grid import Transform
+from perilscope.engines.grids.grid import Transform
 from perilscope.engines.joint import cells
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.cells import Coupled

@@ -7,7 +7,7 @@ path and has no transform is simulated like this alone.
 
 Few joint states are strata, each with a number of horizons fixed beforehand. Where they are too
 many each horizon draws its own, from their probabilities with a tenth spread evenly, and weighs
-the ratio of both. New evidence changes weights alone (`perilscope.engines.stratified`).
+the ratio of both. New evidence changes weights alone (`perilscope.engines.simulation.stratified`).
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines.compound import Mixture
+from perilscope.engines.aggregate.compound import Mixture
+from perilscope.engines.aggregate.unlisted import Unlisted
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.machine_code import Cache
-from perilscope.engines.simulation import Blocks, prepared
-from perilscope.engines.stratified import Estimate, Strata, Weighted
+from perilscope.engines.simulation.simulation import Blocks, prepared
+from perilscope.engines.simulation.stratified import Estimate, Strata, Weighted
+from perilscope.engines.simulation.vectorised import BLOCK
 from perilscope.engines.streams import stream
-from perilscope.engines.unlisted import Unlisted
-from perilscope.engines.vectorised import BLOCK
 from perilscope.errors import MisuseError
 from perilscope.once import cached_property
 
@@ -186,7 +186,7 @@ def draw(
     workers : int
         Threads; they change no bit.
     backend, cache
-        As in `perilscope.engines.simulation.simulate`.
+        As in `perilscope.engines.simulation.simulation.simulate`.
     """
     plan = planned(joint.weights, draws, seed, fewest=fewest)
     read = pages(joint, plan, seed, lambda _here, losses: losses, workers, backend, cache)

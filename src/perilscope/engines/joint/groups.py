@@ -12,10 +12,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from perilscope.engines.compound import Compound
+from perilscope.engines.aggregate.compound import Compound
+from perilscope.engines.aggregate.shared import Shared, nodes, shared_by
+from perilscope.engines.aggregate.structure import Component, Unit, felt
 from perilscope.engines.joint.parts import Part
-from perilscope.engines.shared import Shared, nodes, shared_by
-from perilscope.engines.structure import Component, Unit, felt
 
 Lines = Mapping[str, Compound]
 Values = tuple[tuple[float, tuple[float, ...]], ...]
@@ -92,7 +92,7 @@ def grouped(part: Part, lines: Lines, effort: int = 2) -> Grouped:
     lines : mapping of Compound
         By key.
     effort : int
-        As `perilscope.engines.shared.nodes` takes it.
+        As `perilscope.engines.aggregate.shared.nodes` takes it.
     """
     whole = part.component
     assert whole is not None

@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines.grid import atoms
+from perilscope.engines.aggregate.largest import Case, LargestLaw, Maximum, cases_of
+from perilscope.engines.aggregate.structure import Component
+from perilscope.engines.grids.grid import atoms
 from perilscope.engines.joint import cells
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.parts import Part, Rungs
-from perilscope.engines.largest import Case, LargestLaw, Maximum, cases_of
-from perilscope.engines.structure import Component
 
 Array = npt.NDArray[np.float64]
 Given = tuple[Component, tuple[Case, ...]]
@@ -57,12 +57,12 @@ def largest(joint: Joint) -> JointLargest:
     --------
     A market that loses 4 or gains 4, and one event in ten years that costs 3:
 
-    >>> from perilscope.engines.compound import Compound
-    >>> from perilscope.engines.counts import Binomial
-    >>> from perilscope.engines.distributions import Constant
-    >>> from perilscope.engines.grid import Grid
+    >>> from perilscope.engines.aggregate.compound import Compound
+    >>> from perilscope.engines.laws.counts import Binomial
+    >>> from perilscope.engines.laws.distributions import Constant
+    >>> from perilscope.engines.grids.grid import Grid
     >>> from perilscope.engines.joint.window import Window
-    >>> from perilscope.engines.register import Register
+    >>> from perilscope.engines.aggregate.register import Register
     >>> from perilscope.engines.joint.parts import Scenarios
     >>> class Coin(Scenarios):
     ...     names, weights = ("coin",), np.array([0.5, 0.5])

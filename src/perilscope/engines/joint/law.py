@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The law of a gain or loss: a law on a window, read as one of losses moved up.
 
-VaR, CVaR and exceedance are those of `perilscope.engines.loss`, which keeps expected losses beyond
+VaR, CVaR and exceedance are those of `grids.loss`, which keeps expected losses beyond
 the end of the grid by exact means. The mean used for that is the mean of the law *as the window
 holds it*, E max(L, low): with the true mean the expected excess would be wrong by what was cut.
 """
@@ -13,8 +13,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from perilscope.engines.grids.loss import LEVELS, LossLaw, Others
 from perilscope.engines.joint.window import Window
-from perilscope.engines.loss import LEVELS, LossLaw, Others
 from perilscope.once import cached_property
 
 Array = npt.NDArray[np.float64]
@@ -36,7 +36,7 @@ class SignedLaw:
     coarse : array, shape (points / 2,), optional
         The same law on half the points, to extrapolate from.
     others : callable, optional
-        Pairs of laws that tell the error, as in `perilscope.engines.loss.LossLaw`.
+        Pairs of laws that tell the error, as in `perilscope.engines.grids.loss.LossLaw`.
     apart : mapping of level to float
         Further error of VaR and CVaR in money, such as that of prices in cells.
 
@@ -44,7 +44,7 @@ class SignedLaw:
     --------
     A coin that gains or loses 2, on a grid of steps of 1:
 
-    >>> from perilscope.engines.grid import Grid
+    >>> from perilscope.engines.grids.grid import Grid
     >>> window = Window(Grid(1.0, 8, lattice=True), 4)
     >>> mass = window.mass(np.array([-2.0, 2.0]), np.array([0.5, 0.5]))
     >>> law = SignedLaw(window, mass, mean=0.0, sd=2.0)

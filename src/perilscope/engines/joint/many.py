@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines import mixing
-from perilscope.engines.compound import Compound
-from perilscope.engines.grid import Transform, against, weighed
-from perilscope.engines.structure import Component, felt_names
-from perilscope.engines.transforms import Transforms
+from perilscope.engines.aggregate import mixing
+from perilscope.engines.aggregate.compound import Compound
+from perilscope.engines.aggregate.structure import Component, felt_names
+from perilscope.engines.aggregate.transforms import Transforms
+from perilscope.engines.grids.grid import Transform, against, weighed
 from perilscope.once import cached_property
 
 Array = npt.NDArray[np.float64]
@@ -91,7 +91,7 @@ class Many:
         ----------
         weights : array, shape (patterns,)
         by : array, shape (frequencies,)
-            As in `perilscope.engines.allocation.weighed_sizes`.
+            As in `perilscope.engines.aggregate.allocation.weighed_sizes`.
         """
         rests = mixing.beside(self._alive(weights), self.bricks, self._middle)
         found = {}

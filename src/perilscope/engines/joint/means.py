@@ -14,13 +14,13 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines.compound import Compound, Drives, Mixture
+from perilscope.engines.aggregate.compound import Compound, Drives, Mixture
+from perilscope.engines.aggregate.register import Register
+from perilscope.engines.aggregate.structure import felt
+from perilscope.engines.aggregate.unlisted import Unlisted
 from perilscope.engines.joint.markets import Markets
 from perilscope.engines.joint.parts import Part, Pattern, Rungs, State
 from perilscope.engines.joint.window import Window
-from perilscope.engines.register import Register
-from perilscope.engines.structure import felt
-from perilscope.engines.unlisted import Unlisted
 from perilscope.once import cached_property
 
 Array = npt.NDArray[np.float64]

@@ -13,9 +13,9 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines.grid import Grid, Transform, against
+from perilscope.engines.grids.grid import Grid, Transform, against
+from perilscope.engines.grids.loss import LossLaw
 from perilscope.engines.joint.window import Window
-from perilscope.engines.loss import LossLaw
 
 Array = npt.NDArray[np.float64]
 
@@ -74,7 +74,7 @@ class Near:
         step, lattice = self._grid.step, self._grid.lattice
         *mass, short = _read(self._fine, fine)
         *coarse, spare = _read(self._half, half) if not lattice else (0.0,)
-        if not lattice:  # extrapolated as sums are, see `perilscope.engines.loss.extrapolated`
+        if not lattice:  # extrapolated as sums are, see `grids.loss.extrapolated`
             short = (4.0 * short - 2.0 * spare) / 3.0
         start = self._window.low + self._first * step
         law = LossLaw(

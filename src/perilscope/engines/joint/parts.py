@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines.compound import Compound, Drives
-from perilscope.engines.grid import Grid, Transform
+from perilscope.engines.aggregate.compound import Compound, Drives
+from perilscope.engines.aggregate.structure import Component
+from perilscope.engines.aggregate.transforms import Transforms
+from perilscope.engines.grids.grid import Grid, Transform
 from perilscope.engines.joint.many import Many
-from perilscope.engines.structure import Component
-from perilscope.engines.transforms import Transforms
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.once import cached_property
 

@@ -13,14 +13,14 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines import allocation
-from perilscope.engines.compound import Compound
-from perilscope.engines.distributions import Constant, Scaled
-from perilscope.engines.grid import Transform, against, weighed
+from perilscope.engines.aggregate import allocation
+from perilscope.engines.aggregate.compound import Compound
+from perilscope.engines.aggregate.structure import Component
+from perilscope.engines.aggregate.transforms import Transforms
+from perilscope.engines.grids.grid import Transform, against, weighed
 from perilscope.engines.joint.groups import Group, Row, grouped
 from perilscope.engines.joint.parts import Part
-from perilscope.engines.structure import Component
-from perilscope.engines.transforms import Transforms
+from perilscope.engines.laws.distributions import Constant, Scaled
 from perilscope.errors import AssessmentError
 from perilscope.once import cached_property
 
@@ -143,7 +143,7 @@ class Strand:
         k : int
             As `beside` gives it.
         by : mapping of case to array, shape (frequencies,)
-            As in `perilscope.engines.allocation.weighed_sizes`.
+            As in `perilscope.engines.aggregate.allocation.weighed_sizes`.
         """
         if len(self.keys) == 1:  # the group is the line
             return {self.keys[0]: self._alone(k, by)}

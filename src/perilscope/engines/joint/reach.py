@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from perilscope.engines.grid import Grid
+from perilscope.engines.grids.grid import Grid
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.joint.markets import Markets
 from perilscope.engines.joint.window import Window, window

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines.compound import Compound
-from perilscope.engines.grid import Transform
+from perilscope.engines.aggregate.compound import Compound
+from perilscope.engines.aggregate.shared import shared_by
+from perilscope.engines.grids.grid import Transform
 from perilscope.engines.joint import cells
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.cells import Cell, Coupled
@@ -28,7 +29,6 @@ from perilscope.engines.joint.parts import Part, Rungs
 from perilscope.engines.joint.prices import Beside, Places, Priced
 from perilscope.engines.joint.side import Side, Weights
 from perilscope.engines.kept import Kept
-from perilscope.engines.shared import shared_by
 from perilscope.once import cached_property
 
 FINE = 64

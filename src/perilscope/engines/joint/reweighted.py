@@ -17,10 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines.between import Between
-from perilscope.engines.grid import Grid, Transform
+from perilscope.engines.grids.between import Between
+from perilscope.engines.grids.grid import Grid, Transform
+from perilscope.engines.grids.loss import LossLaw, extrapolated
 from perilscope.engines.joint.window import Window
-from perilscope.engines.loss import LossLaw, extrapolated
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.once import cached_property
 

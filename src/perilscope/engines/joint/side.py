@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines.compound import Compound
-from perilscope.engines.grid import Grid, Transform
+from perilscope.engines.aggregate.compound import Compound
+from perilscope.engines.aggregate.transforms import Transforms
+from perilscope.engines.grids.grid import Grid, Transform
 from perilscope.engines.joint.many import Many
 from perilscope.engines.joint.markets import Markets
 from perilscope.engines.joint.parts import Part, Rungs, ones
-from perilscope.engines.transforms import Transforms
 from perilscope.once import cached_property
 
 Array = npt.NDArray[np.float64]

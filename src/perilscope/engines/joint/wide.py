@@ -16,15 +16,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines import carried
-from perilscope.engines.canonical import tabled
-from perilscope.engines.grid import Transform, against
-from perilscope.engines.inference import Session
+from perilscope.engines.aggregate.unlisted import Unlisted
+from perilscope.engines.grids.grid import Transform, against
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.law import SignedLaw
-from perilscope.engines.network import Network
-from perilscope.engines.one_way import OneWay, lines
-from perilscope.engines.unlisted import Unlisted
+from perilscope.engines.networks import carried
+from perilscope.engines.networks.canonical import tabled
+from perilscope.engines.networks.inference import Session
+from perilscope.engines.networks.network import Network
+from perilscope.engines.networks.one_way import OneWay, lines
 from perilscope.once import cached_property
 
 Array = npt.NDArray[np.float64]

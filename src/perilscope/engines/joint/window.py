@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A grid that reaches below zero, and how scenarios of gains and losses are put on it.
 
-Losses that are never negative stand on the grid of `perilscope.engines.grid`. A market loses and
+Losses that are never negative stand on the grid of `grids.grid`. A market loses and
 gains: its scenarios are moved up by whole steps, once, so that a product of transforms is the law
 of the sum moved up by as much. One such factor only may be moved (and damped): several would wrap
 around on the left, where damping amplifies.
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines.grid import Grid, Transform
+from perilscope.engines.grids.grid import Grid, Transform
 from perilscope.errors import MisuseError
 
 Array = npt.NDArray[np.float64]

@@ -31,8 +31,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
-from perilscope.engines.grid import Grid
-from perilscope.engines.loss import LossLaw, Others
+from perilscope.engines.grids.grid import Grid
+from perilscope.engines.grids.loss import LossLaw, Others
 from perilscope.engines.machine_code import installed
 from perilscope.errors import MisuseError
 from perilscope.once import cached_property

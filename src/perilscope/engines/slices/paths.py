@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines.distributions import Distribution
+from perilscope.engines.laws.distributions import Distribution
 from perilscope.engines.streams import stream
 from perilscope.errors import MisuseError
 

@@ -1,0 +1,444 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Components of lines that are tied: driven by joint states, in capped holdings, with shared
+beliefs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from perilscope.engines.aggregate import capped, factored, mixing
+from perilscope.engines.aggregate.capped import Year
+from perilscope.engines.aggregate.compound import Compound, Drives
+from perilscope.engines.aggregate.counted import Counted
+from perilscope.engines.aggregate.expansion import Part
+from perilscope.engines.aggregate.lines import Lines
+from perilscope.engines.aggregate.spent import Taker, correction, nothing
+from perilscope.engines.aggregate.structure import Component, Unit, felt, felt_names
+from perilscope.engines.aggregate.sums import Group
+from perilscope.engines.aggregate.terms import at_most, only_counted
+from perilscope.engines.aggregate.unlisted import Unlisted
+from perilscope.engines.grids.grid import Transform, clamp, spread
+from perilscope.engines.grids.limited import between, few, unbent
+from perilscope.engines.grids.multiplied import Multiplied
+from perilscope.engines.kept import Kept
+from perilscope.engines.laws.exponentials import exponential
+
+Array = npt.NDArray[np.float64]
+
+_OF_VALUES: Kept[Transform] = Kept(2**26, lambda found: found.nbytes)
+"""Sums at values of a factor, which many laws of lines are asked for."""
+_Unit = tuple[Transform, dict[str, Transform]]
+"""Transform of a unit, and by line E[part; sum = s]."""
+_Site = tuple[tuple[str, ...], Transform, dict[str, Transform]]
+"""The same in each state of the nodes that drive it, and these."""
+_LOOK = 64
+"""Points up to a cap for a first look at what counts of a holding."""
+_FEW, _DEEP = 16, 64
+"""Joint states that are added up one by one, and units along which a tree of them may run."""
+
+
+class Tied(Lines):
+    """Components on one grid, computed when first asked for; parameters as of `Lines`."""
+
+    def tied(self, part: Component, lines: Mapping[str, Compound]) -> Transform:
+        """Transform of a component, kept: where another line is another it is not wanted anew."""
+        mine = tuple(lines[key] for key in part.keys)
+        made = lambda: (mine, self.component(part, lines)[0])  # noqa: E731 - as in `line`
+        return self._here.tied.get((part, tuple(map(id, mine))), made)[1]
+
+    def unit(
+        self, unit: Unit, lines: Mapping[str, Compound], drives: Drives, *, shares: bool = False
+    ) -> tuple[Transform, dict[str, Transform]]:
+        """Transform of a unit in a joint state, and each line's E[part; sum = s] if wanted."""
+        present = [lines[key].given(drives) for key in unit.keys if drives.get(key, True)]
+        driven = [line.key in drives for line in present]
+        if not unit.capped:
+            return self._free(present, driven, shares=shares)
+        if not present:
+            return capped.multiplied([], self.grid), {}
+        if any(line.counted is not None for line in present):
+            return self._counted(present, driven, unit.cap), {}
+        if present[0].years <= 1.0:
+            own = [self.line(line, d) for line, d in zip(present, driven, strict=True)]
+            pairs = zip(present, driven, strict=True)
+            jumps = [self._jumps(line, d) for line, d in pairs] if shares else []
+            held = capped.once(self.grid, own, unit.cap, jumps, shares=shares)
+        else:
+            held = self._horizon(present, driven, unit.cap, shares=shares)
+        names = [line.key for line in present]
+        return held.sum, dict(zip(names, held.shares, strict=False))
+
+    def _counted(
+        self, present: Sequence[Compound], driven: Sequence[bool], cap: float
+    ) -> Transform:
+        """What counts of events that take from a capped holding one after another."""
+        kinds = [line.counted or Counted() for line in present]
+        pays, annual = kinds[0].pays, any(kind.annual for kind in kinds)
+        few = self._held if self._sharp else _LOOK
+
+        def change(takers: Sequence[Taker]) -> Transform:
+            halved = self._halved
+            return correction(takers, cap, self.grid, halved=halved, pays=pays, count=few)
+
+        def year(members: Sequence[tuple[int, Year]]) -> Transform:
+            mixed = [(Part(1.0, y.severity, ((1.0, y.counts),)),) for _, y in members]
+            takers = [Taker(own, kinds[i]) for own, (i, _) in zip(mixed, members, strict=True)]
+            if annual:
+                return change(takers)
+            pairs = [(y.counts, kinds[i].change(at_most(y.severity, cap))) for i, y in members]
+            free = [counts.pgf(self.severity(law)) for counts, law in pairs]
+            return capped.multiplied(free, self.grid) + change(takers)
+
+        if present[0].years > 1.0:
+            return self._horizon(present, driven, cap, year=year).sum
+        pairs = list(zip(present, driven, strict=True))
+        free = [self.line(only_counted(line, cap), d) for line, d in pairs]
+        takers = [Taker(self.parts(x, d), kind) for (x, d), kind in zip(pairs, kinds, strict=True)]
+        return change(takers) if annual else capped.multiplied(free, self.grid) + change(takers)
+
+    def _jumps(self, line: Compound, driven: bool) -> float:
+        """Expected number of a line's events beyond the grid."""
+        terms = []
+        for part in self.parts(line, driven):
+            above = 1.0 - float(part.severity.cdf(self.grid.range))
+            terms += [part.weight * w * counts.mean * above for w, counts in part.counts]
+        return math.fsum(terms)
+
+    def _free(
+        self, present: Sequence[Compound], driven: Sequence[bool], *, shares: bool
+    ) -> tuple[Transform, dict[str, Transform]]:
+        own = [self.line(line, d) for line, d in zip(present, driven, strict=True)]
+        found = {}
+        if shares:
+            names = [line.key for line in present]
+            found = {name: capped.first(self.grid, own, i) for i, name in enumerate(names)}
+        return capped.multiplied(own, self.grid), found
+
+    def component(
+        self, component: Component, lines: Mapping[str, Compound], *, shares: bool = False
+    ) -> tuple[Transform, dict[str, Transform]]:
+        """Transform of a component: the mixture of its joint states; shares as in `unit`."""
+        if not component.shared:
+            return self._given(component, lines, shares=shares)
+        total = self._nothing_lost()
+        found = {key: np.zeros_like(total) for key in component.keys} if shares else {}
+        for weight, group, rest, known, held in factored.cases(component, lines, self.effort):
+            own, mine = self._given(rest, known, shares=shares)
+            if held is not None:
+                more = self._clamped(group, held, known, rest.listed[0][1], shares=shares)
+                own, mine = _beside(own, mine, *more)
+            elif group is not None:
+                own, mine = _beside(own, mine, *self._scaled(group, shares=shares))
+            total += weight * own
+            for key, share in mine.items():
+                found[key] += weight * share
+        return total, found
+
+    def _given(
+        self, component: Component, lines: Mapping[str, Compound], *, shares: bool
+    ) -> tuple[Transform, dict[str, Transform]]:
+        """The same where what the lines share has one value."""
+        if component.unlisted is not None:
+            return self._carried(component, component.unlisted, lines, shares=shares)
+        if len(component.units) == 1 and not component.states[0][1]:
+            return self.unit(component.units[0], lines, {}, shares=shares)
+        total = self._nothing_lost()
+        found = {key: np.zeros_like(total) for key in component.keys} if shares else {}
+        if component.shared and not shares and not component.states[0][1]:
+            return self._product(component.units, lines), {}
+        if len(component.states) > _FEW and len(component.units) <= _DEEP:
+            return self._mixture(component, lines, shares=shares)
+        cache: dict[Any, _Unit] = {}
+        for probability, state in component.states:
+            drives = dict(state)
+            results = []
+            for i, unit in enumerate(component.units):
+                key = (i, felt(unit.keys, lines, drives))
+                if key not in cache:
+                    cache[key] = self.unit(unit, lines, drives, shares=shares)
+                results.append(cache[key])
+            sums = [result[0] for result in results]
+            total += probability * capped.multiplied(sums, self.grid)
+            for i, (_, mine) in enumerate(results if shares else []):
+                rest = capped.multiplied([*sums[:i], *sums[i + 1 :]], self.grid)
+                for name, share in mine.items():
+                    found[name] += probability * share * rest
+        return total, found
+
+    def _scaled(self, group: Group, *, shares: bool) -> _Unit:
+        """Lines that one factor scales."""
+        own = self.severity(group.law) if group.plain else self._of_values(group.law)
+        found = {}
+        for key, law in group.shares.items() if shares else ():
+            size = self._on_points(law, plain=group.plain) * self.grid.places
+            found[key] = self.grid.forward(size)
+        return own, found
+
+    def _clamped(
+        self,
+        group: Group | None,
+        held: Unit,
+        lines: Mapping[str, Compound],
+        state: Sequence[tuple[str, float]],
+        *,
+        shares: bool,
+    ) -> _Unit:
+        """Lines of a capped holding, some of which one factor scales."""
+        drives = dict(state)
+        present = [lines[key].given(drives) for key in held.keys]
+        beside = [self.line(line, line.key in drives) for line in present]
+        every, whole = beside, 1.0
+        mine: Mapping[str, Transform] = {}
+        if group is not None:
+            own, mine = self._scaled(group, shares=shares)
+            every, whole = [*beside, own], group.law.whole
+        mass = self.grid.back(capped.multiplied(every, self.grid))
+        found = self.grid.forward(clamp(mass, held.cap, self.grid, whole))
+        if not shares:
+            return found, {}
+        rest = capped.multiplied(beside, self.grid)
+        sizes = {key: self.grid.back(share * rest) for key, share in mine.items()}
+        for i, line in enumerate(present):
+            sizes[line.key] = self.grid.back(capped.first(self.grid, every, i))
+        parts = capped.pro_rata(self.grid, [*sizes.values()], mass, held.cap, [], whole)
+        return found, dict(zip(sizes, map(self.grid.forward, parts), strict=True))
+
+    def _of_values(self, law: Multiplied) -> Transform:
+        """Transform of a sum at values of a factor, kept."""
+        key = law, self._whole, self._halved
+        return _OF_VALUES.get(key, lambda: self.grid.forward(self._on_points(law, plain=False)))
+
+    def _on_points(self, law: Multiplied, *, plain: bool) -> Array:
+        """What a sum under a factor puts on the points of the grid."""
+        levels = few([law], self._whole)[0] if plain else unbent(law, self._whole)
+        level = between(levels, self._whole.points, every=2 if self._halved else 1)
+        return spread(level, self.grid.step, law.whole)
+
+    def _mixture(
+        self, component: Component, lines: Mapping[str, Compound], *, shares: bool
+    ) -> _Unit:
+        """The same over many joint states, of which each unit tells few apart."""
+        total = self._nothing_lost()
+        found = {key: np.zeros_like(total) for key in component.keys} if shares else {}
+        states = tuple(state for _, state in component.states)
+        told = [mixing.told(states, felt_names(unit.keys, lines)) for unit in component.units]
+        known: list[dict[Any, _Unit]] = [
+            {key: self.unit(unit, lines, dict(key), shares=shares) for key in dict.fromkeys(keys)}
+            for unit, keys in zip(component.units, told, strict=True)
+        ]
+        bricks = [{key: own for key, (own, _) in each.items()} for each in known]
+        keys = list(zip(*told, strict=True))
+        rows = [(key, p) for key, (p, _) in zip(keys, component.states, strict=True)]
+        at = mixing.middle(keys, total.size)
+        total += mixing.total(rows, bricks, at)
+        for each, rest in zip(
+            known, mixing.beside(rows, bricks, at) if shares else [], strict=False
+        ):
+            for key, (_, mine) in each.items():
+                for name, share in mine.items():
+                    found[name] += share * rest[key]
+        return total, found
+
+    def _carried(
+        self,
+        component: Component,
+        net: Unlisted,
+        lines: Mapping[str, Compound],
+        *,
+        shares: bool,
+    ) -> tuple[Transform, dict[str, Transform]]:
+        """The same where joint states are not listed: transforms travel through the network.
+
+        One table a unit, its nodes' states first; for the share of a line its unit's table gives
+        way to that of E[line; unit = s].
+        """
+        total = self._nothing_lost()
+        found = {key: np.zeros_like(total) for key in component.keys} if shares else {}
+        for probability, free, tables in self._states(component, net, lines, shares=shares):
+            sums = [(nodes, own) for nodes, own, _ in tables]
+            beside = capped.multiplied([own for own, _ in free], self.grid)
+            driven = net.carry(sums)
+            total += probability * driven * beside
+            for i, (_, mine) in enumerate(free if shares else []):
+                others = [own for k, (own, _) in enumerate(free) if k != i]
+                rest = capped.multiplied(others, self.grid) * driven
+                for key, share in mine.items():
+                    found[key] += probability * share * rest
+            for i, (nodes, _, mine) in enumerate(tables if shares else []):
+                for key, share in mine.items():
+                    one = net.carry([*sums[:i], (nodes, share), *sums[i + 1 :]])
+                    found[key] += probability * one * beside
+        return total, found
+
+    def _states(
+        self, component: Component, net: Unlisted, lines: Mapping[str, Compound], *, shares: bool
+    ) -> Iterator[tuple[float, list[_Unit], list[_Site]]]:
+        """Of each state that is listed its probability, units beside the network, and on it."""
+        loose = [unit for unit in component.units if not net.nodes(unit.keys)]
+        tied = [unit for unit in component.units if net.nodes(unit.keys)]
+        for probability, state in component.listed:
+            known = dict(state)
+            free = [self.unit(unit, lines, known, shares=shares) for unit in loose]
+            sites = [self._tables(unit, net, lines, known, shares=shares) for unit in tied]
+            yield probability, free, sites
+
+    def carried(
+        self, component: Component, lines: Mapping[str, Compound]
+    ) -> Iterator[tuple[Transform, list[tuple[tuple[str, ...], Transform]]]]:
+        """What a network that is not listed carries, and by what it is multiplied, case by case.
+
+        The component's transform is the sum over cases of the factor times what is carried.
+        """
+        net = component.unlisted
+        assert net is not None
+        for weight, known in component.cases(lines, self.effort):
+            for probability, free, tables in self._states(component, net, known, shares=False):
+                beside = capped.multiplied([own for own, _ in free], self.grid)
+                yield weight * probability * beside, [(nodes, own) for nodes, own, _ in tables]
+
+    def _tables(
+        self,
+        unit: Unit,
+        net: Unlisted,
+        lines: Mapping[str, Compound],
+        known: Drives,
+        *,
+        shares: bool,
+    ) -> tuple[tuple[str, ...], Transform, dict[str, Transform]]:
+        """The nodes that drive a unit, and its transform (and shares) in each of their states."""
+        nodes, size = net.nodes(unit.keys), self.grid.points // 2 + 1
+        shape = [len(net.net.node(node).states) for node in nodes]
+        table = np.empty((*shape, size), dtype=np.complex128)
+        found = {key: np.zeros_like(table) for key in unit.keys} if shares else {}
+        cache: dict[Any, tuple[Transform, dict[str, Transform]]] = {}
+        for index in np.ndindex(*shape):
+            drives = {**known, **net.drives(unit.keys, dict(zip(nodes, index, strict=True)))}
+            key = tuple(drives[k] for k in unit.keys if k in drives)
+            if key not in cache:
+                cache[key] = self.unit(unit, lines, drives, shares=shares)
+            table[index] = cache[key][0]
+            for name, share in cache[key][1].items():
+                found[name][index] = share
+        return nodes, table, found
+
+    def _product(self, units: Sequence[Unit], lines: Mapping[str, Compound]) -> Transform:
+        """Transform of independent units; logarithms are added before one exponential is taken."""
+        exponent = self._nothing_lost()
+        others: list[Transform] = []
+        for unit in units:
+            if unit.capped:
+                others.append(self.unit(unit, lines, {})[0])
+                continue
+            for key in unit.keys:
+                _, logarithm, own = self._line(lines[key], False)
+                if logarithm:
+                    exponent += own
+                else:
+                    others.append(own)
+        return capped.multiplied([exponential(exponent), *others], self.grid)
+
+    def _horizon(
+        self,
+        present: Sequence[Compound],
+        driven: Sequence[bool],
+        cap: float,
+        *,
+        shares: bool = False,
+        only: int = -1,
+        year: Callable[[Sequence[tuple[int, Year]]], Transform] | None = None,
+    ) -> capped.Held:
+        wanted = capped.known_severities(present, self.effort)
+        known = {law: self.severity(law) for law in wanted if year is None}
+        return capped.horizon(
+            present, driven, cap, self.grid, known,
+            effort=self.effort, shares=shares, only=only, year=year,
+        )  # fmt: skip
+
+    def part(self, component: Component, lines: Mapping[str, Compound], key: str) -> Transform:
+        """Transform of the law of one line's part of the capped holding it belongs to."""
+        total = self._nothing_lost()
+        for weight, known in component.cases(lines, self.effort):
+            total += weight * self._part(component, known, key)
+        return total
+
+    def _part(self, component: Component, lines: Mapping[str, Compound], key: str) -> Transform:
+        unit = next(unit for unit in component.units if key in unit.keys)
+        total = self._nothing_lost()
+        for probability, state in component.states:
+            drives = dict(state)
+            present = [lines[k].given(drives) for k in unit.keys if drives.get(k, True)]
+            names = [line.key for line in present]
+            driven = [name in drives for name in names]
+            if key not in names:
+                total += probability
+            elif present[0].years <= 1.0:
+                own = [self.line(line, d) for line, d in zip(present, driven, strict=True)]
+                jumps = [self._jumps(line, d) for line, d in zip(present, driven, strict=True)]
+                at = names.index(key)
+                total += probability * capped.part(self.grid, own, at, unit.cap, jumps)
+            else:
+                only = names.index(key)
+                total += probability * self._horizon(present, driven, unit.cap, only=only).sum
+        return total
+
+    def none(self, component: Component, lines: Mapping[str, Compound]) -> float:
+        """Probability that a component loses nothing."""
+        if any(lines[key].counted is not None for key in component.keys):
+            return self._none_counted(component, lines)
+        caps = {key: unit.cap for unit in component.units for key in unit.keys}
+        terms = []
+        for weight, known in component.cases(lines, self.effort):
+            for said in component.said:
+                part, given = component.told(said), {k: known[k].given(said) for k in caps}
+                zero = {
+                    key: self.nothing(given[key], driven=key in part.driven) if cap > 0.0 else 1.0
+                    for key, cap in caps.items()
+                }
+                terms.append(weight * part.product(zero))
+        return min(math.fsum(terms), 1.0)
+
+    def _none_counted(self, component: Component, lines: Mapping[str, Compound]) -> float:
+        """Probability that nothing counts, in every unit and joint state."""
+        terms = []
+        for weight, known in component.cases(lines, self.effort):
+            for probability, state in component.states:
+                drives = dict(state)
+                each = [self._none_of(unit, known, drives) for unit in component.units]
+                terms.append(weight * probability * math.prod(each))
+        return min(math.fsum(terms), 1.0)
+
+    def _none_of(self, unit: Unit, lines: Mapping[str, Compound], drives: Drives) -> float:
+        present = [lines[key].given(drives) for key in unit.keys if drives.get(key, True)]
+        driven = [line.key in drives for line in present]
+        if not present or unit.cap == 0.0:
+            return 1.0
+        if not unit.capped or all(line.counted is None for line in present):
+            pairs = zip(present, driven, strict=True)
+            return math.prod(self.nothing(line, driven=d) for line, d in pairs)
+        kinds = [line.counted or Counted() for line in present]
+
+        def year(members: Sequence[tuple[int, Year]]) -> Transform:
+            mixed = [(Part(1.0, y.severity, ((1.0, y.counts),)),) for _, y in members]
+            takers = [Taker(own, kinds[i]) for own, (i, _) in zip(mixed, members, strict=True)]
+            return np.full(self.grid.points // 2 + 1, nothing(takers, unit.cap, self.grid) + 0j)
+
+        if present[0].years > 1.0:
+            found = self._horizon(present, driven, unit.cap, year=year).sum
+            return float(found[0].real)
+        mixed = [self.parts(line, d) for line, d in zip(present, driven, strict=True)]
+        takers = [Taker(own, kind) for own, kind in zip(mixed, kinds, strict=True)]
+        return nothing(takers, unit.cap, self.grid)
+
+
+def _beside(
+    own: Transform, mine: Mapping[str, Transform], other: Transform, more: Mapping[str, Transform]
+) -> _Unit:
+    """Two units that are independent, as one."""
+    found = {key: share * other for key, share in mine.items()}
+    return own * other, found | {key: share * own for key, share in more.items()}

@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Events of one line in one block, compiled: the twin of :mod:`simulation.vectorised`.
+
+Only the compiled backend imports this module, because Numba takes its time to load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from perilscope.engines.jit import compiled
+from perilscope.engines.laws.law import Floats, Integers
+from perilscope.engines.simulation.tabled import Table
+
+Key = tuple[np.uint64, np.uint64]
+NAME = "numba"
+BLOCK, PAGE = 2**16, 2**11
+HANDFUL = 256
+"""Events whose numbers are made before their losses are read."""
+
+_U = np.uint64
+_STEP = _U(0x9E3779B97F4A7C15)
+_LOW = _U(PAGE - 1)
+_types: Any = types
+
+
+def _written(function: Callable[..., Any]) -> Any:
+    # code of the compiler, written out
+    return intrinsic(function)
+
+
+@compiled()
+def _mixed(z: Any, two: Any) -> Any:
+    z = (z ^ (z >> _U(32))) * _U(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> _U(29))) * _U(0x94D049BB133111EB) + two
+    z = (z ^ (z >> _U(32))) * _U(0xD6E8FEB86659FD93)
+    return z ^ (z >> _U(32))
+
+
+@compiled()
+def _draw(i: Any, one: Any, two: Any) -> Any:
+    return _mixed(_U(i) * _STEP + one, two)
+
+
+@compiled()
+def _smooth(r: Any, rows: Any) -> Any:
+    x = np.float64(np.int64(r) >> 16) + 0.5
+    bits = np.float64(x).view(np.uint64)
+    c = ((bits << _U(1)) >> _U(50)) - _U(0x1FF0) + ((bits >> _U(54)) & _U(512))
+    return rows[c, 0] + x * (rows[c, 1] + x * (rows[c, 2] + x * rows[c, 3]))
+
+
+@compiled()
+def _at(r: Any, rows: Any, starts: Any, pieces: Any) -> Any:
+    loss = _smooth(r, rows)
+    if loss == loss:
+        return loss
+    x = np.float64(np.int64(r) >> 16) + 0.5
+    p = np.searchsorted(starts, x, side="right") - 1
+    x -= starts[p]
+    return pieces[p, 0] + x * (pieces[p, 1] + x * (pieces[p, 2] + x * pieces[p, 3]))
+
+
+@compiled()
+def _passes(i: Any, year: Any, keep: Any, one: Any, two: Any) -> Any:
+    if keep.size == 0:
+        return True
+    share = keep[year] if keep.size > 1 else keep[0]
+    return np.float64(_draw(i, one, two) >> _U(11)) * 2.0**-53 < share
+
+
+@compiled()
+def _made(first: Any, some: Any, one: Any, two: Any, years: Any, places: Any, cells: Any) -> None:
+    # a handful of events as vectors of the processor: `_draw`, then the upper half of `_smooth`
+    z = _U(first) * _STEP + one
+    for i in range(some):
+        years[i] = _mixed(z, two)
+        z += _STEP
+    for i in range(some):
+        r = years[i]
+        x = np.float64(np.int64(r) >> 16) + 0.5
+        bits = np.float64(x).view(np.uint64)
+        c = ((bits << _U(1)) >> _U(50)) - _U(0x1FF0) + ((bits >> _U(54)) & _U(512))
+        places[i], cells[i], years[i] = x, c << _U(2), r & _LOW
+
+
+@compiled()
+def _cubic(table: Any, c: Any, x: Any) -> Any:
+    return table[c] + x * (table[c + _U(1)] + x * (table[c + _U(2)] + x * table[c + _U(3)]))
+
+
+@_written
+def _four_cubics(_context: Any, table: Any, cells: Any, places: Any, first: Any) -> Any:
+    # `_cubic` of four events: each row of the table is read as one vector, and the four turned
+    # into one vector for each coefficient; the loops of Numba read number by number
+    signature = _types.UniTuple(_types.float64, 4)(table, cells, places, first)
+    vector, whole = ir.VectorType(ir.DoubleType(), 4), ir.IntType(32)
+
+    def code(context: Any, build: Any, signature: Any, values: Any) -> Any:
+        arrays = zip(signature.args[:3], values[:3], strict=True)
+        rows, at, x = [context.make_array(kind)(context, build, it).data for kind, it in arrays]
+
+        def read(data: Any, place: Any) -> Any:
+            where = build.bitcast(build.gep(data, [place]), vector.as_pointer())
+            return build.load(where, align=8)
+
+        def mixed(one: Any, two: Any, order: list[int]) -> Any:
+            return build.shuffle_vector(one, two, ir.Constant(ir.VectorType(whole, 4), order))
+
+        events = [build.add(values[3], ir.Constant(values[3].type, k)) for k in range(4)]
+        a, b, c, d = [read(rows, build.load(build.gep(at, [event]))) for event in events]
+        even, odd = [0, 4, 2, 6], [1, 5, 3, 7]
+        left, right = [0, 1, 4, 5], [2, 3, 6, 7]
+        power = {
+            half + first: mixed(mixed(a, b, pick), mixed(c, d, pick), side)
+            for first, pick in enumerate((even, odd))
+            for half, side in ((0, left), (2, right))
+        }
+        place, loss = read(x, values[3]), power[3]
+        for k in (2, 1, 0):
+            loss = build.fadd(power[k], build.fmul(place, loss))
+        found = [build.extract_element(loss, ir.Constant(whole, k)) for k in range(4)]
+        return context.make_tuple(build, signature.return_type, found)
+
+    return signature, code
+
+
+@compiled()
+def _read(out: Any, also: Any, table: Any, some: Any, years: Any, places: Any, cells: Any) -> None:
+    # its lower half, four by four
+    fours = some & -4
+    for i in range(0, fours, 4):
+        a, b, c, d = _four_cubics(table, cells, places, i)
+        out[years[i]] += a
+        out[years[i + 1]] += b
+        out[years[i + 2]] += c
+        out[years[i + 3]] += d
+        if also.size:
+            also[years[i]] += a
+            also[years[i + 1]] += b
+            also[years[i + 2]] += c
+            also[years[i + 3]] += d
+    for i in range(fours, some):
+        loss = _cubic(table, cells[i], places[i])
+        out[years[i]] += loss
+        if also.size:
+            also[years[i]] += loss
+
+
+@compiled()
+def _smooth_pages(out: Any, also: Any, table: Any, counts: Any, one: Any, two: Any) -> None:
+    # the usual case, with nothing to ask
+    years, cells = np.empty(HANDFUL, np.uint64), np.empty(HANDFUL, np.uint64)
+    places, first = np.empty(HANDFUL, np.float64), 0
+    for page in range(counts.size):
+        end = first + counts[page]
+        mine, too = out[page * PAGE : (page + 1) * PAGE], also[page * PAGE : (page + 1) * PAGE]
+        for begin in range(first, end, HANDFUL):
+            some = min(HANDFUL, end - begin)
+            _made(begin, some, one, two, years, places, cells)
+            _read(mine, too, table, some, years, places, cells)
+        first = end
+
+
+@compiled()
+def _placed(
+    out: Any,
+    also: Any,
+    rows: Any,
+    starts: Any,
+    pieces: Any,
+    counts: Any,
+    key: Any,
+    keep: Any,
+    marks: Any,
+) -> None:
+    if starts.size == 0 and keep.size == 0:
+        _smooth_pages(out, also, rows.reshape(rows.size), counts, key[0], key[1])
+        return
+    first = 0
+    for page in range(counts.size):
+        begin, count = page * PAGE, counts[page]
+        for i in range(first, first + count):
+            r = _draw(i, key[0], key[1])
+            year = _U(begin) + (r & _LOW)
+            if _passes(i, year, keep, marks[0], marks[1]):
+                loss = _at(r, rows, starts, pieces)
+                out[year] += loss
+                if also.size:
+                    also[year] += loss
+        first += count
+
+
+@compiled()
+def _smooth_given(out: Any, also: Any, table: Any, years: Any, one: Any, two: Any) -> None:
+    # the usual case, with nothing to ask
+    mine, cells = np.empty(HANDFUL, np.uint64), np.empty(HANDFUL, np.uint64)
+    places = np.empty(HANDFUL, np.float64)
+    for begin in range(0, years.size, HANDFUL):
+        some = min(HANDFUL, years.size - begin)
+        _made(begin, some, one, two, mine, places, cells)
+        for i in range(some):
+            mine[i] = _U(years[begin + i])
+        _read(out, also, table, some, mine, places, cells)
+
+
+@compiled()
+def _given(
+    out: Any,
+    also: Any,
+    rows: Any,
+    starts: Any,
+    pieces: Any,
+    years: Any,
+    key: Any,
+    keep: Any,
+    marks: Any,
+) -> None:
+    if starts.size == 0 and keep.size == 0:
+        _smooth_given(out, also, rows.reshape(rows.size), years, key[0], key[1])
+        return
+    for i in range(years.size):
+        year = _U(years[i])
+        if _passes(i, year, keep, marks[0], marks[1]):
+            loss = _at(_draw(i, key[0], key[1]), rows, starts, pieces)
+            out[year] += loss
+            if also.size:
+                also[year] += loss
+
+
+@compiled()
+def _hit(years: Any, counts: Any, key: Any) -> Any:
+    flags, first, found = np.zeros(PAGE, np.bool_), 0, 0
+    for page in range(counts.size):
+        flags[:] = False
+        for i in range(first, first + counts[page]):
+            year = _draw(i, key[0], key[1]) & _LOW
+            if not flags[year]:
+                flags[year] = True
+                years[found] = page * PAGE + np.int64(year)
+                found += 1
+        first += counts[page]
+    return found
+
+
+@compiled()
+def _values(out: Any, rows: Any, starts: Any, pieces: Any, key: Any) -> None:
+    for i in range(out.size):
+        out[i] = _at(_draw(i, key[0], key[1]), rows, starts, pieces)
+
+
+@compiled()
+def _reached(found: Any, ends: Any, times: Any) -> None:
+    k = 0
+    for i in range(times.size):
+        while ends[k] <= times[i]:
+            k += 1
+        found[i] = k
+
+
+def placed(
+    out: Floats, also: Floats, table: Table, counts: Integers, key: Key, keep: Floats, marks: Key
+) -> None:
+    """Add events that fall on horizons at random, as the twin does."""
+    rows, starts, pieces = table.rows, table.starts, table.pieces
+    _placed(out, also, rows, starts, pieces, counts, key, keep, marks)
+
+
+def given(
+    out: Floats, also: Floats, table: Table, horizons: Integers, key: Key, keep: Floats, marks: Key
+) -> None:
+    """Add events of which the horizons are known, as the twin does."""
+    rows, starts, pieces = table.rows, table.starts, table.pieces
+    _given(out, also, rows, starts, pieces, horizons, key, keep, marks)
+
+
+def hit(counts: Integers, key: Key) -> Integers:
+    """The horizons on which marks fall, each once, as the twin finds them."""
+    years = np.empty(int(counts.sum()), dtype=np.int64)
+    return years[: _hit(years, counts, key)]
+
+
+def values(table: Table, number: int, key: Key) -> Floats:
+    """Independent values of a law, shape (number,)."""
+    out = np.empty(number)
+    _values(out, table.rows, table.starts, table.pieces, key)
+    return out
+
+
+def reached(ends: Floats, times: Floats) -> Integers:
+    """The stretch that each time lies in, as the twin finds it."""
+    found = np.empty(times.size, dtype=np.int64)
+    _reached(found, ends, times)
+    return found

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pareto tails against scipy, and against the published figures of the Danish fire losses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import integrate, stats
+
+from perilscope.engines.forecasts.extremes import (
+    TailLaw,
+    fit_pareto,
+    pareto_scores,
+    tail_law,
+    tail_measures,
+)
+from perilscope.errors import AssessmentError
+
+
+@pytest.mark.parametrize("xi", [-0.3, 0.0, 0.2, 0.6])
+def test_no_likelihood_below_that_of_scipy(xi: float) -> None:
+    rng = np.random.default_rng(7)
+    for size in (30, 200):
+        y = stats.genpareto.rvs(xi, scale=2.0, size=size, random_state=rng)
+        fit = fit_pareto(y)
+        shape, _, scale = stats.genpareto.fit(y, floc=0.0)
+        theirs = stats.genpareto.logpdf(y, shape, 0.0, scale).sum()
+        assert fit.log_likelihood >= theirs - 1e-6 or shape < -0.5
+        ours = stats.genpareto.logpdf(y, fit.xi, 0.0, fit.beta).sum()
+        assert fit.log_likelihood == pytest.approx(ours, rel=1e-9)
+
+
+def test_scores_are_the_slopes_of_the_density() -> None:
+    y = np.array([0.1, 1.0, 5.0])
+    for xi in (-0.2, 0.3):
+        step = 1e-6
+        by_xi = (stats.genpareto.logpdf(y, xi + step, 0, 2.0)
+                 - stats.genpareto.logpdf(y, xi - step, 0, 2.0)) / (2 * step)  # fmt: skip
+        by_log = (stats.genpareto.logpdf(y, xi, 0, 2.0 * np.exp(step))
+                  - stats.genpareto.logpdf(y, xi, 0, 2.0 * np.exp(-step))) / (2 * step)  # fmt: skip
+        found = pareto_scores(y, xi, np.log(2.0))
+        assert np.allclose(found, np.stack([by_xi, by_log], axis=1), atol=1e-6)
+
+
+def test_cvar_is_the_mean_beyond_var() -> None:
+    for xi in (-0.2, 0.0, 0.4):
+        var, cvar = tail_measures(3.0, 0.08, xi, 2.0, 0.99)
+        law = stats.genpareto(xi, loc=3.0, scale=2.0)
+        assert 0.08 * law.sf(var) == pytest.approx(0.01)
+        beyond = integrate.quad(lambda p: law.isf(p / 0.08), 0.0, 0.01)[0]  # noqa: B023
+        assert cvar == pytest.approx(beyond / 0.01, rel=1e-6)
+
+
+def test_the_law_is_whole_below_and_beyond_its_threshold() -> None:
+    losses = 0.02 * np.random.default_rng(3).standard_t(4, 500)
+    law, fit = tail_law(losses)
+    assert fit.count == 50
+    ordered = np.sort(losses)[::-1]
+    # at a level below the threshold's, CVaR is a sum over the body and the mean of the tail
+    body = ordered[50:100].sum() / 500
+    tail = law.share * (law.threshold + law.beta / (1 - law.xi))
+    assert law.cvar(0.8) == pytest.approx((body + tail) / 0.2)
+    for level in (0.6, 0.95, 0.999):
+        assert float(law.cdf(np.array([law.var(level)]))[0]) == pytest.approx(level, abs=0.002)
+
+
+def test_tails_that_mean_nothing_are_refused() -> None:
+    with pytest.raises(AssessmentError):
+        fit_pareto(np.ones(3))
+    with pytest.raises(AssessmentError):
+        fit_pareto(np.ones(30))
+    with pytest.raises(AssessmentError):
+        tail_law(np.arange(30.0))
+    with pytest.raises(AssessmentError, match="infinite"):
+        tail_law(stats.genpareto.rvs(3.0, size=500, random_state=1))
+    assert TailLaw(np.arange(10.0), 8.5, 0.1, 1.0).share == pytest.approx(0.1)
