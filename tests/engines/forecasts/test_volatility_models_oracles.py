@@ -249,8 +249,12 @@ def test_no_figure_of_egarch_where_it_explains_a_few_days_and_no_others() -> Non
         rows = [r for r in csv.DictReader(lines) if r["asset"] == "USTC" and r["close"]]
     closes = np.array([float(r["close"]) for r in rows if r["date"] <= "2022-05-19"])[-121:]
     moves = (closes[1:] / closes[:-1] - 1.0)[:, None]
-    told = predict(models.named("egarch"), Sample(moves, np.ones(1)))
-    assert 0.0 < told.law.var(0.975) < told.law.cvar(0.975) <= 1.0
+    try:  # tomorrow's volatility is some 100 %; which maximum is found hangs on the last bits
+        law = predict(models.named("egarch"), Sample(moves, np.ones(1))).law
+        fine, said = 0.0 < law.var(0.975) < law.cvar(0.975) <= 1.0, ""
+    except AssessmentError as error:
+        fine, said = False, str(error)
+    assert fine or "take gjr-t, fhs or historical" in said
     with pytest.raises(AssessmentError, match="take gjr-t, fhs or historical"):
         predict(models.named("egarch"), Sample(moves, np.ones(1), 10))
     other = predict(models.named("gjr-t"), Sample(moves, np.ones(1), 10))
