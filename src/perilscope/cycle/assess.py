@@ -14,12 +14,13 @@ from threadpoolctl import threadpool_limits
 
 from perilscope.beliefs.law import point
 from perilscope.book import Book, Cover, Scenario
+from perilscope.cycle import beside
 from perilscope.cycle import drawn as others
 from perilscope.cycle.amounts import money
 from perilscope.cycle.dependence import Tied, tie
 from perilscope.cycle.drawn import Horizons
 from perilscope.cycle.insight import Assessed, Insight, doubtful, insight
-from perilscope.cycle.peaks import Peak, peak
+from perilscope.cycle.peaks import Peak
 from perilscope.cycle.settings import Settings
 from perilscope.cycle.together import Together, doubted, together
 from perilscope.cycle.trading import (
@@ -29,11 +30,8 @@ from perilscope.cycle.trading import (
     value,
 )
 from perilscope.cycle.workspace import Workspace, with_horizon
-from perilscope.engines.aggregate.largest import largest
 from perilscope.engines.aggregate.register import Register
 from perilscope.engines.grids.loss import LossLaw
-from perilscope.engines.joint.largest import largest as joint_largest
-from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.simulation.draws import Simulated
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.evidence.prices import History
@@ -188,10 +186,10 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         steps.note("warning", where, why)
     context = Context(book, valuation, drivers, prior, book.horizon_years, learned.distribution)
 
-    with ThreadPoolExecutor(1) as beside:  # what waits for nothing else, while this thread computes
-        market = beside.submit(traded, workspace, settings, drivers, held, valued, valuation)
+    with ThreadPoolExecutor(1) as other:  # what waits for nothing else, while this thread computes
+        market = other.submit(traded, workspace, settings, drivers, held, valued, valuation)
         joined, alone = _join(book, context, steps)
-        drawn = beside.submit(
+        drawn = other.submit(
             others.losses,
             joined,
             {layer: _of_layer(layer, joined, book) for layer in LAYERS},
@@ -204,24 +202,24 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         law = register.law()
         world = World(context, joined, register, law, settings.seed, settings.years)
         tried = {
-            control.id: beside.submit(simulated, control, world)
+            control.id: other.submit(simulated, control, world)
             for control in book.controls.values()
         }
-        checks = beside.submit(_checks, laws, register, drawn)
-        scores = beside.submit(_scores, book, drivers, valuation.price)
+        checks = other.submit(beside.checks, laws, register, drawn)
+        scores = other.submit(beside.scores, book, drivers, valuation.price)
         contributions = register.contributions(0.99)
         layers = layers_of(joined, law, book)
-        alone_peak = beside.submit(_peak, register)
-        beside.submit(_estimated, law, *layers.values())
+        alone_peak = other.submit(beside.largest_alone, register)
+        other.submit(beside.estimated, law, *layers.values())
         desk = market.result()
         for note in desk.notes:
             steps.note(*note)
         everything = _together(workspace, settings, context, joined, held, valued, steps)
-        drawn_together = beside.submit(_horizons, everything, settings, drawn)
-        joint_peak = beside.submit(_joint_peak, everything)
-        beside.submit(_estimated, *([] if everything is None else [everything.law]))
+        drawn_together = other.submit(beside.horizons, everything, settings, drawn)
+        joint_peak = other.submit(beside.largest_together, everything)
+        other.submit(beside.estimated, *([] if everything is None else [everything.law]))
         covers, net = _covers(book, world, steps)
-        drawn_net = beside.submit(others.net_of_covers, book, net, world, settings)
+        drawn_net = other.submit(others.net_of_covers, book, net, world, settings)
         year = _year(context, law)
         measured = Figures(year, year.mean, desk.figures, valuation, desk.desk)
         standings = tuple(_limits(book, measured, steps))
@@ -307,15 +305,6 @@ def drivers_of(
     return driving.prior(book, extra), protocol_ties.tied(Drivers(networks), shared)
 
 
-def _scores(
-    book: Book, drivers: Drivers, price: Callable[[str], float]
-) -> tuple[ProtocolScore, ...]:
-    return tuple(
-        protocol.score(item, drivers.driver(item.id).evidence, price, drivers.marginals[item.id])
-        for item in book.protocols.values()
-    )
-
-
 def _join(book: Book, context: Context, steps: _Steps) -> tuple[Joined, dict[str, Register]]:
     """The lines of all scenarios; those that fail are noted."""
     count = len(book.scenarios)
@@ -382,51 +371,6 @@ def _together(
         found = None
     steps.tell("joint law", 1, 1)
     return found
-
-
-def _horizons(
-    everything: Together | None, settings: Settings, alone: Future[Simulated | None]
-) -> Horizons | None:
-    """Horizons of everything, drawn after those of losses alone and by the same backend."""
-    first = alone.result()
-    if everything is None or first is None:
-        return None
-    return others.together(everything.whole, settings, first.backend)
-
-
-def _checks(
-    laws: Mapping[str, LossLaw], register: Register, alone: Future[Simulated | None]
-) -> dict[str, float]:
-    """How far both engines are apart in each line.
-
-    A line that shares a capped holding is drawn as its part of it, and a law is of a line by
-    itself: there the means of the parts are compared.
-    """
-    draws = alone.result()
-    if draws is None:
-        return {}
-    return {
-        key: others.gap_of_mean(register.means[key], draws.line(key))
-        if register.shares_holding(key)
-        else others.gap(law, draws.line(key))
-        for key, law in laws.items()
-    }
-
-
-def _peak(register: Register) -> Peak:
-    """The largest single loss."""
-    return peak(largest(register))
-
-
-def _joint_peak(everything: Together | None) -> Peak | None:
-    """The same of everything."""
-    return None if everything is None else peak(joint_largest(everything.whole.joint))
-
-
-def _estimated(*laws: Law | SignedLaw) -> None:
-    """Have the errors of laws estimated, which they keep; the document asks for them."""
-    for each in laws:
-        each.error  # noqa: B018
 
 
 def _controls(
