@@ -134,3 +134,24 @@ def test_over_many_orders_of_magnitude() -> None:
         v = s - min(max(s - 1e6, 0.0), 5e6)
         assert law.var(level) == pytest.approx(v, rel=1e-4)
         assert abs(law.var(level) / v - 1.0) <= law.error_at(level)
+
+
+def test_a_holding_that_no_cover_pays_for_keeps_its_cap_under_a_shared_factor() -> None:
+    scale = Shared("year", Discrete((0.5, 2.0), (0.6, 0.4)))
+
+    def two(factor: float | None) -> Register:
+        def lines(key: str, rate: float, **more: Any) -> Compound:
+            def build(theta: Any, years: float) -> Any:
+                size = SIZE * (theta[0] if factor is None else factor)
+                return Poisson(rate * years), Exponential(size)
+
+            return Compound(key, build, (scale,) if factor is None else (), **more)
+
+        return Register([lines("a", 2.0), lines("b", 3.0, group="wallet")], caps={"wallet": 200.0})
+
+    cover = [Cover(("a",), Terms(annual_deductible=50.0, annual_limit=300.0))]
+    law, given = net(two(None), cover), [(0.6, net(two(0.5), cover)), (0.4, net(two(2.0), cover))]
+    assert law.mean == pytest.approx(math.fsum(w * each.mean for w, each in given), rel=1e-5)
+    for x in (100.0, 330.0, 740.0, 1300.0):
+        known = math.fsum(w * each.exceed(x) for w, each in given)
+        assert law.exceed(x) == pytest.approx(known, abs=1e-4)
