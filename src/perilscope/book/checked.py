@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A marker inside ``Annotated[...]`` that reads one written value with its own words for faults."""
+"""Markers inside ``Annotated[...]`` that read one written value with their own words for faults."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from pydantic import GetCoreSchemaHandler
+from pydantic import GetCoreSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
 
@@ -20,3 +20,16 @@ class Checked:
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(self.check)
+
+
+class CheckedInContext:
+    """As :class:`Checked`, where what is allowed depends on the rest of the book."""
+
+    def check(self, value: Any, info: ValidationInfo) -> Any:
+        """Return what the value means, or refuse it."""
+        raise AssertionError(f"{type(self).__name__} does not say what it allows")
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.with_info_plain_validator_function(self.check)

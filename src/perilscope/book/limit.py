@@ -6,9 +6,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
-from pydantic_core import CoreSchema, core_schema
+from pydantic import GetJsonSchemaHandler, ValidationInfo
+from pydantic_core import CoreSchema
 
+from .checked import CheckedInContext
 from .estimate import Entry
 from .expression import Num
 from .fields import Amount, context, refuse
@@ -19,7 +20,7 @@ from .words import shown
 EIGHTY = Quantity(Num(Decimal("0.8")), "probability")
 
 
-class _MeasureText:
+class _MeasureText(CheckedInContext):
     """Reads the measure of a limit."""
 
     def check(self, value: Any, info: ValidationInfo) -> MeasureSpec:
@@ -39,18 +40,13 @@ class _MeasureText:
         except QuantityError as error:
             raise refuse("measure", error.what, error.mend or f"Allowed: {SPELLINGS}.") from None
 
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        return core_schema.with_info_plain_validator_function(self.check)
-
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         return {"type": "string", "description": f"One of {SPELLINGS}."}
 
 
-class _AtMost:
+class _AtMost(CheckedInContext):
     """The limit itself: money, or a probability where a chance is limited."""
 
     def check(self, value: Any, info: ValidationInfo) -> Quantity:
@@ -58,11 +54,6 @@ class _AtMost:
         kind = spec.kind if isinstance(spec, MeasureSpec) else ""
         dimension = "probability" if kind == "chance_above" else "money"
         return Amount("number" if kind in PLAIN else dimension, "plain").read(value, info)
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        return core_schema.with_info_plain_validator_function(self.check)
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler

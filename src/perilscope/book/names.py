@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, get_args
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
-from .checked import Checked
+from .checked import Checked, CheckedInContext
 from .fields import context, refuse
 from .quantity import QuantityError, parse, plain
 from .words import listed, near, shown
@@ -23,7 +23,7 @@ NODE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 STATE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _+.%<>-]{0,63}")
 
 
-class Ref:
+class Ref(CheckedInContext):
     """The id of another entry; which ids exist comes in the context."""
 
     def __init__(self, *kinds: str, also: tuple[str, ...] = ()) -> None:
@@ -45,11 +45,6 @@ class Ref:
         mend = f"{near(value, names)}Declared: {listed(names)}."
         what = f"no {kinds} is called `{value}`" + (f" (that is a {kind})" if kind else "")
         raise refuse("reference", what, mend)
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        return core_schema.with_info_plain_validator_function(self.check)
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler

@@ -74,6 +74,13 @@ class Vulnerability(Value):
     resistance_strength: ChanceLeaf
 
 
+def _renamed(value: Any, written: str, field: str) -> Any:
+    """A mapping with one key as the model calls it; a mapping that has both is left as it is."""
+    if not isinstance(value, dict) or written not in value or field in value:
+        return value
+    return {(field if key == written else key): each for key, each in value.items()}
+
+
 class Frequency(Value):
     """Loss-event frequency, one floor down. ``susceptibility`` is read as vulnerability."""
 
@@ -83,9 +90,7 @@ class Frequency(Value):
     @model_validator(mode="before")
     @classmethod
     def _synonym(cls, value: Any) -> Any:
-        if isinstance(value, dict) and "susceptibility" in value and "vulnerability" not in value:
-            return {("vulnerability" if k == "susceptibility" else k): v for k, v in value.items()}
-        return value
+        return _renamed(value, "susceptibility", "vulnerability")
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -192,9 +197,7 @@ class Scenario(Entry):
     @model_validator(mode="before")
     @classmethod
     def _synonym(cls, value: Any) -> Any:
-        if isinstance(value, dict) and "vulnerability" in value and "flaw" not in value:
-            return {("flaw" if k == "vulnerability" else k): v for k, v in value.items()}
-        return value
+        return _renamed(value, "vulnerability", "flaw")
 
     @classmethod
     def __get_pydantic_json_schema__(

@@ -23,9 +23,8 @@ import traceback
 import typer
 
 from perilscope.cli.app import app
+from perilscope.cli.codes import INTERNAL, INTERRUPTED, MISUSE, REFUSED
 from perilscope.errors import FaultsError, PerilscopeError
-
-REFUSED, MISUSE, INTERNAL, INTERRUPTED = 1, 2, 70, 130
 
 
 def main(arguments: list[str] | None = None) -> None:

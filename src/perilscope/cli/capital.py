@@ -3,19 +3,28 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from perilscope.cli.options import Book, Evidence, Horizon, Json, Positions, Prices, Survival
-
-INCOMPLETE = 4
+from perilscope.cli.codes import INCOMPLETE
+from perilscope.cli.options import (
+    Book,
+    Evidence,
+    Horizon,
+    Json,
+    Level,
+    Page,
+    Positions,
+    Prices,
+    Survival,
+    exact,
+)
 
 
 def capital(
     book: Book,
-    level: Annotated[float, typer.Option(help="Level of VaR and CVaR.")] = 0.99,
+    level: Level = 0.99,
     survival: Survival = 0.99,
     slices: Annotated[
         int | None,
@@ -28,10 +37,7 @@ def capital(
     horizon: Horizon = "",
     prices: Prices = None,
     positions: Positions = None,
-    report: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.html", help="Write an HTML page too.", show_default=False),
-    ] = None,
+    report: Page = None,
     json: Json = None,
 ) -> int:
     """Capital of BOOK: what lasts, what no dependence can exceed, what it earns.
@@ -45,20 +51,11 @@ def capital(
     """
     from perilscope.cli.show import emit, printer
     from perilscope.cycle.questions.capital import capital as look
-    from perilscope.cycle.settings import Settings
-    from perilscope.cycle.workspace import open_workspace
     from perilscope.report import capital as drawn
     from perilscope.report import pages
     from perilscope.store.documents import write_text
 
-    settings = Settings(
-        engine="exact",
-        evidence=tuple(evidence or ()),
-        horizon=horizon,
-        prices=prices,
-        positions=positions,
-    )
-    workspace = open_workspace(book, settings)
+    workspace, settings = exact(book, evidence, horizon, prices, positions)
     found = look(workspace, settings, level=level, survival=survival, slices=slices)
     if report is not None:
         write_text(report, pages.capital(found))

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from perilscope.cli.options import Json, Page
+
 
 def diff(
     before: Annotated[Path, typer.Argument(metavar="RUN_A", help="The earlier run.")],
@@ -22,19 +24,8 @@ def diff(
         Path | None,
         typer.Option(metavar="FILE.svg", help="Draw the waterfall too.", show_default=False),
     ] = None,
-    report: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.html", help="Write an HTML page too.", show_default=False),
-    ] = None,
-    json: Annotated[
-        str | None,
-        typer.Option(
-            "--json",
-            metavar="FILE|-",
-            help="Write the result as JSON; with - to standard output, and nothing else there.",
-            show_default=False,
-        ),
-    ] = None,
+    report: Page = None,
+    json: Json = None,
 ) -> int:
     """Say what moved from RUN_A to RUN_B, and why: a waterfall that adds up.
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from perilscope.cli.codes import INTERRUPTED
+from perilscope.cli.options import Currency, Json
+
 if TYPE_CHECKING:
     from perilscope.cli.dialogue import Dialogue
-
-INTERRUPTED = 130
 
 app = typer.Typer(
     help="""Estimates from people: intervals, quantiles, training, several experts as one.
@@ -26,15 +27,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-JsonPath = Annotated[
-    str | None,
-    typer.Option(
-        "--json",
-        metavar="FILE|-",
-        help="Write the result as JSON; with - to standard output, and nothing else there.",
-        show_default=False,
-    ),
-]
 What = Annotated[str, typer.Option(help="What is estimated, in words.", show_default=False)]
 Kind = Annotated[
     str,
@@ -44,7 +36,6 @@ Kind = Annotated[
         show_default=False,
     ),
 ]
-Currency = Annotated[str, typer.Option(help="What amounts without a unit are in.")]
 By = Annotated[str, typer.Option(help="Who says so, for the book.", show_default=False)]
 On = Annotated[
     datetime | None,
@@ -108,7 +99,7 @@ def interval(
     currency: Currency = "USD",
     by: By = "",
     on: On = None,
-    json: JsonPath = None,
+    json: Json = None,
 ) -> int:
     """What an interval that holds 9 cases in 10 implies, and the line for a book.
 
@@ -147,7 +138,7 @@ def quantiles(
     currency: Currency = "USD",
     by: By = "",
     on: On = None,
-    json: JsonPath = None,
+    json: Json = None,
 ) -> int:  # fmt: skip
     """What quantiles imply: the law that fits them best, and the line for a book.
 
@@ -190,7 +181,7 @@ def train(
     list_: Annotated[
         bool, typer.Option("--list", help="Show the questions with their ids, and ask nothing.")
     ] = False,
-    json: JsonPath = None,
+    json: Json = None,
 ) -> int:  # fmt: skip
     """Answer questions whose answers are known, and see how well you know what you know.
 
@@ -242,7 +233,7 @@ def combine(
         bool, typer.Option("--robust", help="Combine again without each seed question.")
     ] = False,
     on: On = None,
-    json: JsonPath = None,
+    json: Json = None,
 ) -> int:  # fmt: skip
     """Several experts as one: each question's combined law, and lines for a book.
 

@@ -3,12 +3,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from perilscope.cli.options import Book, Evidence, Horizon, Json, Positions, Prices, Survival
+from perilscope.cli.options import (
+    Book,
+    Evidence,
+    Horizon,
+    Json,
+    Page,
+    Positions,
+    Prices,
+    Seed,
+    Survival,
+    exact,
+)
 
 
 def feedback(
@@ -25,11 +35,8 @@ def feedback(
     years: Annotated[
         int, typer.Option(help="Simulated horizons, where holdings run on.")
     ] = 100_000,
-    seed: Annotated[int, typer.Option(help="Names the random streams of the simulation.")] = 1,
-    report: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.html", help="Write an HTML page too.", show_default=False),
-    ] = None,
+    seed: Seed = 1,
+    report: Page = None,
     json: Json = None,
 ) -> int:
     """The horizon of BOOK in slices: states that act on each other, and the capital that lasts.
@@ -43,22 +50,12 @@ def feedback(
     """
     from perilscope.cli.show import emit, printer
     from perilscope.cycle.questions.feedback import feedback as look
-    from perilscope.cycle.settings import Settings
-    from perilscope.cycle.workspace import open_workspace
     from perilscope.report import feedback as drawn
     from perilscope.report import pages
     from perilscope.store.documents import write_text
 
-    settings = Settings(
-        engine="exact",
-        seed=seed,
-        years=years,
-        evidence=tuple(evidence or ()),
-        horizon=horizon,
-        prices=prices,
-        positions=positions,
-    )
-    found = look(open_workspace(book, settings), settings, slices=slices, survival=survival)
+    workspace, settings = exact(book, evidence, horizon, prices, positions, seed=seed, years=years)
+    found = look(workspace, settings, slices=slices, survival=survival)
     if report is not None:
         write_text(report, pages.feedback(found))
     emit(json, found)

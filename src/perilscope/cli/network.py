@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from perilscope.cli.options import Json
 from perilscope.cli.several import Several
+from perilscope.cli.show import told
 
 if TYPE_CHECKING:
     from perilscope.cycle.networks.inquiry import Asked
@@ -57,10 +59,6 @@ Do = Annotated[
     list[str] | None,
     typer.Option(metavar="NODE=STATE", help="Set from outside: its causes no longer matter."),
 ]
-Json = Annotated[
-    str | None,
-    typer.Option("--json", metavar="FILE|-", help="The answer as JSON; - to standard output."),
-]
 Target = Annotated[
     str, typer.Option("--target", "-t", metavar="NODE=STATE", help="What the question is about.")
 ]
@@ -88,11 +86,7 @@ def _asked(
 
 
 def _told(document: dict[str, Any], json: str | None, draw: Any) -> None:
-    from perilscope.cli.show import emit, printer
-
-    emit(json, document, ordered=False)
-    console = printer(json)
-    console.print(draw(document, width=min(max(console.width, 60), 130)))
+    told(document, json, draw, ordered=False)  # states stand in the order they are declared in
 
 
 @network.command()
@@ -117,7 +111,6 @@ def new(
     [bold]perilscope network new depeg --id usdt-peg --set coin=USDT --set threshold="5 %"[/bold]
     """
     from perilscope.cycle.networks.scaffold import TEMPLATES, scaffold
-    from perilscope.errors import MisuseError
     from perilscope.store.documents import write_text
 
     if not template:
@@ -130,8 +123,7 @@ def new(
     if out is None:
         typer.echo(text, nl=False)
         return
-    if out.exists() and not force:
-        raise MisuseError(f"{out} is there already; --force writes over it")
+    _refuse_to_overwrite(out, force)
     write_text(out, text)
     typer.echo(f"wrote {out}; name it under `networks:` of the book", err=True)
 
@@ -332,11 +324,9 @@ def sample(
     import io
 
     from perilscope.cycle.networks import inquiry
-    from perilscope.errors import MisuseError
     from perilscope.store.documents import write_text
 
-    if out.exists() and not force:
-        raise MisuseError(f"{out} is there already; --force writes over it")
+    _refuse_to_overwrite(out, force)
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(
         inquiry.sampled(inquiry.opened(source, name), rows, seed)
@@ -363,15 +353,20 @@ def convert(
     _write(inquiry.opened(source, name), out, to, force)
 
 
+def _refuse_to_overwrite(out: Path, force: bool) -> None:
+    from perilscope.errors import MisuseError
+
+    if out.exists() and not force:
+        raise MisuseError(f"{out} is there already; --force writes over it")
+
+
 def _write(asked: Asked, out: Path, to: str, force: bool) -> None:
     from perilscope import formats
     from perilscope.cycle.networks import inquiry
-    from perilscope.errors import MisuseError
     from perilscope.store.documents import write_text
 
     kind = to or ("json" if out.suffix.lower() == ".json" else formats.kind_of(out.name, ""))
     text = inquiry.converted(asked, kind)
-    if out.exists() and not force:
-        raise MisuseError(f"{out} is there already; --force writes over it")
+    _refuse_to_overwrite(out, force)
     write_text(out, text)
     typer.echo(f"wrote {out} ({formats.KINDS[kind]}): {len(asked.network.nodes)} nodes", err=True)

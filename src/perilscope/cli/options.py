@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
     from perilscope.cycle.settings import Settings
+    from perilscope.cycle.workspace import Workspace
 
 Book = Annotated[
     Path,
@@ -55,11 +56,26 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no s
 Horizon = Annotated[
     str, typer.Option(metavar="'6 months'", help="Instead of the book's.", show_default=False)
 ]
+Page = Annotated[
+    Path | None,
+    typer.Option("--report", metavar="FILE.html", help="Write an HTML page too."),
+]
+Engine = Annotated[
+    str,
+    typer.Option(
+        metavar="exact|simulation|both",
+        help="Which engine finds the figures; both compares them.",
+    ),
+]
+Years = Annotated[int, typer.Option(help="Simulated horizons.")]
+Currency = Annotated[str, typer.Option(help="What amounts without a unit are in.")]
 Survival = Annotated[float, typer.Option(help="Probability with which the capital is to last.")]
 Weights = Annotated[str, typer.Option(metavar="BTC=0.6,ETH=0.4", help="Shares of the value.")]
 Level = Annotated[float, typer.Option(help="Confidence level, above 0.5.")]
 Days = Annotated[int, typer.Option(help="Horizon in days.", min=1, max=366)]
-Seed = Annotated[int, typer.Option(help="Names the random streams.")]
+Seed = Annotated[
+    int, typer.Option(help="Seed of the random numbers; the same one, the same draws.")
+]
 Accept = Annotated[
     list[str] | None,
     typer.Option(metavar="SYMBOL", help="Use its prices whatever is found; repeat it."),
@@ -81,6 +97,29 @@ def settings(
     from perilscope.cycle.settings import Settings
 
     return Settings(prices=prices, positions=positions, evidence=tuple(evidence or ()))
+
+
+def exact(
+    book: Path,
+    evidence: list[str] | None,
+    horizon: str,
+    prices: Path | None,
+    positions: Path | None,
+    **more: Any,
+) -> tuple[Workspace, Settings]:
+    """A book and its data opened for the exact engine; ``more`` are further settings."""
+    from perilscope.cycle.settings import Settings
+    from perilscope.cycle.workspace import open_workspace
+
+    chosen = Settings(
+        engine="exact",
+        evidence=tuple(evidence or ()),
+        horizon=horizon,
+        prices=prices,
+        positions=positions,
+        **more,
+    )
+    return open_workspace(book, chosen), chosen
 
 
 def day(moment: datetime | None) -> date | None:

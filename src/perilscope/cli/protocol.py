@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from perilscope.cli.options import Book, Json
+from perilscope.cli.show import told
 
 protocol = typer.Typer(
     name="protocol",
@@ -20,9 +22,6 @@ protocol = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Book = Annotated[
-    Path, typer.Argument(metavar="BOOK", help="Folder or file of the book.", show_default=False)
-]
 Wanted = Annotated[
     list[str] | None,
     typer.Argument(metavar="PROTOCOL", help="Which of its protocols; all by default."),
@@ -35,10 +34,6 @@ With = Annotated[
     list[str] | None,
     typer.Option("--with", "-w", metavar="FACTOR=STATE", help="As if a factor were so; repeat it."),
 ]
-Json = Annotated[
-    str | None,
-    typer.Option("--json", metavar="FILE|-", help="The answer as JSON; - to standard output."),
-]
 
 
 @protocol.command()
@@ -50,14 +45,10 @@ def score(
     json: Json = None,
 ) -> None:
     """Show a card for each protocol: rating, causes, what is lost, and what would change it."""
-    from perilscope.cli.show import emit, printer
     from perilscope.cycle.protocols import asked
     from perilscope.report.protocols import scored
 
-    document = asked(book, protocols or (), evidence or (), changed or ())
-    emit(json, document)
-    console = printer(json)
-    console.print(scored(document, width=min(max(console.width, 60), 130)))
+    told(asked(book, protocols or (), evidence or (), changed or ()), json, scored)
 
 
 @protocol.command()
@@ -69,11 +60,7 @@ def compare(
     json: Json = None,
 ) -> None:
     """Put protocols side by side, the safest first, with how they hang together."""
-    from perilscope.cli.show import emit, printer
     from perilscope.cycle.protocols import asked
     from perilscope.report.protocols import compared
 
-    document = asked(book, protocols or (), evidence or (), changed or ())
-    emit(json, document)
-    console = printer(json)
-    console.print(compared(document, width=min(max(console.width, 60), 130)))
+    told(asked(book, protocols or (), evidence or (), changed or ()), json, compared)

@@ -38,11 +38,13 @@ def printer(target: str | None) -> Console:
     return Console(file=stream, width=width, highlight=False, soft_wrap=True)
 
 
-def told(document: dict[str, Any], json: str | None, draw: Any) -> None:
-    """Write a document where it is wanted, and draw its page."""
-    emit(json, document)
+def told(
+    document: dict[str, Any], json: str | None, draw: Any, *, ordered: bool = True, **more: Any
+) -> None:
+    """Write a document where it is wanted, and draw its page; ``more`` goes to ``draw``."""
+    emit(json, document, ordered=ordered)
     console = printer(json)
-    console.print(draw(document, width=min(max(console.width, 60), 130)))
+    console.print(draw(document, width=min(max(console.width, 60), 130), **more))
 
 
 def summary(document: dict[str, Any], out: Path, book: str, console: Console) -> Text:

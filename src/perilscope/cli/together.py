@@ -4,65 +4,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from perilscope.cycle.settings import Settings
-    from perilscope.cycle.workspace import Workspace
-
-Book = Annotated[Path, typer.Argument(metavar="BOOK", help="A .yaml file, or a folder of them.")]
-Evidence = Annotated[
-    list[str] | None,
-    typer.Option("--evidence", "-e", metavar="NODE=STATE", help="What is known already (repeat)."),
-]
-Horizon = Annotated[
-    str, typer.Option(metavar="'6 months'", help="Instead of the book's.", show_default=False)
-]
-Prices = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Daily prices instead of the book's.")
-]
-Positions = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Positions instead of the book's.")
-]
-Json = Annotated[
-    str | None,
-    typer.Option(
-        "--json",
-        metavar="FILE|-",
-        help="Write the answer as JSON; with - to standard output, and nothing else there.",
-        show_default=False,
-    ),
-]
-
-
-def _opened(
-    book: Path,
-    evidence: list[str] | None,
-    horizon: str,
-    prices: Path | None,
-    positions: Path | None,
-) -> tuple[Workspace, Settings]:
-    from perilscope.cycle.settings import Settings
-    from perilscope.cycle.workspace import open_workspace
-
-    settings = Settings(
-        engine="exact",
-        evidence=tuple(evidence or ()),
-        horizon=horizon,
-        prices=prices,
-        positions=positions,
-    )
-    return open_workspace(book, settings), settings
-
-
-def _told(document: dict[str, Any], json: str | None, draw: Any, **more: Any) -> None:
-    from perilscope.cli.show import emit, printer
-
-    emit(json, document)
-    console = printer(json)
-    console.print(draw(document, width=min(max(console.width, 60), 130), **more))
+from perilscope.cli.options import Book, Evidence, Horizon, Json, Level, Positions, Prices, exact
+from perilscope.cli.show import told
 
 
 def condition(
@@ -116,20 +63,20 @@ def condition(
         raise MisuseError(
             "either --on NODE=STATE (repeat it for several) or --above AMOUNT is wanted, not both"
         )
-    workspace, settings = _opened(book, evidence, horizon, prices, positions)
+    workspace, settings = exact(book, evidence, horizon, prices, positions)
     if on:
         found = conditions.condition(workspace, settings, on, draws)
-        _told(found, json, drawn.condition)
+        told(found, json, drawn.condition)
     else:
         amount = conditions.amount(above, workspace.book.currency)
         found = conditions.behind(workspace, settings, amount)
-        _told(found, json, drawn.behind)
+        told(found, json, drawn.behind)
     return 0
 
 
 def contributions(
     book: Book,
-    level: Annotated[float, typer.Option(help="Confidence level, above 0.5.")] = 0.99,
+    level: Level = 0.99,
     by: Annotated[
         str,
         typer.Option(
@@ -159,8 +106,8 @@ def contributions(
 
     if by and by not in drawn.WAYS:
         raise MisuseError(f"--by {by!r} is no way of splitting: choose {', '.join(drawn.WAYS)}")
-    workspace, settings = _opened(book, evidence, horizon, prices, positions)
-    _told(bearing(workspace, settings, level), json, drawn.contributions, only=by)
+    workspace, settings = exact(book, evidence, horizon, prices, positions)
+    told(bearing(workspace, settings, level), json, drawn.contributions, only=by)
     return 0
 
 
@@ -186,7 +133,7 @@ def sensitivity(
     from perilscope.cycle.questions.answers import answers
     from perilscope.report import together as drawn
 
-    workspace, settings = _opened(book, evidence, horizon, prices, positions)
+    workspace, settings = exact(book, evidence, horizon, prices, positions)
     found = answers(workspace, settings, estimates=estimates)
-    _told(found, json, drawn.sensitivity, most=most)
+    told(found, json, drawn.sensitivity, most=most)
     return 0
