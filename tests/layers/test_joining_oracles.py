@@ -19,8 +19,8 @@ from perilscope.errors import AssessmentError, MisuseError
 from perilscope.evidence.history import History
 from perilscope.layers import drivers as driving
 from perilscope.layers import enterprise, joining, moves, slopes
+from perilscope.layers.context import Context
 from perilscope.layers.holdings import Held
-from perilscope.layers.operational import Context
 from perilscope.layers.revaluation import Marks
 from perilscope.layers.shocks import shocks_of
 from perilscope.layers.valuation import Valuation

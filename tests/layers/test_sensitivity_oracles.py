@@ -14,8 +14,8 @@ from scipy import stats
 import perilscope
 from perilscope.engines.aggregate.register import Register
 from perilscope.layers import enterprise
+from perilscope.layers.context import Context
 from perilscope.layers.drivers import Drivers
-from perilscope.layers.operational import Context
 from perilscope.layers.sensitivity import LEVEL, Sensitivities, Swing, sensitivities
 from perilscope.layers.valuation import Valuation
 

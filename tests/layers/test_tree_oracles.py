@@ -16,8 +16,8 @@ from scipy import stats
 import perilscope
 from perilscope.layers import operational
 from perilscope.layers import tree as fair
+from perilscope.layers.context import Context
 from perilscope.layers.drivers import Drivers
-from perilscope.layers.operational import Context
 from perilscope.layers.tree import Node
 from perilscope.layers.valuation import Valuation
 

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
 
@@ -19,40 +19,25 @@ from perilscope.cycle import drawn as others
 from perilscope.cycle.amounts import money
 from perilscope.cycle.dependence import Tied, tie
 from perilscope.cycle.drawn import Horizons
-from perilscope.cycle.insight import Assessed, Insight, doubtful, insight
+from perilscope.cycle.insight import Assessed, Insight, insight
 from perilscope.cycle.peaks import Peak
 from perilscope.cycle.settings import Settings
+from perilscope.cycle.start import Finding, Progress, Start, Steps, start
 from perilscope.cycle.together import Together, doubted, together
-from perilscope.cycle.trading import (
-    Valued,
-    held_lots,
-    traded,
-    value,
-)
+from perilscope.cycle.trading import held_lots, traded
 from perilscope.cycle.workspace import Workspace, with_horizon
 from perilscope.engines.aggregate.register import Register
 from perilscope.engines.grids.loss import LossLaw
 from perilscope.engines.simulation.draws import Simulated
-from perilscope.errors import AssessmentError, MisuseError
-from perilscope.evidence.prices import History
-from perilscope.layers import drivers as driving
-from perilscope.layers import (
-    enterprise,
-    protocol,
-    protocol_ties,
-    watching,
-)
-from perilscope.layers.drivers import Drivers
+from perilscope.errors import AssessmentError
+from perilscope.layers import enterprise
+from perilscope.layers.context import Context
 from perilscope.layers.enterprise import Joined
 from perilscope.layers.gauges import unmet
 from perilscope.layers.market import MarketResult
-from perilscope.layers.operational import Context
 from perilscope.layers.past import PastYear
 from perilscope.layers.protocol import ProtocolScore
 from perilscope.layers.stress import Stressed
-from perilscope.layers.valuation import Valuation, Worth
-from perilscope.layers.watching import Watched
-from perilscope.learning.update import Learned, learn
 from perilscope.monitoring.forecast import Forecast, forecast
 from perilscope.monitoring.limits import Figures, Standing, stand
 from perilscope.monitoring.review import due
@@ -62,44 +47,22 @@ from perilscope.treatment.cover import Net, Protection, misread, net_of_all, pro
 Law: TypeAlias = LossLaw | Simulated
 """A law of loss from either engine; both answer the same questions."""
 
-MOST_SCENARIOS = 20_000
-A_SCENARIO = 0.03
-"""Seconds that one scenario takes, about, with the error of its figures and its forecast."""
 LAYERS = ("operational", "protocol")
-
-Progress = Callable[[str, int, int], None]
-"""Called with (what is being done, done, of how many)."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something a reader must know about the figures: ``error``, ``warning`` or ``note``."""
-
-    severity: str
-    where: str
-    what: str
-    mend: str = ""
+TAIL = 0.99
+"""Level whose bad year is shared out among scenarios."""
 
 
 @dataclass(frozen=True)
-class Result:
+class Result(Start):
     """Every figure of one run, as values; :mod:`perilscope.cycle.document` writes it down."""
 
-    workspace: Workspace
-    settings: Settings
-    drivers: Drivers
-    prior: Drivers
-    protocols: tuple[ProtocolScore, ...]
-    valuation: Valuation
-    inventory: Mapping[str, Worth]
-    valued: tuple[Valued, ...]
-    learned: Learned
     joined: Joined
     events: Mapping[str, tuple[float, float]]
     laws: Mapping[str, Law]
     layers: Mapping[str, Law]
     law: Law
     tail_shares: Mapping[str, float]
+    protocols: tuple[ProtocolScore, ...]
     market: MarketResult | None
     stresses: tuple[Stressed, ...]
     past_year: PastYear | None
@@ -116,13 +79,7 @@ class Result:
     peaks: tuple[Peak, Peak | None]
     tied: Tied | None
     together: Together | None
-    held: History | None
     findings: tuple[Finding, ...]
-
-    @property
-    def book(self) -> Book:
-        """The book that was assessed."""
-        return self.workspace.book
 
     @property
     def scenarios(self) -> dict[str, Scenario]:
@@ -133,17 +90,6 @@ class Result:
     def ale(self) -> float:
         """Annualised loss expectancy of everything that could be assessed."""
         return self.law.mean / self.book.horizon_years
-
-
-@dataclass
-class _Steps:
-    """What the steps share while a run is being made: progress and findings."""
-
-    tell: Progress
-    findings: list[Finding] = field(default_factory=list)
-
-    def note(self, severity: str, where: str, what: str, mend: str = "") -> None:
-        self.findings.append(Finding(severity, where, what, mend))
 
 
 def assess(
@@ -161,33 +107,17 @@ def assess(
     if settings.horizon:
         workspace = with_horizon(workspace, settings.horizon)
     with threadpool_limits(limits=1, user_api="blas"):
-        return _walk(workspace, settings, _Steps(progress))
+        return _walk(workspace, settings, Steps(progress))
 
 
-def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
-    book = workspace.book
-    if len(book.scenarios) > MOST_SCENARIOS:
-        raise MisuseError(
-            f"{len(book.scenarios):,} scenarios would take about "
-            f"{len(book.scenarios) * A_SCENARIO / 60.0:.0f} minutes, and much memory; at most "
-            f"{MOST_SCENARIOS:,} are assessed at once: add up scenarios of one kind, or "
-            "assess parts of the register by themselves"
+def _walk(workspace: Workspace, settings: Settings, steps: Steps) -> Result:
+    """All steps; the second thread takes, in this order, what waits for nothing else."""
+    begun = start(workspace, settings, steps)
+    book, context = begun.book, begun.context
+    with ThreadPoolExecutor(1) as other:
+        market = other.submit(
+            traded, workspace, settings, begun.drivers, begun.held, begun.valued, begun.valuation
         )
-    held, valued, valuation = value(workspace, steps.note)
-    seen = watching.watched(book, workspace.alerts)
-    for each in seen:
-        steps.note("note", f"watches.{each.id}", each.sentence)
-    prior, drivers = drivers_of(book, settings, valuation.price, seen)
-    inventory = _inventory(valuation, steps)
-    learned = learn(book, workspace.incidents, workspace.trials, book.as_of)
-    for found in learned.findings:
-        steps.note("warning", found.where, found.what, found.mend)
-    for where, why in doubtful(book.scenarios, book.currency):
-        steps.note("warning", where, why)
-    context = Context(book, valuation, drivers, prior, book.horizon_years, learned.distribution)
-
-    with ThreadPoolExecutor(1) as other:  # what waits for nothing else, while this thread computes
-        market = other.submit(traded, workspace, settings, drivers, held, valued, valuation)
         joined, alone = _join(book, context, steps)
         drawn = other.submit(
             others.losses,
@@ -206,22 +136,22 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
             for control in book.controls.values()
         }
         checks = other.submit(beside.checks, laws, register, drawn)
-        scores = other.submit(beside.scores, book, drivers, valuation.price)
-        contributions = register.contributions(0.99)
+        scores = other.submit(beside.scores, book, begun.drivers, begun.valuation.price)
+        contributions = register.contributions(TAIL)
         layers = layers_of(joined, law, book)
         alone_peak = other.submit(beside.largest_alone, register)
         other.submit(beside.estimated, law, *layers.values())
         desk = market.result()
         for note in desk.notes:
             steps.note(*note)
-        everything = _together(workspace, settings, context, joined, held, valued, steps)
+        everything = _together(begun, joined, steps)
         drawn_together = other.submit(beside.horizons, everything, settings, drawn)
         joint_peak = other.submit(beside.largest_together, everything)
         other.submit(beside.estimated, *([] if everything is None else [everything.law]))
         covers, net = _covers(book, world, steps)
         drawn_net = other.submit(others.net_of_covers, book, net, world, settings)
         year = _year(context, law)
-        measured = Figures(year, year.mean, desk.figures, valuation, desk.desk)
+        measured = Figures(year, year.mean, desk.figures, begun.valuation, desk.desk)
         standings = tuple(_limits(book, measured, steps))
         forecasts = tuple(forecast(alone[key], line) for key, line in joined.lines.items())
         for item in due(book, book.as_of):
@@ -230,49 +160,35 @@ def _walk(workspace: Workspace, settings: Settings, steps: _Steps) -> Result:
         behind = insight(assessed, settings, partial(steps.note, "note"))
         tied = _tied(book, laws, settings, steps)
         controls = tuple(_controls(book, world, tried, steps))
-    draws, horizons, net_draws = drawn.result(), drawn_together.result(), drawn_net.result()
-    if horizons is not None and horizons.thin:
-        steps.note("note", "simulation", f"everything together: {horizons.thin}")
-    if horizons is not None and horizons.disagrees:
-        steps.note("error", "simulation", horizons.disagrees, "report it with the book")
-    told: tuple[Law, dict[str, Law]] = (law, dict(laws))
+    draws = drawn.result()
+    told = _Told(law, laws, layers, contributions)
     if draws is not None and settings.engine == "simulation":
-        told = draws, {key: draws.line(key) for key in joined.lines}
-        layers = {name: draws.part(name) for name in layers}
-        contributions = draws.contributions(0.99)
+        told = _simulated(draws, joined)
     return Result(
-        workspace=workspace,
-        settings=settings,
-        drivers=drivers,
-        prior=prior,
-        protocols=scores.result(),
-        valuation=valuation,
-        inventory=inventory,
-        valued=valued,
-        learned=learned,
+        **vars(begun),
         joined=joined,
         events={key: others.loss_events(line) for key, line in joined.lines.items()},
-        laws=told[1],
-        layers=layers,
-        law=told[0],
-        tail_shares=_shares(contributions),
+        laws=told.laws,
+        layers=told.layers,
+        law=told.law,
+        tail_shares=_shares(told.contributions),
+        protocols=scores.result(),
         market=desk.figures,
         stresses=desk.stresses,
         past_year=desk.past_year,
         draws=draws,
-        horizons=horizons,
+        horizons=_compared(drawn_together.result(), steps),
         checks=checks.result(),
         controls=controls,
         covers=covers,
         net=net,
-        net_draws=net_draws,
+        net_draws=drawn_net.result(),
         limits=standings,
         forecasts=forecasts,
         insight=behind,
         peaks=(alone_peak.result(), joint_peak.result()),
         tied=tied,
         together=everything,
-        held=held,
         findings=tuple(steps.findings),
     )
 
@@ -285,27 +201,7 @@ def _chosen(book: Book, joined: Joined) -> dict[str, Scenario]:
 # --- the steps ------------------------------------------------------------------------------------
 
 
-def drivers_of(
-    book: Book,
-    settings: Settings,
-    price: Callable[[str], float],
-    seen: Sequence[Watched] = (),
-) -> tuple[Drivers, Drivers]:
-    """Networks before and after what was observed."""
-    extra = {item.id: protocol.driver(item, price) for item in book.protocols.values()}
-    evidence = driving.parse_evidence(settings.evidence, book, extra)
-    drivers = driving.drivers(book, evidence, extra)
-    networks = {
-        net: watching.heard(driver, mine)
-        if (mine := [each for each in seen if each.network == net])
-        else driver
-        for net, driver in drivers.networks.items()
-    }
-    shared = protocol_ties.ties(book.protocols, book.tokens)
-    return driving.prior(book, extra), protocol_ties.tied(Drivers(networks), shared)
-
-
-def _join(book: Book, context: Context, steps: _Steps) -> tuple[Joined, dict[str, Register]]:
+def _join(book: Book, context: Context, steps: Steps) -> tuple[Joined, dict[str, Register]]:
     """The lines of all scenarios; those that fail are noted."""
     count = len(book.scenarios)
     done = iter(range(1, count + 1))
@@ -315,18 +211,6 @@ def _join(book: Book, context: Context, steps: _Steps) -> tuple[Joined, dict[str
     for failure in joined.failed:
         steps.note("error", f"scenarios.{failure.id}", failure.reason, "left out of every total")
     return joined, alone
-
-
-def _inventory(valuation: Valuation, steps: _Steps) -> dict[str, Worth]:
-    found: dict[str, Worth] = {}
-    book = valuation.book
-    for kind in ("assets", "venues", "protocols"):
-        for key in getattr(book, kind):
-            try:
-                found[key] = valuation.worth(key)
-            except AssessmentError as error:
-                steps.note("note", f"{kind}.{key}", str(error))
-    return found
 
 
 def layers_of(joined: Joined, law: LossLaw, book: Book) -> dict[str, Law]:
@@ -342,29 +226,21 @@ def _of_layer(layer: str, joined: Joined, book: Book) -> list[str]:
     return [key for key in joined.lines if book.scenarios[key].layer == layer]
 
 
-def _together(
-    workspace: Workspace,
-    settings: Settings,
-    context: Context,
-    joined: Joined,
-    held: History | None,
-    valued: tuple[Valued, ...],
-    steps: _Steps,
-) -> Together | None:
+def _together(begun: Start, joined: Joined, steps: Steps) -> Together | None:
     """The joint law of all layers; None where there is no market, or it cannot be joined."""
     steps.tell("joint law", 0, 1)
     try:
         found = together(
             joined,
-            workspace.book,
-            context,
-            held_lots(workspace, valued),
-            held,
-            workspace.positions,
-            settings.seed,
+            begun.book,
+            begun.context,
+            held_lots(begun.workspace, begun.valued),
+            begun.held,
+            begun.workspace.positions,
+            begun.settings.seed,
             partial(steps.note, "note"),
         )
-        if found is not None and settings.band:
+        if found is not None and begun.settings.band:
             found = doubted(found, partial(steps.note, "note"))
     except AssessmentError as error:
         steps.note("error", "enterprise", f"the market is not joined: {error}", "shown without it")
@@ -374,7 +250,7 @@ def _together(
 
 
 def _controls(
-    book: Book, world: World, tried: Mapping[str, Future[Check]], steps: _Steps
+    book: Book, world: World, tried: Mapping[str, Future[Check]], steps: Steps
 ) -> Iterator[Verdict]:
     rate = point(book.discount_rate)
     for i, control in enumerate(book.controls.values(), start=1):
@@ -385,7 +261,7 @@ def _controls(
         steps.tell("controls", i, len(book.controls))
 
 
-def _covers(book: Book, world: World, steps: _Steps) -> tuple[tuple[Protection, ...], Net | None]:
+def _covers(book: Book, world: World, steps: Steps) -> tuple[tuple[Protection, ...], Net | None]:
     """Each cover measured, and everything net of all that are in place and can be measured."""
     rate = point(book.discount_rate)
     found: list[Protection] = []
@@ -407,7 +283,7 @@ def _covers(book: Book, world: World, steps: _Steps) -> tuple[tuple[Protection, 
         return tuple(found), None
 
 
-def _tied(book: Book, laws: dict[str, LossLaw], settings: Settings, steps: _Steps) -> Tied | None:
+def _tied(book: Book, laws: dict[str, LossLaw], settings: Settings, steps: Steps) -> Tied | None:
     try:
         found = tie(book, laws, settings)
     except AssessmentError as error:
@@ -424,7 +300,7 @@ def _tied(book: Book, laws: dict[str, LossLaw], settings: Settings, steps: _Step
     return found
 
 
-def _limits(book: Book, figures: Figures, steps: _Steps) -> Iterator[Standing]:
+def _limits(book: Book, figures: Figures, steps: Steps) -> Iterator[Standing]:
     for limit in book.limits:
         missing = unmet(figures.desk, limit) if figures.desk is not None else ""
         if missing:
@@ -441,6 +317,34 @@ def _year(context: Context, law: LossLaw) -> LossLaw:
         return law
     joined, _ = enterprise.join(context.book.scenarios, replace(context, years=1.0))
     return joined.register().law()
+
+
+def _compared(horizons: Horizons | None, steps: Steps) -> Horizons | None:
+    """Horizons of everything; noted where they are few, or speak against the exact law."""
+    if horizons is not None and horizons.thin:
+        steps.note("note", "simulation", f"everything together: {horizons.thin}")
+    if horizons is not None and horizons.disagrees:
+        steps.note("error", "simulation", horizons.disagrees, "report it with the book")
+    return horizons
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What a run answers with, by either engine."""
+
+    law: Law
+    laws: Mapping[str, Law]
+    layers: Mapping[str, Law]
+    contributions: Mapping[str, float]
+
+
+def _simulated(draws: Simulated, joined: Joined) -> _Told:
+    return _Told(
+        draws,
+        {key: draws.line(key) for key in joined.lines},
+        {layer: draws.part(layer) for layer in LAYERS},
+        draws.contributions(TAIL),
+    )
 
 
 def _shares(contributions: Mapping[str, float]) -> dict[str, float]:

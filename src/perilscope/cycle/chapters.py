@@ -6,13 +6,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from perilscope.cycle.assess import Progress, Result
+from perilscope.cycle.assess import Result
 from perilscope.cycle.document import document
 from perilscope.cycle.inputs import Made, reopen
 from perilscope.cycle.measures import Document
 from perilscope.cycle.questions.capital import of as capital_of
 from perilscope.cycle.questions.feedback import PATHS, feedback
 from perilscope.cycle.questions.moved import moved
+from perilscope.cycle.start import Progress
 from perilscope.errors import AssessmentError
 
 

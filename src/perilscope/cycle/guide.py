@@ -15,7 +15,7 @@ from typing import Any
 from perilscope.book import Book, Frequency, From, Scenario
 from perilscope.book.quantity import spell
 from perilscope.cycle.workspace import Workspace, held_prices, portfolio
-from perilscope.layers.operational import drivers_of, trigger
+from perilscope.layers.frequency import drivers_of, trigger
 from perilscope.monitoring.review import STALE_DAYS, Due, due
 
 

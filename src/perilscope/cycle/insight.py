@@ -20,7 +20,7 @@ from perilscope.engines.aggregate.register import Register
 from perilscope.engines.grids.loss import LossLaw
 from perilscope.errors import AssessmentError
 from perilscope.layers import sensitivity, tree
-from perilscope.layers.operational import Context
+from perilscope.layers.context import Context
 from perilscope.layers.sensitivity import Sensitivities
 from perilscope.layers.tree import Node
 

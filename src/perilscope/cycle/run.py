@@ -9,10 +9,11 @@ from typing import Any
 
 from perilscope.book import Book, content_hash
 from perilscope.cycle import kept_draws
-from perilscope.cycle.assess import Progress, Result, assess
+from perilscope.cycle.assess import Result, assess
 from perilscope.cycle.document import document
 from perilscope.cycle.inputs import INPUTS_FILE
 from perilscope.cycle.settings import Settings
+from perilscope.cycle.start import Progress
 from perilscope.cycle.watch import watch
 from perilscope.cycle.workspace import Workspace, open_workspace
 from perilscope.errors import MisuseError

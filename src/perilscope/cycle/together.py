@@ -25,10 +25,10 @@ from perilscope.errors import AssessmentError, MisuseError
 from perilscope.evidence.positions import Position
 from perilscope.evidence.prices import History
 from perilscope.layers import joining, moves
+from perilscope.layers.context import Context
 from perilscope.layers.enterprise import Joined
 from perilscope.layers.holdings import Held, Market
 from perilscope.layers.joining import Driving, Whole
-from perilscope.layers.operational import Context
 from perilscope.layers.shocks import Shocks, shocks_of
 from perilscope.layers.tokens import counted
 

@@ -20,7 +20,7 @@ from perilscope.engines.laws.distributions import Constant, Distribution
 from perilscope.errors import AssessmentError
 from perilscope.evidence.positions import Position
 from perilscope.layers.drivers import Drivers
-from perilscope.layers.operational import trigger
+from perilscope.layers.frequency import trigger
 from perilscope.layers.shocks import shocks_of
 from perilscope.layers.valuation import Valuation
 

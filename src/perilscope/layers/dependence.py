@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Protocol
 
 import numpy as np
 from scipy.special import gammaln
@@ -23,36 +22,24 @@ from perilscope.engines.laws import quadrature
 from perilscope.engines.laws.distributions import Discrete, Distribution
 from perilscope.engines.simulation.copula import Copula
 from perilscope.errors import AssessmentError
-from perilscope.layers.drivers import Drivers
+from perilscope.layers.context import Context
 
 MOST_SHOCKS = 20.0
 """Incidents of one kind over the horizon; more are no shock but a frequency."""
 
-
-class Place(Protocol):
-    """Where a factor is read: a book, its networks under what is known, a horizon in years."""
-
-    @property
-    def book(self) -> Book: ...  # noqa: D102
-    @property
-    def drivers(self) -> Drivers: ...  # noqa: D102
-    @property
-    def years(self) -> float: ...  # noqa: D102
-
-
 _TAIL, _TOP = 1e-15, 512
 
 
-def on_frequency(place: Place, scenario: str) -> tuple[Shared, ...]:
+def on_frequency(context: Context, scenario: str) -> tuple[Shared, ...]:
     """Factors that make the events of a scenario more or less frequent."""
-    found = place.book.factors.items()
-    return tuple(_factor(place, key, f) for key, f in found if scenario in f.frequency)
+    found = context.book.factors.items()
+    return tuple(_factor(context, key, f) for key, f in found if scenario in f.frequency)
 
 
-def on_magnitude(place: Place, scenario: str) -> tuple[Shared, ...]:
+def on_magnitude(context: Context, scenario: str) -> tuple[Shared, ...]:
     """Factors that make each loss of a scenario larger or smaller."""
-    found = place.book.factors.items()
-    return tuple(_factor(place, key, f) for key, f in found if scenario in f.magnitude)
+    found = context.book.factors.items()
+    return tuple(_factor(context, key, f) for key, f in found if scenario in f.magnitude)
 
 
 def scaled(book: Book) -> dict[str, Factor]:
@@ -141,9 +128,9 @@ def beliefs(scenario: Scenario) -> dict[str, list[str]]:
     return found
 
 
-def _factor(place: Place, key: str, factor: Factor) -> Shared:
+def _factor(context: Context, key: str, factor: Factor) -> Shared:
     if factor.law is None:
-        return Shared(_name(key), _by_node(place, factor), chance=True)
+        return Shared(_name(key), _by_node(context, factor), chance=True)
     read = reading(factor.law)
     if read.beliefs:
         raise AssessmentError(
@@ -159,11 +146,11 @@ def _factor(place: Place, key: str, factor: Factor) -> Shared:
     return Shared(_name(key), law, chance=True)
 
 
-def _by_node(place: Place, factor: Factor) -> Distribution:
+def _by_node(context: Context, factor: Factor) -> Distribution:
     """Law of what a node multiplies by, under what is known, over the horizon."""
-    network, node = place.drivers.place(*(factor.by or ("", "")))
-    rungs = multiples(factor, place.drivers.driver(network).states(node))
-    law = place.drivers.over(network, [(node, tuple(group for _, group in rungs))], place.years)
+    network, node = context.drivers.place(*(factor.by or ("", "")))
+    rungs = multiples(factor, context.drivers.driver(network).states(node))
+    law = context.drivers.over(network, [(node, tuple(group for _, group in rungs))], context.years)
     pairs = zip(rungs, law.table.tolist(), strict=True)
     possible = [(value, p) for (value, _), p in pairs if p > 0.0]
     return Discrete(tuple(v for v, _ in possible), tuple(p for _, p in possible))

@@ -16,9 +16,9 @@ import numpy as np
 from perilscope.book import Book, Scenario
 from perilscope.engines.aggregate.compound import Mixture
 from perilscope.engines.aggregate.unlisted import Unlisted
-from perilscope.layers import dependence, operational
+from perilscope.layers import dependence, frequency
+from perilscope.layers.context import Context
 from perilscope.layers.drivers import MOST_CELLS, Drivers, Ladder
-from perilscope.layers.operational import Context
 
 Event = tuple[str, str]
 """A node and the state of it that brings events about."""
@@ -79,7 +79,7 @@ class Driven:
 
 def places(book: Book, scenario: Scenario) -> tuple[Event, ...]:
     """Every network and node of it that a scenario asks, by itself or by a factor."""
-    asked = [(each.network, each.node) for each in operational.drivers_of(scenario)]
+    asked = [(each.network, each.node) for each in frequency.drivers_of(scenario)]
     for factor in dependence.scaled(book).values():
         if factor.by is not None and scenario.id in (*factor.frequency, *factor.magnitude):
             asked.append(factor.by)
@@ -93,7 +93,7 @@ def driven(
     found: dict[str, Driven] = {}
     wanted = list(keys)
     for key in wanted:
-        source = operational.trigger(scenarios[key])
+        source = frequency.trigger(scenarios[key])
         if source is not None:
             network, node = context.drivers.place(source.network, source.node)
             events = found.setdefault(network, Driven()).events

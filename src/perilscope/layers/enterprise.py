@@ -18,8 +18,8 @@ from perilscope.engines.aggregate.shared import shared_by
 from perilscope.engines.aggregate.unlisted import Unlisted
 from perilscope.errors import AssessmentError
 from perilscope.layers import operational
+from perilscope.layers.context import Context
 from perilscope.layers.driven import driven, mixture
-from perilscope.layers.operational import Context
 
 ADDED = (
     "The enterprise figure adds operational and protocol losses over the horizon. Market VaR and "

@@ -26,12 +26,12 @@ from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.joint.parts import Interface
 from perilscope.engines.joint.wide import Wide, wide
 from perilscope.errors import AssessmentError
+from perilscope.layers.context import Context
 from perilscope.layers.driven import Axis, Driven, Event, driven
 from perilscope.layers.drivers import MOST_CELLS, Drivers, Ladder
 from perilscope.layers.enterprise import Joined
 from perilscope.layers.holdings import Held, Market
 from perilscope.layers.moves import DAYS_A_YEAR, Moves
-from perilscope.layers.operational import Context
 from perilscope.layers.shocks import Shocks, ladder
 from perilscope.layers.tokens import Note
 

@@ -27,7 +27,7 @@ from perilscope.engines.aggregate.shared import shared_by
 from perilscope.engines.laws.distributions import Distribution
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.layers import operational, spread
-from perilscope.layers.operational import Context
+from perilscope.layers.context import Context
 from perilscope.layers.term import Term
 
 LEVEL = 0.99

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from perilscope.book import Scenario
 from perilscope.engines.aggregate.compound import Compound
 from perilscope.layers import operational
-from perilscope.layers.operational import Context
+from perilscope.layers.context import Context
 from perilscope.layers.valuation import Valuation
 
 Note = Callable[[str, str], None]

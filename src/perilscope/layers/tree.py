@@ -38,8 +38,8 @@ from perilscope.book.quantity import spell
 from perilscope.engines.laws.distributions import Sometimes
 from perilscope.engines.laws.floor import floored
 from perilscope.engines.laws.overcome import overcome
-from perilscope.layers import dependence, operational, spread
-from perilscope.layers.operational import Context
+from perilscope.layers import dependence, frequency, operational, severity, spread
+from perilscope.layers.context import Context
 from perilscope.layers.spread import HIGH, LOW
 from perilscope.layers.term import Term, Theta, tied
 
@@ -256,7 +256,7 @@ class _Maker:
             return replace(part, node=replace(part.node, notes=notes))
 
         def expected(theta: Theta) -> Any:
-            law = operational.count_law(self.scenario, part.term.at(theta), years)
+            law = frequency.count_law(self.scenario, part.term.at(theta), years)
             return law.mean / years
 
         stated, term = part.node.mean, Term(part.term.beliefs, expected)
@@ -286,7 +286,7 @@ class _Maker:
 
     def magnitude(self) -> _Part:
         declared = self.scenario.magnitude
-        path = operational.primary_path(self.scenario)
+        path = severity.primary_path(self.scenario)
         parts = [self._loss(path, declared.primary)]
         if declared.secondary is not None:
             at = "magnitude.secondary"
@@ -301,7 +301,7 @@ class _Maker:
         cap = self.context.valuation.loss(holding)
         currency = self.context.book.currency
         limit = Node("magnitude.at_most", "At most", holding, cap, cap, cap, "number", "", currency)
-        term = Term.joined((whole.term,), lambda law: floored(operational.per_event(cap, law)))
+        term = Term.joined((whole.term,), lambda law: floored(severity.per_event(cap, law)))
         note = f"One event costs at most what {holding} is worth to us."
         node = replace(
             whole.node,
@@ -336,7 +336,7 @@ class _Maker:
         )
 
     def _sum(self, path: str, parts: Sequence[_Part]) -> _Part:
-        term = Term.joined([part.term for part in parts], partial(operational.per_event, math.inf))
+        term = Term.joined([part.term for part in parts], partial(severity.per_event, math.inf))
         node = self._above(path, self.context.book.currency, "plus", parts)
         return self._derived(node, term, math.fsum(part.node.mean for part in parts))
 

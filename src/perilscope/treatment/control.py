@@ -27,14 +27,10 @@ from perilscope.engines.laws.distributions import Constant, Distribution
 from perilscope.engines.simulation.draws import Draws
 from perilscope.engines.simulation.simulation import simulate
 from perilscope.errors import AssessmentError
+from perilscope.layers.context import Context
+from perilscope.layers.effect import SHARES, WHOLE, Effect
 from perilscope.layers.enterprise import Joined
-from perilscope.layers.operational import (
-    SHARES,
-    WHOLE,
-    Context,
-    Effect,
-    line,
-)
+from perilscope.layers.operational import line
 
 Check = tuple[float, float]
 """A simulated fall of the loss per year, and its standard error."""

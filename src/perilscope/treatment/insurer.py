@@ -25,10 +25,10 @@ from perilscope.engines.covers.insured import Contract, Recovered, estimate, rec
 from perilscope.engines.simulation.draws import Draws
 from perilscope.engines.simulation.vectorised import BLOCK
 from perilscope.errors import AssessmentError, InexactError
+from perilscope.layers.context import Context
 from perilscope.layers.driven import Driven, driven, mixture
 from perilscope.layers.enterprise import Joined
 from perilscope.layers.horizon import happens_over
-from perilscope.layers.operational import Context
 
 MOST_CASES = 64
 MOST_DRAWS = 1 << 18

@@ -16,7 +16,7 @@ from perilscope.cycle.questions.reading import Reading
 from perilscope.engines.aggregate.compound import Compound
 from perilscope.engines.aggregate.shared import Shared
 from perilscope.errors import MisuseError
-from perilscope.layers import operational
+from perilscope.layers import frequency
 
 HAPPENS = "happens"
 
@@ -70,7 +70,7 @@ def _line(reading: Reading, key: str) -> Compound:
     line = reading.joined.lines.get(key)
     if line is None:
         raise MisuseError(f"--on {key}: it could not be assessed: see the notes of the run")
-    asked = operational.drivers_of(reading.book.scenarios[key])
+    asked = frequency.drivers_of(reading.book.scenarios[key])
     if asked:
         node = f"{asked[0].network}.{asked[0].node}"
         raise MisuseError(

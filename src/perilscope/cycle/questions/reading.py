@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from perilscope.book import Book
-from perilscope.cycle.assess import LAYERS, drivers_of
+from perilscope.cycle.assess import LAYERS
 from perilscope.cycle.settings import LEVELS, Settings
+from perilscope.cycle.start import drivers_of
 from perilscope.cycle.together import Made, Together, completed, joint_law
 from perilscope.cycle.trading import Lots, Valued, held_lots, value
 from perilscope.cycle.workspace import Workspace, with_horizon
@@ -23,11 +24,11 @@ from perilscope.errors import AssessmentError, MisuseError
 from perilscope.evidence.prices import History
 from perilscope.layers import drivers as driving
 from perilscope.layers import enterprise, protocol, watching
+from perilscope.layers.context import Context
 from perilscope.layers.drivers import Drivers
 from perilscope.layers.enterprise import Joined
 from perilscope.layers.joining import Whole
 from perilscope.layers.networks import check_possible
-from perilscope.layers.operational import Context
 from perilscope.layers.valuation import Valuation
 from perilscope.learning.update import learn
 from perilscope.once import cached_property

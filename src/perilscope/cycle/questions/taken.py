@@ -20,7 +20,7 @@ from perilscope.engines.joint.replaced import Replaced
 from perilscope.engines.networks.findings import Findings
 from perilscope.engines.networks.one_way import one_way
 from perilscope.errors import AssessmentError
-from perilscope.layers import operational, slopes
+from perilscope.layers import frequency, operational, slopes
 from perilscope.layers.driven import Event, places
 from perilscope.layers.drivers import Drivers
 from perilscope.layers.slopes import Entry
@@ -49,8 +49,8 @@ def takers(reading: Reading, found: Together) -> dict[str, dict[str, tuple[Event
     taken: dict[str, dict[str, tuple[Event, ...]]] = {}
     for key in reading.joined.lines:
         scenario = reading.book.scenarios[key]
-        trigger = operational.trigger(scenario)
-        numbers = [x for x in operational.drivers_of(scenario) if x is not trigger]
+        trigger = frequency.trigger(scenario)
+        numbers = [x for x in frequency.drivers_of(scenario) if x is not trigger]
         asked = [(x.network, x.node) for x in numbers]
         if trigger is not None or not numbers:
             asked += [x for x in places(reading.book, scenario) if x not in asked]
