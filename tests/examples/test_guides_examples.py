@@ -13,10 +13,13 @@ import pytest
 from ruamel.yaml import YAML
 
 from perilscope.book import from_mapping, load_text
+from perilscope.cycle.networks.book_form import declared
 
 GUIDES = Path(__file__).parents[2] / "docs" / "guides"
 FENCE = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 WHOLE, PART = "# a whole book", "# part of a book"
+BESIDE = "# a whole book beside a network file"
+NETWORK = re.compile(r"^```text\n(network .*?)^```$", re.MULTILINE | re.DOTALL)
 BLOCKS = [
     pytest.param(block, id=f"{page.stem}-{number}")
     for page in sorted(GUIDES.glob("*.md"))
@@ -49,9 +52,12 @@ def joined(base: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("block", BLOCKS)
 def test_block_is_marked_and_loads(block: str) -> None:
     first = block.splitlines()[0]
-    assert first in (WHOLE, PART)
+    assert first in (WHOLE, PART, BESIDE)
     if first == WHOLE:
         load_text(block)
+    elif first == BESIDE:
+        (beside,) = NETWORK.findall((GUIDES / "networks.md").read_text(encoding="utf-8"))
+        load_text(block, lambda _: beside.encode(), tables=lambda n, d: declared(n, d).nodes)
     else:
         from_mapping(joined(tree(TEMPLATE), tree(block)))
 

@@ -20,6 +20,7 @@ from .counts import Counts
 from .estimate import Estimate, From, Leaf
 from .measure import MeasureSpec
 from .model import Book
+from .network import Network
 from .protocol import Duration, Findings
 from .quantity import Quantity, spell
 
@@ -54,6 +55,8 @@ def _plain(value: Any) -> Any:
         case Estimate():
             fields = _fields(value)
             return fields if len(fields) > 1 else fields["value"]
+        case Network():
+            return _fields(value, leave_out=("file",))
         case BaseModel():
             return _fields(value)
         case Quantity():

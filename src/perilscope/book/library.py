@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import Fault, FaultsError, PerilscopeError
+from . import network_file
+from .network_file import Tables
 from .source import Path, Source, read
 from .words import shown
 
@@ -57,7 +59,9 @@ class Library:
         return f"{source.file} line {line}" if line else source.file
 
 
-def gather(files: Mapping[str, bytes], reader: Reader | None) -> Library:
+def gather(
+    files: Mapping[str, bytes], reader: Reader | None, tables: Tables | None = None
+) -> Library:
     """Read the files of a book and the networks they name."""
     library = Library()
     for name, data in files.items():
@@ -67,6 +71,11 @@ def gather(files: Mapping[str, bytes], reader: Reader | None) -> Library:
             source.refuse(source.place(()), "a book is a mapping that begins with `institution:`")
         if source.fatal:
             library.fatal = True
+            continue
+        if "nodes" in source.tree and "institution" not in source.tree:
+            mend = "Put it into a folder below, and name it under `networks:`."
+            place = source.place(("nodes",), key=True)
+            source.fault(place, ("nodes",), "this file is a network, not a part of the book", mend)
             continue
         tidy(source)
         for key, value in source.tree.items():
@@ -79,11 +88,13 @@ def gather(files: Mapping[str, bytes], reader: Reader | None) -> Library:
                 continue
             library.owners[key] = source
             library.tree[key] = value
-    _networks(library, reader)
+    resolve_networks(library, reader, tables)
     return library
 
 
-def _networks(library: Library, reader: Reader | None) -> None:
+def resolve_networks(
+    library: Library, reader: Reader | None = None, tables: Tables | None = None
+) -> None:
     """Read the network files the book names, and put every network under its id."""
     written = library.tree.get("networks")
     if not isinstance(written, dict | list):
@@ -92,43 +103,83 @@ def _networks(library: Library, reader: Reader | None) -> None:
     items = written.items() if isinstance(written, dict) else enumerate(written)
     for step, item in items:
         path: Path = ("networks", step)
-        if isinstance(item, str):
-            source = _fetch(library, reader, path, item)
-            name = str(step) if isinstance(step, str) else _id(source, item)
-            if name in resolved:
-                library.fault(
-                    path, f"a network called `{name}` is named twice", "Give one another `id:`."
-                )
-                continue
-            usable = source is not None and not source.fatal
-            resolved[name] = source.tree if source is not None and usable else None
-            if source is not None and usable:
-                library.networks[name] = (source, ())
-        elif isinstance(step, str):
-            resolved[step] = item
-        else:
+        if not isinstance(item, str) and not isinstance(step, str):
             library.fault(
                 path,
                 f"the path of a network file is wanted here, found {shown(item)}",
                 "Networks written in the book are a mapping of ids: `networks: {usdc-peg: {..}}`.",
             )
+            continue
+        source, tree, name = None, item, str(step)
+        if isinstance(item, str) and network_file.is_one(item):
+            tree, name = {"file": item}, name if isinstance(step, str) else _stem(item)
+        elif isinstance(item, str):
+            source = _fetch(library, reader, path, item)
+            tree = source.tree if source is not None and not source.fatal else None
+            name = name if isinstance(step, str) else _id(source, item)
+        if name in resolved:
+            library.fault(
+                path, f"a network called `{name}` is named twice", "Give one another `id:`."
+            )
+            continue
+        if source is not None and tree is not None:
+            library.networks[name] = (source, ())
+        elif isinstance(item, str):
+            owner, local = library.locate(path)
+            library.networks[name] = (owner, local)
+        if isinstance(tree, dict) and "file" in tree:
+            alone = isinstance(item, str) and source is None
+            at: Path = path if alone else ("networks", name, "file")
+            tree = _filled(library, reader, tables, name, tree, at)
+        resolved[name] = tree
     library.tree["networks"] = resolved
 
 
-def _fetch(library: Library, reader: Reader | None, path: Path, name: str) -> Source | None:
+def _filled(
+    library: Library,
+    reader: Reader | None,
+    tables: Tables | None,
+    key: str,
+    entry: dict[str, Any],
+    at: Path,
+) -> dict[str, Any] | None:
+    """A network with the nodes of the file it names at a path; nothing where none can be read."""
+    path: Path = ("networks", key)
+    name = entry["file"]
+    if not isinstance(name, str):
+        what = f"the path of a network file is wanted here, found {shown(name)}"
+        library.fault(at, what, "Like `file: networks/depeg.bif`.")
+        return None
+    data = _bytes(library, reader, at, name)
+    if data is None:
+        return None
+    nodes, faults = network_file.read(name, data, tables)
+    if nodes is None:
+        library.sources.append(Source(name, faults=faults))
+        return None
+    return network_file.together(entry, nodes, path, library.fault)
+
+
+def _bytes(library: Library, reader: Reader | None, path: Path, name: str) -> bytes | None:
     if reader is None:
         library.fault(
             path, f"the file `{name}` cannot be read here", "Write the network in the book."
         )
         return None
     try:
-        data = reader(name)
+        return reader(name)
     except (OSError, PerilscopeError) as error:
         if isinstance(error, FaultsError):
             reason = "; ".join(fault.what for fault in error.faults)
         else:
             reason = getattr(error, "strerror", None) or str(error)
         library.fault(path, f"the file `{name}` cannot be read: {reason}")
+        return None
+
+
+def _fetch(library: Library, reader: Reader | None, path: Path, name: str) -> Source | None:
+    data = _bytes(library, reader, path, name)
+    if data is None:
         return None
     source = read(name, data)
     library.sources.append(source)
@@ -144,6 +195,10 @@ def _id(source: Source | None, name: str) -> str:
         own = source.tree.get("id")
         if isinstance(own, str):
             return own
+    return _stem(name)
+
+
+def _stem(name: str) -> str:
     return name.replace("\\", "/").rsplit("/", 1)[-1].rsplit(".", 1)[0]
 
 

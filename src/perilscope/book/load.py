@@ -12,15 +12,18 @@ from pydantic import ValidationError
 
 from ..errors import BookError, MisuseError
 from . import cross, faults, feedback
-from .library import Library, Reader, gather
+from .library import Library, Reader, gather, resolve_networks
 from .model import Book
+from .network_file import Tables
 from .quantity import Quantity, spell
 from .source import Source
 from .tables import lay_out
 from .words import shown
 
 
-def load(files: Mapping[str, bytes], read: Reader | None = None) -> Book:
+def load(
+    files: Mapping[str, bytes], read: Reader | None = None, tables: Tables | None = None
+) -> Book:
     """Read a book from its files.
 
     Parameters
@@ -29,6 +32,8 @@ def load(files: Mapping[str, bytes], read: Reader | None = None) -> Book:
         Every top-level YAML file of the book by name; a top-level key stands in one of them.
     read : callable, optional
         Returns the bytes of a file the book names (its networks), by the path as written.
+    tables : callable, optional
+        Returns the nodes of a network file of another program, by its name and content.
 
     Returns
     -------
@@ -41,13 +46,18 @@ def load(files: Mapping[str, bytes], read: Reader | None = None) -> Book:
     """
     if not files:
         raise MisuseError("a book needs at least one file")
-    library = gather(files, read)
+    library = gather(files, read, tables)
     if library.fatal:
         raise BookError(library.faults())
     return _build(library)
 
 
-def load_text(text: str, read: Reader | None = None, name: str = "book.yaml") -> Book:
+def load_text(
+    text: str,
+    read: Reader | None = None,
+    name: str = "book.yaml",
+    tables: Tables | None = None,
+) -> Book:
     """Read a book from one text.
 
     Examples
@@ -63,7 +73,7 @@ def load_text(text: str, read: Reader | None = None, name: str = "book.yaml") ->
     >>> book.scenarios["outage"].frequency.estimate.value.per
     'year'
     """
-    return load({name: text.encode("utf-8", "surrogatepass")}, read)
+    return load({name: text.encode("utf-8", "surrogatepass")}, read, tables)
 
 
 def from_mapping(tree: Mapping[str, Any]) -> Book:
@@ -86,6 +96,7 @@ def from_mapping(tree: Mapping[str, Any]) -> Book:
     for key, value in plain.items():
         library.owners[key] = source
         library.tree[key] = value
+    resolve_networks(library)
     return _build(library)
 
 

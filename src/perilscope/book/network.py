@@ -62,10 +62,15 @@ class NetNode(Entry):
 
 
 class Network(Entry):
-    """A network with the period its probabilities are for."""
+    """A network with the period its probabilities are for.
+
+    With ``file`` its nodes, states and tables stand in a file of another program (BIF, XDSL, ..),
+    and ``nodes`` says only what some of them mean, what was observed, and words.
+    """
 
     period: Annotated[Quantity, Amount("years", "plain")] = ONE_YEAR
     nodes: Annotated[FrozenDict[str, NetNode], Keyed(NODE_NAME)]
+    file: str = ""
     shocks: FrozenDict[str, FrozenDict[str, FrozenDict[Annotated[str, Ref("token")], Shock]]] = (
         FrozenDict()
     )

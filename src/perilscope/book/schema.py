@@ -34,8 +34,23 @@ def json_schema() -> dict[str, Any]:
     schema["properties"]["networks"] = {
         "anyOf": [networks, {"type": "array", "items": {"type": "string"}}]
     }
+    _from_files(schema["$defs"])
     _without_ids(schema)
     return {"$schema": DIALECT, **schema}
+
+
+def _from_files(models: dict[str, Any]) -> None:
+    """A network may be the path of a file, or name the file that has its nodes and tables."""
+    network, node = models["Network"], models["NetNode"]
+    network["type"] = ["object", "string"]
+    network["required"].remove("nodes")
+    node["required"].remove("table")
+    whole = {"additionalProperties": {"required": ["table"]}}
+    network["else"] = {"required": ["nodes"], "properties": {"nodes": whole}}
+    network["if"] = {"required": ["file"]}
+    for model in (network, node):
+        if not model["required"]:
+            del model["required"]
 
 
 def _without_ids(part: Any) -> None:

@@ -6,6 +6,7 @@ Works on the raw tree, so that a broken node hides no other. Rows come in C orde
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from itertools import product
@@ -21,6 +22,8 @@ Report = Callable[..., None]
 TOLERANCE = Decimal("1e-9")
 MAX_ROWS = 4096
 DEFAULT_STATES = ("no", "yes")
+# A probability as programs write it, down to the smallest double; all others are quantities.
+_BARE = re.compile(r"[01](\.\d{1,17})?([eE]-\d{1,3})?|[2-9](\.\d{1,16})?[eE]-\d{1,3}")
 
 
 def states_of(nodes: Any) -> dict[str, tuple[str, ...]]:
@@ -56,6 +59,8 @@ def lay_out(network: dict[str, Any], path: Path, report: Report) -> dict[str, An
         laid[name] = node
         if not isinstance(node, dict) or "table" not in node:
             continue
+        if isinstance(node["table"], tuple):
+            continue  # from a network file, which lays rows out and has checked them
         known = all(p in states for p in parents[name]) and states[name]
         if known and is_interaction(node["table"]):
             reader = Reader(states[name], parents[name], states, report)
@@ -237,6 +242,8 @@ class _Layout:
         try:
             if not isinstance(written, str):
                 raise QuantityError(f"a probability is wanted here, found {shown(written)}")
+            if _BARE.fullmatch(written) and Decimal(written) <= 1:
+                return Decimal(written).normalize() + 0
             value = plain(parse(written, "probability").node)
             if value is None:
                 raise QuantityError("a table holds plain probabilities")

@@ -342,12 +342,16 @@ def convert(
         Path, typer.Argument(metavar="OUT", help="Where to write; its ending says the kind.")
     ],
     to: Annotated[
-        str, typer.Option(help="json, bif, xmlbif, xdsl, net, uai or cmpx, whatever the ending.")
+        str,
+        typer.Option(help="json, bif, xmlbif, xdsl, net, uai, cmpx or book, whatever the ending."),
     ] = "",
     name: Name = "",
     force: Annotated[bool, typer.Option(help="Write over a file that is there.")] = False,
 ) -> None:
-    """Write a network as a file of another program, every number to the last bit."""
+    """Write a network as a file of another program, or of a book, every number to the last bit.
+
+    [bold]perilscope network convert depeg.bif depeg.yaml[/bold]   (part of a book)
+    """
     from perilscope.cycle.networks import inquiry
 
     _write(inquiry.opened(source, name), out, to, force)
@@ -360,13 +364,17 @@ def _refuse_to_overwrite(out: Path, force: bool) -> None:
         raise MisuseError(f"{out} is there already; --force writes over it")
 
 
+_ENDINGS = {".json": "json", ".yaml": "book", ".yml": "book"}
+
+
 def _write(asked: Asked, out: Path, to: str, force: bool) -> None:
     from perilscope import formats
     from perilscope.cycle.networks import inquiry
     from perilscope.store.documents import write_text
 
-    kind = to or ("json" if out.suffix.lower() == ".json" else formats.kind_of(out.name, ""))
+    kind = to or _ENDINGS.get(out.suffix.lower()) or formats.kind_of(out.name, "")
     text = inquiry.converted(asked, kind)
     _refuse_to_overwrite(out, force)
     write_text(out, text)
-    typer.echo(f"wrote {out} ({formats.KINDS[kind]}): {len(asked.network.nodes)} nodes", err=True)
+    said = formats.KINDS.get(kind, "part of a book")
+    typer.echo(f"wrote {out} ({said}): {len(asked.network.nodes)} nodes", err=True)

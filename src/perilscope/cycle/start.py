@@ -87,6 +87,8 @@ def start(workspace: Workspace, settings: Settings, steps: Steps) -> Start:
             f"{MOST_SCENARIOS:,} are assessed at once: add up scenarios of one kind, or "
             "assess parts of the register by themselves"
         )
+    for file, what in workspace.origin.notes if workspace.origin else ():
+        steps.note("note", file, what)
     held, valued, valuation = value(workspace, steps.note)
     seen = watching.watched(book, workspace.alerts)
     for each in seen:

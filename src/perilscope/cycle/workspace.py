@@ -10,6 +10,7 @@ from pathlib import Path
 
 from perilscope.beliefs.law import point
 from perilscope.book import Book, FrozenDict, Protocol, content_hash, load
+from perilscope.book.network_file import Nodes
 from perilscope.cycle.settings import Settings
 from perilscope.errors import AssessmentError, BookError, DataError, Fault, MisuseError
 from perilscope.evidence import prices
@@ -48,12 +49,15 @@ class Origin:
         The folder that its paths start from.
     files, beside : mapping of str to bytes
         The files of the book, and the networks it names.
+    notes : tuple of (str, str)
+        File of a network, and what was changed when it was read.
     """
 
     book: Book
     base: Path
     files: Mapping[str, bytes]
     beside: Mapping[str, bytes]
+    notes: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,12 +103,20 @@ def open_book(path: Path) -> tuple[Book, Path]:
 def _origin(path: Path) -> Origin:
     sources, read, base = files.book_files(path)
     beside: dict[str, bytes] = {}
+    notes: list[tuple[str, str]] = []
 
     def kept(name: str) -> bytes:
         beside[name] = read(name)
         return beside[name]
 
-    return Origin(load(sources, kept), base, sources, beside)
+    def tables(name: str, data: bytes) -> Nodes:
+        from perilscope.cycle.networks.book_form import declared  # only where a book names one
+
+        found = declared(name, data)
+        notes.extend((name, each) for each in found.notes)
+        return found.nodes
+
+    return Origin(load(sources, kept, tables), base, sources, beside, tuple(notes))
 
 
 def open_workspace(path: Path, settings: Settings | None = None) -> Workspace:

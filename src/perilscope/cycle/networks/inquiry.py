@@ -401,9 +401,17 @@ def sampled(asked: Asked, rows: int, seed: int) -> Iterator[list[str]]:
 
 
 def converted(asked: Asked, kind: str) -> str:
-    """The network as text of another kind."""
+    """The network as text of another kind, ``book`` for a file of a book's own form."""
+    if kind == "book":
+        from perilscope.cycle.networks import book_form
+
+        if asked.kind == "book":
+            what = "this network stands in a book already"
+            raise MisuseError(f"{what}: copy its file, which says more than its tables")
+        return book_form.text(asked.network)
     if kind not in formats.KINDS:
-        raise MisuseError(f"no kind of network file is called {kind!r}: {', '.join(formats.KINDS)}")
+        known = ", ".join([*formats.KINDS, "book"])
+        raise MisuseError(f"no kind of network file is called {kind!r}: {known}")
     return formats.write(asked.network, kind)
 
 
