@@ -3,26 +3,29 @@
 
 from __future__ import annotations
 
-import math
 import platform
 from collections.abc import Iterable
-from dataclasses import fields
-from datetime import date
 from typing import Any
 
 import numpy as np
 import scipy
 
 import perilscope
-from perilscope.cycle import amounts, breaches, dependence, protocols, rows, sentences, whole
+from perilscope.cycle import (
+    amounts,
+    breaches,
+    dependence,
+    market_rows,
+    protocols,
+    rows,
+    sentences,
+    whole,
+)
 from perilscope.cycle.assess import Law, Result
 from perilscope.cycle.measures import Document, finite, measures
 from perilscope.cycle.networks import networks
-from perilscope.cycle.workspace import instruments
 from perilscope.engines.grids.loss import LossLaw
 from perilscope.layers import enterprise, joining
-from perilscope.layers.past import PastYear
-from perilscope.monitoring.backtest import backtest
 
 FORMAT = 1
 
@@ -51,7 +54,7 @@ def document(result: Result) -> Document:
         "layers": _layers(result),
         "enterprise": whole.enterprise(result, plain),
         "enterprise_without_market": plain,
-        "market": _market(result),
+        "market": market_rows.market(result),
         "networks": networks.networks(result),
         "network_details": networks.network_details(result),
         "protocols": protocols.protocols(result),
@@ -101,141 +104,6 @@ def _layers(result: Result) -> Document:
             **whole.market(result),
         }
     return layers
-
-
-def _distribution(losses: np.ndarray) -> Document:
-    """How many days of the past would have cost today's holdings how much."""
-    if losses.size < 2:
-        return {"edges": [], "counts": []}
-    counts, edges = np.histogram(losses, bins=min(max(math.isqrt(losses.size), 8), 60))
-    return {"edges": edges.tolist(), "counts": counts.tolist()}
-
-
-def _market(result: Result) -> Document:
-    figures = result.market
-    if figures is None:
-        return {}
-    return {
-        "value": math.fsum(v.value for v in result.valued),
-        "default_method": figures.default_method,
-        "methods": {
-            method: {
-                str(days): {
-                    f"{level:g}": {
-                        "var": f.var,
-                        "cvar": f.cvar,
-                        "var_interval": [f.var_low, f.var_high],
-                        "cvar_interval": [f.cvar_low, f.cvar_high],
-                    }
-                    for level, f in by_level.items()
-                }
-                for days, by_level in by_days.items()
-            }
-            for method, by_days in figures.methods.items()
-        },
-        "days_used": figures.days_used,
-        "first": figures.first.isoformat(),
-        "last": figures.last.isoformat(),
-        "drift": figures.drift,
-        "note": _note(result),
-        "contributions": [
-            {"asset": c.asset, "value": c.value, "share_of_cvar": c.share}
-            for c in figures.contributions
-        ],
-        "distribution": _distribution(figures.losses),
-        "stresses": [
-            {
-                "id": s.id,
-                "name": s.name,
-                "days": s.days,
-                "loss": s.loss,
-                "moved": [
-                    {"asset": m.asset, "move": m.move, "loss": m.loss, "how": m.how}
-                    for m in s.moved
-                ],
-            }
-            for s in result.stresses
-        ],
-        **_past_year(result.past_year),
-        "depeg": {
-            d.node: {
-                "state": d.state,
-                "probability_period": d.probability_period,
-                "probability_horizon": d.probability_horizon,
-                "days": d.days,
-                "level": f"{d.level:g}",
-                "cvar_without": d.cvar_without,
-                "cvar_with": d.cvar_with,
-            }
-            for d in figures.shocked
-        },
-        "valued": [
-            {
-                "asset": v.asset,
-                "instrument": v.instrument,
-                "quantity": v.quantity,
-                "price": v.price,
-                "value": v.value,
-            }
-            for v in result.valued
-        ],
-        "lots": [
-            {
-                "asset": lot.asset,
-                "instrument": lot.instrument,
-                "quantity": lot.quantity,
-                "terms": {
-                    each.name: value.isoformat() if isinstance(value, date) else value
-                    for each in fields(lot.terms)
-                    if (value := getattr(lot.terms, each.name)) != each.default
-                },
-            }
-            for lot in instruments(result.workspace)
-        ],
-    }
-
-
-SHOWN = ("traffic-light", "kupiec-pof", "christoffersen-conditional-coverage", "dq", "z1", "z2",
-         "e-backtest")  # fmt: skip
-"""Backtests of the past year that a run tells; `market backtest BOOK` has them all."""
-
-
-def _past_year(past: PastYear | None) -> Document:
-    """The rolling backtest of what is held; nothing where the history is too short."""
-    if past is None:
-        return {}
-    told = past.told
-    return {
-        "backtest": {
-            "method": told.name,
-            "level": past.level,
-            "window": past.window,
-            "exceptions": told.exceptions,
-            "expected": len(told.days) * (1.0 - past.level),
-            "tests": {
-                each.test.name: {
-                    "title": each.test.title,
-                    "statistic": None if each.result is None else each.result.statistic,
-                    "p_value": each.p_value,
-                    "reason": each.reason,
-                }
-                for each in backtest(told, past.level, only=SHOWN)
-            },
-            "series": {
-                "dates": [day.isoformat() for day in told.days],
-                "loss": told.loss.tolist(),
-                "var": told.var.tolist(),
-                "cvar": None if told.cvar is None else told.cvar.tolist(),
-                "exceptions": np.flatnonzero(told.loss > told.var).tolist(),
-            },
-        }
-    }
-
-
-def _note(result: Result) -> str:
-    """What the first line of the price history says about itself; provenance holds the rest."""
-    history = result.workspace.history
-    return "" if history is None or not history.note else history.note.splitlines()[0]
 
 
 def _asked(result: Result) -> dict[str, str]:

@@ -17,6 +17,10 @@ from perilscope.errors import AssessmentError, MisuseError
 Array = NDArray[np.float64]
 
 
+Bars = tuple[NDArray[np.int64], Array]
+"""Seconds since 1970, ascending, and the closes at them."""
+
+
 @dataclass(frozen=True)
 class Defect:
     """One price that cannot be used: which, where, why, and how to mend it."""
@@ -79,7 +83,7 @@ class History:
     origin: NDArray[np.int16] = field(default_factory=lambda: np.zeros((0, 0), np.int16))
     defects: tuple[Defect, ...] = ()
     others: Mapping[str, Array] = field(default_factory=dict)
-    bars: Mapping[str, tuple[NDArray[np.int64], Array]] = field(default_factory=dict)
+    bars: Mapping[str, Bars] = field(default_factory=dict)
     partial: Mapping[str, str] = field(default_factory=dict)
     quotes: Mapping[str, str] = field(default_factory=dict)
 
@@ -185,26 +189,15 @@ def merge(histories: Sequence[History]) -> History:
     present = np.zeros(closes.shape, np.bool_)
     defects: list[Defect] = []
     others: dict[str, Array] = {}
-    bars: dict[str, tuple[NDArray[np.int64], Array]] = {}
+    bars: dict[str, Bars] = {}
     for one in histories:
         at = np.ix_([row_of[day] for day in one.days], [assets.index(name) for name in one.assets])
         fresh, twice = one.present & ~present[at], one.present & present[at]
         place = np.array([files.index(name) for name in one.files], np.int16)[one.origin]
         defects.extend(one.defects)
         for row, column in np.argwhere(twice).tolist():
-            other = (row_of[one.days[row]], assets.index(one.assets[column]))
-            where = f"{files[origin[other]]}:{lines[other]}"
-            what = f"this day stands in two files, first in {where}"
-            defects.append(
-                Defect(
-                    one.assets[column],
-                    one.days[row],
-                    one.files[one.origin[row, column]],
-                    int(one.lines[row, column]),
-                    what,
-                    "keep one of the two; leave the other out or point to one file only",
-                )
-            )
+            before = row_of[one.days[row]], assets.index(one.assets[column])
+            defects.append(_twice(one, row, column, f"{files[origin[before]]}:{lines[before]}"))
         closes[at] = np.where(fresh, one.closes, closes[at])
         lines[at] = np.where(fresh, one.lines, lines[at])
         origin[at] = np.where(fresh, place, origin[at])
@@ -212,11 +205,8 @@ def merge(histories: Sequence[History]) -> History:
         for key, array in one.others.items():
             whole = others.setdefault(key, np.full(closes.shape, np.nan))
             whole[at] = np.where(fresh, array, whole[at])
-        for asset, (seconds, path) in one.bars.items():
-            before = bars.get(asset, (seconds[:0], path[:0]))
-            both = np.concatenate([before[0], seconds])
-            ordered = np.argsort(both, kind="stable")
-            bars[asset] = both[ordered], np.concatenate([before[1], path])[ordered]
+        for asset, found in one.bars.items():
+            bars[asset] = _in_order(bars[asset], found) if asset in bars else found
     return History(
         tuple(assets),
         tuple(days),
@@ -233,6 +223,25 @@ def merge(histories: Sequence[History]) -> History:
         partial=_unfinished(histories),
         quotes={asset: quote for one in histories for asset, quote in one.quotes.items()},
     )
+
+
+def _twice(history: History, row: int, column: int, first: str) -> Defect:
+    """A price whose day stands in a file that was read before."""
+    return Defect(
+        history.assets[column],
+        history.days[row],
+        history.files[history.origin[row, column]],
+        int(history.lines[row, column]),
+        f"this day stands in two files, first in {first}",
+        "keep one of the two; leave the other out or point to one file only",
+    )
+
+
+def _in_order(one: Bars, other: Bars) -> Bars:
+    """Prices within the day of two files, by their moment; those of the first file first."""
+    seconds = np.concatenate([one[0], other[0]])
+    order = np.argsort(seconds, kind="stable")
+    return seconds[order], np.concatenate([one[1], other[1]])[order]
 
 
 def _unfinished(histories: Sequence[History]) -> dict[str, str]:

@@ -28,6 +28,7 @@ from perilscope.evidence.table import Faults, Table, number
 
 __all__ = ["Defect", "History", "gate", "merge", "parse_prices"]
 
+Integers = NDArray[np.int64]
 Rows = Iterator[tuple[int, int, str, str]]  # line, ordinal of the day, asset, price as written
 
 #: Days times assets of one history; more is a file that is not a price history.
@@ -195,6 +196,18 @@ def _gather(rows: Rows, cells: _Cells) -> None:
         lines.append(line)
 
 
+def _moments(cells: _Cells, calendar: Calendar) -> tuple[Integers, Integers]:
+    """Day and second of every price; days end where the calendar says if prices are within them."""
+    seconds = np.zeros(len(cells.line), np.int64)
+    if cells.second:
+        seconds[list(cells.second)] = list(cells.second.values())
+    days = np.array(cells.day, np.int64)
+    if cells.second and within_days(days, np.array(cells.column), seconds):
+        days, seconds = recut(days, seconds, calendar)
+        cells.day = days.tolist()
+    return days, seconds
+
+
 def _defects(name: str, cells: _Cells, repeated: NDArray[Any], first: NDArray[Any]) -> list[Defect]:
     """Prices that cannot be used, in the order of the file."""
     names = list(cells.assets)
@@ -262,13 +275,7 @@ def parse_prices(name: str, data: bytes, calendar: Calendar = UTC_DAYS) -> Histo
     if not cells.line:
         faults.add(said.table.line, "there are no prices", "one row for each day and asset")
         faults.refuse()
-    seconds = np.zeros(len(cells.line), np.int64)
-    if cells.second:
-        seconds[list(cells.second)] = list(cells.second.values())
-    days = np.array(cells.day, np.int64)
-    if cells.second and within_days(days, np.array(cells.column), seconds):
-        days, seconds = recut(days, seconds, calendar)
-        cells.day = days.tolist()
+    days, seconds = _moments(cells, calendar)
     ordinals, where = np.unique(days, return_inverse=True)
     shape = (ordinals.size, len(cells.assets))
     if shape[0] * shape[1] > CELLS:

@@ -174,25 +174,7 @@ def tree(
     else:
         low, high, varies = law.var(LOW) / years, law.var(HIGH) / years, "chance"
     common = dependence.said(context.book, scenario.id)
-    notes = list(common)
-    if grouped:
-        notes.append(
-            f"{scenario.magnitude.at_most} is lost at most once a year, however many events there "
-            "are; the product of the two factors is without that."
-        )
-        others = [
-            key
-            for key, other in context.book.scenarios.items()
-            if key != scenario.id
-            and other.magnitude.at_most == scenario.magnitude.at_most
-            and not other.refilled
-        ]
-        if others:
-            notes.append(
-                "These figures are of the scenario by itself. It shares "
-                f"{scenario.magnitude.at_most} with {', '.join(others)}: in the total, as in "
-                "simulated years, each bears its part of what can be lost there, which is less."
-            )
+    capped = _cap_of_the_year(scenario, context) if grouped else []
     return Node(
         path="annual_loss",
         name="Annual loss",
@@ -205,9 +187,30 @@ def tree(
         unit=f"{context.book.currency} {PER_YEAR}",
         joins="" if common else "times",  # what is common to several stands in no child
         uncapped=apart if grouped else None,
-        notes=tuple(notes),
+        notes=(*common, *capped),
         children=(often.node, much.node),
     )
+
+
+def _cap_of_the_year(scenario: Scenario, context: Context) -> list[str]:
+    """What a cap does that is of the year, and maybe shared with other scenarios."""
+    holding = scenario.magnitude.at_most
+    notes = [
+        f"{holding} is lost at most once a year, however many events there are; the product of the "
+        "two factors is without that."
+    ]
+    others = [
+        key
+        for key, other in context.book.scenarios.items()
+        if key != scenario.id and other.magnitude.at_most == holding and not other.refilled
+    ]
+    if others:
+        notes.append(
+            f"These figures are of the scenario by itself. It shares {holding} with "
+            f"{', '.join(others)}: in the total, as in simulated years, each bears its part of "
+            "what can be lost there, which is less."
+        )
+    return notes
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from perilscope.cycle.amounts import level as level_
@@ -22,65 +23,67 @@ def distribution(document: Document) -> Spec | None:
     drawn = market.get("distribution") or {}
     if not drawn.get("counts"):
         return None
-    edges, counts = drawn["edges"], drawn["counts"]
     figures = _figures(market)
-    var = figures.get("VaR")
+    money = charts.money_label(run["currency"])
+    spec = charts.base(200)
+    spec["layer"] = [_days(drawn, figures.get("VaR"), money), *_marks(figures)]
+    return spec
+
+
+def _days(drawn: dict[str, Any], var: float | None, money: str) -> Spec:
+    """A bar for each class of losses, those beyond VaR in another colour."""
+    edges, counts = drawn["edges"], drawn["counts"]
     rows = [
         {"from": low, "to": high, "days": count, "root": count**0.5,
          "beyond": var is not None and low >= var}
         for low, high, count in zip(edges, edges[1:], counts, strict=False)
     ]  # fmt: skip
-    money = charts.money_label(run["currency"])
     x = {
-        "field": "from", "type": "quantitative",
+        "field": "from", "type": "quantitative", "bin": {"binned": True},
         "title": "what a day of the past would cost today's holdings (gains at the left)",
         "axis": {"labelExpr": money, "grid": False, "tickCount": 7},
     }  # fmt: skip
-    bars: Spec = {
+    y = {
+        "field": "root", "type": "quantitative", "title": "days (root scale)",
+        "scale": {"domainMax": _HEADROOM * max(counts) ** 0.5},
+        "axis": {"labelExpr": "format(datum.value * datum.value, ',.0f')", "tickCount": 5},
+    }  # fmt: skip
+    colour = {
+        "condition": {"test": "datum.beyond", "value": palette.BREACH},
+        "value": palette.AVERAGE,
+    }
+    return {
         "data": {"values": rows},
         "mark": {"type": "bar", "binSpacing": 1},
-        "encoding": {
-            "x": {**x, "bin": {"binned": True}},
-            "x2": {"field": "to"},
-            "y": {
-                "field": "root", "type": "quantitative", "title": "days (root scale)",
-                "scale": {"domainMax": _HEADROOM * max(counts) ** 0.5},
-                "axis": {"labelExpr": "format(datum.value * datum.value, ',.0f')", "tickCount": 5},
-            },
-            "color": {
-                "condition": {"test": "datum.beyond", "value": palette.BREACH},
-                "value": palette.AVERAGE,
-            },
-        },
-    }  # fmt: skip
-    marks: list[dict[str, Any]] = [
+        "encoding": {"x": x, "x2": {"field": "to"}, "y": y, "color": colour},
+    }
+
+
+def _marks(figures: dict[str, float]) -> Iterator[Spec]:
+    """A rule for each figure, with its name beside it."""
+    marks = [
         {"at": value, "said": f"{name} {level_(LEVEL)}", "line": place}
         for place, (name, value) in enumerate(figures.items())
     ]
-    at = {"field": "at", "type": "quantitative"}
-    rules: Spec = {
+    x = {"field": "at", "type": "quantitative"}
+    yield {
         "data": {"values": marks},
         "mark": {"type": "rule", "color": palette.INK, "strokeDash": [4, 3]},
-        "encoding": {"x": at},
+        "encoding": {"x": x},
     }
-    texts = [
-        {
+    for line, mark in enumerate(marks):
+        yield {
             "data": {"values": [mark]},
             "mark": {
-                "type": "text", "align": "left" if mark["line"] else "right",
-                "dx": 5 if mark["line"] else -5, "fontSize": 11, "color": palette.INK,
+                "type": "text", "align": "left" if line else "right",
+                "dx": 5 if line else -5, "fontSize": 11, "color": palette.INK,
             },
             "encoding": {
-                "x": at,
-                "y": {"value": 10 + 16 * mark["line"]},
+                "x": x,
+                "y": {"value": 10 + 16 * line},
                 "text": {"field": "said", "type": "nominal"},
             },
-        }
-        for mark in marks
-    ]  # fmt: skip
-    spec = charts.base(200)
-    spec["layer"] = [bars, rules, *texts]
-    return spec
+        }  # fmt: skip
 
 
 def _figures(market: dict[str, Any]) -> dict[str, float]:

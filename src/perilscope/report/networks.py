@@ -103,81 +103,105 @@ def _bar(low: float, now: float, high: float, bottom: float, top: float) -> str:
 def explained(document: Shown, *, width: int = WIDTH) -> Group:
     """Draw how a belief came about."""
     run = cleaned(document, ordered=False)
-    lines = [
+    before, after = probability(run["before"]), probability(run["after"])
+    text = f"Before anything was known {before}, now {after}."
+    return Group(
         Text(run["target"], "bold"),
-        *wrapped(
-            f"Before anything was known {probability(run['before'])}, now "
-            f"{probability(run['after'])}.", width, 3,
-        ),
-    ]  # fmt: skip
-    if run["shares"]:
-        columns = (
-            words("What is known", 20, 54),
-            figures("its share"),
-            figures("alone"),
-            figures("as the last"),
-        )
-        rows = [
-            [(s["finding"], ""), *((_points(s[key]), "") for key in ("share", "alone", "last"))]
-            for s in sorted(run["shares"], key=lambda s: -abs(s["share"]))
+        *wrapped(text, width, 3),
+        *_shares(run["shares"], width),
+        *_conflict(run["conflict_bits"], width),
+        *_worth_knowing(run["worth_knowing"], width),
+        *_most_relevant(run["most_relevant"], width),
+        *_most_probable(run["most_probable"], width),
+    )
+
+
+def _shares(shares: Sequence[Shown], width: int) -> Iterator[Text]:
+    """What each finding did to the target."""
+    if not shares:
+        return
+    columns = (
+        words("What is known", 20, 54),
+        figures("its share"),
+        figures("alone"),
+        figures("as the last"),
+    )
+    rows = [
+        [(s["finding"], ""), *((_points(s[key]), "") for key in ("share", "alone", "last"))]
+        for s in sorted(shares, key=lambda s: -abs(s["share"]))
+    ]
+    yield Text()
+    yield from lay(columns, rows, width)
+    widest = 100 * max(s["standard_error"] for s in shares)
+    if widest > 0.0:
+        text = f"shares are means over orders drawn at random; standard error {widest:.1g} points"
+        yield from wrapped(text, width, 2, style="dim")
+
+
+def _conflict(bits: float | None, width: int) -> Iterator[Text]:
+    """Whether the findings speak for or against each other."""
+    if bits is None:
+        return
+    tells = "they support each other" if bits <= 0 else "they speak against each other"
+    yield Text()
+    yield from wrapped(f"Conflict of what is known: {bits:+.2f} bits; {tells}.", width, 3)
+
+
+def _worth_knowing(nodes: Sequence[Shown], width: int) -> Iterator[Text]:
+    """What finding out a node would tell of the target."""
+    rows = [
+        [
+            (each["node"], ""),
+            (f"{each['bits']:.3f} bits", ""),
+            (probability(each["low"]), ""),
+            (probability(each["high"]), ""),
         ]
-        lines += [Text(), *lay(columns, rows, width)]
-        widest = max(s["standard_error"] for s in run["shares"])
-        if widest > 0.0:
-            text = (
-                f"shares are means over orders drawn at random, to {100 * widest:.1g} points (one "
-            )
-            lines += wrapped(text + "standard error)", width, 2, style="dim")
-    bits = run["conflict_bits"]
-    if bits is not None:
-        tells = "they support each other" if bits <= 0 else "they speak against each other"
-        lines += [
-            Text(),
-            *wrapped(f"Conflict of what is known: {bits:+.2f} bits; {tells}.", width, 3),
-        ]
-    worth = [w for w in run["worth_knowing"] if w["bits"] >= _LEAST_BITS]
-    if worth:
+        for each in nodes
+        if each["bits"] >= _LEAST_BITS
+    ]
+    if rows:
         columns = (
             words("Worth finding out", 20, 54),
             figures("tells"),
             figures("then from"),
             figures("to"),
         )
-        rows = [
-            [
-                (w["node"], ""),
-                (f"{w['bits']:.3f} bits", ""),
-                (probability(w["low"]), ""),
-                (probability(w["high"]), ""),
-            ]
-            for w in worth
+        yield Text()
+        yield from lay(columns, rows, width)
+
+
+def _most_relevant(explanations: Sequence[Shown], width: int) -> Iterator[Text]:
+    """What makes the findings most probable compared with its contrary."""
+    if not explanations:
+        return
+    columns = (
+        words("What explains it best", 20, 60),
+        figures("before"),
+        figures("now"),
+        figures("times"),
+    )
+    rows = [
+        [
+            (_states(each["states"]), ""),
+            (probability(each["before"]), "dim"),
+            (probability(each["after"]), ""),
+            (_times(each["factor"]), ""),
         ]
-        lines += [Text(), *lay(columns, rows, width)]
-    if run["most_relevant"]:
-        columns = (
-            words("What explains it best", 20, 60),
-            figures("before"),
-            figures("now"),
-            figures("times"),
-        )
-        rows = [
-            [
-                (_states(r["states"]), ""),
-                (probability(r["before"]), "dim"),
-                (probability(r["after"]), ""),
-                (_times(r["factor"]), ""),
-            ]
-            for r in run["most_relevant"]
-        ]
-        lines += [Text(), *lay(columns, rows, width)]
-        text = "times: how many times as probable it makes what is known as its contrary does"
-        lines += wrapped(text, width, 2, style="dim")
-    best = run["most_probable"]
-    if best:
-        told = _states(best["states"])
-        text = f"Most probable of all ({probability(best['probability'])}): {told}"
-        lines += [Text(), *wrapped(text, width, 12)]
-    return Group(*lines)
+        for each in explanations
+    ]
+    yield Text()
+    yield from lay(columns, rows, width)
+    text = "times: how many times as probable it makes what is known as its contrary does"
+    yield from wrapped(text, width, 2, style="dim")
+
+
+def _most_probable(best: Shown | None, width: int) -> Iterator[Text]:
+    """The likeliest joint state of everything."""
+    if not best:
+        return
+    told = f"Most probable of all ({probability(best['probability'])}): {_states(best['states'])}"
+    yield Text()
+    yield from wrapped(told, width, 12)
 
 
 def _states(states: Mapping[str, str]) -> str:
