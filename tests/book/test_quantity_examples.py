@@ -203,7 +203,7 @@ def test_a_year_has_twelve_months_and_365_and_a_quarter_days() -> None:
         ("pert(1, 2, 3, lambda=belief(uniform(1, 2)))", "money", "is a belief", ""),
         ("gpd(shape=0.4, scale=0)", "money", "`scale` of `gpd` must be above zero", ""),
         ("gpd(0.4, 1k)", "money", "needs the names", "gpd(shape=.., scale=..)"),
-        ("lognormal(p5=1)", "money", "wants two quantiles or more", "p95"),
+        ("lognormal(p5=1)", "money", "needs two quantiles or more", "p95"),
         ("quantiles(p5=2, p50=1)", "money", "the p5 must be below the p50", ""),
         ("weibull(p5=1, p50=1)", "money", "the p5 must be below the p50", ""),
         ("gamma(p0=1, p50=2)", "money", "`p0` of `gamma` is no quantile", "p99.9"),

@@ -134,7 +134,7 @@ def _in_order(name: str, law: Law, given: dict[str, Node]) -> tuple[tuple[str, N
     form: Iterable[str] | None = next((f for f in law.forms if {*f} == rest), None)
     if form is None and law.fitted and rest and all(level(key) is not None for key in rest):
         if len(rest) < 2:
-            raise QuantityError(f"`{name}` wants two quantiles or more", f"Write {law.like(name)}.")
+            raise QuantityError(f"`{name}` needs two quantiles or more", f"Write {law.like(name)}.")
         form = sorted(rest, key=lambda key: level(key) or 0)
     if form is None:
         wrong = [key for key in given if re.fullmatch(r"p\d+_\d+", key)]
@@ -315,7 +315,7 @@ def _spliced(law: Call, n: dict[str, Decimal]) -> None:
     parts = dict(law.args)
     at, above = n["at"], n.get("above")
     if above is not None and not 0 < above < 1:
-        raise QuantityError("`above` of `spliced` lies between 0 and 1", "Write `above=5 %`.")
+        raise QuantityError("`above` of `spliced` must lie between 0 and 1", "Write `above=5 %`.")
     low, high = _reach(parts["body"])
     if low is not None and at <= low:
         raise QuantityError(

@@ -42,7 +42,7 @@ def check(name: str) -> None:
         raise MisuseError(f"no backend {name!r}; there are {', '.join(NAMES)}")
     if name == "numba" and not installed():
         raise MisuseError(
-            "the backend 'numba' wants the package numba: pip install 'perilscope[fast]', "
+            "the backend 'numba' needs the package numba: pip install 'perilscope[fast]', "
             "or take the backend 'numpy'"
         )
 

@@ -136,7 +136,7 @@ def play(
     ('right', ('low',))
     """
     if len(told) < 2:
-        raise MisuseError("a tournament is of two models at least")
+        raise MisuseError("a tournament needs at least two models")
     told = common(told)
     score, table = scored(told, level)
     days = len(table)

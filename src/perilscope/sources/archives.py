@@ -70,7 +70,7 @@ def unzipped(name: str, data: bytes, limit: int = DATA_LIMIT) -> list[tuple[str,
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
         raise _refused(name, f"not readable as a zip archive: {error}") from None
     except RuntimeError:
-        raise _refused(name, "this archive wants a password", "unpack it first") from None
+        raise _refused(name, "this archive needs a password", "unpack it first") from None
     if not found:
         raise _refused(name, "there is no table in this archive", "it holds *.csv or *.json")
     return found

@@ -171,7 +171,7 @@ def test_what_cannot_be_computed_is_refused() -> None:
         covered(driven, ["a"], Terms(annual_limit=5.0))
     with pytest.raises(MisuseError, match="there is no line"):
         covered(tied, ["zz"], Terms())
-    with pytest.raises(MisuseError, match="not negative"):
+    with pytest.raises(MisuseError, match="not be negative"):
         Terms(deductible=-1.0)
 
 

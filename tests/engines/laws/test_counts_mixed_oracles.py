@@ -215,7 +215,7 @@ def test_years_that_do_not_differ_are_poisson():
     [
         (lambda: ZeroInflated(1.0, 1.0), "below 1"),
         (lambda: ZeroInflated(-0.1, 1.0), "at least 0"),
-        (lambda: ZeroInflated(0.1, -1.0), "mean >= 0"),
+        (lambda: ZeroInflated(0.1, -1.0), "must be >= 0"),
         (lambda: MixedPoisson(Uniform(0.0, 1.0), 1.0), "the mean 1"),
         (lambda: MixedPoisson(Uniform(-1.0, 3.0), 1.0), "never negative"),
         (lambda: MixedPoisson(Pareto(1.5, 1 / 3), 1.0), "finite variance"),

@@ -357,11 +357,11 @@ def test_what_is_no_chain_is_refused() -> None:
     good = drawn(2, 2, 1)
     for bad, said in (
         ({"start": np.array([0.5, 0.6])}, "add up to 1"),
-        ({"transition": np.array([[1.2, -0.2], [0.5, 0.5]])}, "not negative"),
+        ({"transition": np.array([[1.2, -0.2], [0.5, 0.5]])}, "not be negative"),
         ({"transition": np.eye(3)}, "shape"),
-        ({"kinds": np.full((2, 2), 7)}, "ways of losing are"),
-        ({"ways": ((0,), (9,))}, "names a law"),
-        ({"laws": good.laws * 2.0}, "at most 1"),
+        ({"kinds": np.full((2, 2), 7)}, "ways of losing must be"),
+        ({"ways": ((0,), (9,))}, "must name a law"),
+        ({"laws": good.laws * 2.0}, "more than 1"),
         ({"laws": good.laws[:, :-1]}, "one mass for each"),
     ):
         with pytest.raises(MisuseError, match=said):
@@ -369,7 +369,7 @@ def test_what_is_no_chain_is_refused() -> None:
     for slices in (0, -3):
         with pytest.raises(MisuseError, match="slices"):
             good.mass(slices)
-    with pytest.raises(MisuseError, match="capital lies"):
+    with pytest.raises(MisuseError, match="capital must lie"):
         passage(good, 3, 1e9)
     with pytest.raises(MisuseError, match="survival"):
         capital([(1.0, good)], 3, 1.0)

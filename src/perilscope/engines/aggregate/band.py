@@ -113,7 +113,7 @@ def band(register: Register, *, seed: int, draws: int = 256, points: int = 60) -
     do worse for large n (Stein 1987), so they err on the safe side.
     """
     if points < 2:
-        raise MisuseError(f"a band has at least 2 points, got {points}")
+        raise MisuseError(f"a band needs at least 2 points, got {points}")
     values = drawn(register, seed, draws)
     law = register.law()
     curve = law.curve(points)
@@ -210,7 +210,7 @@ def means(register: Register, seed: int, *, draws: int = 256) -> dict[str, Inter
 def drawn(register: Register, seed: int, draws: int) -> Values:
     """Latin hypercube over the beliefs of all lines that have any."""
     if draws < 20:
-        raise MisuseError(f"an interval of 90 % wants at least 20 draws of beliefs, got {draws}")
+        raise MisuseError(f"an interval of 90 % needs at least 20 draws of beliefs, got {draws}")
     found: Values = {}
     for key, line in register.lines.items():
         laws = (*line.beliefs, line.keep, line.scale)

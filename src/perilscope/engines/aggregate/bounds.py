@@ -130,7 +130,7 @@ def checked(levels: Sequence[float]) -> None:
     """Refuse levels that are not between 0 and 1."""
     for level in levels:
         if not 0.0 < level < 1.0:
-            raise MisuseError(f"a level lies between 0 and 1, got {level}")
+            raise MisuseError(f"a level must lie between 0 and 1, got {level}")
 
 
 @dataclass(frozen=True)

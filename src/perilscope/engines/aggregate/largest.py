@@ -195,7 +195,7 @@ class Maximum(ABC):
         """Those of several levels, which are sought together: that takes as long as of one."""
         for level in levels:
             if not 0.0 < level < 1.0:
-                raise MisuseError(f"a level lies between 0 and 1, got {level}")
+                raise MisuseError(f"a level must lie between 0 and 1, got {level}")
         wanted = np.array(levels) - _NOISE
         some = wanted > self.none
         low, high = np.zeros(len(wanted)), np.zeros(len(wanted))

@@ -81,7 +81,7 @@ class Component:
             raise InexactError(
                 f"{self.unlisted.size(self.keys):,} joint states of "
                 f"{', '.join(self.unlisted.nodes(self.keys)[:3])}, .. drive losses: too many to be "
-                "listed, and this figure wants a list"
+                "listed, and this figure needs a list"
             )
         return self.listed
 
@@ -312,10 +312,10 @@ def _units(lines: Mapping[str, Compound], caps: Mapping[str, float]) -> list[Uni
     for keys in held.values():
         cap = caps.get(lines[keys[0]].group, math.inf) if lines[keys[0]].group else math.inf
         if math.isnan(cap) or cap < 0.0:
-            raise MisuseError(f"a cap is not negative, got {cap} for {lines[keys[0]].group}")
+            raise MisuseError(f"a cap must not be negative, got {cap} for {lines[keys[0]].group}")
         if math.isfinite(cap):
             if len({lines[key].years for key in keys}) > 1:
-                raise MisuseError(f"lines that share {lines[keys[0]].group} have one horizon")
+                raise MisuseError(f"lines that share {lines[keys[0]].group} must have one horizon")
             units.append(Unit(tuple(keys), cap))
         else:
             units.extend(Unit((key,)) for key in keys)
@@ -343,7 +343,7 @@ def _restricted(mixture: Mixture, lines: Mapping[str, Compound]) -> tuple[State,
     if abs(whole - 1.0) > 1e-6:
         raise MisuseError(f"the joint states of a mixture have probability {whole} in all")
     if len({tuple(key for key, _ in kept) for kept in total}) != 1:
-        raise MisuseError("every joint state of a mixture names the same lines")
+        raise MisuseError("every joint state of a mixture must name the same lines")
     return tuple((p / whole, kept) for kept, p in total.items() if p > 0.0)
 
 

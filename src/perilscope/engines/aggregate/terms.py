@@ -39,7 +39,7 @@ class Terms:
     def __post_init__(self) -> None:
         amounts = (self.deductible, self.limit, self.annual_deductible, self.annual_limit)
         if any(math.isnan(x) or x < 0.0 for x in amounts) or not 0.0 <= self.share <= 1.0:
-            raise MisuseError("terms of a cover are not negative, and its share is at most 1")
+            raise MisuseError("terms of a cover must not be negative, nor its share above 1")
 
     @property
     def annual(self) -> bool:

@@ -58,9 +58,9 @@ def liquidity_horizon_cvar(partial: Mapping[float, float], base: float = BASE_HO
     170.880074906
     """
     if not partial or not math.isclose(min(partial), base):
-        raise MisuseError(f"the first liquidity horizon is {base:g} days, of all risk factors")
+        raise MisuseError(f"the first liquidity horizon must be {base:g} days, of all risk factors")
     if not all(math.isfinite(value) and value >= 0.0 for value in partial.values()):
-        raise MisuseError("CVaR by liquidity horizon is a finite amount, zero or more")
+        raise MisuseError("CVaR by liquidity horizon must be a finite amount, zero or more")
     total, before = 0.0, 0.0
     for horizon in sorted(partial):
         total += partial[horizon] ** 2 * (horizon - before) / base
@@ -81,7 +81,7 @@ def stressed_cvar(stressed_reduced: float, current_full: float, current_reduced:
     220.00000000000003
     """
     if min(stressed_reduced, current_full, current_reduced) <= 0.0:
-        raise MisuseError("CVaR of all three sets is above zero")
+        raise MisuseError("CVaR of all three sets must be above zero")
     if current_reduced < EXPLAINED * current_full:
         raise AssessmentError("the reduced factors explain less than 75 % of today's CVaR")
     return stressed_reduced * max(current_full / current_reduced, 1.0)
@@ -107,7 +107,7 @@ def stress_scenarios(alone: Sequence[float]) -> float:
     """
     losses = np.asarray(alone, dtype=np.float64)
     if not np.all(losses >= 0.0) or not np.all(np.isfinite(losses)):
-        raise MisuseError("losses in stress scenarios are finite amounts, zero or more")
+        raise MisuseError("losses in stress scenarios must be finite amounts, zero or more")
     common = (STRESS_CORRELATION * float(losses.sum())) ** 2
     own = (1.0 - STRESS_CORRELATION**2) * float((losses**2).sum())
     return math.sqrt(common + own)
@@ -140,7 +140,7 @@ def capital(modelled: Sequence[float], stressed: Sequence[float], multiplier: fl
     (17.0, 10.0)
     """
     if not modelled or len(modelled) != len(stressed) or not multiplier >= 1.5:
-        raise MisuseError("capital wants as many figures of both kinds, and a multiplier from 1.5")
+        raise MisuseError("capital needs as many figures of both kinds, and a multiplier from 1.5")
     averaged = multiplier * float(np.mean(modelled)) + float(np.mean(stressed))
     return max(modelled[-1] + stressed[-1], averaged)
 

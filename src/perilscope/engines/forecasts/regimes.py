@@ -107,6 +107,6 @@ def _check(moves: Array, volatility: Array, transition: Array, start: Array) -> 
         raise MisuseError(f"{count} regimes have {count} rows of chances and a start")
     for rows in (transition, start[None, :]):
         if np.any(rows < 0.0) or np.any(np.abs(rows.sum(axis=1) - 1.0) > 1e-9):
-            raise MisuseError("chances of regimes are not negative and add up to 1")
+            raise MisuseError("chances of regimes must not be negative and must add up to 1")
     if not np.all(np.isfinite(moves)):
         raise MisuseError("a move is no number")

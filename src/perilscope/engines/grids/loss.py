@@ -214,7 +214,7 @@ class LossLaw:
 
     def _var(self, level: float) -> float:
         if not 0.0 < level < 1.0:
-            raise MisuseError(f"a level lies between 0 and 1, got {level}")
+            raise MisuseError(f"a level must lie between 0 and 1, got {level}")
         if self.none >= level - _NOISE:
             return 0.0
         k = int(self.cumulative.searchsorted(level - (_NOISE if self.grid.lattice else 0.0)))

@@ -195,9 +195,9 @@ def best_cvar(
 
 def _check(laws: Sequence[Quantiles], level: float) -> None:
     if not laws:
-        raise MisuseError("no loss: at least one law is wanted")
+        raise MisuseError("at least one law is needed")
     if not 0.0 < level < 1.0:
-        raise MisuseError(f"a level lies between 0 and 1, got {level}")
+        raise MisuseError(f"a level must lie between 0 and 1, got {level}")
 
 
 def _edges(start: float, end: float, rows: int) -> tuple[Array, Array]:

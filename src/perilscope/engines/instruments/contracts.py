@@ -77,7 +77,7 @@ def liquidation_price(
     (90.0, 110.0)
     """
     if not (entry > 0.0 and margin >= 0.0 and 0.0 <= maintenance < 1.0):
-        raise MisuseError("an entry above 0, a margin not below 0, maintenance in [0, 1)")
+        raise MisuseError("entry must be above 0, margin not below 0, maintenance in [0, 1)")
     size, side = abs(quantity), math.copysign(1.0, quantity)
     if size == 0.0:
         return 0.0

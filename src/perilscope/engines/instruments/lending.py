@@ -78,7 +78,7 @@ def equity(
     [8000.0, 856.17]
     """
     if not (0.0 < threshold < 1.0 and 0.0 <= penalty < 1.0 and 0.0 < close <= 1.0):
-        raise MisuseError("threshold in (0, 1), penalty in [0, 1), close in (0, 1]")
+        raise MisuseError("threshold must lie in (0, 1), penalty in [0, 1), close in (0, 1]")
     p = np.asarray(price, np.float64)
     if debt <= 0.0:
         return np.asarray(units * p - debt)

@@ -45,9 +45,9 @@ class Smile:
     def __post_init__(self) -> None:
         rising = bool(np.all(np.diff(self.moneyness) > 0.0))
         if not self.years > 0.0 or not self.moneyness.size or not rising:
-            raise MisuseError("a smile has an expiry ahead and strikes that differ, rising")
+            raise MisuseError("a smile needs an expiry ahead and rising strikes")
         if self.vol.shape != self.moneyness.shape or not np.all(self.vol > 0.0):
-            raise MisuseError("a smile has a volatility above zero for each strike")
+            raise MisuseError("a smile needs a volatility above zero for each strike")
 
     def variance(self, moneyness: Floats) -> Floats:
         """Total variance at log-moneynesses, flat beyond the quotes."""
@@ -71,7 +71,7 @@ class Surface:
     def __post_init__(self) -> None:
         years = [smile.years for smile in self.smiles]
         if not years or not all(one < two for one, two in pairwise(years)):
-            raise MisuseError("a surface has smiles of rising expiries")
+            raise MisuseError("a surface needs smiles of rising expiries")
 
     def vol(self, moneyness: float, years: float) -> float:
         """Implied volatility of a log-moneyness at a time to expiry."""
@@ -118,7 +118,9 @@ def of_delta(delta: float, vol: float, years: float) -> float:
     True
     """
     if not 0.0 < abs(delta) < 1.0:
-        raise MisuseError(f"a delta lies between 0 and 1, of a put between -1 and 0; not {delta:g}")
+        raise MisuseError(
+            f"a delta must lie between 0 and 1, of a put between -1 and 0; not {delta:g}"
+        )
     spread = vol * math.sqrt(years)
     return -float(ndtri(delta if delta > 0.0 else 1.0 + delta)) * spread + 0.5 * spread**2
 

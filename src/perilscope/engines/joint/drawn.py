@@ -87,7 +87,7 @@ class Plan:
             Probabilities of other interfaces, or of a stratum that has no draws.
         """
         if tuple(map(len, weights)) != self.sizes:
-            raise MisuseError(f"weights of {self.sizes} states are wanted")
+            raise MisuseError(f"weights of {self.sizes} states are needed")
         found = np.ones(len(self.at))
         for place, known in enumerate(weights):
             ratio = np.asarray(known, dtype=np.float64)

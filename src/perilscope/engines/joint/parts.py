@@ -63,7 +63,7 @@ class Interface:
 
     def __post_init__(self) -> None:
         if not len(self.weights) == len(self.hits) == len(self.rungs):
-            raise MisuseError(f"{self.name}: as many weights as states are wanted")
+            raise MisuseError(f"{self.name}: as many weights as states are needed")
         if abs(math.fsum(self.weights.tolist()) - 1.0) > 1e-9 or self.weights.min() < 0.0:
             raise MisuseError(f"{self.name}: the weights of its states do not add up to 1")
         if len({frozenset(hits) for hits in self.hits}) > 1:

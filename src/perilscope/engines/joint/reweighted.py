@@ -72,7 +72,7 @@ class StateLaws:
         coarse: Array | None = None,
     ) -> None:
         if len(transforms) != len(means):
-            raise MisuseError("as many means as states are wanted")
+            raise MisuseError("as many means as states are needed")
         self.window, self.transforms, self.means = window, transforms, np.asarray(means)
         points = window.grid.points
         self._below = np.empty((points, len(means)))
@@ -91,7 +91,7 @@ class StateLaws:
     def _weights(self, weights: Sequence[float] | Array) -> Array:
         known = np.asarray(weights, dtype=np.float64)
         if known.shape != self.means.shape:
-            raise MisuseError(f"{self.states} weights are wanted, got {known.size}")
+            raise MisuseError(f"{self.states} weights are needed, got {known.size}")
         return known
 
     def measures(self, weights: Sequence[float] | Array, level: float) -> Point:
@@ -108,7 +108,7 @@ class StateLaws:
 
     def _var(self, weights: Array, level: float) -> float:
         if not 0.0 < level < 1.0:
-            raise MisuseError(f"a level lies between 0 and 1, got {level}")
+            raise MisuseError(f"a level must lie between 0 and 1, got {level}")
         low, high = -1, self.window.grid.points - 1
         if float(self._below[high] @ weights) < level:
             raise AssessmentError(

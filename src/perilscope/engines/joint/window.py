@@ -49,7 +49,7 @@ class Window:
 
     def __post_init__(self) -> None:
         if not 0 <= self.zero < self.grid.points:
-            raise MisuseError(f"zero is a point of the grid, got index {self.zero}")
+            raise MisuseError(f"zero must be a point of the grid, got index {self.zero}")
 
     @property
     def low(self) -> float:
@@ -64,7 +64,7 @@ class Window:
     def coarse(self) -> Window:
         """The same range with half the points; the point 0 must be one of them."""
         if self.zero % 2:
-            raise MisuseError(f"half the grid does not hold zero, which is at index {self.zero}")
+            raise MisuseError(f"half the grid must hold zero, which is at index {self.zero}")
         return Window(self.grid.coarse(), self.zero // 2)
 
     def halved(self, transform: Transform) -> Transform:

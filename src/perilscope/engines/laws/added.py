@@ -35,7 +35,7 @@ class Added(CountLaw):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parts", tuple(self.parts))
-        need(len(self.parts) > 0, "a sum has at least one part")
+        need(len(self.parts) > 0, "a sum needs at least one part")
 
     @property
     def mean(self) -> float:

@@ -185,14 +185,14 @@ class Discrete(Distribution):
 
 def as_tuple(values: Sequence[Any]) -> tuple[Any, ...]:
     """A tuple of plain floats, or of arrays where an entry stands for many laws."""
-    need(len(values) > 0, "a law has at least one value")
+    need(len(values) > 0, "a law needs at least one value")
     return tuple(plain(value) for value in values)
 
 
 def as_shares(probabilities: Sequence[Any]) -> tuple[Any, ...]:
     """Probabilities as a tuple that sums to one."""
     shares = as_tuple(probabilities)
-    need([np.all(np.asarray(p) >= 0) for p in shares], "a probability is not negative")
+    need([np.all(np.asarray(p) >= 0) for p in shares], "a probability must not be negative")
     total = sum_in_order(iter(shares))
     need(np.abs(total - 1) <= 1e-9, "probabilities sum to one")
     return tuple(plain(p / total) for p in shares)

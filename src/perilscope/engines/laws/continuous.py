@@ -47,8 +47,8 @@ class Uniform(Distribution):
     high: float
 
     def __post_init__(self) -> None:
-        need(np.asarray(self.low) < self.high, "a uniform law wants low < high")
-        need(finite(self.low, self.high), "a uniform law has finite ends")
+        need(np.asarray(self.low) < self.high, "a uniform law needs low < high")
+        need(finite(self.low, self.high), "a uniform law needs finite ends")
 
     @property
     def mean(self) -> float:
@@ -104,10 +104,10 @@ class Triangular(Distribution):
     high: float
 
     def __post_init__(self) -> None:
-        need(np.asarray(self.low) <= self.mode, "a triangular law wants low <= mode")
-        need(np.asarray(self.mode) <= self.high, "a triangular law wants mode <= high")
-        need(np.asarray(self.low) < self.high, "a triangular law wants low < high")
-        need(finite(self.low, self.high), "a triangular law has finite ends")
+        need(np.asarray(self.low) <= self.mode, "a triangular law needs low <= mode")
+        need(np.asarray(self.mode) <= self.high, "a triangular law needs mode <= high")
+        need(np.asarray(self.low) < self.high, "a triangular law needs low < high")
+        need(finite(self.low, self.high), "a triangular law needs finite ends")
 
     @property
     def mean(self) -> float:
@@ -189,9 +189,9 @@ class Normal(Distribution):
     sd: float
 
     def __post_init__(self) -> None:
-        need(np.isfinite(self.mean), "a normal law has a finite mean")
+        need(np.isfinite(self.mean), "a normal law needs a finite mean")
         positive = (np.asarray(self.sd) > 0) & np.isfinite(self.sd)
-        need(positive, "a normal law has a finite standard deviation > 0")
+        need(positive, "a normal law needs a finite standard deviation > 0")
 
     @property
     def second(self) -> float:
@@ -245,14 +245,14 @@ class Lognormal(Distribution):
     sigma: float
 
     def __post_init__(self) -> None:
-        need(finite(self.mu), "a lognormal law has a finite mu")
-        need(positive(self.sigma), "a lognormal law has a finite sigma > 0")
+        need(finite(self.mu), "a lognormal law needs a finite mu")
+        need(positive(self.sigma), "a lognormal law needs a finite sigma > 0")
 
     @classmethod
     def from_quantiles(cls, low: float, high: float, p: float = 0.05) -> Lognormal:
         """The law with probability p below ``low`` and p above ``high``; 0 < low < high."""
-        need(rising(0.0, low, high), "quantiles want 0 < low < high")
-        need(0 < p < 0.5, "the probability outside on each side lies between 0 and 0.5")
+        need(rising(0.0, low, high), "quantiles must satisfy 0 < low < high")
+        need(0 < p < 0.5, "the probability outside on each side must lie between 0 and 0.5")
         log = math.log if type(low) is type(high) is float else np.log
         below, above = log(low), log(high)
         return cls(plain((below + above) / 2), plain((above - below) / (-2 * _score(p))))
@@ -260,14 +260,17 @@ class Lognormal(Distribution):
     @classmethod
     def from_mean_sd(cls, mean: float, sd: float) -> Lognormal:
         """The law with this mean and standard deviation, both > 0."""
-        need((np.asarray(mean) > 0) & (np.asarray(sd) > 0), "a lognormal wants mean, sd > 0")
+        need((np.asarray(mean) > 0) & (np.asarray(sd) > 0), "a lognormal law needs mean, sd > 0")
         square = np.log1p((np.asarray(sd) / mean) ** 2)
         return cls(plain(np.log(mean) - square / 2), plain(np.sqrt(square)))
 
     @classmethod
     def from_median_p95(cls, median: float, p95: float) -> Lognormal:
         """The law with this median and 95 % quantile; 0 < median < p95."""
-        need((np.asarray(median) > 0) & (np.asarray(median) < p95), "want 0 < median < p95")
+        need(
+            (np.asarray(median) > 0) & (np.asarray(median) < p95),
+            "a lognormal law needs 0 < median < p95",
+        )
         return cls(plain(np.log(median)), plain(np.log(np.asarray(p95) / median) / ndtri(0.95)))
 
     @cached_property  # asked for again and again

@@ -130,7 +130,9 @@ class Poisson(CountLaw):
 
     def __post_init__(self) -> None:
         if type(self.mean) is not float or not 0.0 <= self.mean < math.inf:
-            need(np.isfinite(self.mean) & (np.asarray(self.mean) >= 0), "a Poisson mean is >= 0")
+            need(
+                np.isfinite(self.mean) & (np.asarray(self.mean) >= 0), "a Poisson mean must be >= 0"
+            )
 
     @property
     def second_factorial(self) -> float:
@@ -187,8 +189,11 @@ class Binomial(CountLaw):
 
     def __post_init__(self) -> None:
         if type(self.n) is not int or self.n < 1:
-            need(np.asarray(self.n) >= 1, "a binomial law has at least one chance")
-            need(np.asarray(self.n) == np.floor(self.n), "the chances of a binomial law are whole")
+            need(np.asarray(self.n) >= 1, "a binomial law needs at least one chance")
+            need(
+                np.asarray(self.n) == np.floor(self.n),
+                "the chances of a binomial law must be a whole number",
+            )
         _probability(self.p)
 
     @property
@@ -257,8 +262,11 @@ class NegativeBinomial(CountLaw):
     mean: float
 
     def __post_init__(self) -> None:
-        need(np.asarray(self.size) > 0, "the size of a negative binomial is > 0")
-        need(np.isfinite(self.mean) & (np.asarray(self.mean) >= 0), "a count has a mean >= 0")
+        need(np.asarray(self.size) > 0, "the size of a negative binomial must be > 0")
+        need(
+            np.isfinite(self.mean) & (np.asarray(self.mean) >= 0),
+            "the mean of a count must be >= 0",
+        )
 
     @property
     def second_factorial(self) -> float:
@@ -323,7 +331,7 @@ class ZeroModifiedPoisson(CountLaw):
 
     def __post_init__(self) -> None:
         _probability(self.p)
-        need(np.isfinite(self.rate) & (np.asarray(self.rate) >= 0), "a Poisson mean is >= 0")
+        need(np.isfinite(self.rate) & (np.asarray(self.rate) >= 0), "a Poisson mean must be >= 0")
 
     @property
     def mean(self) -> float:
@@ -458,10 +466,10 @@ def _ratio(above: Any, below: Any, otherwise: Any) -> Any:
 def share(q: float) -> float:
     """A share of events as given, or refused."""
     if type(q) is not float or not 0.0 <= q <= 1.0:
-        need((np.asarray(q) >= 0) & (np.asarray(q) <= 1), "a share of events lies in [0, 1]")
+        need((np.asarray(q) >= 0) & (np.asarray(q) <= 1), "a share of events must lie in [0, 1]")
     return q
 
 
 def _probability(p: float) -> None:
     if type(p) is not float or not 0.0 <= p <= 1.0:
-        need((np.asarray(p) >= 0) & (np.asarray(p) <= 1), "a probability lies in [0, 1]")
+        need((np.asarray(p) >= 0) & (np.asarray(p) <= 1), "a probability must lie in [0, 1]")

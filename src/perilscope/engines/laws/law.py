@@ -284,14 +284,14 @@ def _stacked(values: list[Any]) -> Any:
     if all(value is first for value in values):
         return first
     if isinstance(first, Parameterised):
-        need([type(value) is type(first) for value in values], "laws of one make are wanted")
+        need([type(value) is type(first) for value in values], "laws of one kind are needed")
         law = type(first).__new__(type(first))  # the parameters were checked one by one
         for field in fields(cast(Any, first)):
             of_all = [getattr(value, field.name) for value in values]
             object.__setattr__(law, field.name, _stacked(of_all))
         return law
     if isinstance(first, tuple):
-        need([len(value) == len(first) for value in values], "laws of one make are wanted")
+        need([len(value) == len(first) for value in values], "laws of one kind are needed")
         return tuple(_stacked(list(column)) for column in zip(*values, strict=True))
     array = np.asarray(values)
     return first if np.all(array == array[0]) else array.astype(np.float64)

@@ -36,9 +36,9 @@ class _Bent(Distribution):
 
     def __post_init__(self) -> None:
         start, part = np.asarray(self.deductible), np.asarray(self.share)
-        need((start >= 0) & np.isfinite(start), "a deductible is a finite amount, 0 or more")
-        need(np.asarray(self.limit) > 0, "the limit of a cover is more than 0, or infinite")
-        need((part >= 0) & (part <= 1), "the share of a cover is between 0 and 1")
+        need((start >= 0) & np.isfinite(start), "a deductible must be a finite amount, 0 or more")
+        need(np.asarray(self.limit) > 0, "the limit of a cover must be more than 0, or infinite")
+        need((part >= 0) & (part <= 1), "the share of a cover must lie between 0 and 1")
 
     @property
     @abstractmethod

@@ -73,8 +73,11 @@ class Metalog(Distribution):
     def __post_init__(self) -> None:
         object.__setattr__(self, "coefficients", as_tuple(self.coefficients))
         count = len(self.coefficients)
-        need(2 <= count <= _MOST_TERMS, f"a metalog law has 2 to {_MOST_TERMS} coefficients")
-        need([np.all(np.isfinite(a)) for a in self.coefficients], "coefficients are finite numbers")
+        need(2 <= count <= _MOST_TERMS, f"a metalog law needs 2 to {_MOST_TERMS} coefficients")
+        need(
+            [np.all(np.isfinite(a)) for a in self.coefficients],
+            "coefficients must be finite numbers",
+        )
         _check_ends(self.low, self.high)
         _check_rising(self._curve)
 
@@ -122,7 +125,7 @@ class Metalog(Distribution):
         count = min(y.size, _USUAL_TERMS) if terms is None else terms
         need(
             2 <= count <= min(y.size, _MOST_TERMS),
-            f"a metalog law from {y.size} quantiles has 2 to {min(y.size, _MOST_TERMS)} terms, "
+            f"a metalog law from {y.size} quantiles needs 2 to {min(y.size, _MOST_TERMS)} terms, "
             f"not {count}",
         )
         wanted = [Curve((), (), low, high).forward(x) for x in values]
@@ -241,8 +244,8 @@ def _least_squares(basis: Floats, wanted: Sequence[Any]) -> list[Any]:
 
 
 def _check_ends(low: Any, high: Any) -> None:
-    need(~np.isnan(low) & ~np.isnan(high), "the ends of a metalog law are numbers")
-    need(np.asarray(low) < high, "a metalog law wants low < high")
+    need(~np.isnan(low) & ~np.isnan(high), "the ends of a metalog law must be numbers")
+    need(np.asarray(low) < high, "a metalog law needs low < high")
     above = np.isinf(low) & np.isfinite(high)
     need(~above, "a metalog law with an upper end has a lower end too; give low")
     for end in (low, high):
@@ -251,7 +254,7 @@ def _check_ends(low: Any, high: Any) -> None:
 
 def _check_quantiles(y: Floats, values: Sequence[Any], low: Any, high: Any) -> None:
     need(y.size == len(values), "as many values as probabilities")
-    need(y.size >= 2, "a metalog law wants two quantiles or more")
+    need(y.size >= 2, "a metalog law needs two quantiles or more")
     need((y > 0) & (y < 1), "probabilities of quantiles lie between 0 and 1")
     need(np.diff(y) > 0, "probabilities of quantiles rise")
     need([np.all(np.isfinite(x)) for x in values], "quantiles are finite numbers")

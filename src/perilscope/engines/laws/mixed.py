@@ -77,7 +77,10 @@ class MixedPoisson(CountLaw):
 
     def __post_init__(self) -> None:
         need(not self.mixing.varies, "the law of how years differ has plain parameters")
-        need(np.isfinite(self.mean) & (np.asarray(self.mean) >= 0), "a count has a mean >= 0")
+        need(
+            np.isfinite(self.mean) & (np.asarray(self.mean) >= 0),
+            "the mean of a count must be >= 0",
+        )
         need(0 < self.years < math.inf, "a period is longer than nothing")
         need(self.mixing.support[0] >= 0, "the law of how years differ is never negative")
         need(abs(self.mixing.mean - 1) <= 1e-9, "the law of how years differ has the mean 1")

@@ -57,9 +57,9 @@ class Beta(Distribution):
     high: float = 1.0
 
     def __post_init__(self) -> None:
-        need(positive(self.a, self.b), "a beta law has finite shapes > 0")
-        need(finite(self.a, self.b, self.low, self.high), "beta: shapes and ends are finite")
-        need(rising(self.low, self.high), "a beta law wants low < high")
+        need(positive(self.a, self.b), "a beta law needs finite shapes > 0")
+        need(finite(self.a, self.b, self.low, self.high), "beta: shapes and ends must be finite")
+        need(rising(self.low, self.high), "a beta law needs low < high")
 
     @classmethod
     def pert(cls, low: float, mode: float, high: float, weight: float = 4.0) -> Beta:
@@ -68,10 +68,10 @@ class Beta(Distribution):
         The mean is (low + weight mode + high) / (weight + 2).
         """
         if not rising(low, mode, high):
-            need(np.asarray(low) <= mode, "a PERT law wants low <= mode")
-            need(np.asarray(mode) <= high, "a PERT law wants mode <= high")
-            need(np.asarray(low) < high, "a PERT law wants low < high")
-        need(positive(weight), "the weight of a PERT law's mode is a finite number > 0")
+            need(np.asarray(low) <= mode, "a PERT law needs low <= mode")
+            need(np.asarray(mode) <= high, "a PERT law needs mode <= high")
+            need(np.asarray(low) < high, "a PERT law needs low < high")
+        need(positive(weight), "the weight of a PERT law's mode must be a finite number > 0")
         width = high - low
         a, b = 1 + weight * (mode - low) / width, 1 + weight * (high - mode) / width
         return cls(a, b, low, high)
@@ -80,8 +80,8 @@ class Beta(Distribution):
     def from_mean_sd(cls, mean: float, sd: float, low: float = 0.0, high: float = 1.0) -> Beta:
         """The beta law on [low, high] with this mean and standard deviation."""
         m, s = (np.asarray(mean) - low) / (high - low), np.asarray(sd) / (high - low)
-        need((m > 0) & (m < 1), "the mean of a beta law lies inside its ends")
-        need(s > 0, "a beta law has a standard deviation > 0")
+        need((m > 0) & (m < 1), "the mean of a beta law must lie inside its ends")
+        need(s > 0, "a beta law needs a standard deviation > 0")
         need(s * s < m * (1 - m), "no beta law with this mean spreads as far as this sd")
         size = m * (1 - m) / (s * s) - 1
         return cls(plain(m * size), plain((1 - m) * size), low, high)
@@ -101,8 +101,8 @@ class Beta(Distribution):
         >>> [round(float(law.cdf(x)), 9) for x in (0.02, 0.09)]
         [0.05, 0.95]
         """
-        need(0 < low < high < 1, "quantiles of a probability want 0 < low < high < 1")
-        need(0 < p < 0.5, "the probability outside on each side lies between 0 and 0.5")
+        need(0 < low < high < 1, "quantiles of a probability must satisfy 0 < low < high < 1")
+        need(0 < p < 0.5, "the probability outside on each side must lie between 0 and 0.5")
         return cls(*beta_shapes(low, high, p, p))
 
     @property
@@ -193,13 +193,16 @@ class Gamma(Distribution):
     scale: float
 
     def __post_init__(self) -> None:
-        need((np.asarray(self.shape) > 0) & (np.asarray(self.scale) > 0), "gamma: both > 0")
-        need(finite(self.shape, self.scale), "gamma: both finite")
+        need(
+            (np.asarray(self.shape) > 0) & (np.asarray(self.scale) > 0),
+            "gamma: both parameters must be > 0",
+        )
+        need(finite(self.shape, self.scale), "gamma: both parameters must be finite")
 
     @classmethod
     def from_mean_sd(cls, mean: float, sd: float) -> Gamma:
         """The gamma law with this mean and standard deviation, both > 0."""
-        need((np.asarray(mean) > 0) & (np.asarray(sd) > 0), "a gamma law wants mean, sd > 0")
+        need((np.asarray(mean) > 0) & (np.asarray(sd) > 0), "a gamma law needs mean, sd > 0")
         return cls((mean / sd) ** 2, sd * sd / mean)
 
     @property
@@ -251,7 +254,10 @@ class Exponential(Distribution):
     mean: float
 
     def __post_init__(self) -> None:
-        need((np.asarray(self.mean) > 0) & np.isfinite(self.mean), "exponential: mean > 0")
+        need(
+            (np.asarray(self.mean) > 0) & np.isfinite(self.mean),
+            "exponential: the mean must be > 0",
+        )
 
     @property
     def second(self) -> float:
@@ -297,8 +303,11 @@ class Weibull(Distribution):
     scale: float
 
     def __post_init__(self) -> None:
-        need((np.asarray(self.shape) > 0) & (np.asarray(self.scale) > 0), "Weibull: both > 0")
-        need(finite(self.shape, self.scale), "Weibull: both finite")
+        need(
+            (np.asarray(self.shape) > 0) & (np.asarray(self.scale) > 0),
+            "Weibull: both parameters must be > 0",
+        )
+        need(finite(self.shape, self.scale), "Weibull: both parameters must be finite")
 
     @property
     def mean(self) -> float:
@@ -355,8 +364,11 @@ class Pareto(Distribution):
     minimum: float
 
     def __post_init__(self) -> None:
-        need((np.asarray(self.shape) > 0) & (np.asarray(self.minimum) > 0), "Pareto: both > 0")
-        need(finite(self.shape, self.minimum), "Pareto: both finite")
+        need(
+            (np.asarray(self.shape) > 0) & (np.asarray(self.minimum) > 0),
+            "Pareto: both parameters must be > 0",
+        )
+        need(finite(self.shape, self.minimum), "Pareto: both parameters must be finite")
 
     @property
     def mean(self) -> float:

@@ -191,9 +191,9 @@ def _told(law: Distribution, family: str, p: Floats, x: Floats) -> Fitted:
 def _checked(probabilities: Sequence[float], values: Sequence[float]) -> tuple[Floats, Floats]:
     p, x = np.asarray(probabilities, dtype=np.float64), np.asarray(values, dtype=np.float64)
     if p.ndim != 1 or p.shape != x.shape:
-        raise MisuseError("each quantile is one probability and one value")
+        raise MisuseError("each quantile must be one probability and one value")
     if p.size < 2:
-        raise MisuseError(f"a law is fitted to two quantiles or more; {p.size} is given")
+        raise MisuseError(f"a fit needs two quantiles or more, got {p.size}")
     for probability, value in zip(p.tolist(), x.tolist(), strict=True):
         if not 0 < probability < 1:
             raise MisuseError(
@@ -203,7 +203,7 @@ def _checked(probabilities: Sequence[float], values: Sequence[float]) -> tuple[F
             raise MisuseError(f"the quantile at {100 * probability:g} % is no finite number")
     for (p1, x1), (p2, x2) in pairwise(zip(p.tolist(), x.tolist(), strict=True)):
         if not p1 < p2:
-            raise MisuseError(f"probabilities rise, each once; {p2:g} stands after {p1:g}")
+            raise MisuseError(f"probabilities must rise; {p2:g} stands after {p1:g}")
         if not x1 < x2:
             raise MisuseError(
                 f"quantiles rise with their probabilities; {x1:g} at {100 * p1:g} % "
@@ -293,7 +293,7 @@ def _spread(log_shape: float, p: Floats) -> float:
 def _beta(p: Floats, x: Floats, low: float, high: float) -> Beta:
     """From the law through the first and last quantile, by Gauss-Newton where there are more."""
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise MisuseError("a beta law has two finite ends, low < high")
+        raise MisuseError("a beta law needs two finite ends, low < high")
     _refuse_unless_between(x.tolist(), low, high)
     t = (x - low) / (high - low)
     start = np.log(beta_shapes(float(t[0]), float(t[-1]), float(p[0]), float(1 - p[-1])))

@@ -49,10 +49,10 @@ class GeneralisedPareto(Distribution):
     threshold: float = 0.0
 
     def __post_init__(self) -> None:
-        need(np.isfinite(self.shape), "a generalised Pareto law has a finite shape")
+        need(np.isfinite(self.shape), "a generalised Pareto law needs a finite shape")
         wide = (np.asarray(self.scale) > 0) & np.isfinite(self.scale)
-        need(wide, "a generalised Pareto law has a finite scale > 0")
-        need(np.isfinite(self.threshold), "a generalised Pareto law has a finite threshold")
+        need(wide, "a generalised Pareto law needs a finite scale > 0")
+        need(np.isfinite(self.threshold), "a generalised Pareto law needs a finite threshold")
 
     @property
     def mean(self) -> float:
@@ -168,9 +168,9 @@ class Spliced(Distribution):
     above: float
 
     def __post_init__(self) -> None:
-        need(np.isfinite(self.at), "a spliced law has a finite point where its tail begins")
+        need(np.isfinite(self.at), "a spliced law needs a finite point where its tail begins")
         share = np.asarray(self.above)
-        need((share >= 0) & (share <= 1), "the probability of the tail is in [0, 1]")
+        need((share >= 0) & (share <= 1), "the probability of the tail must lie in [0, 1]")
         need(
             self._under > _LEAST,
             "the body of a spliced law puts nothing below the point where the tail begins; "

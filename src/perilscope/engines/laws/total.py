@@ -62,7 +62,7 @@ class Total(Distribution):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parts", tuple(self.parts))
-        need(len(self.parts) > 0, "a sum has at least one part")
+        need(len(self.parts) > 0, "a sum needs at least one part")
         need([np.all(np.isfinite(part.support[0])) for part in self.parts], "bounded below, each")
 
     @property

@@ -48,7 +48,7 @@ class Condition:
     def __post_init__(self) -> None:
         rates = (self.onset, self.clears)
         if not all(math.isfinite(x) and x >= 0.0 for x in rates) or sum(rates) == 0.0:
-            raise MisuseError("rates of a condition are finite, not negative and not both zero")
+            raise MisuseError("rates of a condition must be finite, not negative and not both zero")
 
     @property
     def usual(self) -> float:
@@ -88,11 +88,13 @@ class Detector:
     def __post_init__(self) -> None:
         rates = (self.when_true, self.when_false)
         if not all(math.isfinite(x) and x >= 0.0 for x in rates):
-            raise MisuseError("a detector's rates are finite and not negative")
+            raise MisuseError("a detector's rates must be finite and not negative")
         if not (self.heartbeat > 0.0 and self.cap >= 1.0 and self.burst >= 0.0):
-            raise MisuseError("a detector's heartbeat is above 0, its cap at least 1, no burst < 0")
+            raise MisuseError(
+                "a detector's heartbeat must be above 0, its cap at least 1, no burst < 0"
+            )
         if not 0.0 <= self.correlation <= 1.0:
-            raise MisuseError("a correlation of alerts lies between 0 and 1")
+            raise MisuseError("a correlation of alerts must lie between 0 and 1")
 
 
 @dataclass(frozen=True)
@@ -216,7 +218,7 @@ def _check(sign: Sign, detectors: Mapping[str, Detector]) -> None:
         no, yes = sign.likelihood
         if not (no >= 0.0 and yes >= 0.0 and no + yes > 0.0 and math.isfinite(no + yes)):
             raise MisuseError(
-                f"{sign.source}: a likelihood is not negative and somewhere above zero"
+                f"{sign.source}: a likelihood must not be negative and must be above zero somewhere"
             )
 
 

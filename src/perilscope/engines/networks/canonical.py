@@ -119,7 +119,7 @@ def _laws(name: str, rows: npt.ArrayLike, size: int) -> Array:
     except ValueError:
         raise MisuseError(f"node {name}: rows of unlike length") from None
     if found.ndim != 2 or found.shape[1] != size:
-        raise MisuseError(f"node {name}: every effect is a law over its {size} states")
+        raise MisuseError(f"node {name}: every effect must be a law over its {size} states")
     if not (np.all(found >= 0.0) and np.all(np.abs(found.sum(axis=1) - 1.0) <= 1e-9)):
         raise MisuseError(f"node {name}: an effect is negative or does not sum to 1")
     return found

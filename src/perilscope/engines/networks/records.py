@@ -57,7 +57,9 @@ class Records:
         if len(self.states) != len(self.names) or places.shape[1:] != (len(self.names),):
             raise MisuseError(f"records of shape {places.shape} do not fit {len(self.names)} nodes")
         if not np.issubdtype(places.dtype, np.integer):
-            raise MisuseError(f"records hold positions of states, whole numbers: {places.dtype}")
+            raise MisuseError(
+                f"records must hold positions of states, whole numbers, not {places.dtype}"
+            )
         for column, (name, states) in enumerate(zip(self.names, self.states, strict=True)):
             own = places[:, column]
             for row in np.flatnonzero((own < MISSING) | (own >= len(states)))[:1].tolist():

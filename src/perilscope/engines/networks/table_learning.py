@@ -377,7 +377,7 @@ def pooled(
     if kind not in ("linear", "logarithmic"):
         raise MisuseError(f"no pooling is called {kind!r}: linear or logarithmic")
     if table.ndim < 2 or table.size == 0:
-        raise MisuseError(f"rows of several experts are wanted, not shape {table.shape}")
+        raise MisuseError(f"rows of several experts must have two axes, not shape {table.shape}")
     if not (np.all(table >= 0.0) and np.all(np.abs(table.sum(axis=-1) - 1.0) <= 1e-9)):
         raise MisuseError("a row of an expert is negative or does not sum to 1")
     share = np.array(np.ones(len(table)) if weights is None else weights, dtype=np.float64)

@@ -102,7 +102,7 @@ def shared_cvar(
     True
     """
     if not np.all(shares > 0.0):
-        raise MisuseError("a share of the risk is above zero")
+        raise MisuseError("a share of the risk must be above zero")
     wanted = shares / shares.sum()
     mass = np.full(len(losses), 1.0 / len(losses)) if weights is None else weights
     money = wanted / np.maximum(np.sqrt(mass @ losses**2), 1e-300)

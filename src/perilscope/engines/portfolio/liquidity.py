@@ -47,7 +47,7 @@ def impact(value: float, volume: float, volatility: float, factor: float = IMPAC
     0.008
     """
     if not (volume > 0.0 and volatility >= 0.0):
-        raise MisuseError("a volume above zero and a volatility not below it")
+        raise MisuseError("the volume must be above zero and the volatility not below it")
     return min(factor * volatility * math.sqrt(abs(value) / volume), 1.0)
 
 
@@ -78,7 +78,7 @@ def schedule(
     [1.0, 0.6, 0.4, 0.2]
     """
     if not (volume > 0.0 and 0.0 < participation <= 1.0 and 0.0 < weekend <= 1.0):
-        raise MisuseError("volume above 0, participation and weekend in (0, 1]")
+        raise MisuseError("volume must be above 0, participation and weekend in (0, 1]")
     left, day = abs(value), start
     whole, found = left, list[float]()
     while left > 1e-9 * whole and len(found) < LONGEST:

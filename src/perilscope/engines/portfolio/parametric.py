@@ -34,7 +34,7 @@ def checked(losses: Array, *levels: float) -> Array:
     """Losses as float64, refused when there are none or one is not finite; levels in (0, 1)."""
     for level in levels:
         if not 0.0 < level < 1.0:
-            raise MisuseError(f"a level lies between 0 and 1, like 0.99; not {level}")
+            raise MisuseError(f"a level must lie between 0 and 1, like 0.99; not {level}")
     values = np.asarray(losses, dtype=np.float64)
     if values.ndim != 1 or values.size == 0:
         raise AssessmentError("there are no losses to measure; more history is needed")

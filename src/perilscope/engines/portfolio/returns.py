@@ -216,7 +216,7 @@ def columns(losses: Array, level: float) -> tuple[Array, Array]:
     if table.ndim != 2 or not table.size or not np.isfinite(table.min()):
         raise AssessmentError(_UNFIT)
     if not 0.0 < level < 1.0:
-        raise MisuseError(f"a level lies between 0 and 1, like 0.99; not {level}")
+        raise MisuseError(f"a level must lie between 0 and 1, like 0.99; not {level}")
     size = len(table)
     need = size - max(math.ceil(size * level - _SLACK), 1) + 1
     compiled = sys.modules.get(_COMPILED)
@@ -419,7 +419,7 @@ def intervals(
     Source: Kuensch, Annals of Statistics 17 (1989); percentile intervals.
     """
     if block < 1 or reps < 20:
-        raise MisuseError("a block has at least one day, and at least 20 series are drawn")
+        raise MisuseError("a block needs at least one day, and at least 20 series must be drawn")
     values = checked(losses, *levels)
     size = values.size
     places = [max(math.ceil(size * level - _SLACK), 1) - 1 for level in levels]

@@ -146,7 +146,7 @@ class Simulated(ABC):
 
     def _rank(self, a: float) -> int:
         if not 0 < a < 1:
-            raise MisuseError(f"a level lies between 0 and 1, not at {a:g}")
+            raise MisuseError(f"a level must lie between 0 and 1, not at {a:g}")
         return max(math.ceil(self.count * a - 1e-9) - 1, 0)
 
 

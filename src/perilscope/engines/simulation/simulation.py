@@ -309,7 +309,7 @@ def _silent(done: int) -> None:
 
 def _check(lines: Sequence[Compound], mixtures: Sequence[Mixture | Unlisted], draws: int) -> None:
     if draws < 1:
-        raise MisuseError("a simulation wants at least one draw")
+        raise MisuseError("a simulation needs at least one draw")
     keys = [line.key for line in lines]
     driven = [key for mixture in mixtures for key in _keys(mixture)]
     for what, names in (("two lines have the key", keys), ("two mixtures drive", driven)):

@@ -238,7 +238,7 @@ class Weighted:
 
     def _rank(self, level: float) -> int:
         if not 0.0 < level < 1.0:
-            raise MisuseError(f"a level lies between 0 and 1, got {level}")
+            raise MisuseError(f"a level must lie between 0 and 1, got {level}")
         return min(int(np.searchsorted(self._sums, level - 1e-12)), len(self._sums) - 1)
 
     def _at(self, level: float) -> float:

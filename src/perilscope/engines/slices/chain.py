@@ -167,18 +167,20 @@ class Chain:
         if not 0 < states <= MOST_STATES:
             raise MisuseError(f"{states} states of a chain; 1 to {MOST_STATES} are possible")
         if self.transition.shape != (states, states) or self.kinds.shape != (states, states):
-            raise MisuseError(f"chances and ways of losing have the shape ({states}, {states})")
+            raise MisuseError(
+                f"chances and ways of losing must have the shape ({states}, {states})"
+            )
         for name, rows in (("start", self.start[None, :]), ("transition", self.transition)):
             if not np.all(rows >= 0.0) or np.any(np.abs(rows.sum(axis=1) - 1.0) > _ROUNDING):
-                raise MisuseError(f"{name}: chances are not negative and add up to 1")
+                raise MisuseError(f"{name}: chances must not be negative and must add up to 1")
         if self.laws.ndim != 2 or self.laws.shape[1] != self.places.points:
-            raise MisuseError(f"each law has one mass for each of {self.places.points:,} points")
+            raise MisuseError(f"each law needs one mass for each of {self.places.points:,} points")
         if np.any(self.laws.sum(axis=1) > 1.0 + _ROUNDING) or np.any(self.laws < -_ROUNDING):
-            raise MisuseError("the masses of a law are not negative and add up to at most 1")
+            raise MisuseError("the masses of a law must not be negative nor add up to more than 1")
         if self.kinds.max(initial=-1) >= len(self.ways) or self.kinds.min(initial=0) < -1:
-            raise MisuseError(f"ways of losing are -1 (none) to {len(self.ways) - 1}")
+            raise MisuseError(f"ways of losing must be -1 (none) to {len(self.ways) - 1}")
         if any(not 0 <= i < len(self.laws) for way in self.ways for i in way):
-            raise MisuseError(f"a way of losing names a law; there are {len(self.laws)}")
+            raise MisuseError(f"a way of losing must name a law; there are {len(self.laws)}")
 
     @property
     def states(self) -> int:
@@ -290,11 +292,11 @@ def law(chains: Sequence[tuple[float, Chain]], slices: int, *, workers: int = 1)
     """
     places = chains[0][1].places
     if any(chain.places != places for _, chain in chains):
-        raise MisuseError("chains that are mixed stand on one window")
+        raise MisuseError("chains that are mixed must stand on one window")
     if abs(math.fsum(weight for weight, _ in chains) - 1.0) > _ROUNDING:
-        raise MisuseError("the weights of a mixture add up to 1")
+        raise MisuseError("the weights of a mixture must add up to 1")
     if places.zero % 2 or places.points % 4:
-        raise MisuseError("zero has an even index and the points are a multiple of 4")
+        raise MisuseError("zero must have an even index, and the points must be a multiple of 4")
     mass, half = (
         mixed([(w, each.mass(slices, workers=workers)) for w, each in made])
         for made in (chains, [(w, c.coarse()) for w, c in chains])

@@ -87,7 +87,9 @@ def passage(chain: Chain, slices: int, capital: float) -> Passage:
     """
     places = chain.places
     if not 0.0 <= capital <= places.high:
-        raise MisuseError(f"a capital lies between 0 and {places.high:,.6g}, got {capital:,.6g}")
+        raise MisuseError(
+            f"a capital must lie between 0 and {places.high:,.6g}, got {capital:,.6g}"
+        )
     return _walked(_Ways(chain), slices, capital, chain.mass(slices))
 
 
@@ -170,7 +172,7 @@ def capital(chains: Chains, slices: int, survival: float) -> tuple[Passage, Pass
         No capital on the window is enough.
     """
     if not 0.0 < survival < 1.0:
-        raise MisuseError(f"a survival probability lies between 0 and 1, got {survival}")
+        raise MisuseError(f"a survival probability must lie between 0 and 1, got {survival}")
     return _Search(chains, slices, survival).found()
 
 
