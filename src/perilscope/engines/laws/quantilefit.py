@@ -193,7 +193,7 @@ def _checked(probabilities: Sequence[float], values: Sequence[float]) -> tuple[F
     if p.ndim != 1 or p.shape != x.shape:
         raise MisuseError("each quantile must be one probability and one value")
     if p.size < 2:
-        raise MisuseError(f"a fit needs two quantiles or more, got {p.size}")
+        raise MisuseError(f"a fit needs two quantiles or more; {p.size} is given")
     for probability, value in zip(p.tolist(), x.tolist(), strict=True):
         if not 0 < probability < 1:
             raise MisuseError(
