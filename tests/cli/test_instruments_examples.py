@@ -236,6 +236,20 @@ def test_terms_that_are_refused(capsys: Any, book: str, lot: Any, told: str) -> 
     assert "positions.csv:2" in error
 
 
+@pytest.mark.parametrize("kind", ["future", "perpetual"])
+def test_coins_of_an_inverse_contract_are_worth_the_spot_price(
+    capsys: Any, book: str, kind: str
+) -> None:
+    """A contract above spot gains coins by its own price, and coins are sold on the spot market."""
+    path, header = Path(book).parent / "positions.csv", HEADER.strip() + ",mark\n"
+    lot = lot_of(asset="BTC", quantity=200000, instrument=kind, entry=40500, margin=3,
+                 settled="inverse", expiry="2026-11-26" if kind == "future" else "")  # fmt: skip
+    path.write_text(header + row(**lot).rstrip("\n") + ",41000\n")
+    found = asked(capsys, "contributions", book, "--days", "10")
+    coins = 3 + 200000 * (1 / 40500 - 1 / 41000)
+    assert found["positions_worth"] == pytest.approx(coins * 40000, rel=1e-12)
+
+
 def test_what_cannot_be_valued_is_said(capsys: Any, book: str) -> None:
     path = Path(book).parent / "positions.csv"
     path.write_text(HEADER + row(asset="BTC", quantity=1, instrument="call", strike=5,

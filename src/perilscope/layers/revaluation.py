@@ -167,6 +167,8 @@ def _perpetual(state: _State) -> Floats:
     """Value in money of a contract, with what its isolated margin is worth."""
     lot, terms = state.lot, state.terms
     price, low, high, now = state.price, state.low, state.high, state.now
+    # coins are worth what they trade at, wherever the contract on them stands
+    unit = state.quote * (np.maximum(price, _LEAST * now) if terms.inverse else 1.0)
     if lot.instrument == "future":
         left = state.left()
         basis = (terms.mark / now - 1.0) if terms.mark else 0.0
@@ -180,7 +182,6 @@ def _perpetual(state: _State) -> Floats:
     size = lot.quantity
     floor = _LEAST * now
     price, low = np.maximum(price, floor), np.maximum(low, floor)
-    unit = state.quote * (price if terms.inverse else 1.0)
     paid = size * terms.funding * state.days * (1.0 / now if terms.inverse else now)
     if terms.margin is None:
         gain = (contracts.inverse if terms.inverse else contracts.linear)(size, entry, price)
