@@ -166,6 +166,7 @@ def test_a_still_price_fails_where_it_must_and_is_told_under_its_name(
         "t-copula",
     )
     assert found["methods"]["historical"]["var"] == 0.0
+    assert math.copysign(1.0, found["methods"]["historical"]["var"]) == 1.0  # no -0.00 %
     assert found["methods"]["normal"]["error"]
     assert found["methods"]["normal"]["var"] is None
 

@@ -50,13 +50,13 @@ def _head(run: Shown, width: int) -> Iterator[Text]:
 
 
 def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100.0 * value:.2f} %"
+    return "–" if value is None else f"{100.0 * value:z.2f} %"
 
 
 def _range(pair: Any) -> str:
     if not pair:
         return ""
-    return f"{100.0 * pair[0]:.2f} – {100.0 * pair[1]:.2f}"
+    return f"{100.0 * pair[0]:z.2f} – {100.0 * pair[1]:z.2f}"
 
 
 def _table(run: Shown, width: int) -> Iterator[Text]:
@@ -99,19 +99,27 @@ def _said(run: Shown) -> dict[str, list[str]]:
     return found
 
 
+def _numbered(run: Shown) -> Iterator[tuple[str, str, list[str]]]:
+    """Each note with its number, or `all`, and its methods."""
+    place = 0
+    for note, names in _said(run).items():
+        every = len(names) == len(run["methods"])
+        place += not every
+        yield "all" if every else str(place), note, names
+
+
 def _marks(run: Shown) -> dict[str, str]:
     marks: dict[str, list[str]] = {}
-    for place, names in enumerate(_said(run).values(), 1):
-        if len(names) < len(run["methods"]):
+    for mark, _, names in _numbered(run):
+        if mark != "all":
             for name in names:
-                marks.setdefault(name, []).append(str(place))
+                marks.setdefault(name, []).append(mark)
     return {name: " ".join(each) for name, each in marks.items()}
 
 
 def _notes(run: Shown, width: int) -> Iterator[Text]:
-    for place, (note, names) in enumerate(_said(run).items(), 1):
-        every = len(names) == len(run["methods"])
-        yield from wrapped(f"{'all' if every else place}: {note}", width, 3, style="yellow")
+    for mark, note, _ in _numbered(run):
+        yield from wrapped(f"{mark}: {note}", width, 3, style="yellow")
     for text in run["findings"]:
         yield from wrapped(f"note: {text}", width, 4, style="yellow")
 

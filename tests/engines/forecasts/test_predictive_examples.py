@@ -93,3 +93,32 @@ def test_the_jackknife_gives_the_spread_of_a_normal_fit() -> None:
     # independent normal returns: var(VaR) = s^2 (1 + z^2 / 2) / n
     error = 0.02 * math.sqrt((1.0 + 1.95996**2 / 2.0) / 2000)
     assert (high - low) / 2.0 == pytest.approx(1.645 * error, rel=0.35)
+
+
+def test_cvar_is_no_less_than_var_at_both_ends() -> None:
+    short = Sample(MOVES[:60], np.array([0.6, 0.4]))
+    for name in ("historical", "age-weighted", "normal", "t", "evt"):
+        (low, high), (least, most) = predict(named(name), short).interval(0.99)
+        assert low <= least, name
+        assert high <= most, name
+
+
+def test_an_asset_that_never_moved_changes_nothing() -> None:
+    still = np.column_stack([MOVES[:, 0], np.zeros(400), MOVES[:, 1]])
+    for name in ("fhs", "volatility-weighted", "t-copula", "historical"):
+        alone = predict(named(name), SAMPLE)
+        beside = predict(named(name), Sample(still, np.array([0.6, 0.3, 0.4])))
+        assert beside.cvar(0.975) == pytest.approx(alone.cvar(0.975), rel=1e-12), name
+        assert beside.interval(0.975)[1] == pytest.approx(alone.interval(0.975)[1], rel=1e-9)
+
+
+def test_a_law_that_loses_more_than_everything_says_so() -> None:
+    wild = Sample(0.4 * np.sin(np.arange(300.0))[:, None], np.ones(1), horizon=10)
+    found = predict(named("normal"), wild)
+    chance = 1.0 - float(found.cdf(np.array([1.0]))[0])
+    assert chance > 0.01
+    assert f"a chance of {100 * chance:.2g} % to losing more" in " ".join(found.notes)
+    low, high = found.interval(0.99)[1]
+    assert low < found.cvar(0.99) < high  # no bound on one side of a law without it
+    owed = Sample(0.4 * np.sin(np.arange(300.0))[:, None], -np.ones(1), horizon=10)
+    assert "losing more" not in " ".join(predict(named("normal"), owed).notes)

@@ -224,8 +224,8 @@ def _told(model: Model, found: Prediction, level: float) -> Document:
     var_interval, cvar_interval = found.interval(level)
     return {
         "title": model.title,
-        "var": found.var(level),
-        "cvar": found.cvar(level),
+        "var": found.var(level) + 0.0,  # no minus before nothing
+        "cvar": found.cvar(level) + 0.0,
         "interval": {"var": list(var_interval), "cvar": list(cvar_interval)},
         "parameters": dict(found.parameters),
         "log_likelihood": found.log_likelihood,

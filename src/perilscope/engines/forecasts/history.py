@@ -136,10 +136,12 @@ class Sample:
 
     @cached_property
     def held(self) -> NDArray[np.intp]:
-        """Columns of the assets that what is held depends on."""
+        """Columns of the assets that what is held depends on: those that ever moved, if one did."""
         if self.revalued is not None:
             return np.arange(self.weights.size)
-        return np.flatnonzero(self.weights)
+        some = self.weights != 0.0
+        moving = some & np.any(self.returns != 0.0, axis=0)
+        return np.flatnonzero(moving if moving.any() else some)
 
     def lost(self, moves: Array, days: int | None = None) -> Array:
         """Losses under simple moves of `held` over so many days (the horizon), shape (n,)."""

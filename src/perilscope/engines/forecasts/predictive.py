@@ -43,6 +43,8 @@ Intervals = tuple[Interval, Interval]
 
 FEW = 250
 """With fewer windows than this every answer carries a note."""
+BEYOND_ALL = 1e-4
+"""A larger chance of losing more than all that is held is noted."""
 DAYS_A_YEAR = 365
 BLOCKS = 20
 
@@ -156,7 +158,7 @@ def predict(model: Model, sample: Sample) -> Prediction:
     Examples
     --------
     >>> from perilscope.engines.forecasts.loss_laws import NormalLaw
-    >>> normal = Model("normal", "", lambda s: Prediction(NormalLaw(0.0, 1.0), lambda _: ...))
+    >>> normal = Model("normal", "", lambda s: Prediction(NormalLaw(0.0, 0.1), lambda _: ...))
     >>> found = predict(normal, Sample(np.full((30, 1), 0.01), np.ones(1)))
     >>> found.notes
     ('30 daily returns: the far tail rests on very few',)
@@ -167,17 +169,24 @@ def predict(model: Model, sample: Sample) -> Prediction:
     bounded = sample.revalued is None and bool(np.all(sample.weights >= 0.0))
     most = float(sample.weights.sum()) if bounded else math.inf
 
-    def capped(level: float) -> Intervals:
-        """What is not owed loses at most all of it."""
+    def within(level: float) -> Intervals:
+        """What is not owed loses at most all of it, and CVaR at least what VaR does."""
         (a, b), (c, d) = found.interval_at(level)
-        var, cvar = found.law.var(level), found.law.cvar(level)
-        return (a, max(min(b, most), var)), (c, max(min(d, most), cvar))
+        if found.law.cvar(level) <= most:  # else the law knows no such bound, nor does its error
+            b, d = min(b, most), min(d, most)
+        return (a, b), (max(a, c), max(b, d))
 
+    beyond = 0.0 if math.isinf(most) else 1.0 - float(found.law.cdf(np.array([most]))[0])
+    if beyond > BEYOND_ALL:
+        notes.append(
+            f"the law gives a chance of {100.0 * beyond:.2g} % to losing more than all that is "
+            "held, which cannot be: it does not fit losses this large"
+        )
     if len(sample.returns) < FEW:
         notes.append(f"{len(sample.returns)} daily returns: the far tail rests on very few")
     elif sample.effective < FEW:
         notes.append(f"effective sample size {sample.effective:.0f}: the interval is wide")
-    return replace(found, notes=tuple(notes), effective=effective, interval_at=capped)
+    return replace(found, notes=tuple(notes), effective=effective, interval_at=within)
 
 
 def by_blocks(fit: Fit, sample: Sample, blocks: int = BLOCKS) -> Callable[[float], Intervals]:
