@@ -99,8 +99,9 @@ def test_gaps_that_do_not_reach_are_followed_by_more():
         """Gaps a tenth as long as those of chance, which more are asked of."""
 
         def standard_exponential(self, n):
-            return np.full(n, 0.1)
+            return np.full(n, 0.093)
 
-    times = arrivals(Short(), 20.0)
-    np.testing.assert_allclose(times, 0.1 * np.arange(1, len(times) + 1))
-    assert 19.8 < times[-1] < 20.0
+    found = arrivals(Short(), np.full(8, 2.5))
+    times = 0.093 * np.arange(1, 216)
+    assert 20.0 - 0.093 < times[-1] < 20.0
+    np.testing.assert_array_equal(found, np.floor(times / 2.5))

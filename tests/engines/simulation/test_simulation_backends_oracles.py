@@ -36,6 +36,7 @@ from perilscope.engines.laws.distributions import (
 from perilscope.engines.simulation import backends
 from perilscope.engines.simulation.plain import plain
 from perilscope.engines.simulation.simulation import BLOCK, simulate
+from perilscope.engines.simulation.tabled import table
 from perilscope.errors import MisuseError
 
 COUNTS = {
@@ -260,11 +261,38 @@ def test_lines_without_tables_still_have_their_law():
 
 def test_both_backends_find_the_stretch_of_a_time():
     rng = np.random.default_rng(8)
-    ends = np.cumsum(rng.exponential(1.0, 500) * (rng.random(500) < 0.7))  # some of no length
-    times = np.sort(rng.random(3_000)) * ends[-1]
-    times[:2] = ends[5], 0.0  # at an end the next one begins
-    times.sort()
-    wanted = [int(np.flatnonzero(ends > t)[0]) for t in times]
+    # lengths that add up without rounding, some of them none
+    stretches = rng.integers(1, 4_000, 500) / 1024 * (rng.random(500) < 0.7)
+    ends = np.cumsum(stretches)
+    times = rng.integers(0, int(ends[-1] * 1024), 3_000) / 1024
+    times[:3] = ends[5], 0.0, ends[-1]  # at an end the next one begins
+    times = np.sort(times)
+    wanted = [int(np.flatnonzero(ends > t)[0]) for t in times[times < ends[-1]]]
+    assert len(wanted) < len(times)
     for name in ("numpy", "numba"):
-        found = backends.backend(name, 0.0).reached(ends, times)
+        found = backends.backend(name, 0.0).reached(stretches, np.diff(times, prepend=0.0))
         assert found.tolist() == wanted, name
+
+
+def test_both_backends_repeat_a_horizon_as_often_as_is_said():
+    rng = np.random.default_rng(9)
+    numbers = rng.integers(0, 12, 3_000) * (rng.random(3_000) < 0.6)
+    horizons = np.flatnonzero(rng.random(50_000) < 0.1)[:3_000]
+    wanted = [h for h, n in zip(horizons.tolist(), numbers.tolist(), strict=True) for _ in range(n)]
+    for name in ("numpy", "numba"):
+        found = backends.backend(name, 0.0).repeated(horizons, numbers)
+        assert found.tolist() == wanted, name
+    assert backends.backend("numba", 0.0).repeated(horizons[:0], numbers[:0]).size == 0
+
+
+def test_both_backends_read_the_same_values_of_any_law():
+    key = np.uint64(3), np.uint64(4)
+    chances = stats.nbinom(0.7, 0.1).pmf(np.arange(40))
+    counts = Discrete(tuple(range(40)), tuple((chances / chances.sum()).tolist()))
+    for law in (*LOSSES, counts):
+        for number in (0, 1, 3, 70_001):
+            one, other = (
+                backends.backend(name, 0.0).values(table(law), number, key)
+                for name in ("numpy", "numba")
+            )
+            np.testing.assert_allclose(other, one, rtol=1e-13, err_msg=str(law))

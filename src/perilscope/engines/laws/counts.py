@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -162,9 +163,7 @@ class Poisson(CountLaw):
             return np.zeros(0, dtype=np.int64)
         if np.ndim(self.mean) == 0:  # all events at once, each in a period taken at random
             return rng.integers(0, n, rng.poisson(self.mean * n), dtype=np.int64)
-        # One unit-rate process runs through the periods laid end to end, each as long as its mean.
-        ends = np.cumsum(self.mean)
-        return np.searchsorted(ends, arrivals(rng, float(ends[-1])), side="right")
+        return arrivals(rng, np.asarray(self.mean))
 
 
 @dataclass(frozen=True)
@@ -427,16 +426,44 @@ class Hurdle(CountLaw):
         return _hurdled(self, self.p, rng, n)
 
 
-def arrivals(rng: np.random.Generator, length: float) -> Floats:
-    """Times of a Poisson process of rate one before ``length``, ascending.
+def reached(stretches: Floats, gaps: Floats) -> Integers:
+    """The stretch that each point lies in, of stretches laid end to end.
 
-    Exponential gaps added up, so that nothing is sorted.
+    Parameters
+    ----------
+    stretches : array, shape (n,)
+        Their lengths, which may be zero.
+    gaps : array, shape (m,)
+        From each point to the next, the first from the beginning. Points from the end of the last
+        stretch on are left out.
+
+    Examples
+    --------
+    >>> reached(np.array([1.0, 0.0, 2.0]), np.array([0.5, 0.5, 1.5, 0.5, 0.1])).tolist()
+    [0, 2, 2]
     """
+    ends, points = np.cumsum(stretches), np.cumsum(gaps)
+    return np.searchsorted(ends, points[: np.searchsorted(points, ends[-1])], side="right")
+
+
+def arrivals(
+    rng: np.random.Generator,
+    means: Floats,
+    within: Callable[[Floats, Floats], Integers] = reached,
+) -> Integers:
+    """For each event of Poisson counts with means of their own the index of its period, ascending.
+
+    One unit-rate process runs through the periods laid end to end, each as long as its mean: its
+    gaps are exponential, and nothing is sorted. ``within`` is :func:`reached` or a twin of it.
+    """
+    length = float(np.sum(means))
     some = int(length + 6.0 * math.sqrt(length)) + 16
-    times = np.cumsum(rng.standard_exponential(some))
-    while times[-1] < length:  # six standard deviations of events more than expected
-        times = np.append(times, times[-1] + np.cumsum(rng.standard_exponential(some)))
-    return times[: np.searchsorted(times, length)]
+    gaps = rng.standard_exponential(some)
+    found = within(means, gaps)
+    while len(found) == len(gaps):  # six standard deviations of events more than expected
+        gaps = np.append(gaps, rng.standard_exponential(some))
+        found = within(means, gaps)
+    return found
 
 
 def _hurdled(law: CountLaw, p: float, rng: np.random.Generator, n: int) -> Integers:

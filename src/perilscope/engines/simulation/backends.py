@@ -51,8 +51,11 @@ class Backend(Protocol):
     def values(self, table: Table, number: int, key: Key) -> Floats:
         """Independent values of a law."""
 
-    def reached(self, ends: Floats, times: Floats) -> Integers:
-        """Stretch that each time lies in."""
+    def repeated(self, horizons: Integers, numbers: Integers) -> Integers:
+        """Each horizon as many times as is said."""
+
+    def reached(self, stretches: Floats, gaps: Floats) -> Integers:
+        """Stretch that each point lies in."""
 
 
 def backend(name: str, events: float, cache: Cache | None = None) -> Backend:

@@ -23,6 +23,8 @@ NAME = "numba"
 BLOCK, PAGE = 2**16, 2**11
 HANDFUL = 256
 """Events whose numbers are made before their losses are read."""
+FEW = 4
+"""Times that any horizon is written when it is repeated."""
 
 _U = np.uint64
 _STEP = _U(0x9E3779B97F4A7C15)
@@ -57,14 +59,18 @@ def _smooth(r: Any, rows: Any) -> Any:
 
 
 @compiled()
+def _polynomial(pieces: Any, p: Any, x: Any) -> Any:
+    return pieces[p, 0] + x * (pieces[p, 1] + x * (pieces[p, 2] + x * pieces[p, 3]))
+
+
+@compiled()
 def _at(r: Any, rows: Any, starts: Any, pieces: Any) -> Any:
     loss = _smooth(r, rows)
     if loss == loss:
         return loss
     x = np.float64(np.int64(r) >> 16) + 0.5
     p = np.searchsorted(starts, x, side="right") - 1
-    x -= starts[p]
-    return pieces[p, 0] + x * (pieces[p, 1] + x * (pieces[p, 2] + x * pieces[p, 3]))
+    return _polynomial(pieces, p, x - starts[p])
 
 
 @compiled()
@@ -250,18 +256,64 @@ def _hit(years: Any, counts: Any, key: Any) -> Any:
 
 
 @compiled()
-def _values(out: Any, rows: Any, starts: Any, pieces: Any, key: Any) -> None:
-    for i in range(out.size):
-        out[i] = _at(_draw(i, key[0], key[1]), rows, starts, pieces)
+def _piece(x: Any, starts: Any) -> Any:
+    # the last that begins no later, by halves without a branch
+    first, some = 0, starts.size
+    while some > 1:
+        half = some >> 1
+        first += half if starts[first + half] <= x else 0
+        some -= half
+    return first
 
 
 @compiled()
-def _reached(found: Any, ends: Any, times: Any) -> None:
+def _values(out: Any, table: Any, starts: Any, pieces: Any, one: Any, two: Any) -> None:
+    years, cells = np.empty(HANDFUL, np.uint64), np.empty(HANDFUL, np.uint64)
+    places, cut = np.empty(HANDFUL, np.float64), np.empty(HANDFUL + 1, np.int64)
+    for begin in range(0, out.size, HANDFUL):
+        some = min(HANDFUL, out.size - begin)
+        mine = out[begin : begin + some]
+        _made(begin, some, one, two, years, places, cells)
+        fours = some & -4
+        for i in range(0, fours, 4):
+            mine[i], mine[i + 1], mine[i + 2], mine[i + 3] = _four_cubics(table, cells, places, i)
+        for i in range(fours, some):
+            mine[i] = _cubic(table, cells[i], places[i])
+        rough = 0
+        for i in range(some if starts.size else 0):
+            cut[rough] = i
+            rough += 0 if mine[i] == mine[i] else 1
+        for k in range(rough):
+            i = cut[k]
+            p = _piece(places[i], starts)
+            mine[i] = _polynomial(pieces, p, places[i] - starts[p])
+
+
+@compiled()
+def _repeated(found: Any, horizons: Any, numbers: Any) -> None:
+    # most are repeated a few times: so many are written at once, what is too much overwritten
     k = 0
-    for i in range(times.size):
-        while ends[k] <= times[i]:
+    for i in range(horizons.size):
+        year, end = horizons[i], k + numbers[i]
+        for j in range(FEW):
+            found[k + j] = year
+        for j in range(k + FEW, end):
+            found[j] = year
+        k = end
+
+
+@compiled()
+def _reached(found: Any, stretches: Any, gaps: Any) -> Any:
+    k, time, end = 0, 0.0, stretches[0]
+    for i in range(gaps.size):
+        time += gaps[i]
+        while end <= time:
             k += 1
+            if k == stretches.size:
+                return i
+            end += stretches[k]
         found[i] = k
+    return gaps.size
 
 
 def placed(
@@ -289,12 +341,19 @@ def hit(counts: Integers, key: Key) -> Integers:
 def values(table: Table, number: int, key: Key) -> Floats:
     """Independent values of a law, shape (number,)."""
     out = np.empty(number)
-    _values(out, table.rows, table.starts, table.pieces, key)
+    _values(out, table.rows.ravel(), table.starts, table.pieces, key[0], key[1])
     return out
 
 
-def reached(ends: Floats, times: Floats) -> Integers:
-    """The stretch that each time lies in, as the twin finds it."""
-    found = np.empty(times.size, dtype=np.int64)
-    _reached(found, ends, times)
-    return found
+def repeated(horizons: Integers, numbers: Integers) -> Integers:
+    """Each horizon as many times as is said, as the twin does."""
+    total = int(numbers.sum())
+    found = np.empty(total + FEW, dtype=np.int64)
+    _repeated(found, horizons, numbers)
+    return found[:total]
+
+
+def reached(stretches: Floats, gaps: Floats) -> Integers:
+    """The stretch that each point lies in, as the twin finds it."""
+    found = np.empty(gaps.size, dtype=np.int64)
+    return found[: _reached(found, stretches, gaps)]

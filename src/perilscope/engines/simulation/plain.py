@@ -129,7 +129,7 @@ class Plain:
             horizons = backend.hit(period.falls[block], key("hit"))
         if period.number is not None:
             number = backend.values(period.number, len(horizons), key("number"))
-            horizons = np.repeat(horizons, np.rint(number).astype(np.int64))
+            horizons = backend.repeated(horizons, np.rint(number).astype(np.int64))
         backend.given(out, also, period.loss, horizons, events, keep, marks)
 
     def _share(self, law: Distribution, purpose: str, block: int, backend: Backend) -> Floats:

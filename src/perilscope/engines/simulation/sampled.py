@@ -105,8 +105,8 @@ def events(
             given = None if first is None else first[start:end]
             rng = stream(seed, line.key, "count" + name, block)
             if given is None and isinstance(counts, Poisson) and np.ndim(counts.mean):
-                ends = np.cumsum(np.asarray(counts.mean)[start:end])
-                horizons = start + backend.reached(ends, arrivals(rng, float(ends[-1])))
+                rates = np.asarray(counts.mean)[start:end]
+                horizons = start + arrivals(rng, rates, backend.reached)
             else:
                 horizons = start + _events(counts.take(here), rng, given, period, end - start)
             rng = stream(seed, line.key, "loss" + name, block)

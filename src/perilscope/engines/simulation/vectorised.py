@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from perilscope.engines.laws.counts import reached as reached
 from perilscope.engines.laws.law import Floats, Integers
 from perilscope.engines.simulation.tabled import Table
 
@@ -114,22 +115,9 @@ def values(table: Table, number: int, key: Key) -> Floats:
     return table.at(_places(draws(0, number, key)))
 
 
-def reached(ends: Floats, times: Floats) -> Integers:
-    """The stretch that each time lies in, of stretches laid end to end.
-
-    Parameters
-    ----------
-    ends : array, shape (n,)
-        Where each stretch ends, ascending.
-    times : array, shape (m,)
-        Ascending, each before the last end.
-
-    Examples
-    --------
-    >>> reached(np.array([1.0, 1.0, 3.0]), np.array([0.5, 1.0, 2.5])).tolist()
-    [0, 2, 2]
-    """
-    return np.searchsorted(ends, times, side="right")
+def repeated(horizons: Integers, numbers: Integers) -> Integers:
+    """Each horizon as many times as is said, shapes (n,)."""
+    return np.repeat(horizons, numbers)
 
 
 def values_at(table: Table, places: Integers, key: Key) -> Floats:
