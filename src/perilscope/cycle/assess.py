@@ -41,7 +41,7 @@ from perilscope.layers.stress import Stressed
 from perilscope.monitoring.forecast import Forecast, forecast
 from perilscope.monitoring.limits import Figures, Standing, stand
 from perilscope.monitoring.review import due
-from perilscope.treatment.control import Check, Verdict, World, simulated, verdict
+from perilscope.treatment.control import Check, Verdict, World, verdict
 from perilscope.treatment.cover import Net, Protection, misread, net_of_all, protection
 
 Law: TypeAlias = LossLaw | Simulated
@@ -132,7 +132,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: Steps) -> Result:
         law = register.law()
         world = World(context, joined, register, law, settings.seed, settings.years)
         tried = {
-            control.id: other.submit(simulated, control, world)
+            control.id: other.submit(beside.tried, control, world, drawn)
             for control in book.controls.values()
         }
         checks = other.submit(beside.checks, laws, register, drawn)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 
-from perilscope.book import Book
+from perilscope.book import Book, Control
 from perilscope.cycle import drawn
 from perilscope.cycle.drawn import Horizons
 from perilscope.cycle.peaks import Peak, peak
@@ -21,6 +21,7 @@ from perilscope.engines.simulation.draws import Simulated
 from perilscope.layers import protocol
 from perilscope.layers.drivers import Drivers
 from perilscope.layers.protocol import ProtocolScore
+from perilscope.treatment.control import Check, World, simulated
 
 
 def scores(
@@ -41,6 +42,12 @@ def horizons(
     if everything is None or first is None:
         return None
     return drawn.together(everything.whole, settings, first.backend)
+
+
+def tried(control: Control, world: World, alone: Future[Simulated | None]) -> Check:
+    """What simulation says of a control, by the backend of the losses alone: it is loaded."""
+    first = alone.result()
+    return simulated(control, world, "auto" if first is None else first.backend)
 
 
 def checks(

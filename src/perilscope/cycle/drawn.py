@@ -119,7 +119,7 @@ def losses(
     ----------
     joined : Joined
     parts : mapping of str to sequence of str
-        Lines whose sum will be asked for.
+        Lines whose sum is asked for where simulation alone tells the figures; so are contributions.
     settings : Settings
     note : callable
     told : callable
@@ -127,7 +127,7 @@ def losses(
     """
     if settings.engine == "exact":
         return None
-    lines = list(joined.lines.values())
+    lines, told_by_it = list(joined.lines.values()), settings.engine == "simulation"
     draws, why = affordable(lines, settings.years)
     if draws < FEWEST_DRAWS:
         note("warning", "simulation", f"no horizons are simulated: {why}")
@@ -143,7 +143,8 @@ def losses(
         seed=settings.seed,
         workers=_workers(),
         progress=lambda done: told(done, draws),
-        parts=parts,
+        parts=parts if told_by_it else {},
+        shares=told_by_it,
         cache=filled_folder if draws > MOST_KEPT else code_folder,
     )
 

@@ -124,7 +124,9 @@ def verdict(
     without, with_ = (changed, world.law) if control.state == "in place" else (world.law, changed)
     cost = annual_cost(control, discount_rate)
     fall = (without.mean - with_.mean) / years
-    fall_drawn, error = _simulated(world, before, after, caps_after) if check is None else check()
+    fall_drawn, error = (
+        _simulated(control, world, before, after, caps_after) if check is None else check()
+    )
     return Verdict(
         id=control.id,
         ale_reduction=fall,
@@ -141,15 +143,17 @@ def verdict(
     )
 
 
-def simulated(control: Control, world: World) -> Check:
+def simulated(control: Control, world: World, backend: str = "auto") -> Check:
     """Mean fall of the loss per year on common random numbers, and its standard error.
+
+    The backend is one of `perilscope.engines.simulation.simulation.simulate`.
 
     Raises
     ------
     AssessmentError
         As `verdict` does.
     """
-    return _simulated(world, *_worlds(control, world))
+    return _simulated(control, world, *_worlds(control, world), backend)
 
 
 def efficacy(control: Control, cut_index: int, context: Context) -> Distribution:
@@ -234,10 +238,12 @@ def _without(
 
 
 def _simulated(
+    control: Control,
     world: World,
     before: Sequence[Compound],
     after: Sequence[Compound],
     caps: Mapping[str, float],
+    backend: str = "auto",
 ) -> Check:
     keys = [item.key for item in after]
     groups = {item.group for item in after if item.group}
@@ -246,9 +252,14 @@ def _simulated(
     ]
     base = {what: world.joined.caps[what] for what in sorted(groups)}
     draws = min(world.draws, CHECK_DRAWS)
-    # a control may bring a belief to a plain line: without tables both have the same events
+    # both worlds have the same events by tables where a candidate leaves the laws and marks events;
+    # where rates differ, or one world alone has beliefs, they have only without tables
+    tables = control.state == "candidate" and all(
+        bool(one.beliefs) == bool(other.beliefs) for one, other in zip(before, after, strict=True)
+    )
+    how: dict[str, Any] = {"draws": draws, "seed": world.seed, "tables": tables, "backend": backend}
     first, second = (
-        cast(Draws, simulate(lines, (), most, draws=draws, seed=world.seed, tables=False))
+        cast(Draws, simulate(lines, (), most, **how))
         for lines, most in (([*before, *mates], base), ([*after, *mates], {**base, **caps}))
     )
     gap = (first.total - second.total) / world.context.years

@@ -150,6 +150,18 @@ def test_contributions_add_to_cvar_and_are_those_of_the_draws():
             assert found[key] == pytest.approx(c, abs=3e-4 * kept.cvar(a))
 
 
+def test_without_what_contributions_are_read_from_all_else_is_the_same():
+    _, counted = both()
+    bare = simulate(LINES, draws=N, seed=6, parts=PARTS, tally=True, shares=False)
+    for a in LEVELS:
+        assert (bare.var(a), bare.cvar(a)) == (counted.var(a), counted.cvar(a))
+        for key in ("a", "b", "c"):
+            assert bare.line(key).var(a) == counted.line(key).var(a)
+    assert bare.part("both").mean == counted.part("both").mean
+    with pytest.raises(MisuseError, match="no contributions"):
+        bare.contributions(0.99)
+
+
 def test_the_curve_falls_and_lies_on_the_draws():
     kept, counted = both()
     curve = counted.curve(100)

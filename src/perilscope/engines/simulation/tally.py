@@ -19,6 +19,7 @@ import numpy as np
 from perilscope.engines.laws.law import Floats, Integers, Numbers
 from perilscope.engines.simulation.binned import Block, Some, bins_of, sorter
 from perilscope.engines.simulation.draws import Simulated
+from perilscope.errors import MisuseError
 from perilscope.once import cached_property
 
 TOTAL, LINE = 10, 8
@@ -238,7 +239,14 @@ class Tally(Simulated):
         """Mean of each line over the worst share 1 - a of all horizons (Euler); adds to CVaR.
 
         Of the bin that holds the VaR each line bears the same share, which completes the tail.
+
+        Raises
+        ------
+        MisuseError
+            They were not asked for when horizons were drawn.
         """
+        if self.lines and not len(self.shares.held):
+            raise MisuseError("no contributions: what they are read from was not added up")
         b, wanted = self._bins, (1 - a) * self.count
         above = b.below[-1] - b.below[1:]  # horizons in higher bins
         weights = np.clip((wanted - above) / np.maximum(b.counts, 1), 0.0, 1.0)
@@ -313,14 +321,23 @@ class Tallying:
         Names of the parts.
     backend : str
         What sorts the losses into bins: ``"numpy"`` or ``"numba"``.
+    shares : bool
+        Whether contributions of lines will be asked for.
     """
 
-    def __init__(self, keys: Iterable[str], parts: Iterable[str], backend: str = "numpy") -> None:
+    def __init__(
+        self,
+        keys: Iterable[str],
+        parts: Iterable[str],
+        backend: str = "numpy",
+        *,
+        shares: bool = True,
+    ) -> None:
         self.sorter = sorter(backend)
         self.total = Ledger(TOTAL, MOST_TAIL)
         self.lines = {key: Ledger(LINE, MOST_OF_LINE) for key in keys}
         self.parts = {name: Ledger(LINE, MOST_OF_LINE) for name in parts}
-        self.shares = Rows(len(self.lines))
+        self.shares = Rows(len(self.lines) if shares else 0)
 
     def read(
         self,
@@ -352,12 +369,7 @@ class Tallying:
                 found[key] = sort.some(loss)
                 if key in self.lines:
                     lines[key] = told(found[key], self.lines[key])
-        place = bins_of(total, TOTAL)
-        first = int(np.min(place, where=total > 0, initial=place.max()))
-        place = np.maximum(place, first) - first  # horizons without a loss add nothing anywhere
-        shares = np.zeros((len(self.lines), int(place.max()) + 1))
-        for share, key in zip(shares, self.lines, strict=True):
-            sort.add(share, place, found[key])
+        first, shares = self._shares(total, found)
         parts = {}
         for name, ledger in self.parts.items():
             whole = np.zeros(number)
@@ -365,6 +377,19 @@ class Tallying:
                 sort.add(whole, None, found[key])
             parts[name] = told(sort.some(whole), ledger)
         return Page(told(sort.some(total), self.total), lines, parts, first, shares)
+
+    def _shares(self, total: Floats, found: Mapping[str, Some]) -> tuple[int, Floats]:
+        """Lowest bin of the total, and from there on what each line loses in each bin of it."""
+        number = len(self.shares.held)
+        if not number:
+            return 0, np.zeros((0, 0))
+        place = bins_of(total, TOTAL)
+        first = int(np.min(place, where=total > 0, initial=place.max()))
+        place = np.maximum(place, first) - first  # horizons without a loss add nothing anywhere
+        shares = np.zeros((number, int(place.max()) + 1))
+        for share, key in zip(shares, self.lines, strict=True):
+            self.sorter.add(share, place, found[key])
+        return first, shares
 
     def add(self, page: Page) -> None:
         """Take in a block."""
