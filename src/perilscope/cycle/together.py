@@ -139,7 +139,7 @@ def doubted(found: Together, note: Note) -> Together:
         return found
 
 
-Made = tuple[Whole, Callable[[], list[Market]]]
+Made = tuple[Whole, Callable[[], Market]]
 """A joint law, and what makes its scenarios as other histories would have given them."""
 
 
@@ -151,7 +151,7 @@ def completed(made: Made, positions: Sequence[Position]) -> Together:
         held = beside.submit(borne.contributions, whole.joint, law, LEVEL)
         tails = behind.tails(whole.joint, law, law.var(LEVEL))
         errors = doubt.drawn(whole.joint, law, SHOWN) if whole.moves.sampled else {}
-        intervals = doubt.histories(whole.joint, law, other(), SHOWN)
+        intervals = doubt.histories(whole.joint, law, other(), moves.HISTORIES, SHOWN)
         hidden = _behind(whole)
     shares = _shares(positions, whole)
     return Together(whole, held.result(), tails, errors, intervals, shares, hidden=hidden)
@@ -198,11 +198,11 @@ def joint_law(
     known = shocks_of(book) if shocks is None else shocks
     whole = joining.whole(joined, book.scenarios, context, held, spans, known, tokens, note)
 
-    def other() -> list[Market]:
+    def other() -> Market:
         found = moves.resampled(history, columns, context.years, seed=seed, drift=drift, ways=ways)
         market = whole.joint.scenarios
         assert isinstance(market, Market)
-        return [replace(market, moves=each) for each in found]
+        return replace(market, moves=found)
 
     return whole, other
 

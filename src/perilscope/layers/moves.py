@@ -36,6 +36,8 @@ BLOCK = 30
 DRAWS = 100_000
 FEWEST_DAYS = 30
 """Days of prices without which nothing is said."""
+HISTORIES = 40
+"""Histories that are drawn again."""
 _LONG = 180
 """Days that a resampled history takes over together."""
 _AT_ONCE = 1 << 10
@@ -171,16 +173,16 @@ def resampled(
     seed: int,
     drift: float = 0.0,
     draws: int = 4_000,
-    times: int = 40,
+    times: int = HISTORIES,
     ways: bool = False,
-) -> list[Spans]:
+) -> Spans:
     """Moves as other histories would have given them: long blocks of the past, drawn again.
 
     Returns
     -------
-    list of Spans
-        For each resampled history. What measures of these differ by is what the length of the
-        history leaves open.
+    Spans
+        One resampled history after the other, each of ``draws`` spans. What measures of these
+        differ by is what the length of the history leaves open.
     """
     logs, columns = _logs(history, assets)
     days = _rows(history, years)
@@ -194,7 +196,11 @@ def resampled(
         starts = (firsts[:, None] + np.arange(size - block)).ravel()
         drawn = _drawn(blocks, starts, draws, rng, ways)
         found.append(_level(drawn, columns, len(assets), years, drift))
-    return found
+    end = np.concatenate([each.end for each in found])
+    if not ways:
+        return Spans(end, end, end)
+    low, high = (np.concatenate([getattr(x, side) for x in found]) for side in ("low", "high"))
+    return Spans(end, low, high)
 
 
 _DAILY = 1.05
@@ -297,12 +303,14 @@ def _balanced(size: int, draws: int, rng: np.random.Generator) -> NDArray[np.int
 def _level(drawn: Logs, columns: Sequence[int], count: int, years: float, drift: float) -> Spans:
     """Relative prices with the expected gain that was declared."""
     made: list[Floats] = []
-    lift = math.pow(1.0 + drift, years) / np.exp(drawn[0]).mean(axis=0)
+    lift: Floats | None = None
     for logs in drawn:
         if made and logs is drawn[0]:
             made.append(made[0])
             continue
         found = np.exp(logs)
+        if lift is None:  # the first are the ends
+            lift = math.pow(1.0 + drift, years) / found.mean(axis=0)
         found *= lift
         made.append(found if len(columns) == count else _beside(count, columns, found))
     end, low, high = made

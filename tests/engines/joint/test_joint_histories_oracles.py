@@ -16,14 +16,15 @@ from perilscope.engines.laws.distributions import Lognormal
 
 
 class Short(Scenarios):
-    """A coin that is owed, with prices of some spread; a state takes a third of it."""
+    """A coin that is owed, with prices of some spreads; a state takes a third of it."""
 
     names = ("COIN",)
 
-    def __init__(self, spread: float) -> None:
-        ends = np.exp(spread * np.random.default_rng(5).standard_normal(3_000))
-        self.ends = ends / ends.mean()
-        self.weights = np.full(3_000, 1.0 / 3_000)
+    def __init__(self, *spreads: float) -> None:
+        draws = np.random.default_rng(5).standard_normal(3_000)
+        each = [np.exp(spread * draws) for spread in spreads]
+        self.ends = np.concatenate([ends / ends.mean() for ends in each])
+        self.weights = np.full(self.ends.size, 1.0 / self.ends.size)
 
     def _price(self, rungs):
         return self.ends * (1.0, 0.67)[rungs[0]]
@@ -47,7 +48,7 @@ def test_the_interval_prices_thefts_by_the_scenario(tokens: dict[str, str]) -> N
     joint = made(Short(0.4))
     law, levels = joint.law(), (0.95, 0.99)
     spreads = np.linspace(0.3, 0.5, 20)
-    found = histories(joint, law, [Short(x) for x in spreads], levels)
+    found = histories(joint, law, Short(*spreads), len(spreads), levels)
     anew = [made(Short(x), joint.window, 64).law() for x in (spreads[1], spreads[-2])]
     for level in levels:
         var, cvar = found[level]

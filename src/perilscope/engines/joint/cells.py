@@ -116,10 +116,28 @@ class Cell:
     prices: Mapping[str, float]
     aside: Mapping[str, Array]
 
-    def transforms(self, window: Window, losses: Array) -> tuple[Transform, dict[str, Transform]]:
-        """The market in this cell, and the same weighted by how far each price is off the mean."""
+    def transforms(
+        self,
+        window: Window,
+        losses: Array,
+        owners: npt.NDArray[np.int64] | None = None,
+        count: int = 1,
+    ) -> tuple[Transform, dict[str, Transform]]:
+        """The market in this cell, and the same weighted by how far each price is off the mean.
+
+        Parameters
+        ----------
+        window : Window
+        losses : array, shape (n,)
+            Of all scenarios.
+        owners : array of int, shape (members,), optional
+            To which of several markets each scenario of the cell belongs, which are then rows.
+        count : int
+            How many markets.
+        """
         rows = np.stack([self.mass, *(self.mass * off for off in self.aside.values())])
-        law, *aside = window.transform(losses[self.members], rows)  # as rows they take a third
+        # as rows they take a third
+        law, *aside = window.transform(losses[self.members], rows, owners, count)
         return law, dict(zip(self.aside, aside, strict=True))
 
 

@@ -9,24 +9,27 @@ leaves less to chance than whole years drawn at random would.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines.grids.grid import Transform
+from perilscope.engines.grids.grid import Grid, Transform
 from perilscope.engines.joint import cells
 from perilscope.engines.joint.assembly import Joint
-from perilscope.engines.joint.cells import Coupled
+from perilscope.engines.joint.cells import Cell
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.joint.parts import Rungs, Scenarios
+from perilscope.engines.joint.window import Window
 
 Array = npt.NDArray[np.float64]
 Interval = tuple[float, float]
 
-_CELLS = 4
-"""Cells of prices of each other history."""
+_CELLS = 16
+"""Cells of prices that other histories share."""
+_STEPS = 32.0
+"""Steps that the scale of the loss (the middle of the law to its 95 % quantile) keeps."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ def _beyond(mass: Array, step: float, d: Array) -> tuple[Array, Array]:
 
 
 def histories(
-    joint: Joint, law: SignedLaw, apart: Sequence[Scenarios], levels: Sequence[float]
+    joint: Joint, law: SignedLaw, apart: Scenarios, times: int, levels: Sequence[float]
 ) -> dict[float, tuple[Interval, Interval]]:
     """90 % intervals of VaR and CVaR from the length of the price history.
 
@@ -106,18 +109,19 @@ def histories(
     joint : Joint
     law : SignedLaw
         Its law.
-    apart : sequence of Scenarios
-        As other histories would have given them.
+    apart : Scenarios
+        As other histories would have given them, one history after the other.
+    times : int
+        How many histories; each gives as many scenarios as another.
     levels : sequence of float
 
     Returns
     -------
     dict of level to (interval of VaR, interval of CVaR), in money
-        What is counted in tokens is priced in a few cells; moved by as much as the law differs
-        from the same in so few.
+        The laws are made with few cells of prices on few points; moved by as much as the law
+        differs from the same made so.
     """
-    base = _measured(joint, joint.scenarios)
-    laws = [_measured(joint, each) for each in apart]
+    base, *laws = _laws(_Pool(joint, apart, times), _few(law))
     found = {}
     for level in levels:
         var = [each.var(level) - base.var(level) + law.var(level) for each in laws]
@@ -126,33 +130,73 @@ def histories(
     return found
 
 
-def _measured(joint: Joint, scenarios: Scenarios) -> SignedLaw:
-    """The law with other market scenarios; prices are expected to be what they are in its own."""
-    window, weights = joint.window, scenarios.weights
-    known: dict[Rungs, Coupled] = {}
+class _Pool:
+    """A law's own scenarios and those of other histories, which share cells of prices."""
+
+    def __init__(self, joint: Joint, apart: Scenarios, times: int) -> None:
+        own, each = len(joint.scenarios.weights), len(apart.weights) // times
+        self.joint, self._apart, self.count = joint, apart, 1 + times
+        self.owner = np.repeat(np.arange(1 + times), [own, *[each] * times])
+        self.weights = np.concatenate([joint.scenarios.weights, times * apart.weights])
+
+    def losses(self, rungs: Rungs) -> Array:
+        """What the portfolio loses in each scenario under a state of prices."""
+        return np.concatenate([self.joint.losses(rungs), self._apart.total(rungs)])
+
+    def cells(self, rungs: Rungs) -> Iterator[Cell]:
+        """Scenarios by cell of prices; all together where nothing is counted in tokens."""
+        joint = self.joint
+        if not joint.tokened:
+            yield Cell(np.arange(len(self.weights)), self.weights, {}, {})
+            return
+        own, other = joint.counted(rungs), self._apart.prices(rungs)
+        prices = {token: np.concatenate([each, other[token]]) for token, each in own.items()}
+        yield from cells.gathered(prices, self.weights, joint.matter, _CELLS)
+
+
+def _few(law: SignedLaw) -> int:
+    """How often points are halved: the scale of the loss keeps so many steps."""
+    steps = (law.var(0.95) - law.var(0.5)) / law.step
+    return max(math.floor(math.log2(max(steps / _STEPS, 1.0))), 0)
+
+
+def _laws(pool: _Pool, halvings: int) -> list[SignedLaw]:
+    """The law with its own scenarios, then with those of each other history; prices are expected
+    to be what they are in its own.
+    """
+    joint = pool.joint
+    grid = joint.window.grid
+    for _ in range(halvings):
+        grid = grid.coarse()
+    window = Window(grid, -(-joint.window.zero // 2**halvings))
+    total = np.zeros((pool.count, grid.points // 2 + 1), dtype=np.complex128)
+    mean = np.full(pool.count, math.fsum(joint.line_mean(key) for key in joint.register.lines))
+    outside = joint.fine.fixed(joint.weights)
     for states in joint.alike:
-        losses = {rungs: scenarios.total(rungs) for rungs in states}
-        known |= _coupled(joint, losses, weights, scenarios.prices(states[0]))
-    side = joint.fine.with_(joint.register.lines, {}, lambda rungs, plain: known[rungs].read(plain))
-    mean = math.fsum(
-        joint.chance(rungs) * float(weights @ window.clamped(scenarios.total(rungs)))
-        for rungs in joint.markets
-    )
-    lines = math.fsum(joint.line_mean(key) for key in joint.register.lines)
-    return SignedLaw(window, side.law(joint.weights), mean=mean + lines, sd=math.nan)
+        losses = {rungs: pool.losses(rungs) for rungs in states if joint.chance(rungs) > 0.0}
+        rests = {rungs: outside * joint.fine.in_money(joint.weights, rungs) for rungs in losses}
+        for rungs, own in losses.items():
+            held = pool.weights * window.clamped(own)
+            mean += joint.chance(rungs) * np.bincount(pool.owner, held, pool.count)
+        for cell in pool.cells(states[0]):
+            at = [each.at(cell.prices) for each in joint.priced]
+            owner = pool.owner[cell.members]
+            for rungs, rest in rests.items():
+                value, slopes = cells.products(cells.mixed(joint.tables(rungs), at))
+                law, aside = cell.transforms(window, losses[rungs], owner, pool.count)
+                total += law * _thinned(joint.window.grid, rest * value, halvings)
+                for token, slope in slopes.items():
+                    bent = _thinned(joint.window.grid, rest * slope, halvings)
+                    total += aside[token] * bent
+    pairs = zip(total, mean.tolist(), strict=True)
+    return [SignedLaw(window, grid.back(z), mean=mu, sd=math.nan) for z, mu in pairs]
 
 
-def _coupled(
-    joint: Joint, losses: Mapping[Rungs, Array], weights: Array, prices: Mapping[str, Array]
-) -> dict[Rungs, Coupled]:
-    """Other scenarios of the market, with what is counted in tokens in a few cells of prices."""
-    if joint.tokened:
-        counted = {token: prices[token] for token in joint.matter}
-        return cells.coupled(
-            joint.window, losses, weights, counted, joint.priced, joint.matter, _CELLS
-        )
-    alone = {rungs: joint.window.transform(x, weights)[None, :] for rungs, x in losses.items()}
-    return {rungs: Coupled(z, z, {}, ()) for rungs, z in alone.items()}
+def _thinned(grid: Grid, transform: Transform, halvings: int) -> Transform:
+    """A transform on fewer points."""
+    for _ in range(halvings):
+        transform, grid = grid.thinned(transform), grid.coarse()
+    return transform
 
 
 def _middle(values: Sequence[float]) -> Interval:

@@ -80,7 +80,13 @@ class Window:
         z: Transform = 0.5 * ((here + there) + aside * (here - there))
         return z
 
-    def mass(self, losses: Array, weights: Array) -> Array:
+    def mass(
+        self,
+        losses: Array,
+        weights: Array,
+        owners: npt.NDArray[np.int64] | None = None,
+        count: int = 1,
+    ) -> Array:
         """Law of scenarios on the window: each is split between its two neighbours, mean kept.
 
         Parameters
@@ -90,10 +96,14 @@ class Window:
             what loses more is left out, as losses beyond the end of any grid are.
         weights : array, shape (n,) or (rows, n)
             Of each scenario; any weights, so that means of parts are split alike.
+        owners : array of int, shape (n,), optional
+            To which of several laws each scenario belongs.
+        count : int
+            How many laws.
 
         Returns
         -------
-        array, shape (points,) or (rows, points)
+        array, shape (points,) or (rows, points); with owners (count, points) or (rows, count, ...)
 
         Examples
         --------
@@ -106,13 +116,18 @@ class Window:
         inside = at <= points - 1
         if not inside.all():
             at, weights = at[inside], weights[..., inside]
+            owners = None if owners is None else owners[inside]
         below = np.minimum(at.astype(np.int64), points - 2)
         part = at - below
-        found = np.empty((*weights.shape[:-1], points))
+        several = () if owners is None else (count,)
+        size = points * count
+        if owners is not None:
+            below += points * owners
+        found = np.empty((*weights.shape[:-1], size))
         for row, own in zip(np.atleast_2d(found), np.atleast_2d(weights), strict=True):
-            row[:] = np.bincount(below, own * (1.0 - part), points)
-            row += np.bincount(below + 1, own * part, points)
-        return found
+            row[:] = np.bincount(below, own * (1.0 - part), size)
+            row += np.bincount(below + 1, own * part, size)
+        return found.reshape(*weights.shape[:-1], *several, points)
 
     def read(self, values: Array, losses: Array) -> Array:
         """Values at the points, read at losses as :meth:`mass` splits them; 0 beyond the window.
@@ -135,9 +150,15 @@ class Window:
         found = values[below] * (1.0 - part) + values[below + 1] * part
         return np.where(inside, found, 0.0)
 
-    def transform(self, losses: Array, weights: Array) -> Transform:
+    def transform(
+        self,
+        losses: Array,
+        weights: Array,
+        owners: npt.NDArray[np.int64] | None = None,
+        count: int = 1,
+    ) -> Transform:
         """Transform of :meth:`mass`."""
-        return self.grid.forward(self.mass(losses, weights))
+        return self.grid.forward(self.mass(losses, weights, owners, count))
 
     def clamped(self, losses: Array) -> Array:
         """Losses as the window holds them: no gain beyond its lowest point."""
