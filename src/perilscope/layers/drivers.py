@@ -347,6 +347,17 @@ class Drivers:
         AssessmentError
             More joint rungs than can be listed.
         """
+        key = net, tuple(ladders), years
+        if key not in self._laws:
+            self._laws[key] = self._over(net, ladders, years)
+            self._laws[key].table.setflags(write=False)
+        return self._laws[key]
+
+    @cached_property
+    def _laws(self) -> dict[tuple[str, tuple[tuple[str, Ladder], ...], float], HorizonLaw]:
+        return {}
+
+    def _over(self, net: str, ladders: Sequence[tuple[str, Ladder]], years: float) -> HorizonLaw:
         driver = self.driver(net)
         asked = len(ladders)
         events = [(node, *driver.event(node, state)) for node, state in driver.happens.items()]
@@ -474,7 +485,11 @@ def _rungs(given: Drivers, net: str, ladders: Sequence[tuple[str, Ladder]]) -> F
     for node, groups in ladders:
         of = {state: rung for rung, group in enumerate(groups) for state in group}
         climbs.append((nodes.index(node), [of[state] for state in driver.states(node)]))
-    table = np.zeros(tuple(len(groups) for _, groups in ladders))
-    for index in np.ndindex(*joint.shape):
-        table[tuple(rung[index[axis]] for axis, rung in climbs)] += joint[index]
-    return table
+    if not ladders:
+        return joint
+    shape = tuple(len(groups) for _, groups in ladders)
+    at = np.indices(joint.shape).reshape(joint.ndim, -1)
+    rungs = tuple(np.array(rung)[at[axis]] for axis, rung in climbs)
+    places = np.ravel_multi_index(rungs, shape)
+    table = np.bincount(places, joint.ravel(), math.prod(shape))
+    return table.astype(np.float64).reshape(shape)

@@ -92,7 +92,7 @@ def join(
             register = Register([line], mixtures=own, caps=_used(caps, [line]))
             law = register.law()
             law.var(RAREST)  # refused here if its grid cannot say
-            if not law.error[USUAL] <= TOO_COARSE:
+            if not law.error_at(USUAL) <= TOO_COARSE:
                 raise AssessmentError(
                     "no grid is both fine and wide enough for its losses: the law is too wide, or "
                     "the events too many; name a holding with `at_most`, narrow the law, or split "

@@ -43,6 +43,8 @@ class Ground:
         Chosen from all lines when absent.
     like : Ground, optional
         One on the same grid, of which lines that are the same need not be computed again.
+    free : Transforms, optional
+        Integrals over beliefs of one with the same lines on another grid.
     """
 
     def __init__(
@@ -52,9 +54,10 @@ class Ground:
         structure: tuple[Component, ...],
         given: Grid | None = None,
         like: Ground | None = None,
+        free: Transforms | None = None,
     ) -> None:
         self.lines, self.mixtures, self.components, self.given = lines, mixtures, structure, given
-        self.free: Transforms = Transforms(Grid(1.0, 2)) if like is None else like.free
+        self.free: Transforms = free or (Transforms(Grid(1.0, 2)) if like is None else like.free)
         """Integrals over beliefs, which need no grid."""
         self._like = None if like is None else (like.fine, like.coarse, like.rough)
         same = like is not None and structure is like.components

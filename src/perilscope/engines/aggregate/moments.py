@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from perilscope.engines.aggregate import compound, factored
 from perilscope.engines.aggregate.compound import Compound, Drives
 from perilscope.engines.aggregate.ground import Ground
-from perilscope.engines.aggregate.structure import Component, State, Unit
+from perilscope.engines.aggregate.structure import Component, State, Unit, felt_names
 from perilscope.engines.aggregate.terms import only_counted
 from perilscope.engines.kept import Kept
 from perilscope.engines.laws.distributions import Distribution
@@ -29,14 +29,20 @@ class Moments:
     ground : Ground
     like : Moments, optional
         Of lines and components that are the same nothing is computed again.
+    lines : Moments, optional
+        Of another grid, which moments of lines do without.
     """
 
-    def __init__(self, ground: Ground, like: Moments | None = None) -> None:
+    def __init__(
+        self, ground: Ground, like: Moments | None = None, lines: Moments | None = None
+    ) -> None:
         self._ground = ground
         self._known: dict[Component, tuple[tuple[Compound, ...], _Pair]] = {}
         self._lines: Kept[tuple[Compound, _Pair]] = Kept(_MANY)
         if like is not None:
             self._known, self._lines = dict(like._known), like._lines
+        elif lines is not None:
+            self._lines = lines._lines
 
     def whole(self) -> tuple[float, float]:
         """Mean and standard deviation of the sum over the horizon.
@@ -49,8 +55,12 @@ class Moments:
 
     def line(self, key: str) -> tuple[float, float]:
         """Mean and standard deviation of one line, before any cap on its holding."""
-        part = self._ground.component_of(key)
-        return self._mixed(part.over([key]), lambda drives: self._total([key], drives))
+        return self._of_line(self._ground.component_of(key), key)
+
+    def _of_line(self, part: Component, key: str) -> tuple[float, float]:
+        """Mean and standard deviation of one line of a component, before any cap."""
+        states = part.felt_by(key, felt_names([key], self._ground.lines))
+        return self._mixed(states, lambda drives: self._total([key], drives))
 
     @cached_property
     def means(self) -> dict[str, float]:
@@ -63,11 +73,7 @@ class Moments:
     def _means_of(self, part: Component) -> dict[str, float]:
         """Mean of each line of a component, after caps."""
         free = [key for unit in part.units if not self._bites(unit) for key in unit.keys]
-        found = {
-            key: self._mixed(part.over([key]), functools.partial(self._total, [key]))[0]
-            - self._over(key)[0]
-            for key in free
-        }
+        found = {key: self._of_line(part, key)[0] - self._over(key)[0] for key in free}
         if len(part.keys) == 1 and not free:  # its part is all there is
             inside = float(
                 (

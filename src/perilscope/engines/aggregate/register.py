@@ -230,9 +230,11 @@ class Register:
 
     def on(self, grid: Grid) -> Register:
         """The same register on a given grid."""
-        return Register(
-            list(self.lines.values()), mixtures=self.mixtures, caps=self.caps, grid=grid
-        )
+        known = self._ground
+        ground = Ground(self.lines, self.mixtures, self.components, grid, free=known.free)
+        other = Register.__new__(Register)
+        other._begin(ground, dict(self.caps), Moments(ground, lines=self._moments))
+        return other
 
     def subset(self, keys: Iterable[str]) -> Register:
         """Some of the lines, on the same grid."""

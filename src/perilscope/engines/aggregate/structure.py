@@ -68,6 +68,13 @@ class Component:
     shared: tuple[Shared, ...] = ()
     unlisted: Unlisted | None = None
 
+    def __hash__(self) -> int:  # found once: many joint states may be listed
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.units, self.listed, self.shared, self.unlisted))
+
     @property
     def states(self) -> tuple[State, ...]:
         """All joint states.
@@ -91,6 +98,21 @@ class Component:
             return self.listed
         more = [(p, tuple(hits.items())) for p, hits in self.unlisted.over(keys)]
         return tuple((p * q, (*a, *b)) for p, a in self.listed for q, b in more)
+
+    def felt_by(self, key: str, names: Sequence[str]) -> tuple[State, ...]:
+        """Joint states as far as one line feels them by some names, alike ones together."""
+        found = self._felt.get((key, *names))
+        if found is None:
+            alike: dict[tuple[tuple[str, Any], ...], float] = {}
+            for p, state in self.over([key]):
+                told = tuple([each for each in state if each[0] in names])
+                alike[told] = alike.get(told, 0.0) + p
+            found = self._felt[key, *names] = tuple([(p, told) for told, p in alike.items()])
+        return found
+
+    @cached_property
+    def _felt(self) -> dict[tuple[str, ...], tuple[State, ...]]:
+        return {}
 
     def cases(
         self, lines: Mapping[str, Compound], effort: int

@@ -17,7 +17,7 @@ from perilscope.engines.aggregate import allocation
 from perilscope.engines.aggregate.compound import Compound
 from perilscope.engines.aggregate.structure import Component
 from perilscope.engines.aggregate.transforms import Transforms
-from perilscope.engines.grids.grid import Transform, against, weighed
+from perilscope.engines.grids.grid import Grid, Transform, against, weighed
 from perilscope.engines.joint.groups import Group, Row, grouped
 from perilscope.engines.joint.parts import Part
 from perilscope.engines.laws.distributions import Constant, Scaled
@@ -60,6 +60,8 @@ class Strand:
         self.group, self._lines, self._transforms = group, lines, transforms
         self._known: dict[int, Transform] = {}
         self._capped: dict[int, Array] = {}
+        self._cases: dict[int, list[tuple[Component, dict[str, Compound]]]] = {}
+        self._anywhere = Transforms(Grid(1.0, 2))
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -95,11 +97,17 @@ class Strand:
         return np.stack([_summed(*case, transforms) for case in cases])
 
     def _fresh(self) -> Transforms:
-        """Transforms that keep nothing beyond one price."""
-        return Transforms(self._transforms.grid) if self.token else self._transforms
+        """Transforms that keep nothing of a grid beyond one price."""
+        grid = self._transforms.grid
+        return Transforms(grid, like=self._anywhere) if self.token else self._transforms
 
     def _at_node(self, k: int) -> list[tuple[Component, dict[str, Compound]]]:
         """The group in each case, at a price of the lattice."""
+        if k not in self._cases:
+            self._cases[k] = self._dear(k)
+        return self._cases[k]
+
+    def _dear(self, k: int) -> list[tuple[Component, dict[str, Compound]]]:
         price = math.exp(k * _STEP)
         lines = {key: dearer(self._lines[key], price) for key in self.keys}
         found = []

@@ -66,23 +66,24 @@ def _order(factors: Sequence[Factor], sizes: Mapping[str, int], keep: Sequence[s
             near[name].update(other for other in factor.names if other != name)
 
     def fill(name: str) -> int:
-        around = [other for other in sizes if other in near[name]]
-        return sum(
-            second not in near[first]
-            for place, first in enumerate(around)
-            for second in around[place + 1 :]
-        )
+        around = near[name]
+        return sum(len(around) - 1 - len(near[each] & around) for each in around) // 2
 
     left = [name for name in sizes if name not in keep]
+    fills = {name: fill(name) for name in left}
     order: list[str] = []
     while left:
-        chosen = min(left, key=fill)  # min takes the first among equals: order of declaration
+        chosen = min(left, key=fills.__getitem__)  # the first among equals: order of declaration
         left.remove(chosen)
         order.append(chosen)
         around = near.pop(chosen)
         for other in around:
             near[other] |= around - {other}
             near[other].discard(chosen)
+        # new edges are among those around; they matter to these and to who is near two of them
+        del fills[chosen]
+        for name in around.union(*(near[other] for other in around)) & fills.keys():
+            fills[name] = fill(name)
     return order
 
 
