@@ -250,6 +250,33 @@ def test_coins_of_an_inverse_contract_are_worth_the_spot_price(
     assert found["positions_worth"] == pytest.approx(coins * 40000, rel=1e-12)
 
 
+def test_a_perpetual_closes_what_is_held_the_other_way(capsys: Any, book: str) -> None:
+    """Selling 30 of 50 ETH leaves 20, three fifths of the gain and of the margin as cash."""
+    path = Path(book).parent / "positions.csv"
+    held = lot_of(asset="ETH", quantity=50, venue="alpha", instrument="perpetual", entry=1900,
+                  margin=8000)  # fmt: skip
+    coin = lot_of(asset="BTC", quantity=1, venue="alpha")
+    path.write_text(HEADER + row(**held) + row(**coin))
+    before, less = 50 * 2000.0 + 40000.0, 0.6 * (8000 + 50 * 100)
+    found = {
+        each["measure"]: each for each in asked(capsys, "trade", book, "sell 30 ETH-PERP")["limits"]
+    }
+    gross = found["gross exposure"]
+    assert gross["before"] == pytest.approx(before, rel=1e-9)
+    assert gross["value"] == pytest.approx(20 * 2000.0 + 40000.0 + less, rel=1e-9)
+    # what is sold beyond what was held is a short of its own
+    found = {
+        each["measure"]: each for each in asked(capsys, "trade", book, "sell 80 ETH-PERP")["limits"]
+    }
+    assert found["gross exposure"]["value"] == pytest.approx(30 * 2000 + 40000 + 13000, rel=1e-9)
+    # the same after the trade as of a book that holds what is left
+    alone = asked(capsys, "trade", book, "sell 50 ETH-PERP")
+    path.write_text(HEADER + row(**coin) + row(asset="USD", quantity=13000, instrument="cash"))
+    left = asked(capsys, "limits", book)
+    for one, other in zip(alone["limits"], left["limits"], strict=True):
+        assert one["value"] == pytest.approx(other["value"], rel=1e-9), one["measure"]
+
+
 def test_what_cannot_be_valued_is_said(capsys: Any, book: str) -> None:
     path = Path(book).parent / "positions.csv"
     path.write_text(HEADER + row(asset="BTC", quantity=1, instrument="call", strike=5,

@@ -195,8 +195,9 @@ class Desk:
     def traded(self, lot: Position) -> Desk:
         """The desk after a trade.
 
-        Units that are bought or sold first close what is held the other way, of the venue and
-        strategy that the trade names, or of any where it names none.
+        Units and perpetuals that are bought or sold first close what is held the other way, of the
+        venue and strategy that the trade names, or of any where it names none. What a contract was
+        worth stays in the account.
 
         Examples
         --------
@@ -205,7 +206,14 @@ class Desk:
         >>> [(lot.quantity, lot.venue) for lot in desk.traded(Position("ETH", -7.0, "x", "")).lots]
         [(0.0, 'x'), (1.0, 'y'), (-2.0, 'x')]
         """
-        return replace(self, lots=_after(self.lots, lot))
+        return replace(self, lots=_after(self.lots, lot, self._settled))
+
+    def _settled(self, lot: Position, share: float) -> Position:
+        """What closing a share of a contract leaves in the account: its gain and its margin."""
+        asset = lot.terms.quote or self.book.currency
+        units = share * self.worth_of(lot) / self.marks.price(asset)
+        kept = ("venue", "strategy", "chain", "counterparty")
+        return Position(asset, units, **{k: getattr(lot, k) for k in kept}, instrument="cash")
 
     def scenarios(self, days: int) -> Scenarios:
         """Every past move over so many days in every state of the networks."""
@@ -415,20 +423,35 @@ class Desk:
         return found
 
 
-def _after(lots: tuple[Position, ...], trade: Position) -> tuple[Position, ...]:
+def _after(
+    lots: tuple[Position, ...],
+    trade: Position,
+    settled: Callable[[Position, float], Position],
+) -> tuple[Position, ...]:
     """Lots with a trade among them; what it closes stays with no units, for who names it."""
-    kept, left = [], trade.quantity
+    kept, paid, left = [], [], trade.quantity
     for lot in lots:
         if left * lot.quantity < 0.0 and _closes(trade, lot):
-            both = lot.quantity + left
-            all_of_it = both * lot.quantity <= 0.0
-            units, left = (0.0, both) if all_of_it else (both, 0.0)
-            lot = replace(lot, quantity=units)
+            closed = math.copysign(min(abs(left), abs(lot.quantity)), lot.quantity)
+            left += closed
+            if not plain(lot):
+                paid.append(settled(lot, closed / lot.quantity))
+            lot = _less(lot, closed)
         kept.append(lot)
-    return (*kept, replace(trade, quantity=left)) if left else tuple(kept)
+    return (*kept, *paid, replace(trade, quantity=left)) if left else (*kept, *paid)
+
+
+def _less(lot: Position, closed: float) -> Position:
+    """A lot without so many of its units, and without their share of its margin."""
+    rest = lot.quantity - closed
+    margin = lot.terms.margin
+    if margin is not None:
+        margin *= rest / lot.quantity
+    return replace(lot, quantity=rest, terms=replace(lot.terms, margin=margin))
 
 
 def _closes(trade: Position, lot: Position) -> bool:
-    """Whether a trade in units is of the kind, venue and strategy of a lot, as far as it says."""
+    """Whether a trade is of the kind, venue and strategy of a lot, as far as it says."""
     named = all(getattr(trade, k) in ("", getattr(lot, k)) for k in ("venue", "strategy"))
-    return named and plain(trade) and (lot.asset, lot.instrument) == (trade.asset, trade.instrument)
+    netted = plain(trade) or (trade.instrument == "perpetual" and not lot.terms.inverse)
+    return named and netted and (lot.asset, lot.instrument) == (trade.asset, trade.instrument)

@@ -115,7 +115,7 @@ def _cvar(desk: Desk, spec: MeasureSpec, scope: str) -> Figure:
 
 def _contribution(desk: Desk, spec: MeasureSpec, scope: str) -> Figure:
     """What a scope adds to the CVaR of the whole: a budget of risk."""
-    if desk.within(scope) == desk.lots:
+    if not desk.scope(scope)[0]:
         raise AssessmentError("a contribution is of a scope: `scope: strategy core`")
     days, level = spec.days or 1, _level(spec)
     scenarios = desk.scenarios(days)
