@@ -19,9 +19,9 @@ from ruamel.yaml import YAML
 
 from perilscope.engines.backtests.exceptions import kupiec_pof, multiplier, traffic_light
 from perilscope.engines.backtests.frtb import liquidity_horizon_cvar
-from perilscope.engines.forecasts.extremes import fit_pareto, tail_measures
 from perilscope.engines.forecasts.history import Sample
 from perilscope.engines.forecasts.loss_laws import NormalLaw, StudentLaw
+from perilscope.engines.forecasts.pareto import fit_pareto, tail_measures
 from perilscope.engines.forecasts.simple_models import expanded, normal
 from perilscope.engines.portfolio.returns import historical
 from perilscope.engines.volatility import garch

@@ -24,11 +24,11 @@ from numpy.typing import NDArray
 
 from perilscope.engines.forecasts import caviar
 from perilscope.engines.forecasts import switching as chain
-from perilscope.engines.forecasts.extremes import fit_pareto
 from perilscope.engines.forecasts.history import Sample
 from perilscope.engines.forecasts.log_laws import LogLaw, PeaksLaw, lost
 from perilscope.engines.forecasts.loss_laws import Law
 from perilscope.engines.forecasts.models import named
+from perilscope.engines.forecasts.pareto import fit_pareto
 from perilscope.engines.portfolio.returns import historical
 from perilscope.engines.volatility import garch
 from perilscope.engines.volatility.garch_forms import Form, Windows

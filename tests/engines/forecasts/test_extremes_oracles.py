@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from perilscope.engines.forecasts.extremes import (
-    TailLaw,
+from perilscope.engines.forecasts.extremes import TailLaw, tail_law
+from perilscope.engines.forecasts.pareto import (
     fit_pareto,
+    misfit,
     pareto_scores,
-    tail_law,
     tail_measures,
 )
 from perilscope.errors import AssessmentError
@@ -74,3 +74,37 @@ def test_tails_that_mean_nothing_are_refused() -> None:
     with pytest.raises(AssessmentError, match="infinite"):
         tail_law(stats.genpareto.rvs(3.0, size=500, random_state=1))
     assert TailLaw(np.arange(10.0), 8.5, 0.1, 1.0).share == pytest.approx(0.1)
+
+
+def _doubled(size: int, rng: np.random.Generator) -> np.ndarray:
+    """Sizes of normal moves, one in twenty of them ten times as wide: no Pareto law."""
+    wild = rng.random(size) < 0.05
+    return np.asarray(np.abs(np.where(wild, 10.0, 1.0) * rng.standard_normal(size)))
+
+
+def test_misfit_is_what_cvar_scatters_against_what_a_pareto_law_says() -> None:
+    rng, reach, size, draws = np.random.default_rng(20), 4.0, 2_000, 200
+    fits, told = [], []
+    for _ in range(draws):
+        excesses = _doubled(size, rng)
+        fits.append(fit_pareto(excesses))
+        told.append(misfit(excesses, fits[-1], reach))
+    seen = np.log([tail_measures(0.0, reach, f.xi, f.beta, 0.0)[1] for f in fits]).var(ddof=1)
+    law = np.mean([f.xi for f in fits])
+    # the delta method with the covariance of Smith (1985), slopes by a wide difference
+    slope = np.log(tail_measures(0.0, reach, law + 0.01, 1.0, 0.0)[1]
+                   / tail_measures(0.0, reach, law - 0.01, 1.0, 0.0)[1]) / 0.02  # fmt: skip
+    expected = (1 + law) * ((1 + law) * slope**2 - 2 * slope + 2.0) / size
+    error = seen / expected * np.sqrt(2.0 / (draws - 1))
+    assert np.mean(told) == pytest.approx(seen / expected, abs=3.0 * error)
+    assert np.mean(told) > 1.2
+
+
+def test_misfit_of_a_pareto_law_is_one_on_average() -> None:
+    rng = np.random.default_rng(21)
+    for size in (50, 100, 400):
+        told = []
+        for _ in range(200):
+            excesses = stats.genpareto.rvs(0.2, scale=2.0, size=size, random_state=rng)
+            told.append(misfit(excesses, fit_pareto(excesses), 4.0))
+        assert np.mean(told) == pytest.approx(1.0, abs=0.06)

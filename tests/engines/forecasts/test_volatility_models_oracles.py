@@ -13,9 +13,9 @@ import pytest
 from scipy import integrate, stats
 
 from perilscope.engines.forecasts import models
-from perilscope.engines.forecasts.extremes import fit_pareto
 from perilscope.engines.forecasts.history import Sample
 from perilscope.engines.forecasts.log_laws import LogLaw, PeaksLaw
+from perilscope.engines.forecasts.pareto import fit_pareto
 from perilscope.engines.forecasts.predictive import predict
 from perilscope.engines.forecasts.volatility_models import fitted, notes_of, simulated_error, walk
 from perilscope.engines.volatility import garch

@@ -8,7 +8,7 @@ import math
 import numpy as np
 from scipy import stats
 
-from perilscope.engines.forecasts.extremes import fit_pareto, pareto_posterior
+from perilscope.engines.forecasts.pareto import fit_pareto, pareto_posterior
 
 
 def _log_posterior(excesses: np.ndarray, xi: float, log_beta: float, worth: float) -> float:

@@ -16,15 +16,15 @@ from functools import cache
 import numpy as np
 
 from perilscope.engines.forecasts.clustering import tracking
-from perilscope.engines.forecasts.extremes import (
+from perilscope.engines.forecasts.history import Sample
+from perilscope.engines.forecasts.log_laws import PeaksLaw, lost
+from perilscope.engines.forecasts.loss_laws import EmpiricalLaw, Law
+from perilscope.engines.forecasts.pareto import (
     ParetoFit,
     fit_pareto,
     pareto_influences,
     pareto_posterior,
 )
-from perilscope.engines.forecasts.history import Sample
-from perilscope.engines.forecasts.log_laws import PeaksLaw, lost
-from perilscope.engines.forecasts.loss_laws import EmpiricalLaw, Law
 from perilscope.engines.forecasts.predictive import Array, Intervals, Model, Prediction
 from perilscope.engines.forecasts.tail_intervals import observed, wider
 from perilscope.engines.forecasts.volatility_models import (

@@ -198,6 +198,20 @@ def wider(value: float, ends: Interval, variance: float) -> Interval:
     return value * math.exp(-low), value * math.exp(high)
 
 
+def stretched(value: float, ends: Interval, times: float) -> Interval:
+    """An interval with both of its sides so many times as long.
+
+    Examples
+    --------
+    >>> [round(x, 4) for x in stretched(1.0, (0.5, 2.0), 2.0)]
+    [0.25, 4.0]
+    """
+    if value <= 0.0 or ends[0] <= 0.0:
+        return value - times * (value - ends[0]), value + times * (ends[1] - value)
+    low, high = (value * (end / value) ** times for end in ends)
+    return low, high
+
+
 class _Drawn:
     """Samples of so many losses from a smooth tail: how VaR and CVaR scatter about the truth."""
 
