@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import perilscope
-from perilscope.cycle.questions.answers import answers
+from perilscope.cycle.questions.sensitivity import sensitivity as look
 from perilscope.cycle.settings import Settings
 from perilscope.cycle.workspace import open_workspace
 from perilscope.errors import AssessmentError
@@ -151,7 +151,7 @@ def test_with_a_market_both_ways_agree_and_slopes_are_those_of_other_books(
         assert row["cvar_per_probability"] > 0.0
     # slopes by table entry against runs of books with other tables
     exact = Settings(engine="exact")
-    told = answers(open_workspace(tmp_path, exact), exact, estimates=False)
+    told = look(open_workspace(tmp_path, exact), exact, estimates=False)
     tables = {row["entry"]: row for row in told["tables"]}
     entry = tables["P(v3=yes | market=stressed)"]
     text = (tmp_path / "book.yaml").read_text()
@@ -190,7 +190,7 @@ def test_slopes_take_in_what_lines_read_from_the_network_as_a_number(
     path = tmp_path / "book.yaml"
     path.write_text(text)
     exact = Settings(engine="exact")
-    told = answers(open_workspace(tmp_path, exact), exact, estimates=False)
+    told = look(open_workspace(tmp_path, exact), exact, estimates=False)
     entry = next(x for x in told["tables"] if x["entry"] == "P(v1=yes | v0=yes)")
     old = f"[{1 - row(1, 1):.9g}, {row(1, 1):.9g}]"
     assert text.count(f"v1: {{parents: [v0], table: {{no: [0.97, 0.03], yes: {old}}}}}") == 1

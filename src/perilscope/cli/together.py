@@ -100,14 +100,14 @@ def contributions(
     [bold]perilscope contributions my-book[/bold]
     [bold]perilscope contributions my-book --level 0.975 --by counterparties --json -[/bold]
     """
-    from perilscope.cycle.questions.bearing import bearing
+    from perilscope.cycle.questions.contributions import contributions as look
     from perilscope.errors import MisuseError
     from perilscope.report import together as drawn
 
     if by and by not in drawn.WAYS:
         raise MisuseError(f"--by {by!r} is no way of splitting: choose {', '.join(drawn.WAYS)}")
     workspace, settings = exact(book, evidence, horizon, prices, positions)
-    told(bearing(workspace, settings, level), json, drawn.contributions, only=by)
+    told(look(workspace, settings, level), json, drawn.contributions, only=by)
     return 0
 
 
@@ -130,10 +130,10 @@ def sensitivity(
     [bold]perilscope sensitivity my-book[/bold]
     [bold]perilscope sensitivity my-book --no-estimates --most 30 --json -[/bold]
     """
-    from perilscope.cycle.questions.answers import answers
+    from perilscope.cycle.questions.sensitivity import sensitivity as look
     from perilscope.report import together as drawn
 
     workspace, settings = exact(book, evidence, horizon, prices, positions)
-    found = answers(workspace, settings, estimates=estimates)
+    found = look(workspace, settings, estimates=estimates)
     told(found, json, drawn.sensitivity, most=most)
     return 0

@@ -20,7 +20,7 @@ from perilscope.cycle.amounts import money
 from perilscope.cycle.dependence import Tied, tie
 from perilscope.cycle.drawn import Horizons
 from perilscope.cycle.insight import Assessed, Insight, insight
-from perilscope.cycle.peaks import Peak
+from perilscope.cycle.largest import Peak
 from perilscope.cycle.settings import Settings
 from perilscope.cycle.start import Finding, Progress, Start, Steps, start
 from perilscope.cycle.together import Together, doubted, together
@@ -33,7 +33,7 @@ from perilscope.errors import AssessmentError
 from perilscope.layers import enterprise
 from perilscope.layers.context import Context
 from perilscope.layers.enterprise import Joined
-from perilscope.layers.gauges import unmet
+from perilscope.layers.limit_figures import unmet
 from perilscope.layers.market import MarketResult
 from perilscope.layers.past import PastYear
 from perilscope.layers.protocol import ProtocolScore

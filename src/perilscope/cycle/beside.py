@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from perilscope.book import Book, Control
 from perilscope.cycle import drawn
 from perilscope.cycle.drawn import Horizons
-from perilscope.cycle.peaks import Peak, peak
+from perilscope.cycle.largest import Peak, peak
 from perilscope.cycle.settings import Settings
 from perilscope.cycle.together import Together
 from perilscope.engines.aggregate.largest import largest

@@ -17,8 +17,8 @@ from perilscope.book import Book
 from perilscope.cycle.settings import LEVELS, Settings
 from perilscope.engines.aggregate.compound import Compound
 from perilscope.engines.cores import cores
-from perilscope.engines.grids.blend import Blend
 from perilscope.engines.grids.loss import LossLaw
+from perilscope.engines.grids.mixture import Blend
 from perilscope.engines.joint.drawn import Drawn, draw, gaps
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.laws import quadrature

@@ -11,8 +11,8 @@ import numpy as np
 from perilscope.book import Book
 from perilscope.cycle import factors, grades, rows
 from perilscope.cycle.assess import Law, Result
+from perilscope.cycle.largest import Peak
 from perilscope.cycle.measures import Document, finite, measures
-from perilscope.cycle.peaks import Peak
 from perilscope.cycle.settings import LEVELS
 from perilscope.cycle.together import Rows, Together, causes, contributions, slope
 from perilscope.engines.aggregate.band import Band

@@ -6,6 +6,6 @@ file declares and checks it whole, ``labels`` spells names that a format cannot 
 ``markup`` and ``json_text`` take text, XML and JSON apart. Nothing here opens a file.
 """
 
-from perilscope.formats.door import KINDS, Read, digest, kind_of, read, write
+from perilscope.formats.dispatch import KINDS, Read, digest, kind_of, read, write
 
 __all__ = ["KINDS", "Read", "digest", "kind_of", "read", "write"]

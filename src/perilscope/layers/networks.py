@@ -13,7 +13,7 @@ import numpy as np
 from perilscope.engines.networks import elimination
 from perilscope.engines.networks.network import AnyNode, Node
 from perilscope.errors import AssessmentError, MisuseError
-from perilscope.layers.acting import acting
+from perilscope.layers.interactions import interaction
 
 if TYPE_CHECKING:
     from perilscope.book import Book
@@ -85,7 +85,7 @@ def network(declared: Declared) -> elimination.Network:
                 table = np.array(each.table, dtype=np.float64).reshape(shape)
                 made[name] = Node(name, tuple(each.states), tuple(each.parents), table)
             else:
-                made[name] = acting(name, tuple(each.states), each.interaction, above, made)
+                made[name] = interaction(name, tuple(each.states), each.interaction, above, made)
         return made[name]
 
     for name in declared.nodes:

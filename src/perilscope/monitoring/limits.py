@@ -11,7 +11,7 @@ from perilscope.book import Limit
 from perilscope.engines.grids.loss import LossLaw
 from perilscope.errors import AssessmentError
 from perilscope.layers.desk import Desk
-from perilscope.layers.gauges import measured
+from perilscope.layers.limit_figures import measured
 from perilscope.layers.market import MarketResult
 from perilscope.layers.valuation import Valuation
 

@@ -298,7 +298,7 @@ def contributions(document: Found, *, width: int = 110, only: str = "") -> Group
     Parameters
     ----------
     document : mapping
-        As `perilscope.cycle.questions.bearing.bearing` makes it.
+        As `perilscope.cycle.questions.contributions.contributions` makes it.
     width : int
         Columns of the terminal.
     only : str
@@ -393,7 +393,7 @@ def sensitivity(document: Found, *, width: int = 110, most: int = 10) -> Group:
     Parameters
     ----------
     document : mapping
-        As `perilscope.cycle.questions.answers.answers` makes it.
+        As `perilscope.cycle.questions.sensitivity.sensitivity` makes it.
     width : int
         Columns of the terminal.
     most : int

@@ -18,8 +18,8 @@ from perilscope.engines.aggregate.register import Register
 from perilscope.engines.covers import cover as engine
 from perilscope.engines.covers.cover import Terms
 from perilscope.engines.covers.insured import Contract, Recovered
-from perilscope.engines.grids.blend import Blend
 from perilscope.engines.grids.loss import LossLaw
+from perilscope.engines.grids.mixture import Blend
 from perilscope.engines.simulation.draws import Draws
 from perilscope.errors import AssessmentError, InexactError
 from perilscope.treatment import insurer

@@ -15,8 +15,8 @@ from scipy import optimize, stats
 
 from perilscope.engines.aggregate.bounds import bounds
 from perilscope.engines.aggregate.compound import Compound
+from perilscope.engines.aggregate.factor_effects import factor_effect
 from perilscope.engines.aggregate.factored import keys, planned
-from perilscope.engines.aggregate.feels import feels
 from perilscope.engines.aggregate.readings import Readings
 from perilscope.engines.aggregate.register import Register
 from perilscope.engines.aggregate.shared import Shared
@@ -240,9 +240,14 @@ def test_what_a_line_feels_of_a_factor() -> None:
         return Poisson(years), Capped(Scaled(Lognormal(13.0, 1.0), theta[0]), 1e6)
 
     plain = line("a", 1.0, Lognormal(13.0, 1.0), factor)
-    assert feels(plain, factor)[1:] == (False, True, True, False)
-    assert feels(Compound("b", both, beliefs=(factor,)), factor)[1:] == (True, True, True, True)
-    assert feels(Compound("b", capped, beliefs=(factor,)), factor)[1:] == (
+    assert factor_effect(plain, factor)[1:] == (False, True, True, False)
+    assert factor_effect(Compound("b", both, beliefs=(factor,)), factor)[1:] == (
+        True,
+        True,
+        True,
+        True,
+    )
+    assert factor_effect(Compound("b", capped, beliefs=(factor,)), factor)[1:] == (
         False,
         True,
         False,

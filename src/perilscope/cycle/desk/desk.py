@@ -28,7 +28,7 @@ from perilscope.layers import drivers as driving
 from perilscope.layers import revaluation, watching
 from perilscope.layers.desk import Desk
 from perilscope.layers.drivers import Drivers
-from perilscope.layers.gauges import desk_limits, measured, unmet
+from perilscope.layers.limit_figures import desk_limits, measured, unmet
 from perilscope.layers.valuation import Valuation
 
 if TYPE_CHECKING:

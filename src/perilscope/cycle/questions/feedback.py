@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from perilscope.cycle.questions import held as held_on
+from perilscope.cycle.questions import running_holdings as held_on
 from perilscope.cycle.settings import LEVELS, Settings
 from perilscope.cycle.workspace import Workspace, closes_of, held_prices, portfolio, with_horizon
 from perilscope.engines.portfolio import returns

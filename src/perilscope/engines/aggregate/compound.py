@@ -12,14 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from perilscope.engines.aggregate import shared
-from perilscope.engines.aggregate.counted import Counted
+from perilscope.engines.aggregate.cover_layers import Counted
 from perilscope.engines.aggregate.shared import Shared
 from perilscope.engines.kept import Kept
 from perilscope.engines.laws import quadrature
 from perilscope.engines.laws.counts import CountLaw
 from perilscope.engines.laws.distributions import Constant, Distribution
+from perilscope.engines.laws.factor_values import Demand, Values
 from perilscope.engines.laws.floor import floored
-from perilscope.engines.laws.varying import Demand, Values
 from perilscope.once import cached_property
 
 Build = Callable[[tuple[float, ...], float], tuple[CountLaw, Distribution]]

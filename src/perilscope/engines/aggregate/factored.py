@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lines of a component under a factor: what is independent given its values, see `varying`.
+"""Lines of a component under a factor: what is independent given its values, see `factor_values`.
 
 The sum of lines whose losses the factor multiplies, or that have very many events, is divided by
-the factor, or by its mean given the factor, so that what is left hardly depends on it (`sums`).
-Other lines are taken as they are at a few values.
+the factor, or by its mean given the factor, so that what is left hardly depends on it
+(`factor_sums`). Other lines are taken as they are at a few values.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import numpy as np
 from perilscope.engines.aggregate import shared
 from perilscope.engines.aggregate.compound import Compound, Mixture
 from perilscope.engines.aggregate.expansion import Part
-from perilscope.engines.aggregate.feels import feels
-from perilscope.engines.aggregate.plans import (
+from perilscope.engines.aggregate.factor_effects import factor_effect
+from perilscope.engines.aggregate.factor_plans import (
     MEAN,
     Plan,
     demanded,
@@ -28,13 +28,13 @@ from perilscope.engines.aggregate.plans import (
     unscaled,
     values_of,
 )
+from perilscope.engines.aggregate.factor_sums import Group, Sum, Term
 from perilscope.engines.aggregate.shared import Shared, shared_by
 from perilscope.engines.aggregate.structure import Component, Unit
-from perilscope.engines.aggregate.sums import Group, Sum, Term
 from perilscope.engines.grids.multiplied import closeness
 from perilscope.engines.kept import Kept
 from perilscope.engines.laws.counts import Binomial
-from perilscope.engines.laws.varying import ORDER, Demand, Values
+from perilscope.engines.laws.factor_values import ORDER, Demand, Values
 
 __all__ = ["Case", "Steps", "averaged", "cases", "closely", "in_steps", "keys", "parts", "planned"]
 
@@ -255,7 +255,7 @@ def in_steps(component: Component, lines: Mapping[str, Compound]) -> Steps | Non
         return None
     factor = plan.factor
     felt = {
-        key: feels(lines[key], factor)
+        key: factor_effect(lines[key], factor)
         for key in component.keys
         if factor in shared_by(lines[key].beliefs)
     }
@@ -284,7 +284,7 @@ def closely(
         yield from component.cases(lines, 2)
         return
     users = [key for key in component.keys if plan.factor in shared_by(lines[key].beliefs)]
-    felt = [feels(lines[key], plan.factor) for key in users]
+    felt = [factor_effect(lines[key], plan.factor) for key in users]
     steps = any(x.fixed and x.sizes for x in felt)
     demand = Demand(_MANY_STEPS if steps else _CLOSE, demanded([], felt).by_root)
     yield from _at(component, lines, plan, Values(plan.law, demand, 1 if steps else ORDER))

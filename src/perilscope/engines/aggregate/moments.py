@@ -8,8 +8,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from perilscope.engines.aggregate import compound, factored
+from perilscope.engines.aggregate.basis import Basis
 from perilscope.engines.aggregate.compound import Compound, Drives
-from perilscope.engines.aggregate.ground import Ground
 from perilscope.engines.aggregate.structure import Component, State, Unit, felt_names
 from perilscope.engines.aggregate.terms import only_counted
 from perilscope.engines.kept import Kept
@@ -22,11 +22,11 @@ _Pair = tuple[float, float]
 
 
 class Moments:
-    """Moments of what stands on a ground.
+    """Moments of lines and components.
 
     Parameters
     ----------
-    ground : Ground
+    basis : Basis
     like : Moments, optional
         Of lines and components that are the same nothing is computed again.
     lines : Moments, optional
@@ -34,9 +34,9 @@ class Moments:
     """
 
     def __init__(
-        self, ground: Ground, like: Moments | None = None, lines: Moments | None = None
+        self, basis: Basis, like: Moments | None = None, lines: Moments | None = None
     ) -> None:
-        self._ground = ground
+        self._basis = basis
         self._known: dict[Component, tuple[tuple[Compound, ...], _Pair]] = {}
         self._lines: Kept[tuple[Compound, _Pair]] = Kept(_MANY)
         if like is not None:
@@ -49,26 +49,26 @@ class Moments:
 
         Exact; of components with a capped holding from the grid (see `Register.exact`).
         """
-        pairs = [self.component(part) for part in self._ground.components]
+        pairs = [self.component(part) for part in self._basis.components]
         mean = math.fsum(m for m, _ in pairs)
         return mean, math.sqrt(math.fsum(v for _, v in pairs))
 
     def line(self, key: str) -> tuple[float, float]:
         """Mean and standard deviation of one line, before any cap on its holding."""
-        return self._of_line(self._ground.component_of(key), key)
+        return self._of_line(self._basis.component_of(key), key)
 
     def _of_line(self, part: Component, key: str) -> tuple[float, float]:
         """Mean and standard deviation of one line of a component, before any cap."""
-        states = part.felt_by(key, felt_names([key], self._ground.lines))
+        states = part.felt_by(key, felt_names([key], self._basis.lines))
         return self._mixed(states, lambda drives: self._total([key], drives))
 
     @cached_property
     def means(self) -> dict[str, float]:
         """Mean of each line, after caps."""
         found: dict[str, float] = {}
-        for part in self._ground.components:
+        for part in self._basis.components:
             found.update(self._means_of(part))
-        return {key: found[key] for key in self._ground.lines}
+        return {key: found[key] for key in self._basis.lines}
 
     def _means_of(self, part: Component) -> dict[str, float]:
         """Mean of each line of a component, after caps."""
@@ -77,37 +77,37 @@ class Moments:
         if len(part.keys) == 1 and not free:  # its part is all there is
             inside = float(
                 (
-                    self._ground.grid.back(self._ground.fine.tied(part, self._ground.lines))
-                    * self._ground.grid.places
+                    self._basis.grid.back(self._basis.fine.tied(part, self._basis.lines))
+                    * self._basis.grid.places
                 ).sum()
             )
             found[part.keys[0]] = inside + self._far(part.keys[0])[0]
         elif len(free) < len(part.keys):
-            sizes = self._ground.fine.component(part, self._ground.lines, shares=True)[1]
+            sizes = self._basis.fine.component(part, self._basis.lines, shares=True)[1]
             for key in part.keys:
                 if key not in found:
-                    inside = math.fsum(self._ground.grid.back(sizes[key]).tolist())
+                    inside = math.fsum(self._basis.grid.back(sizes[key]).tolist())
                     found[key] = inside + self._far(key)[0]
         return found
 
     def component(self, part: Component) -> tuple[float, float]:
         """Mean and variance of a component; those of untouched ones are known from before."""
         if part.simple:
-            mean, sd = self.given(self._ground.lines[part.keys[0]], {})
+            mean, sd = self.given(self._basis.lines[part.keys[0]], {})
             return mean, sd * sd
-        mine = tuple(self._ground.lines[key] for key in part.keys)
+        mine = tuple(self._basis.lines[key] for key in part.keys)
         found = self._known.get(part)
         if found is None or any(a is not b for a, b in zip(found[0], mine, strict=True)):
             found = self._known[part] = (mine, self._found_moments(part))
         return found[1]
 
     def _found_moments(self, part: Component) -> tuple[float, float]:
-        if any(self._ground.lines[key].counted is not None for key in part.keys):
+        if any(self._basis.lines[key].counted is not None for key in part.keys):
             return self._counted(part)
         if not any(self._bites(unit) for unit in part.units):
             cases = [
                 (w, *self._given_case(part, known))
-                for w, known in factored.averaged(part, self._ground.lines)
+                for w, known in factored.averaged(part, self._basis.lines)
             ]
             mean = math.fsum(w * m for w, m, _ in cases)
             if any(math.isinf(s) for _, _, s in cases):  # weights may be below zero
@@ -115,12 +115,12 @@ class Moments:
             variance = math.fsum(w * (s * s + (m - mean) ** 2) for w, m, s in cases)
             over = [self._over(key) for key in part.keys]
             return mean - math.fsum(m for m, _ in over), variance - math.fsum(s for _, s in over)
-        mass = self._ground.grid.back(self._ground.fine.tied(part, self._ground.lines))
+        mass = self._basis.grid.back(self._basis.fine.tied(part, self._basis.lines))
         mean = math.fsum(self._means_of(part).values())
         if not math.isfinite(mean):
             return mean, math.inf
         far = math.fsum(self._far(key)[1] for key in part.keys)
-        return mean, math.fsum((mass * (self._ground.grid.places - mean) ** 2).tolist()) + far
+        return mean, math.fsum((mass * (self._basis.grid.places - mean) ** 2).tolist()) + far
 
     def _counted(self, part: Component) -> tuple[float, float]:
         """Mean and variance where something else than the loss counts of events that take from a
@@ -129,16 +129,16 @@ class Moments:
         A cap that lies beyond the grid is hardly ever reached: there by what counts of events that
         cost the cap at most.
         """
-        grid, ground = self._ground.grid, self._ground
+        grid, basis = self._basis.grid, self._basis
         caps = {key: unit.cap for unit in part.units for key in unit.keys}
-        lines = {key: only_counted(ground.lines[key], cap) for key, cap in caps.items()}
+        lines = {key: only_counted(basis.lines[key], cap) for key, cap in caps.items()}
         if min(unit.cap for unit in part.units) > grid.range:
-            if any(x.annual for x in (ground.lines[key].counted for key in caps) if x is not None):
+            if any(x.annual for x in (basis.lines[key].counted for key in caps) if x is not None):
                 raise InexactError("a holding is worth too much against what is lost of it")
             cases = [(w, *self._given_case(part, known)) for w, known in part.cases(lines, 2)]
             mean = math.fsum(w * m for w, m, _ in cases)
             return mean, math.fsum(w * (s * s + (m - mean) ** 2) for w, m, s in cases)
-        mass = grid.back(ground.fine.tied(part, ground.lines))
+        mass = grid.back(basis.fine.tied(part, basis.lines))
         mean = float(mass @ grid.places)
         far = [self._far(key) for key, cap in caps.items() if cap > grid.range]
         variance = float(mass @ (grid.places - mean) ** 2)
@@ -150,12 +150,12 @@ class Moments:
         A cap beyond the grid is hardly ever reached by the sum, so there moments are those of the
         unit without it, less what single events would bring beyond: the grid would cut them short.
         """
-        if not unit.capped or unit.cap <= self._ground.grid.range:
+        if not unit.capped or unit.cap <= self._basis.grid.range:
             return unit.capped
         laws = [
             p.severity
             for key in unit.keys
-            for p in self._ground.fine.parts(self._ground.lines[key], False)
+            for p in self._basis.fine.parts(self._basis.lines[key], False)
         ]
         return not all(math.isfinite(law.second) for law in laws)
 
@@ -163,7 +163,7 @@ class Moments:
         """What a line's events would bring beyond a cap that lies beyond the grid: E, and E of
         squares.
         """
-        cap = self._ground.unit_of(key).cap
+        cap = self._basis.unit_of(key).cap
         if math.isinf(cap):
             return 0.0, 0.0
         return (
@@ -189,7 +189,7 @@ class Moments:
         *,
         lines: Mapping[str, Compound] | None = None,
     ) -> tuple[float, float]:
-        known = lines or self._ground.lines
+        known = lines or self._basis.lines
         pairs = [self.given(known[key], drives) for key in keys if drives.get(key, True)]
         return math.fsum(m for m, _ in pairs), math.fsum(s * s for _, s in pairs)
 
@@ -215,7 +215,7 @@ class Moments:
         return mean, sd
 
     def _line_moments(self, line: Compound, driven: bool) -> tuple[float, float]:
-        known = None if driven else self._ground.free.known(line)
+        known = None if driven else self._basis.free.known(line)
         if known is None or not known.certain:
             return compound.moments(line, driven=driven)
         (only,) = known.parts
@@ -234,7 +234,7 @@ class Moments:
 
     def _far(self, key: str) -> tuple[float, float]:
         """E X and E X² of a line's events beyond the grid, for a cap that lies beyond it too."""
-        unit, end = self._ground.unit_of(key), self._ground.grid.range
+        unit, end = self._basis.unit_of(key), self._basis.grid.range
         if unit.cap <= end:
             return 0.0, 0.0
 
@@ -253,14 +253,14 @@ class Moments:
     def events(self, key: str, value: Callable[[Distribution], float], end: float) -> float:
         """Expected sum of a value over a line's events, where they may reach beyond ``end``."""
         chances: dict[int, tuple[Compound, float]] = {}
-        for p, state in self._ground.component_of(key).over([key]):
+        for p, state in self._basis.component_of(key).over([key]):
             drives = dict(state)
             if drives.get(key, True):
-                line = self._ground.lines[key].given(drives)
+                line = self._basis.lines[key].given(drives)
                 chances[id(line)] = line, p + chances.get(id(line), (line, 0.0))[1]
         terms = []
         for line, p in chances.values():
-            for part in self._ground.fine.parts(line, self._ground.is_driven(key)):
+            for part in self._basis.fine.parts(line, self._basis.is_driven(key)):
                 if part.severity.support[1] > end:
                     each = value(part.severity)
                     terms += [p * part.weight * w * counts.mean * each for w, counts in part.counts]

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from perilscope.engines.aggregate import allocation
+from perilscope.engines.aggregate.basis import Basis, Rungs
 from perilscope.engines.aggregate.compound import Compound, Mixture
 from perilscope.engines.aggregate.facts import Facts
-from perilscope.engines.aggregate.ground import Ground, Rungs
 from perilscope.engines.aggregate.moments import Moments
 from perilscope.engines.aggregate.shared import Shared, shared_by
 from perilscope.engines.aggregate.structure import Component, components
@@ -81,12 +81,12 @@ class Register:
         if len(own) != len(lines):
             raise MisuseError("two lines have the same key")
         structure = components(own, mixtures, caps)
-        ground = Ground(own, tuple(mixtures), structure, grid)
-        self._begin(ground, dict(caps), Moments(ground))
+        basis = Basis(own, tuple(mixtures), structure, grid)
+        self._begin(basis, dict(caps), Moments(basis))
 
-    def _begin(self, ground: Ground, caps: dict[str, float], moments: Moments) -> None:
-        self.lines, self.mixtures, self.caps = ground.lines, ground.mixtures, caps
-        self._ground, self._moments = ground, moments
+    def _begin(self, basis: Basis, caps: dict[str, float], moments: Moments) -> None:
+        self.lines, self.mixtures, self.caps = basis.lines, basis.mixtures, caps
+        self._basis, self._moments = basis, moments
         self._narrower: Rungs | None = None
         self._own: dict[str, LossLaw] = {}
 
@@ -95,35 +95,35 @@ class Register:
     @property
     def grid(self) -> Grid:
         """The grid, chosen from all lines unless given."""
-        return self._ground.grid
+        return self._basis.grid
 
     @property
     def fine(self) -> Transforms:
         """Transforms on the grid."""
-        return self._ground.fine
+        return self._basis.fine
 
     @property
     def coarse(self) -> Transforms:
         """Transforms on half the points: they tell what a finer grid would still change."""
-        return self._ground.coarse
+        return self._basis.coarse
 
     @property
     def rough(self) -> Transforms:
         """Transforms on half the points with fewer nodes for beliefs."""
-        return self._ground.rough
+        return self._basis.rough
 
     @property
     def components(self) -> tuple[Component, ...]:
         """Independent components, in the order of their first lines."""
-        return self._ground.components
+        return self._basis.components
 
     def component_of(self, key: str) -> Component:
         """Component a line belongs to; raises ``MisuseError`` where there is no such line."""
-        return self._ground.component_of(key)
+        return self._basis.component_of(key)
 
     def shares_holding(self, key: str) -> bool:
         """Whether a line takes from a capped holding with others."""
-        unit = self._ground.unit_of(key)
+        unit = self._basis.unit_of(key)
         return unit.capped and len(unit.keys) > 1
 
     # --- moments
@@ -131,7 +131,7 @@ class Register:
     @property
     def exact(self) -> bool:
         """Whether moments are free of the grid: no holding is capped."""
-        return not self._ground.capped
+        return not self._basis.capped
 
     def moments(self) -> tuple[float, float]:
         """Mean and standard deviation of the sum over the horizon.
@@ -142,7 +142,7 @@ class Register:
 
     def line_moments(self, key: str) -> tuple[float, float]:
         """Mean and standard deviation of one line; of a capped one from the law of its part."""
-        if self._ground.unit_of(key).capped:
+        if self._basis.unit_of(key).capped:
             return self.means[key], self.line(key).sd
         return self._moments.line(key)
 
@@ -176,13 +176,13 @@ class Register:
 
     @cached_property
     def _whole(self) -> Whole:
-        return Whole(self._ground, self._moments)
+        return Whole(self._basis, self._moments)
 
     @cached_property
     def rungs(self) -> dict[float, Register]:
         """The same register on narrower grids, by the level up to which each is read."""
         if self._narrower is None:
-            self._narrower = self._ground.rungs
+            self._narrower = self._basis.rungs
         return {level: self.on(grid) for level, grid in self._narrower}
 
     def line(self, key: str) -> LossLaw:
@@ -191,7 +191,7 @@ class Register:
         Other lines do not change it by a bit, unless they share a capped holding with it.
         """
         if key not in self._own:
-            unit = self._ground.unit_of(key)
+            unit = self._basis.unit_of(key)
             alone = Register(
                 [self.lines[k] for k in unit.keys], mixtures=self.mixtures, caps=self.caps
             )
@@ -230,10 +230,10 @@ class Register:
 
     def on(self, grid: Grid) -> Register:
         """The same register on a given grid."""
-        known = self._ground
-        ground = Ground(self.lines, self.mixtures, self.components, grid, free=known.free)
+        known = self._basis
+        basis = Basis(self.lines, self.mixtures, self.components, grid, free=known.free)
         other = Register.__new__(Register)
-        other._begin(ground, dict(self.caps), Moments(ground, lines=self._moments))
+        other._begin(basis, dict(self.caps), Moments(basis, lines=self._moments))
         return other
 
     def subset(self, keys: Iterable[str]) -> Register:
@@ -261,7 +261,7 @@ class Register:
         """Whether the losses of some lines, and caps, are whole multiples of the grid's step."""
         values = [cap for cap in caps.values() if math.isfinite(cap)]
         for line in lines:
-            for part in self._ground.free.parts(line, self._ground.is_driven(line.key)):
+            for part in self._basis.free.parts(line, self._basis.is_driven(line.key)):
                 points = atoms(part.severity)
                 if points is None:
                     return False
@@ -277,17 +277,17 @@ class Register:
             structure = self.components
         else:
             structure = components(lines, self.mixtures, caps)
-        ground = Ground(lines, self.mixtures, structure, self.grid, like=self._ground)
-        moments = Moments(ground, like=self._moments)
+        basis = Basis(lines, self.mixtures, structure, self.grid, like=self._basis)
+        moments = Moments(basis, like=self._moments)
         other = Register.__new__(Register)
-        other._begin(ground, dict(caps), moments)
+        other._begin(basis, dict(caps), moments)
         other._narrower = tuple((level, rung.grid) for level, rung in self.rungs.items())
         if structure is self.components:
-            places = [ground.place[line.key] for line in new]
-            other._whole = Whole(ground, moments, like=self._whole, new=places)
+            places = [basis.place[line.key] for line in new]
+            other._whole = Whole(basis, moments, like=self._whole, new=places)
         for key, law in self._own.items():
             same = key in lines and lines[key] is self.lines[key]
-            if same and not self._ground.unit_of(key).capped:
+            if same and not self._basis.unit_of(key).capped:
                 other._own[key] = law
         return other
 

@@ -17,8 +17,8 @@ import numpy.typing as npt
 from perilscope.engines.aggregate import capped, factored
 from perilscope.engines.aggregate.compound import Compound, Drives
 from perilscope.engines.aggregate.expansion import Part, parts
+from perilscope.engines.aggregate.factor_sums import Group
 from perilscope.engines.aggregate.structure import Component, Unit, felt
-from perilscope.engines.aggregate.sums import Group
 from perilscope.engines.grids.grid import Grid, Transform
 from perilscope.engines.grids.roundings import Cells, Placed
 from perilscope.engines.laws.distributions import Distribution

@@ -13,9 +13,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
+from perilscope.engines.aggregate.capped_covers import MOST as MOST_BELOW
 from perilscope.engines.aggregate.expansion import Part
 from perilscope.engines.aggregate.heavy import far_events, heavy
-from perilscope.engines.aggregate.spent import MOST as MOST_BELOW
 from perilscope.engines.aggregate.structure import MANY
 from perilscope.engines.grids.families import families, joined
 from perilscope.engines.grids.grid import TILT, Grid, atoms, jumps, unbroken, unit

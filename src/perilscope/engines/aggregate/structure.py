@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perilscope.engines.aggregate.compound import Compound, Drives, Mixture
-from perilscope.engines.aggregate.feels import feels, smooth
+from perilscope.engines.aggregate.factor_effects import factor_effect, smooth
 from perilscope.engines.aggregate.shared import Shared, cases, shared_by
 from perilscope.engines.aggregate.unlisted import FEW, Unlisted
 from perilscope.errors import AssessmentError, InexactError, MisuseError
@@ -315,7 +315,7 @@ def _seen(line: Compound, belief: Shared) -> bool:
     events = line.build(tuple(belief.mean for belief in line.beliefs), line.years)[0].mean
     if events >= MANY or not belief.chance or not smooth(belief.of):
         return events >= MANY
-    felt = feels(line, belief)
+    felt = factor_effect(line, belief)
     return felt.sizes or (felt.counts and events >= _SOME)
 
 

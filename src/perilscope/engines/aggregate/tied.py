@@ -14,13 +14,13 @@ import numpy.typing as npt
 
 from perilscope.engines.aggregate import capped, factored, mixing
 from perilscope.engines.aggregate.capped import Year
+from perilscope.engines.aggregate.capped_covers import Taker, correction, nothing
 from perilscope.engines.aggregate.compound import Compound, Drives
-from perilscope.engines.aggregate.counted import Counted
+from perilscope.engines.aggregate.cover_layers import Counted
 from perilscope.engines.aggregate.expansion import Part
+from perilscope.engines.aggregate.factor_sums import Group
 from perilscope.engines.aggregate.lines import Lines
-from perilscope.engines.aggregate.spent import Taker, correction, nothing
 from perilscope.engines.aggregate.structure import Component, Unit, felt, felt_names
-from perilscope.engines.aggregate.sums import Group
 from perilscope.engines.aggregate.terms import at_most, only_counted
 from perilscope.engines.aggregate.unlisted import Unlisted
 from perilscope.engines.grids.grid import Transform, clamp, spread

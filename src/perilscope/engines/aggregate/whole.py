@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from perilscope.engines.aggregate import factored
+from perilscope.engines.aggregate.basis import Basis
 from perilscope.engines.aggregate.compound import Compound
 from perilscope.engines.aggregate.expansion import Part
 from perilscope.engines.aggregate.facts import Facts, summed
-from perilscope.engines.aggregate.ground import Ground
 from perilscope.engines.aggregate.moments import Moments
 from perilscope.engines.aggregate.structure import Component
 from perilscope.engines.aggregate.transforms import Block, Together, blocks, changed
@@ -31,13 +31,13 @@ Array = npt.NDArray[np.float64]
 
 
 class Whole:
-    """The sum of all lines on the grid of a ground.
+    """The sum of all lines on the grid of a basis.
 
     Parameters
     ----------
-    ground : Ground
+    basis : Basis
     moments : Moments
-        Of the same ground.
+        Of the same basis.
     like : Whole, optional
         One of the same components.
     new : sequence of int
@@ -46,25 +46,25 @@ class Whole:
 
     def __init__(
         self,
-        ground: Ground,
+        basis: Basis,
         moments: Moments,
         like: Whole | None = None,
         new: Sequence[int] = (),
     ) -> None:
-        self._ground, self._moments = ground, moments
+        self._basis, self._moments = basis, moments
         self._facts: dict[int, Facts] = {}
         self._blocks: list[Block]
         if like is None:
-            self._blocks = blocks(ground.components, ground.lines)
+            self._blocks = blocks(basis.components, basis.lines)
         else:
-            self._blocks = changed(like._blocks, new, ground.lines)
+            self._blocks = changed(like._blocks, new, basis.lines)
             self._facts = dict(like._facts)
             for place in new:
                 self._facts.pop(place, None)
 
     def law(self) -> LossLaw:
         """Law of the sum, as far as one grid tells; made anew each time it is asked for."""
-        grid = self._ground.grid
+        grid = self._basis.grid
         fine = self._fine  # first, as it asks for all lines together
         if grid.lattice:
             return self.facts.law(grid, fine)
@@ -75,7 +75,7 @@ class Whole:
     def _pairs(self, this: LossLaw, x: float) -> list[Pair]:
         """Pairs of laws that tell the error of one that was extrapolated, near a loss."""
         pairs = [(this, self._plain)]
-        half = functools.cache(lambda: self.facts.law(self._ground.coarse.grid, self._half))
+        half = functools.cache(lambda: self.facts.law(self._basis.coarse.grid, self._half))
         if not this.smooth(x):  # not much is to be had from extrapolation there
             pairs.append((self._plain, half()))
         if not self.facts.certain:
@@ -86,30 +86,30 @@ class Whole:
 
     @cached_property
     def _together(self) -> Together:
-        return self._ground.fine.together(self._blocks, self._ground.lines)
+        return self._basis.fine.together(self._blocks, self._basis.lines)
 
     @cached_property
     def _fine(self) -> Array:
         """Probabilities on the grid."""
-        fine = self._ground.fine
-        return fine.grid.back(fine.summed(self._together, self._ground.lines))
+        fine = self._basis.fine
+        return fine.grid.back(fine.summed(self._together, self._basis.lines))
 
     @cached_property
     def _half(self) -> Array:
         """The same on half the points."""
-        coarse = self._ground.coarse
-        return coarse.grid.back(coarse.summed(self._together, self._ground.lines))
+        coarse = self._basis.coarse
+        return coarse.grid.back(coarse.summed(self._together, self._basis.lines))
 
     @cached_property
     def _plain(self) -> LossLaw:
         """The law that is not extrapolated."""
-        return self.facts.law(self._ground.grid, self._fine, within=self._half)
+        return self.facts.law(self._basis.grid, self._fine, within=self._half)
 
     @cached_property
     def _rough(self) -> LossLaw:
         """The law on half the points with fewer nodes for beliefs."""
-        rough = self._ground.rough
-        mass = rough.grid.back(rough.sum(self._ground.components, self._ground.lines))
+        rough = self._basis.rough
+        mass = rough.grid.back(rough.sum(self._basis.components, self._basis.lines))
         return self.facts.law(rough.grid, mass)
 
     # --- what is known without them
@@ -118,7 +118,7 @@ class Whole:
     def facts(self) -> Facts:
         """Figures of the sum."""
         known = self._facts
-        every = enumerate(self._ground.components)
+        every = enumerate(self._basis.components)
         return summed([known.get(i) or self._facts_of(i, part) for i, part in every])
 
     def _facts_of(self, i: int, part: Component) -> Facts:
@@ -126,19 +126,19 @@ class Whole:
         return found
 
     def _found_facts(self, part: Component) -> Facts:
-        ground, fine = self._ground, self._ground.fine
+        basis, fine = self._basis, self._basis.fine
         if part.simple:
-            return self._facts_of_line(ground.lines[part.keys[0]])
-        mine = [ground.lines[key] for key in part.keys]
+            return self._facts_of_line(basis.lines[part.keys[0]])
+        mine = [basis.lines[key] for key in part.keys]
         mean, variance = self._moments.component(part)
-        none = ground.none_of(part, fine)
+        none = basis.none_of(part, fine)
         if any(unit.capped for unit in part.units):
             return Facts(mean, variance, none)
-        scaled = factored.keys(part, ground.lines)
+        scaled = factored.keys(part, basis.lines)
         others = [line for line in mine if line.key not in scaled]
-        ends = (self._moments.events(x.key, fine.excess, ground.grid.range) for x in others)
-        sums = factored.parts(part, ground.lines)
-        beyond = [own.weight * _above(own.severity, ground.grid) for own in sums]
+        ends = (self._moments.events(x.key, fine.excess, basis.grid.range) for x in others)
+        sums = factored.parts(part, basis.lines)
+        beyond = [own.weight * _above(own.severity, basis.grid) for own in sums]
         excess = math.fsum([*ends, *beyond])
         many = [line for line in others if line.key not in part.driven and fine.is_heavy(line)]
         few = [line for line in others if line not in many]
@@ -148,7 +148,7 @@ class Whole:
 
     def _facts_of_line(self, line: Compound) -> Facts:
         """Facts of a component that is one line by itself."""
-        fine = self._ground.fine
+        fine = self._basis.fine
         known, is_heavy = fine.known(line), fine.is_heavy(line)
         mean, sd = self._moments.given(line, {})
         excess = math.fsum([part.events * fine.excess(part.severity) for part in known.parts])
@@ -159,14 +159,14 @@ class Whole:
     def _even(self, mixed: Iterable[Part]) -> bool:
         """Whether all atoms are on every other point of the grid."""
         laws = [part.severity for part in mixed if not unbroken(part.severity)]
-        coarse = self._ground.coarse.grid
+        coarse = self._basis.coarse.grid
         return all(coarse.meets(jumps(law)) for law in laws)
 
     def _of_many(self, heavy: Sequence[Compound]) -> tuple[float, float]:
         """Largest amount whose steps are not seen, and number of events, of heavy lines."""
         if not heavy:
             return 0.0, 0.0
-        parts = [x for line in heavy for x in self._ground.fine.parts(line, False)]
+        parts = [x for line in heavy for x in self._basis.fine.parts(line, False)]
         events = math.fsum([x.events for x in parts])
         return max((_grain(x.severity) for x in parts), default=0.0), events
 

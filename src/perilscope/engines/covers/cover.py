@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from perilscope.engines.aggregate.capped import periods
+from perilscope.engines.aggregate.capped_covers import work
 from perilscope.engines.aggregate.compound import Compound
-from perilscope.engines.aggregate.counted import Counted
+from perilscope.engines.aggregate.cover_layers import Counted
 from perilscope.engines.aggregate.register import Register
-from perilscope.engines.aggregate.spent import work
 from perilscope.engines.aggregate.terms import Cover, Terms, each, layered, retained
 from perilscope.engines.covers import net as by_year
 from perilscope.engines.covers.clusters import clusters, opened

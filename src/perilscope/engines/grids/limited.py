@@ -97,7 +97,7 @@ def limited(laws: Sequence[Distribution], grid: Grid) -> Array:
 
 
 def few(laws: Sequence[Distribution], grid: Grid) -> list[Few]:
-    """The same at few points, from which `between` makes the others.
+    """The same at few points, from which `interpolation` makes the others.
 
     Only points inside a law's support are asked for: below it the minimum is the point itself,
     above it the mean.

@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines.grids.between import Between
 from perilscope.engines.grids.grid import Grid
+from perilscope.engines.grids.interpolation import Between
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.once import cached_property
 

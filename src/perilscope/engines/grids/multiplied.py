@@ -22,8 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from perilscope.engines.kept import Kept
+from perilscope.engines.laws.factor_values import Weighed, lagrange
 from perilscope.engines.laws.law import Distribution, Floats, Numbers, invert
-from perilscope.engines.laws.varying import Weighed, lagrange
 from perilscope.once import cached_property
 
 Array = npt.NDArray[np.float64]
@@ -103,7 +103,7 @@ class Multiplied(Distribution):
     ----------
     parts : tuple of (Nodes, array of n)
         The factor and the sizes, and the probability of each size. Some may be below zero by what
-        moving points to nodes leaves, and where factors are weighed (`varying.Weighed`).
+        moving points to nodes leaves, and where factors are weighed (`factor_values.Weighed`).
     whole : float
         What all of it counts for; S is zero with what the sizes leave of that.
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines.grids.between import Between
 from perilscope.engines.grids.grid import Grid, Transform
+from perilscope.engines.grids.interpolation import Between
 from perilscope.engines.grids.loss import LossLaw, extrapolated
 from perilscope.engines.joint.window import Window
 from perilscope.errors import AssessmentError, MisuseError

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a line feels of a factor: whether its counts move, and whether its losses are in proportion
+"""What a factor does to a line: whether its counts move, and whether its losses are in proportion
 to it.
 """
 
@@ -33,8 +33,8 @@ _LOOKS = 1e-9, 0.2, 0.9, 0.999, 1.0 - 1e-6, 1.0 - 1e-9
 """Quantiles of a factor at which lines are looked at: a cap may bind in its tail alone."""
 
 
-class Feels(NamedTuple):
-    """What a line feels of a factor.
+class FactorEffect(NamedTuple):
+    """What a factor does to a line.
 
     The number of events that is expected at its mean; whether that moves; whether losses do, and
     if so whether they are in proportion to it; whether losses are a few fixed sums.
@@ -47,16 +47,16 @@ class Feels(NamedTuple):
     fixed: bool
 
 
-_FEELS: Kept[tuple[Compound, Feels]] = Kept(2**12)
+_KNOWN: Kept[tuple[Compound, FactorEffect]] = Kept(2**12)
 
 
-def feels(line: Compound, factor: Shared) -> Feels:
-    """What a line feels of a factor, as far as some values of it tell."""
+def factor_effect(line: Compound, factor: Shared) -> FactorEffect:
+    """What a factor does to a line, as far as some values of it tell."""
     key = id(line), factor
-    return _FEELS.get(key, lambda: (line, _felt(line, factor)))[1]
+    return _KNOWN.get(key, lambda: (line, _effect(line, factor)))[1]
 
 
-def _felt(line: Compound, factor: Shared) -> Feels:
+def _effect(line: Compound, factor: Shared) -> FactorEffect:
     mean = factor.of.mean
     one = line.given({factor.name: mean})
     most, counts, sizes, proportional, fixed = 0.0, False, False, True, False
@@ -71,7 +71,7 @@ def _felt(line: Compound, factor: Shared) -> Feels:
             sizes = sizes or loss != moved_loss
             proportional = proportional and times(loss, moved_loss, value / mean)
             fixed = fixed or atoms(loss) is not None
-    return Feels(most, counts, sizes, proportional, fixed)
+    return FactorEffect(most, counts, sizes, proportional, fixed)
 
 
 def smooth(law: Distribution) -> bool:

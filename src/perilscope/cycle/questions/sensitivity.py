@@ -11,7 +11,7 @@ import numpy as np
 
 from perilscope.cycle.factors import spelled
 from perilscope.cycle.measures import Document, finite
-from perilscope.cycle.questions import taken
+from perilscope.cycle.questions import network_inputs
 from perilscope.cycle.questions.conditions import head
 from perilscope.cycle.questions.reading import Reading, read
 from perilscope.cycle.settings import Settings
@@ -23,10 +23,11 @@ from perilscope.engines.joint import causes as behind
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.replaced import Replaced
 from perilscope.errors import AssessmentError, MisuseError
-from perilscope.layers import enterprise, sensitivity, slopes
+from perilscope.layers import enterprise, slopes
 from perilscope.layers.drivers import Drivers
 from perilscope.layers.holdings import Market
 from perilscope.layers.moves import Spans
+from perilscope.layers.sensitivity import sensitivities
 from perilscope.layers.slopes import Entry, Values
 
 ODDS = 2.0
@@ -37,7 +38,7 @@ BY = 0.1
 """How far parameters of the market are moved, relative."""
 
 
-def answers(workspace: Workspace, settings: Settings, *, estimates: bool = True) -> Document:
+def sensitivity(workspace: Workspace, settings: Settings, *, estimates: bool = True) -> Document:
     """What the figures of everything answer to.
 
     Parameters
@@ -60,7 +61,7 @@ def answers(workspace: Workspace, settings: Settings, *, estimates: bool = True)
             "`perilscope run --tornado` moves the estimates of operational and protocol losses"
         )
     law = found.law
-    replaced = taken.exchangeable(reading, found)
+    replaced = network_inputs.exchangeable(reading, found)
     entries = table_entries(reading, found, replaced)
     return {
         **head(reading),
@@ -88,8 +89,11 @@ def table_entries(reading: Reading, found: Together, replaced: Replaced) -> list
         made += slopes.entries(reading.drivers, driving, values)
     for network, each in found.hidden:
         made += slopes.hidden(network, each, density=density, level=LEVEL, years=years)
-    made = taken.added(
-        made, taken.entries(reading, found, replaced or taken.exchangeable(reading, found))
+    made = network_inputs.added(
+        made,
+        network_inputs.entries(
+            reading, found, replaced or network_inputs.exchangeable(reading, found)
+        ),
     )
     return sorted(made, key=lambda each: -abs(each.cvar * each.value))
 
@@ -161,7 +165,7 @@ def _moved(
     for value in values:
         try:
             other: Drivers = slopes.changed(reading.drivers, entry, value)
-            ends.append(taken.moved(reading, found, replaced, other, entry.network))
+            ends.append(network_inputs.moved(reading, found, replaced, other, entry.network))
         except (AssessmentError, MisuseError):
             return None
     cvar, error = map(list, zip(*ends, strict=True))
@@ -217,7 +221,7 @@ def _estimates(reading: Reading, found: Together, replaced: Replaced) -> Iterato
     """Every estimate of every scenario moved, the widest swing of CVaR first."""
     joined, context = reading.joined, reading.context
     _, alone = enterprise.join({key: reading.book.scenarios[key] for key in joined.lines}, context)
-    swings = sensitivity.sensitivities(
+    swings = sensitivities(
         {key: reading.book.scenarios[key] for key in alone},
         context,
         alone,
@@ -237,4 +241,4 @@ def _estimates(reading: Reading, found: Together, replaced: Replaced) -> Iterato
         }
 
 
-__all__ = ["answers", "table_entries"]
+__all__ = ["sensitivity", "table_entries"]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import perilscope
-from perilscope.cycle.questions.answers import answers
+from perilscope.cycle.questions.sensitivity import sensitivity as look
 from perilscope.cycle.settings import Settings
 from perilscope.cycle.workspace import open_workspace
 
@@ -90,7 +90,7 @@ def test_slopes_and_moves_are_those_of_books_with_other_tables(
     tmp_path: Path, tokens: bool
 ) -> None:
     path = book(tmp_path, WEAK["bad"], tokens=tokens)
-    found = answers(open_workspace(path), Settings(engine="exact"), estimates=False)
+    found = look(open_workspace(path), Settings(engine="exact"), estimates=False)
     rows = {row["entry"]: row for row in found["tables"]}
     weak, calm = rows["P(weak=yes | stress=bad)"], rows["P(stress=calm)"]
     tolerance = 5e-3 if tokens else 1e-3  # cells of prices, and differences of both

@@ -9,7 +9,7 @@ from perilscope.cycle.measures import Document
 from perilscope.cycle.questions.conditions import head
 from perilscope.cycle.questions.reading import Law, Reading, read
 from perilscope.cycle.settings import Settings
-from perilscope.cycle.together import contributions
+from perilscope.cycle.together import contributions as split_by
 from perilscope.cycle.whole import alone, borne, shares_of, traced, uncertainty
 from perilscope.cycle.workspace import Workspace
 from perilscope.engines.joint import borne as engine
@@ -18,7 +18,7 @@ from perilscope.engines.joint.borne import Borne
 from perilscope.errors import MisuseError
 
 
-def bearing(workspace: Workspace, settings: Settings, level: float) -> Document:
+def contributions(workspace: Workspace, settings: Settings, level: float) -> Document:
     """Contributions to CVaR at a level, and the states of networks that stand behind it.
 
     Parameters
@@ -34,7 +34,7 @@ def bearing(workspace: Workspace, settings: Settings, level: float) -> Document:
         Another level.
     """
     if not 0.5 < level < 1.0:
-        raise MisuseError(f"a level lies between 0.5 and 1, like 0.99; {level} is none")
+        raise MisuseError(f"a level must lie between 0.5 and 1, like 0.99; not {level}")
     reading = read(workspace, settings)
     law = reading.law
     found: Document = {
@@ -53,7 +53,7 @@ def _split(reading: Reading, law: Law, level: float) -> Document:
     if all_ is None:
         lines = reading.register.contributions(level)
         held = Borne(level, law.cvar(level), lines, {})
-        split = contributions(held, reading.book.scenarios, reading.book, {})
+        split = split_by(held, reading.book.scenarios, reading.book, {})
         ways = {name: shares_of(each, held.cvar) for name, each in split.items()}
         return {"contributions": {"level": f"{level:g}", "cvar": held.cvar, **ways}}
     joint = all_.whole.joint

@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from perilscope.engines.aggregate import factored, span
+from perilscope.engines.aggregate.capped_covers import usual, work
 from perilscope.engines.aggregate.compound import Compound, Mixture
 from perilscope.engines.aggregate.expansion import Part
-from perilscope.engines.aggregate.spent import usual, work
 from perilscope.engines.aggregate.structure import Component, Unit, components
 from perilscope.engines.aggregate.terms import only_counted
 from perilscope.engines.aggregate.transforms import Transforms
@@ -28,7 +28,7 @@ from perilscope.once import cached_property
 Rungs = tuple[tuple[float, Grid], ...]
 
 
-class Ground:
+class Basis:
     """Lines, their components, and the grid on which their sum is computed.
 
     Parameters
@@ -41,7 +41,7 @@ class Ground:
         Which of them depend on one another.
     given : Grid, optional
         Chosen from all lines when absent.
-    like : Ground, optional
+    like : Basis, optional
         One on the same grid, of which lines that are the same need not be computed again.
     free : Transforms, optional
         Integrals over beliefs of one with the same lines on another grid.
@@ -53,7 +53,7 @@ class Ground:
         mixtures: Sequence[Mixture | Unlisted],
         structure: tuple[Component, ...],
         given: Grid | None = None,
-        like: Ground | None = None,
+        like: Basis | None = None,
         free: Transforms | None = None,
     ) -> None:
         self.lines, self.mixtures, self.components, self.given = lines, mixtures, structure, given

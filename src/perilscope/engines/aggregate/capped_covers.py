@@ -33,7 +33,7 @@ import numpy.typing as npt
 import scipy.fft
 
 from perilscope.engines.aggregate.compound import Compound
-from perilscope.engines.aggregate.counted import Counted
+from perilscope.engines.aggregate.cover_layers import Counted
 from perilscope.engines.aggregate.expansion import Part, parts
 from perilscope.engines.aggregate.shared import nodes
 from perilscope.engines.aggregate.structure import Component

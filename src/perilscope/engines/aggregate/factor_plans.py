@@ -15,12 +15,12 @@ from typing import NamedTuple
 
 from perilscope.engines.aggregate import shared
 from perilscope.engines.aggregate.compound import Compound, Drives, moments
-from perilscope.engines.aggregate.feels import Feels, feels, smooth
+from perilscope.engines.aggregate.factor_effects import FactorEffect, factor_effect, smooth
 from perilscope.engines.aggregate.shared import Shared, shared_by
 from perilscope.engines.aggregate.structure import MANY, Component, Unit
 from perilscope.engines.kept import Kept
 from perilscope.engines.laws.distributions import Distribution, Scaled
-from perilscope.engines.laws.varying import ORDER, Demand, Values
+from perilscope.engines.laws.factor_values import ORDER, Demand, Values
 
 _MOST, _MOST_CASES = 96, 2048
 """Sums that are computed for one component, at most, and cases of others."""
@@ -113,7 +113,7 @@ def planned(component: Component, lines: Mapping[str, Compound]) -> Plan | None:
     if not component.shared or component.unlisted is not None:
         return None
     mine = tuple(lines[key] for key in component.keys)
-    if any(line.counted is not None for line in mine):  # each value costs much, see `spent`
+    if any(line.counted is not None for line in mine):  # each value costs much, see `capped_covers`
         return None
     key = component, tuple(map(id, mine))
     return _PLANS.get(key, lambda: (mine, _planned(component, lines)))[1]
@@ -149,7 +149,7 @@ def _planned(component: Component, lines: Mapping[str, Compound]) -> Plan | None
 def _plan(component: Component, lines: Mapping[str, Compound], factor: Shared) -> Plan:
     """What is to be done about one factor."""
     felt = {
-        key: feels(lines[key], factor)
+        key: factor_effect(lines[key], factor)
         for key in component.keys
         if factor in shared_by(lines[key].beliefs)
     }
@@ -164,13 +164,13 @@ def _plan(component: Component, lines: Mapping[str, Compound], factor: Shared) -
 def unscaled(component: Component, lines: Mapping[str, Compound], factor: Shared) -> Plan:
     """The plan that takes all lines as they are."""
     users = [key for key in component.keys if factor in shared_by(lines[key].beliefs)]
-    return _try(lines, factor, {key: feels(lines[key], factor) for key in users}, ())
+    return _try(lines, factor, {key: factor_effect(lines[key], factor) for key in users}, ())
 
 
 def _try(
     lines: Mapping[str, Compound],
     factor: Shared,
-    felt: Mapping[str, Feels],
+    felt: Mapping[str, FactorEffect],
     some: Sequence[str],
 ) -> Plan:
     """A plan that divides the sum of those of some lines of which that leaves little."""
@@ -191,12 +191,12 @@ def _try(
     return Plan(factor, tuple(mine), not alike, demand, others, pure)
 
 
-def _stairs(x: Feels) -> bool:
+def _stairs(x: FactorEffect) -> bool:
     """Whether a line that is taken as it is leaves stairs."""
     return x.events >= MANY or (x.fixed and x.sizes)
 
 
-def _stays(x: Feels) -> bool:
+def _stays(x: FactorEffect) -> bool:
     """Whether the sum of a line divided by the factor is a law by itself, or one of few points."""
     return x.proportional and x.sizes and (x.fixed or not x.counts)
 
@@ -209,7 +209,7 @@ def _linear(lines: Sequence[Compound], factor: Shared) -> bool:
     return all(math.isclose(x, first, rel_tol=1e-9) for x in rest)
 
 
-def demanded(scaled: Sequence[Feels], others: Sequence[Feels]) -> Demand:
+def demanded(scaled: Sequence[FactorEffect], others: Sequence[FactorEffect]) -> Demand:
     """How close values of a factor have to lie for what is left of sums, and for other lines."""
     by_log, events = MEAN.by_log, 0.0
     events += math.fsum(x.events for x in scaled if x.counts and x.events < MANY)

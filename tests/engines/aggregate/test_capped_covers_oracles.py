@@ -245,7 +245,7 @@ def test_the_error_shown_covers_what_more_points_change(monkeypatch: pytest.Monk
     cover = Cover(("theft", "error"), Terms(deductible=37e3, limit=611e3, share=0.9))
     levels = (0.9, 0.95, 0.99)
     before = net(register, [cover])
-    monkeypatch.setattr("perilscope.engines.aggregate.spent._BY_WORK", ((1_000, 2048),))
+    monkeypatch.setattr("perilscope.engines.aggregate.capped_covers._BY_WORK", ((1_000, 2048),))
     after = net(register, [cover])
     for level in levels:
         apart = abs(before.cvar(level) / after.cvar(level) - 1)

@@ -12,9 +12,9 @@ from scipy import optimize, stats
 
 from perilscope.engines.aggregate.bounds import bounds
 from perilscope.engines.aggregate.compound import Compound
+from perilscope.engines.aggregate.factor_plans import planned
 from perilscope.engines.aggregate.factored import cases
 from perilscope.engines.aggregate.largest import largest
-from perilscope.engines.aggregate.plans import planned
 from perilscope.engines.aggregate.register import Register
 from perilscope.engines.aggregate.shared import Shared
 from perilscope.engines.grids.grid import Grid
@@ -31,7 +31,7 @@ from perilscope.engines.laws.distributions import (
     Uniform,
 )
 from perilscope.engines.laws.distributions import Mixture as Mixed
-from perilscope.engines.laws.varying import Demand, Values
+from perilscope.engines.laws.factor_values import Demand, Values
 from perilscope.engines.simulation.simulation import simulate
 
 LEVELS = (0.95, 0.99, 0.999)

@@ -19,7 +19,7 @@ JOINT = 1 << 20
 """Joint states of the parents over which an overall chance is solved for."""
 
 
-def acting(
+def interaction(
     name: str,
     states: tuple[str, ...],
     said: Interaction,

@@ -19,7 +19,7 @@ from perilscope.engines.aggregate.compound import Compound, Mixture
 from perilscope.engines.grids.multiplied import Multiplied, Nodes, Weighted, moved, nodes
 from perilscope.engines.kept import Kept
 from perilscope.engines.laws.distributions import Constant, Distribution
-from perilscope.engines.laws.varying import Weighed
+from perilscope.engines.laws.factor_values import Weighed
 from perilscope.once import cached_property
 
 if TYPE_CHECKING:
