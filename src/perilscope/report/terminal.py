@@ -279,9 +279,10 @@ def _market(run: Document, width: int) -> list[Text]:
             parts.append(_figure(count, figure, currency, first=not parts))
     text = ", ".join(parts) + f", of {amounts.money(market['value'], currency)} held"
     lines = _labelled("Market", text, width, 2)
-    lifts = [_lift(name, each, currency) for name, each in market.get("depeg", {}).items()]
-    if lifts:
-        lines += _labelled("", lifts[0], width, 1)
+    shocks = market.get("depeg", {})
+    if shocks:
+        largest = max(shocks, key=lambda name: _lifted(shocks[name]))
+        lines += _labelled("", _lift(largest, shocks[largest], currency), width, 1)
     span = f"{method}, {market['days_used']:,} days to {market['last']}"
     note = f"; {market['note']}" if market.get("note") else ""
     lines += _labelled("", span + note, width, 1, style="dim")
@@ -347,12 +348,15 @@ def _figure(days: str, figure: Document, currency: str, *, first: bool) -> str:
     return text
 
 
+def _lifted(each: Document) -> float:
+    return float(each["cvar_with"] - each["cvar_without"])
+
+
 def _lift(name: str, each: Document, currency: str) -> str:
-    extra = each["cvar_with"] - each["cvar_without"]
     level = f"{each['days']}-day CVaR {amounts.level(each['level'])}" if "level" in each else "CVaR"
     chance = amounts.chance(each["probability_horizon"])
     return (
-        f"de-peg risk ({name}, {chance}) adds {amounts.money(extra, currency)} to a {level} of "
+        f"shock {name} ({chance}) adds {amounts.money(_lifted(each), currency)} to a {level} of "
         f"{amounts.money(each['cvar_without'], currency)}"
     )
 

@@ -52,7 +52,7 @@ MEANINGS: dict[str, str] = {
     "protocol_probability": "The chance that the protocol is exploited within a year, from the "
     "declared facts about it.",
     "worth": "What would be lost if the asset were lost, on the stated basis.",
-    "depeg": "What the chance that a stablecoin leaves its peg adds to the portfolio's CVaR.",
+    "depeg": "What a shock of prices that a network foresees (a de-peg, say) adds to the portfolio's CVaR.",
 }
 """One sentence for each measure; the keys are the words of the run document."""
 
@@ -82,7 +82,7 @@ TERMS: dict[str, str] = {
     "posterior": "believed now (posterior)",
     "driven_by": "driven by",
     "protocol_probability": "exploited in a year",
-    "depeg": "what de-peg risk adds",
+    "depeg": "what a shock of prices adds",
 }
 """The name under which each measure is shown, with the field's term; else the key itself."""
 
