@@ -17,6 +17,7 @@ from perilscope.layers import drivers as driving
 from perilscope.layers import protocol, protocol_ties, watching
 from perilscope.layers.context import Context
 from perilscope.layers.drivers import Drivers
+from perilscope.layers.holding_years import apart
 from perilscope.layers.valuation import Valuation, Worth
 from perilscope.layers.watching import Watched
 from perilscope.learning.update import Learned, learn
@@ -100,6 +101,8 @@ def start(workspace: Workspace, settings: Settings, steps: Steps) -> Start:
         steps.note("warning", found.where, found.what, found.mend)
     for where, why in doubtful(book.scenarios, book.currency):
         steps.note("warning", where, why)
+    for where, why in apart(book, book.horizon_years):
+        steps.note("warning", where, why, "look one year ahead, or say `refilled: yes`")
     return Start(workspace, settings, drivers, prior, held, valued, valuation, inventory, learned)
 
 

@@ -19,6 +19,7 @@ from perilscope.engines.laws.distributions import Distribution, Sometimes
 from perilscope.layers.context import Context
 from perilscope.layers.effect import NO_EFFECT, Effect
 from perilscope.layers.frequency import counts
+from perilscope.layers.holding_years import group
 from perilscope.layers.severity import severity
 from perilscope.layers.term import Term, Theta, tied
 
@@ -50,7 +51,7 @@ def line(scenario: Scenario, context: Context, effect: Effect = NO_EFFECT) -> Co
         years=context.years,
         keep=effect.keep,
         scale=effect.scale,
-        group=holding if holding and not scenario.refilled else "",
+        group=group(scenario, context.book, context.years),
     )
 
 

@@ -37,11 +37,13 @@ def chapters(run: Found) -> dict[str, Chapter | None]:
 def moved(document: Found) -> Chapter:
     """What moved from one run to another, as `perilscope.cycle.questions.moved.moved` makes it."""
     shown = cleaned(document)
-    every = {name: shown["measures"][name] for name in waterfall.SAID if name in shown["measures"]}
+    every = {
+        name: shown["measures"][name] for name in waterfall.MEASURES if name in shown["measures"]
+    }
     kinds = dict.fromkeys(kind for each in every.values() for kind in each["kinds"])
     return {
         "found": shown,
-        "said": waterfall.SAID,
+        "said": waterfall.said(shown),
         "every": every,
         "kinds": [k for k in kinds if any(each["kinds"].get(k) for each in every.values())],
         "pictures": {

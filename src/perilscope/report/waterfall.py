@@ -11,6 +11,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from perilscope.cycle import amounts
 from perilscope.cycle.amounts import money, probability
 from perilscope.report import charts, palette
 from perilscope.report.columns import table_of
@@ -18,17 +19,14 @@ from perilscope.report.names import cleaned, shortened
 
 Found = Mapping[str, Any]
 
-SAID = {
-    "ale": "an average year",
-    "var_0.95": "1 year in 20 exceeds",
-    "var_0.975": "1 year in 40 exceeds",
-    "var_0.99": "1 year in 100 exceeds",
-    "var_0.999": "1 year in 1,000 exceeds",
-    "cvar_0.95": "and then costs (1 in 20)",
-    "cvar_0.975": "and then costs (1 in 40)",
-    "cvar_0.99": "and then costs (1 in 100)",
-    "cvar_0.999": "and then costs (1 in 1,000)",
-}
+MEASURES = (
+    "ale",
+    *(
+        f"{name}_{level}"
+        for name in ("var", "cvar")
+        for level in ("0.95", "0.975", "0.99", "0.999")
+    ),
+)
 _TOLD = ("ale", "var_0.95", "var_0.99", "cvar_0.99")
 _NAME, _BAR = 34, 28
 _MOST = 8
@@ -67,6 +65,37 @@ def steps(measure: Found) -> list[Step]:
     return [*found, Step("now", "", 0.0, float(measure["to"]))]
 
 
+def said(document: Found) -> dict[str, str]:
+    """Every measure in words; losses are those of a year only where the horizon is one.
+
+    Examples
+    --------
+    >>> found = said({"horizon_years": 0.25, "a": {"horizon_years": 0.25}})
+    >>> found["ale"], found["var_0.99"]
+    ('an average year', '1 period in 100 exceeds')
+    """
+    years = document["horizon_years"]
+    same = document["a"].get("horizon_years", years) == years
+    span = amounts.span(years) if same else "period"
+
+    def words(measure: str) -> str:
+        name, _, level = measure.partition("_")
+        if name == "ale":
+            return "an average year"
+        odds = f"{amounts.one_in(level):,}"
+        return f"1 {span} in {odds} exceeds" if name == "var" else f"and then costs (1 in {odds})"
+
+    return {measure: words(measure) for measure in MEASURES}
+
+
+def _horizons(shown: Found) -> str:
+    """Over which horizon, or from which to which."""
+    after = shown["horizon_years"]
+    before = shown["a"].get("horizon_years", after)
+    one, two = amounts.horizon(before), amounts.horizon(after)
+    return f"over {two}" if before == after else f"over {one}, then over {two}"
+
+
 def render(document: Found, measure: str = "cvar_0.99") -> Group:
     """Draw what moved, as the ``diff`` command does.
 
@@ -79,7 +108,8 @@ def render(document: Found, measure: str = "cvar_0.99") -> Group:
     """
     shown = cleaned(document)
     one, two = shown["a"], shown["b"]
-    head = f"{shown['book']}   {one['as_of']} to {two['as_of']}   {shown['currency']}"
+    head = f"{shown['book']}   {one['as_of']} to {two['as_of']}   {_horizons(shown)}   "
+    head += shown["currency"]
     parts: list[Any] = [Text(head, style="bold"), Text(""), _kinds(shown), Text("")]
     parts += [Text(f"Why {_title(measure)} moved", style="bold")]
     parts += [_bars(shown["measures"][measure], shown["currency"]), *_spread(shown, measure)]
@@ -107,11 +137,11 @@ def _kinds(shown: Found) -> Table:
         ("", "left"), ("before", "right"), ("now", "right"), ("moved", "right"),
         *((kind, "right") for kind in kinds),
     )  # fmt: skip
-    currency = shown["currency"]
+    currency, words = shown["currency"], said(shown)
     for name, each in measures.items():
         cells = [_signed(each["kinds"].get(kind, 0.0), each, currency) for kind in kinds]
         table.add_row(
-            Text(SAID[name]),
+            Text(words[name]),
             money(each["from"], currency),
             money(each["to"], currency),
             _signed(each["moved"], each, currency),

@@ -52,7 +52,8 @@ MEANINGS: dict[str, str] = {
     "protocol_probability": "The chance that the protocol is exploited within a year, from the "
     "declared facts about it.",
     "worth": "What would be lost if the asset were lost, on the stated basis.",
-    "depeg": "What a shock of prices that a network foresees (a de-peg, say) adds to the portfolio's CVaR.",
+    "depeg": "What a shock of prices that a network foresees (a de-peg, say) adds to the "
+    "portfolio's CVaR.",
 }
 """One sentence for each measure; the keys are the words of the run document."""
 

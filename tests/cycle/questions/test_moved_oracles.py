@@ -6,10 +6,12 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from perilscope.cycle.inputs import INPUTS_FILE, collect, reopen
 from perilscope.cycle.questions.moved import MEASURES, moved
@@ -191,3 +193,20 @@ def test_the_waterfall_is_drawn_where_it_adds_up(tmp_path: Path) -> None:
     assert steps[1].end == pytest.approx(steps[2].end)
     drawn = charts.svg(waterfall.chart(found))
     assert "peg.reserves=doubtful" in drawn
+
+
+def test_figures_of_other_horizons_are_named_as_such(tmp_path):
+    """Losses of a quarter are of a period, and a changed horizon stands in the head."""
+    quarter = BOOK.replace("as_of:", "horizon: 3 months\nas_of:")
+    a, b = made(tmp_path, "a"), made(tmp_path, "b", book=quarter)
+    found = moved(reopen(a), reopen(b))
+    assert found["a"]["horizon_years"] == 1.0
+    assert found["b"]["horizon_years"] == 0.25
+    assert waterfall.said(found)["var_0.99"] == "1 period in 100 exceeds"
+    console = Console(width=100, record=True, file=StringIO())
+    console.print(waterfall.render(found))
+    text = console.export_text()
+    assert "over 12 months, then over 3 months" in text
+    assert "1 period in 100" in text
+    assert "1 year in 100" not in text
+    assert [bar["name"] for bar in found["measures"]["ale"]["bars"]] == ["horizon"]

@@ -105,6 +105,7 @@ def _told(made: Made) -> Document:
         "book": found["book"]["name"],
         "book_hash": found["book"]["hash"],
         "as_of": found["as_of"],
+        "horizon_years": found["horizon_years"],
         "evidence": list(_placed(made).evidence),
         "version": found["provenance"].get("perilscope", ""),
         "inputs_kept": made.workspace is not None,
