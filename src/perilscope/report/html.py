@@ -14,7 +14,14 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import ChainableUndefined, Environment, PackageLoader, StrictUndefined, Undefined
+from jinja2 import (
+    ChainableUndefined,
+    Environment,
+    FileSystemBytecodeCache,
+    PackageLoader,
+    StrictUndefined,
+    Undefined,
+)
 from markupsafe import Markup
 
 from perilscope.cycle import amounts
@@ -31,6 +38,7 @@ from perilscope.report import (
     words,
 )
 from perilscope.report.names import basis, cleaned
+from perilscope.sources.machine import code_folder
 
 _HONEST = 34
 LEVELS = ("0.95", "0.975", "0.99", "0.999")
@@ -104,10 +112,15 @@ def style() -> str:
 
 @cache
 def environment(*, strict: bool) -> Environment:
-    """Return the templates; strict ones refuse a field that is absent, for the tests."""
+    """Return the templates; strict ones refuse a field that is absent, for the tests.
+
+    Compiled they are kept from run to run, beside other code that is; Jinja sees when one changes.
+    """
     undefined: type[Undefined] = StrictUndefined if strict else ChainableUndefined
+    folder = code_folder()
     environment = Environment(
         loader=PackageLoader("perilscope.report"),
+        bytecode_cache=FileSystemBytecodeCache(folder) if folder else None,
         autoescape=True,
         undefined=undefined,
         trim_blocks=True,

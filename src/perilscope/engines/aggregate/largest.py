@@ -39,6 +39,10 @@ _NOISE = 1e-12
 _FARTHEST = 1e300
 _POWERS = 16.0 ** np.arange(-3, 14)
 """Where most losses lie; further out powers of 16 are tried one by one."""
+_EVEN = np.linspace(0.0, 1.0, 13)
+_ABOUT = np.array([-(2.0**-5), -(2.0**-12), -(2.0**-26), 2.0**-26, 2.0**-12, 2.0**-5])
+_CHART = 1e-3
+"""How near the ends of a chart are found."""
 _STEPS = 4096
 """Fixed sums at most that a factor multiplies."""
 _AT_ONCE = 2**18
@@ -191,8 +195,11 @@ class Maximum(ABC):
         """
         return self.vars([level])[0]
 
-    def vars(self, levels: Sequence[float]) -> list[float]:
-        """Those of several levels, which are sought together: that takes as long as of one."""
+    def vars(self, levels: Sequence[float], near: float = 0.0) -> list[float]:
+        """Those of several levels, which are sought together: that takes as long as of one.
+
+        They are found to the last bit, or so near to it, relatively, from above.
+        """
         for level in levels:
             if not 0.0 < level < 1.0:
                 raise MisuseError(f"a level must lie between 0 and 1, got {level}")
@@ -200,11 +207,15 @@ class Maximum(ABC):
         some = wanted > self.none
         low, high = np.zeros(len(wanted)), np.zeros(len(wanted))
         high[some] = self._tops(wanted[some])
-        while np.any(open_ := low < np.nextafter(high, 0.0)):  # 16 parts at a time, to the last bit
-            x = np.linspace(low[open_], high[open_], 17, axis=1)
-            k = np.argmax(self.cdf(x) >= wanted[open_, None], axis=1)
+        under, over = np.full(len(wanted), self.none), np.ones(len(wanted))
+        while np.any(open_ := (low < np.nextafter(high, 0.0)) & (high - low > near * high)):
+            aim = (wanted - under)[open_] / (over - under)[open_]
+            x = _between(low[open_], high[open_], aim)
+            found = self.cdf(x)
+            k = np.argmax(found >= wanted[open_, None], axis=1)
             row = np.arange(len(x))
             low[open_], high[open_] = x[row, k - 1], x[row, k]
+            under[open_], over[open_] = found[row, k - 1], found[row, k]
         return [float(each) for each in high]
 
     def _tops(self, levels: Array) -> list[float]:
@@ -249,7 +260,7 @@ class Maximum(ABC):
         if steps is not None and len(steps) <= points:
             return steps
         some = 1.0 - self.none
-        low, high = self.vars([1.0 - 0.998 * some, 1.0 - 1e-6])
+        low, high = self.vars([1.0 - 0.998 * some, 1.0 - 1e-6], _CHART)
         low = max(low, high * 1e-9)
         # half of the points lie evenly in loss, half in probability, where the tail is looked at
         even = np.geomspace(low, high, points // 2)
@@ -257,6 +268,18 @@ class Maximum(ABC):
         rare = 1.0 - np.geomspace(1e-6, 0.998 * some, points - points // 2)
         tail = fine[np.minimum(np.searchsorted(self.cdf(fine), rare), fine.size - 1)]
         return sorted({float(x) for x in np.concatenate([even, tail]) if x > 0.0})
+
+
+def _between(low: Array, high: Array, aim: Array) -> Array:
+    """Places from low to high, ascending, shape (n, 19): some even, so that any law is closed in on
+    by a twelfth, others close about the share ``aim`` of the way, where a smooth law has its level.
+    """
+    shares = np.concatenate(
+        [np.broadcast_to(_EVEN, (len(low), _EVEN.size)), np.add.outer(aim, _ABOUT)], axis=1
+    )
+    x = low[:, None] + np.sort(shares.clip(0.0, 1.0)) * (high - low)[:, None]
+    x[:, -1] = high
+    return np.asarray(np.minimum(x, high[:, None]))
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,12 @@ class Strata:
         self.losses: Array = losses[self.order]
         self.states = states[self.order]
 
+    def added(self, values: Array) -> Array:
+        """What values, one a draw in the order of ``losses``, come to in each state."""
+        if len(self.counts) == 1:
+            return np.array([values.sum()])
+        return np.asarray(np.bincount(self.states, values, len(self.counts)), dtype=np.float64)
+
     def weighed(self, weights: Sequence[float] | Array) -> Weighted:
         """The law under given probabilities of the states.
 
@@ -125,7 +131,7 @@ class Weighted:
 
     def __init__(self, strata: Strata, mass: Array) -> None:
         self.strata, self._mass = strata, mass
-        self.weights = np.bincount(strata.states, mass, len(strata.counts))
+        self.weights = strata.added(mass)
         self._sums: Array = np.cumsum(mass)
 
     @cached_property
@@ -144,9 +150,10 @@ class Weighted:
         terms = self._mass * (values - float(self._mass @ values))
         if np.any((counts == 1) & (self.weights > 0.0)):
             return math.inf  # of one draw no spread can be told
-        sums = np.bincount(states, terms, len(counts))
+        sums = self.strata.added(terms)
         means = np.divide(sums, counts, out=np.zeros_like(sums), where=counts > 0)
-        apart = np.bincount(states, (terms - means[states]) ** 2, len(counts))
+        terms -= means[0] if len(counts) == 1 else means[states]
+        apart = self.strata.added(np.square(terms))
         return float(np.sum(apart * counts / np.maximum(counts - 1, 1)))
 
     @cached_property
@@ -164,11 +171,11 @@ class Weighted:
         """P(loss > x); always with a standard error."""
         above = (self.strata.losses > x).astype(np.float64)
         counts = self.strata.counts
-        inside = np.bincount(self.strata.states, self._mass * above, len(counts))
+        inside = self.strata.added(self._mass * above)
         p = np.divide(inside, self.weights, out=np.zeros_like(inside), where=self.weights > 0.0)
         # one more of each kind, so that a state without either is not taken as certain
         q = (p * counts + 1.0) / (counts + 2.0)
-        squares = np.bincount(self.strata.states, self._mass**2, len(counts))
+        squares = self.strata.added(np.square(self._mass))
         least = float(np.sum(squares * q * (1.0 - q)))
         if self.alike:
             return Estimate(float(self._mass @ above), math.sqrt(least))

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,8 @@ MOST_OF_LINE = 1 << 15
 """The same for each line."""
 _ROOM = 1 << 14
 """Losses that are put beside those at a time."""
+_FEW = 8
+"""Losses that are looked for one by one, without sorting those that are kept."""
 _STRETCH = 1 << 8
 """Bins by which rows grow."""
 
@@ -125,9 +128,14 @@ class Ledger:
         return math.fsum(self.totals) / max(self.count, 1)
 
     @property
+    def kept(self) -> Floats:
+        """All losses above the floor, in no order."""
+        return self._tail[: self._kept]
+
+    @property
     def tail(self) -> Floats:
-        """All losses above the floor, ascending."""
-        losses = self._tail[: self._kept]
+        """The same, ascending."""
+        losses = self.kept
         losses.sort()
         return losses
 
@@ -222,7 +230,7 @@ class Tally(Simulated):
     def exceed_counts(self, x: Numbers) -> Integers:
         """Number of horizons with a loss above x, any shape; interpolated inside a bin."""
         x = np.asarray(x, dtype=np.float64)
-        exact = len(self._tail) - np.searchsorted(self._tail, x, side="right")
+        exact = self._kept_above(x)
         b, found = self._bins, np.zeros(x.shape, dtype=np.int64)
         if len(b.bins):
             at = np.searchsorted(b.bins, bins_of(np.maximum(x, 1e-300), self.ledger.fine))
@@ -232,8 +240,15 @@ class Tally(Simulated):
             inside = np.where(x < low, number, np.where(x >= high, 0, np.rint(number * way)))
             higher = b.below[-1] - b.below[here + 1]
             found = np.where(at < len(b.bins), higher + inside.astype(np.int64), 0)
-        found = np.where(x < 0, self.count, np.maximum(found, len(self._tail)))
+        found = np.where(x < 0, self.count, np.maximum(found, len(self.ledger.kept)))
         return np.asarray(np.where(x >= self.ledger.floor, exact, found))
+
+    def _kept_above(self, x: Any) -> Any:
+        """How many of the losses that are kept one by one are above x."""
+        if x.size > _FEW:
+            return len(self._tail) - np.searchsorted(self._tail, x, side="right")
+        kept = self.ledger.kept
+        return np.array([np.count_nonzero(kept > each) for each in x.flat]).reshape(x.shape)
 
     def contributions(self, a: float) -> dict[str, float]:
         """Mean of each line over the worst share 1 - a of all horizons (Euler); adds to CVaR.
