@@ -51,39 +51,8 @@ def _draw(i: Any, one: Any, two: Any) -> Any:
 
 
 @compiled()
-def _smooth(r: Any, rows: Any) -> Any:
-    x = np.float64(np.int64(r) >> 16) + 0.5
-    bits = np.float64(x).view(np.uint64)
-    c = ((bits << _U(1)) >> _U(50)) - _U(0x1FF0) + ((bits >> _U(54)) & _U(512))
-    return rows[c, 0] + x * (rows[c, 1] + x * (rows[c, 2] + x * rows[c, 3]))
-
-
-@compiled()
-def _polynomial(pieces: Any, p: Any, x: Any) -> Any:
-    return pieces[p, 0] + x * (pieces[p, 1] + x * (pieces[p, 2] + x * pieces[p, 3]))
-
-
-@compiled()
-def _at(r: Any, rows: Any, starts: Any, pieces: Any) -> Any:
-    loss = _smooth(r, rows)
-    if loss == loss:
-        return loss
-    x = np.float64(np.int64(r) >> 16) + 0.5
-    p = np.searchsorted(starts, x, side="right") - 1
-    return _polynomial(pieces, p, x - starts[p])
-
-
-@compiled()
-def _passes(i: Any, year: Any, keep: Any, one: Any, two: Any) -> Any:
-    if keep.size == 0:
-        return True
-    share = keep[year] if keep.size > 1 else keep[0]
-    return np.float64(_draw(i, one, two) >> _U(11)) * 2.0**-53 < share
-
-
-@compiled()
 def _made(first: Any, some: Any, one: Any, two: Any, years: Any, places: Any, cells: Any) -> None:
-    # a handful of events as vectors of the processor: `_draw`, then the upper half of `_smooth`
+    # a handful of events as vectors of the processor: `_draw`, then the row of each in the table
     z = _U(first) * _STEP + one
     for i in range(some):
         years[i] = _mixed(z, two)
@@ -138,8 +107,54 @@ def _four_cubics(_context: Any, table: Any, cells: Any, places: Any, first: Any)
 
 
 @compiled()
-def _read(out: Any, also: Any, table: Any, some: Any, years: Any, places: Any, cells: Any) -> None:
-    # its lower half, four by four
+def _read(
+    out: Any, table: Any, starts: Any, pieces: Any, some: Any, places: Any, cells: Any, cut: Any
+) -> None:
+    # its lower half, four by four; then those of which the cell is in pieces
+    fours = some & -4
+    for i in range(0, fours, 4):
+        out[i], out[i + 1], out[i + 2], out[i + 3] = _four_cubics(table, cells, places, i)
+    for i in range(fours, some):
+        out[i] = _cubic(table, cells[i], places[i])
+    rough = 0
+    for i in range(some if starts.size else 0):
+        cut[rough] = i
+        rough += 0 if out[i] == out[i] else 1
+    for k in range(rough):
+        i = cut[k]
+        # the last piece that begins no later, by halves without a branch
+        x, p, left = places[i], 0, starts.size
+        while left > 1:
+            half = left >> 1
+            p += half if starts[p + half] <= x else 0
+            left -= half
+        out[i] = _cubic(pieces, _U(p) << _U(2), x - starts[p])
+
+
+@compiled()
+def _add(
+    out: Any, also: Any, years: Any, losses: Any, first: Any, keep: Any, one: Any, two: Any
+) -> None:
+    # what a control stops costs nothing; a share that passes is one for all, or of each year
+    if keep.size:
+        for i in range(losses.size):
+            share = keep[years[i]] if keep.size > 1 else keep[0]
+            if not np.float64(_draw(first + i, one, two) >> _U(11)) * 2.0**-53 < share:
+                losses[i] = 0.0
+    if also.size:
+        for i in range(losses.size):
+            also[years[i]] += losses[i]
+            out[years[i]] += losses[i]
+    else:
+        for i in range(losses.size):
+            out[years[i]] += losses[i]
+
+
+@compiled()
+def _read_on(
+    out: Any, also: Any, table: Any, some: Any, years: Any, places: Any, cells: Any
+) -> None:
+    # `_read` and `_add` in one, for the usual case: no pieces, nothing stopped
     fours = some & -4
     for i in range(0, fours, 4):
         a, b, c, d = _four_cubics(table, cells, places, i)
@@ -160,25 +175,10 @@ def _read(out: Any, also: Any, table: Any, some: Any, years: Any, places: Any, c
 
 
 @compiled()
-def _smooth_pages(out: Any, also: Any, table: Any, counts: Any, one: Any, two: Any) -> None:
-    # the usual case, with nothing to ask
-    years, cells = np.empty(HANDFUL, np.uint64), np.empty(HANDFUL, np.uint64)
-    places, first = np.empty(HANDFUL, np.float64), 0
-    for page in range(counts.size):
-        end = first + counts[page]
-        mine, too = out[page * PAGE : (page + 1) * PAGE], also[page * PAGE : (page + 1) * PAGE]
-        for begin in range(first, end, HANDFUL):
-            some = min(HANDFUL, end - begin)
-            _made(begin, some, one, two, years, places, cells)
-            _read(mine, too, table, some, years, places, cells)
-        first = end
-
-
-@compiled()
 def _placed(
     out: Any,
     also: Any,
-    rows: Any,
+    table: Any,
     starts: Any,
     pieces: Any,
     counts: Any,
@@ -186,58 +186,47 @@ def _placed(
     keep: Any,
     marks: Any,
 ) -> None:
-    if starts.size == 0 and keep.size == 0:
-        _smooth_pages(out, also, rows.reshape(rows.size), counts, key[0], key[1])
-        return
-    first = 0
+    years, cells = np.empty(HANDFUL, np.uint64), np.empty(HANDFUL, np.uint64)
+    places, losses = np.empty(HANDFUL, np.float64), np.empty(HANDFUL, np.float64)
+    cut, first = np.empty(HANDFUL + 1, np.int64), 0
     for page in range(counts.size):
-        begin, count = page * PAGE, counts[page]
-        for i in range(first, first + count):
-            r = _draw(i, key[0], key[1])
-            year = _U(begin) + (r & _LOW)
-            if _passes(i, year, keep, marks[0], marks[1]):
-                loss = _at(r, rows, starts, pieces)
-                out[year] += loss
-                if also.size:
-                    also[year] += loss
-        first += count
-
-
-@compiled()
-def _smooth_given(out: Any, also: Any, table: Any, years: Any, one: Any, two: Any) -> None:
-    # the usual case, with nothing to ask
-    mine, cells = np.empty(HANDFUL, np.uint64), np.empty(HANDFUL, np.uint64)
-    places = np.empty(HANDFUL, np.float64)
-    for begin in range(0, years.size, HANDFUL):
-        some = min(HANDFUL, years.size - begin)
-        _made(begin, some, one, two, mine, places, cells)
-        for i in range(some):
-            mine[i] = _U(years[begin + i])
-        _read(out, also, table, some, mine, places, cells)
+        end = first + counts[page]
+        low, high = page * PAGE, (page + 1) * PAGE
+        mine, too = out[low:high], also[low:high]
+        shares = keep[low:high] if keep.size > 1 else keep
+        for begin in range(first, end, HANDFUL):
+            some = min(HANDFUL, end - begin)
+            _made(begin, some, key[0], key[1], years, places, cells)
+            if starts.size == 0 and keep.size == 0:
+                _read_on(mine, too, table, some, years, places, cells)
+                continue
+            _read(losses, table, starts, pieces, some, places, cells, cut)
+            _add(mine, too, years, losses[:some], begin, shares, marks[0], marks[1])
+        first = end
 
 
 @compiled()
 def _given(
     out: Any,
     also: Any,
-    rows: Any,
+    table: Any,
     starts: Any,
     pieces: Any,
-    years: Any,
+    horizons: Any,
     key: Any,
     keep: Any,
     marks: Any,
 ) -> None:
-    if starts.size == 0 and keep.size == 0:
-        _smooth_given(out, also, rows.reshape(rows.size), years, key[0], key[1])
-        return
-    for i in range(years.size):
-        year = _U(years[i])
-        if _passes(i, year, keep, marks[0], marks[1]):
-            loss = _at(_draw(i, key[0], key[1]), rows, starts, pieces)
-            out[year] += loss
-            if also.size:
-                also[year] += loss
+    years, cells = np.empty(HANDFUL, np.uint64), np.empty(HANDFUL, np.uint64)
+    places, losses = np.empty(HANDFUL, np.float64), np.empty(HANDFUL, np.float64)
+    cut = np.empty(HANDFUL + 1, np.int64)
+    for begin in range(0, horizons.size, HANDFUL):
+        some = min(HANDFUL, horizons.size - begin)
+        _made(begin, some, key[0], key[1], years, places, cells)
+        _read(losses, table, starts, pieces, some, places, cells, cut)
+        for i in range(some):
+            years[i] = _U(horizons[begin + i])
+        _add(out, also, years, losses[:some], begin, keep, marks[0], marks[1])
 
 
 @compiled()
@@ -256,37 +245,13 @@ def _hit(years: Any, counts: Any, key: Any) -> Any:
 
 
 @compiled()
-def _piece(x: Any, starts: Any) -> Any:
-    # the last that begins no later, by halves without a branch
-    first, some = 0, starts.size
-    while some > 1:
-        half = some >> 1
-        first += half if starts[first + half] <= x else 0
-        some -= half
-    return first
-
-
-@compiled()
-def _values(out: Any, table: Any, starts: Any, pieces: Any, one: Any, two: Any) -> None:
+def _values(out: Any, table: Any, starts: Any, pieces: Any, key: Any) -> None:
     years, cells = np.empty(HANDFUL, np.uint64), np.empty(HANDFUL, np.uint64)
     places, cut = np.empty(HANDFUL, np.float64), np.empty(HANDFUL + 1, np.int64)
     for begin in range(0, out.size, HANDFUL):
         some = min(HANDFUL, out.size - begin)
-        mine = out[begin : begin + some]
-        _made(begin, some, one, two, years, places, cells)
-        fours = some & -4
-        for i in range(0, fours, 4):
-            mine[i], mine[i + 1], mine[i + 2], mine[i + 3] = _four_cubics(table, cells, places, i)
-        for i in range(fours, some):
-            mine[i] = _cubic(table, cells[i], places[i])
-        rough = 0
-        for i in range(some if starts.size else 0):
-            cut[rough] = i
-            rough += 0 if mine[i] == mine[i] else 1
-        for k in range(rough):
-            i = cut[k]
-            p = _piece(places[i], starts)
-            mine[i] = _polynomial(pieces, p, places[i] - starts[p])
+        _made(begin, some, key[0], key[1], years, places, cells)
+        _read(out[begin : begin + some], table, starts, pieces, some, places, cells, cut)
 
 
 @compiled()
@@ -320,16 +285,19 @@ def placed(
     out: Floats, also: Floats, table: Table, counts: Integers, key: Key, keep: Floats, marks: Key
 ) -> None:
     """Add events that fall on horizons at random, as the twin does."""
-    rows, starts, pieces = table.rows, table.starts, table.pieces
-    _placed(out, also, rows, starts, pieces, counts, key, keep, marks)
+    _placed(out, also, *_flat(table), counts, key, keep, marks)
 
 
 def given(
     out: Floats, also: Floats, table: Table, horizons: Integers, key: Key, keep: Floats, marks: Key
 ) -> None:
     """Add events of which the horizons are known, as the twin does."""
-    rows, starts, pieces = table.rows, table.starts, table.pieces
-    _given(out, also, rows, starts, pieces, horizons, key, keep, marks)
+    _given(out, also, *_flat(table), horizons, key, keep, marks)
+
+
+def _flat(table: Table) -> tuple[Floats, Floats, Floats]:
+    """Rows and pieces as one row each, with the starts of pieces between them."""
+    return table.rows.reshape(-1), table.starts, table.pieces.reshape(-1)
 
 
 def hit(counts: Integers, key: Key) -> Integers:
@@ -341,7 +309,7 @@ def hit(counts: Integers, key: Key) -> Integers:
 def values(table: Table, number: int, key: Key) -> Floats:
     """Independent values of a law, shape (number,)."""
     out = np.empty(number)
-    _values(out, table.rows.ravel(), table.starts, table.pieces, key[0], key[1])
+    _values(out, *_flat(table), key)
     return out
 
 
