@@ -59,7 +59,7 @@ def test_chance_and_what_is_not_known_are_told_apart(capsys: Any, tmp_path: Path
     assert f"Not knowing: the average year lies between {low} and {high} (90 %)" in said
     for swing in row["tornado"]:
         for end in swing["cvar99"]:
-            assert money(end) in said[said.index("What the worst years answer to") :]
+            assert money(end) in said[said.index("What the worst years are sensitive to") :]
 
 
 def test_a_network_that_drives_is_told(capsys: Any) -> None:

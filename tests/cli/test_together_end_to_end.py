@@ -19,6 +19,7 @@ from perilscope.cycle.questions.happening import happening, likely
 from perilscope.cycle.questions.reading import chance, places, read
 from perilscope.cycle.settings import Settings
 from perilscope.cycle.workspace import open_workspace
+from perilscope.report import conditions
 from perilscope.report import together as drawn
 
 BOOK = """
@@ -172,7 +173,7 @@ def test_draws_that_a_run_kept_are_weighed_anew(book: str, kept: str, capsys: An
     assert after["cvar"]["0.999"] is None
     assert "draw more horizons" in after["thin"]
     console = Console(file=io.StringIO(), width=110)
-    console.print(drawn.condition(found, width=110))
+    console.print(conditions.condition(found, width=110))
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "By the draws that a run kept" in text
     assert "50 are wanted" in text
@@ -245,8 +246,8 @@ def test_sensitivity_ranks_what_a_bad_year_answers_to(book: str, capsys: Any) ->
 
 def test_screens_fit_their_width(book: str, tmp_path: Path) -> None:
     asked = (
-        (["condition", book, "--on", "peg.depeg=yes"], drawn.condition),
-        (["condition", book, "--above", "2M"], drawn.behind),
+        (["condition", book, "--on", "peg.depeg=yes"], conditions.condition),
+        (["condition", book, "--above", "2M"], conditions.behind),
         (["sensitivity", book, "--no-estimates"], drawn.sensitivity),
     )
     for words, draw in asked:

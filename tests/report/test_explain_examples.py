@@ -51,7 +51,7 @@ def test_figures_stand_in_the_order_of_the_tree(run: Document, width: int) -> No
     in_order(
         text[text.index("Mean of the worst") :], "Mean of the worst 1 year in 100 ($862k)",
         "probability of action", "$259k",
-        "resistance strength", "$604k", "simulated: $56k a year, give or take $112",
+        "resistance strength", "$604k", "simulated: $56k a year, standard error $112",
         "z-score of the largest gap -0.5: the engines agree", "rests on: industry, ciso",
     )  # fmt: skip
     assert "PERT by Vose's form, lambda 4." in text
@@ -98,7 +98,7 @@ def test_what_is_not_there_is_not_spoken_of(run: Document) -> None:
     row = run["scenarios"][1]
     row |= {"tornado": [], "simulation": None, "ale_interval": [row["ale"], row["ale"]]}
     text = " ".join(screen(run, "protocol-exploit", 110).split())
-    assert "answer to" not in text
+    assert "sensitive to" not in text
     assert "simulated" not in text
     assert "nothing is declared as a belief, so the average year counts as known: $200k" in text
 

@@ -118,7 +118,7 @@ def test_each_scenario_has_its_tree_with_a_figure_at_every_node(run: Document) -
             "Annual loss : 0.025 a year × $2.2M = $56k a year",
             "1 in 100 exceeds $616k and then costs $862k",
             "the average year lies between $22k and $106k (90 %)",
-            "simulated $56,056, give or take $112", "z-score of the largest gap -0.5",
+            "simulated $56,056, standard error $112", "z-score of the largest gap -0.5",
             "probability of action 0.92 % to 12 % $259k", "$1.7M",
             "resistance strength ±10 %: 63 % to 77 % $604k", "$1.2M",
         )

@@ -187,7 +187,7 @@ def sensitivity(
     name: Name = "",
     json: Json = None,
 ) -> None:
-    """Which table entries a probability answers to most, with its exact function of each."""
+    """Which table entries a probability is most sensitive to, with its exact function of each."""
     from perilscope.cycle.networks import inquiry
     from perilscope.report import networks
 

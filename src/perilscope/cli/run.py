@@ -58,7 +58,7 @@ def run(
     ] = "",
     tornado: Annotated[
         bool,
-        typer.Option("--tornado", help="Also move every estimate, to see what answers to it."),
+        typer.Option("--tornado", help="Also move every estimate, one at a time: sensitivities."),
     ] = False,
     band: Annotated[
         bool,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Commands about the whole institution: a condition, who bears the tail, what it answers to."""
+"""Commands about the whole institution: a condition, contributions to the tail, sensitivities."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def condition(
     """
     from perilscope.cycle.questions import conditions
     from perilscope.errors import MisuseError
-    from perilscope.report import together as drawn
+    from perilscope.report import conditions as drawn
 
     if bool(on) == bool(above):
         raise MisuseError(
@@ -103,9 +103,10 @@ def contributions(
     from perilscope.cycle.questions.contributions import contributions as look
     from perilscope.errors import MisuseError
     from perilscope.report import together as drawn
+    from perilscope.report.frame import WAYS
 
-    if by and by not in drawn.WAYS:
-        raise MisuseError(f"--by {by!r} is no way of splitting: choose {', '.join(drawn.WAYS)}")
+    if by and by not in WAYS:
+        raise MisuseError(f"--by {by!r} is no way of splitting: choose {', '.join(WAYS)}")
     workspace, settings = exact(book, evidence, horizon, prices, positions)
     told(look(workspace, settings, level), json, drawn.contributions, only=by)
     return 0
@@ -123,7 +124,7 @@ def sensitivity(
     positions: Positions = None,
     json: Json = None,
 ) -> int:
-    """What a bad year of everything answers to: estimates, entries of tables, the market.
+    """What a bad year of everything is sensitive to: estimates, entries of tables, the market.
 
     Slopes of table entries are exact; the steepest are also moved in full, odds halved and doubled.
 

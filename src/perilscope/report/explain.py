@@ -85,7 +85,7 @@ class _Page:
             "How it multiplies up": list(self._sums()),
             "What follows": list(self._follows()),
             "Chance, and what is not known": list(self._uncertain()),
-            "What the worst years answer to": list(self._tornado()),
+            "What the worst years are sensitive to": list(self._tornado()),
             "How sure the arithmetic is": list(self._sure()),
         }
         for title, lines in sections.items():
@@ -241,7 +241,7 @@ class _Page:
             gap = self.shown["checks"].get(row["id"]) or 0.0
             verdict = "the engines agree" if abs(gap) <= _AGREE else "the engines DISAGREE"
             yield from self._say(
-                f"simulated: {self._money(simulated['ale'])} a year, give or take "
+                f"simulated: {self._money(simulated['ale'])} a year, standard error "
                 f"{self._money(simulated['se'])}; z-score of the largest gap {gap:+.1f}: {verdict}"
             )
             if row["sd"] is None:

@@ -162,7 +162,7 @@ def _worth_knowing(nodes: Sequence[Shown], width: int) -> Iterator[Text]:
     if rows:
         columns = (
             words("Worth finding out", 20, 54),
-            figures("tells"),
+            figures("information"),
             figures("then from"),
             figures("to"),
         )
@@ -191,7 +191,7 @@ def _most_relevant(explanations: Sequence[Shown], width: int) -> Iterator[Text]:
     ]
     yield Text()
     yield from lay(columns, rows, width)
-    text = "times: how many times as probable it makes what is known as its contrary does"
+    text = "times: the generalised Bayes factor, how many times likelier it makes what is known"
     yield from wrapped(text, width, 2, style="dim")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the report shows of single scenarios: the tree, how it multiplies up, what it answers to.
+"""What the report shows of single scenarios: the tree, how it multiplies up, its sensitivities.
 
 A book of hundreds of scenarios has a portrait of those that make a bad year; the others stand in
 the register, and ``perilscope explain`` shows any of them.
@@ -34,7 +34,7 @@ class Portrait:
     sums : list of (str, str)
         Each node that has children, and how they make it.
     bars : list of tornado.Bar
-        What its worst years answer to; empty where nothing was moved.
+        What its worst years are sensitive to; empty where nothing was moved.
     """
 
     row: Mapping[str, Any]

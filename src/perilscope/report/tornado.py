@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a figure answers to: one bar for each estimate, from its low end to its high end.
+"""What a figure is sensitive to: one bar for each estimate, from its low end to its high end.
 
 The bars of one drawing share one scale; places on it are parts of its width, so that text, page
 and chart draw the same bars.

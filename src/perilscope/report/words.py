@@ -70,7 +70,7 @@ TERMS: dict[str, str] = {
     "ale_interval": "credible interval of the average year",
     "largest": "largest single event (occurrence exceedance, OEP)",
     "bounds": "rigorous bounds",
-    "tornado": "what it answers to (tornado)",
+    "tornado": "what it is sensitive to (tornado)",
     "standard_errors": "difference in standard errors",
     "rosi": "return (return on security investment, ROSI)",
     "ale_reduction": "saves a year",
