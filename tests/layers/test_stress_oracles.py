@@ -13,7 +13,7 @@ from scipy.optimize import minimize
 
 from perilscope.evidence.episodes import episodes
 from perilscope.evidence.prices import parse_prices
-from perilscope.layers.stress import beta, replayed, reverse, shocked, worst_window
+from perilscope.layers.stress import beta, mildest, replayed, reverse, shocked, worst_window
 
 PRICES = Path(__file__).resolve().parents[3] / "shared/data/prices"
 
@@ -126,3 +126,29 @@ def test_the_worst_stretch_is_that_of_a_slow_look() -> None:
     assert found[2] == pytest.approx(slow[0])
     assert found[0] == prices.days[slow[1]].isoformat()
     assert worst_window(prices, {"OTHER": 1.0}, 7) is None
+
+
+@pytest.mark.parametrize("loss", [0.5, 1.5, 3.0])
+def test_the_mildest_shock_is_found_where_a_position_is_liquidated(loss: float) -> None:
+    """A long that loses no more than its margin beside a short without bound; every direction of
+    the plane is tried in fine steps."""
+    covariance = np.array([[0.0025, 0.0015], [0.0015, 0.0036]])
+
+    def lost(moves: np.ndarray) -> np.ndarray:
+        return np.minimum(-10.0 * moves[:, 0], 1.0) + 8.0 * moves[:, 1]
+
+    found = mildest(lost, covariance, loss, ["LONG", "SHORT"])
+    root = np.linalg.cholesky(covariance)
+    angles = np.linspace(0.0, 2.0 * np.pi, 4001)
+    lines = np.stack([np.cos(angles), np.sin(angles)], axis=1) @ root.T
+    nearest = next(
+        reach for reach in np.arange(0.01, 30.0, 0.01) if np.any(lost(reach * lines) >= loss)
+    )
+    assert found is not None
+    assert found.distance == pytest.approx(nearest, abs=0.011)
+    assert found.loss == pytest.approx(loss, rel=1e-3)
+
+
+def test_no_shock_costs_more_than_all_there_is() -> None:
+    held = mildest(lambda x: -5.0 * x[:, 0], np.eye(2) * 0.01, 5.1, ["A", "B"])
+    assert held is None

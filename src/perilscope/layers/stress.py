@@ -15,12 +15,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from perilscope.engines.streams import stream
 from perilscope.evidence.episodes import Episode
 from perilscope.evidence.prices import History
 
 LEADER = "BTC"
 SHRINK = 250.0
 """Days of prices that weigh as much as a beta of 1."""
+
+_STOPS, _RAYS, _ROUNDS = 20, 256, 24
+_FAR, _MOST = 60.0, 10.0
+"""How far rays are followed, in standard deviations, and the largest relative move."""
+_NONE = 1e-10
+"""A direction of less variance than so much of the largest does not move."""
 
 Floats = NDArray[np.float64]
 
@@ -228,16 +235,90 @@ def mildest(
     Notes
     -----
     The search of Hasofer and Lind (1974), Rackwitz and Fiessler (1978): at each step the loss is
-    taken as linear about the present point, and the mildest shock of that plane is the next one.
+    taken as linear about the present point, and the mildest shock of that plane is the next one. It
+    begins at rest and where `_thrown` ends, since it sees one side of what is liquidated or capped
+    and does not settle at such an edge. The mildest of all that is found is taken; where a loss
+    jumps it may cost more than asked.
 
     Examples
     --------
     >>> found = mildest(lambda x: -10.0 * x[:, 0], np.eye(1) * 0.01, 2.0, ["A"])
     >>> round(found.distance, 6), round(found.moves["A"], 6)
     (2.0, -0.2)
+    >>> capped = lambda x: np.maximum(np.minimum(-10.0 * x[:, 0], 1.0), 2.0 * x[:, 0])
+    >>> round(mildest(capped, np.eye(1) * 0.01, 2.0, ["A"]).moves["A"], 6)  # the other way
+    1.0
     """
-    k = len(assets)
-    point, step = np.zeros(k), 1e-4
+    thrown = _thrown(lost, covariance, loss)
+    starts = (np.zeros(len(assets)), *thrown)
+    found = [x for each in starts if (x := _descended(lost, covariance, loss, each)) is not None]
+    points = np.array([*found, *thrown])
+    if not points.size:
+        return None
+    far = distances(points, covariance)
+    best = points[int(np.argmin(far))]
+    moves = dict(zip(assets, best.tolist(), strict=True))
+    return Reverse(float(lost(best[None, :])[0]), float(far.min()), moves)
+
+
+def _thrown(
+    lost: Callable[[Floats], Floats], covariance: Floats, loss: float
+) -> tuple[Floats, ...]:
+    """A shock that costs so much, sought along rays from rest: none, or the mildest of them.
+
+    Rays go where one price moves, alone or with what usually goes with it, and anywhere; then ever
+    nearer about the mildest so far.
+    """
+    values, vectors = np.linalg.eigh(covariance)
+    kept = values > _NONE * max(float(values.max(initial=0.0)), 1e-300)
+    factor = vectors[:, kept] * np.sqrt(values[kept])  # moves of points one unit away
+    rank, rng = factor.shape[1], stream(1, "market", "rays of the reverse stress")
+
+    def struck(lines: Floats, most: float) -> Floats | None:
+        """The nearest point on these rays that costs so much, no farther than so."""
+        size = np.sqrt((lines * lines).sum(axis=1))
+        lines = lines[size > 0.0] / size[size > 0.0, None]
+        ends = np.linspace(most / _STOPS, most, _STOPS)
+        costs = [lost(_moved(factor, lines * end)) >= loss for end in ends.tolist()]
+        enough = np.array(costs).reshape(_STOPS, len(lines))
+        some = enough.any(axis=0)
+        if not some.any():
+            return None
+        lines, high = lines[some], ends[enough[:, some].argmax(axis=0)]
+        low = high - most / _STOPS
+        for _ in range(30):
+            middle = 0.5 * (low + high)
+            over = lost(_moved(factor, lines * middle[:, None])) >= loss
+            low, high = np.where(over, low, middle), np.where(over, middle, high)
+        return np.asarray(lines[high.argmin()] * high.min())
+
+    alone = np.concatenate([factor, factor / values[kept]])
+    anywhere = rng.standard_normal((_RAYS, rank))
+    best = None
+    for most in (2.0, 8.0, _FAR):
+        best = struck(np.concatenate([alone, -alone, anywhere]), most)
+        if best is not None:
+            break
+    if best is None:
+        return ()
+    spread = 0.5 / math.sqrt(rank)
+    for _ in range(_ROUNDS):
+        away = float(np.sqrt(best @ best))
+        nearer = struck(best + spread * away * rng.standard_normal((_RAYS, rank)), away)
+        best, spread = best if nearer is None else nearer, 0.8 * spread
+    return (_moved(factor, best[None, :])[0],)
+
+
+def _moved(factor: Floats, points: Floats) -> Floats:
+    """Moves of prices, which cannot fall below nothing."""
+    return np.asarray(np.clip(points @ factor.T, -1.0, _MOST))
+
+
+def _descended(
+    lost: Callable[[Floats], Floats], covariance: Floats, loss: float, start: Floats
+) -> Floats | None:
+    """Where the search ends that begins here; None where that does not cost so much."""
+    k, step, point = len(start), 1e-4, start
     for turn in range(60):
         bumps = np.vstack([point, point + step * np.eye(k), point - step * np.eye(k)])
         found = lost(np.maximum(bumps, -1.0))
@@ -247,24 +328,17 @@ def mildest(
         if not spread > 0.0:
             return None
         following = towards * ((slope @ point - found[0] + loss) / spread)
-        following = np.clip(following, -1.0, 10.0)
+        following = np.clip(following, -1.0, _MOST)
         if np.abs(following - point).max() < 1e-7:
             break
         point = 0.5 * (point + following) if turn >= 20 else following  # where it circles
-    cost = float(lost(point[None, :])[0])
-    if abs(cost - loss) > 1e-3 * loss:
-        return None
-    return Reverse(
-        cost,
-        float(distances(point[None, :], covariance)[0]),
-        dict(zip(assets, point.tolist(), strict=True)),
-    )
+    return point if abs(float(lost(point[None, :])[0]) - loss) <= 1e-3 * loss else None
 
 
 def distances(moves: Floats, covariance: Floats) -> Floats:
     """Mahalanobis distance of every move, within the directions that have any variance."""
     values, vectors = np.linalg.eigh(covariance)
-    kept = values > 1e-10 * max(float(values.max(initial=0.0)), 1e-300)
+    kept = values > _NONE * max(float(values.max(initial=0.0)), 1e-300)
     turned = moves @ vectors[:, kept]
     return np.asarray(np.sqrt((turned * turned / values[kept]).sum(axis=1)))
 

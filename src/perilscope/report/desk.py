@@ -105,6 +105,8 @@ def stressed(document: Shown, *, width: int = WIDTH) -> Group:
             f"{back['distance']:.1f} standard deviations of the portfolio away: {moves}."
         )
         lines += wrapped(text, width, 5)
+    elif run["seen"]:
+        lines += wrapped("No one-day move was found that costs as much.", width, 1)
     seen = run["seen"]
     if seen and seen["count"]:
         text = (
