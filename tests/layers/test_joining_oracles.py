@@ -232,7 +232,7 @@ def test_moves_keep_their_mean_and_their_days_together():
     past = history().closes
     plain = past[10:, 0] / past[:-10, 0]
     assert short.spans.end[:, 0] == pytest.approx(plain / plain.mean(), rel=1e-12)
-    ways = moves.over(history(), ["ETH"], 1.0, seed=1, ways=True).spans
+    ways = moves.over(history(), ["ETH"], 1.0, seed=1, ways=((0,), (0,))).spans
     assert (ways.low <= ways.end).all()
     assert (ways.high >= ways.end).all()
     assert ways.low.mean() < 0.8 < 1.2 < ways.high.mean()

@@ -17,7 +17,7 @@ from perilscope.cycle.measures import Document
 from perilscope.cycle.trading import Lots, held_lots
 from perilscope.errors import AssessmentError
 from perilscope.evidence.prices import History
-from perilscope.layers import holdings, moves
+from perilscope.layers import holdings, moves, revaluation
 from perilscope.layers.desk import SCOPES
 from perilscope.layers.shocks import scenario_sets, shocks_of
 from perilscope.monitoring.limits import Standing
@@ -73,7 +73,7 @@ def _lost(result: Result, lots: Lots, history: History, days: int, amount: float
         days / moves.DAYS_A_YEAR,
         seed=result.settings.seed,
         drift=drift,
-        ways=bool(lots.odd),
+        ways=revaluation.ways(lots.odd, assets),
     )
     held = holdings.Held(lots.values, lots.odd, lots.marks)
     terms: list[float] = []

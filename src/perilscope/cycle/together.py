@@ -24,7 +24,7 @@ from perilscope.engines.joint.wide import Behind
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.evidence.positions import Position
 from perilscope.evidence.prices import History
-from perilscope.layers import joining, moves
+from perilscope.layers import joining, moves, revaluation
 from perilscope.layers.context import Context
 from perilscope.layers.enterprise import Joined
 from perilscope.layers.holdings import Held, Market
@@ -193,7 +193,7 @@ def joint_law(
     held = Held(lots.values, lots.odd, lots.marks)
     columns = (*lots.values, *extra)
     drift = 0.0 if book.market.drift is None else point(book.market.drift)
-    ways = bool(lots.odd)
+    ways = revaluation.ways(lots.odd, tuple(lots.values))
     spans = moves.over(history, columns, context.years, seed=seed, drift=drift, ways=ways)
     known = shocks_of(book) if shocks is None else shocks
     whole = joining.whole(joined, book.scenarios, context, held, spans, known, tokens, note)

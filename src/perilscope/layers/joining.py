@@ -308,14 +308,18 @@ def _rungs(
 ) -> tuple[tuple[int, ...], tuple[Floats, ...]]:
     """For each joint state which state of prices it makes, and what each of these does."""
     known: dict[tuple[float, ...], int] = {}
+    alike: dict[tuple[int, ...], int] = {}  # of states alike in what moves prices
     rungs = []
     for state in states:
-        changes = [
-            felt.get(groups[state[place["moves", node]]][0], {})
-            for node, (groups, felt) in moved.items()
-        ]
-        factor = tuple(
-            math.prod(1.0 + change.get(asset, 0.0) for change in changes) for asset in assets
-        )
-        rungs.append(known.setdefault(factor, len(known)))
+        at = tuple([state[place["moves", node]] for node in moved])
+        if at not in alike:
+            changes = [
+                felt.get(groups[k][0], {})
+                for k, (groups, felt) in zip(at, moved.values(), strict=True)
+            ]
+            factor = tuple(
+                math.prod(1.0 + change.get(asset, 0.0) for change in changes) for asset in assets
+            )
+            alike[at] = known.setdefault(factor, len(known))
+        rungs.append(alike[at])
     return tuple(rungs), tuple(np.array(factor) for factor in known)

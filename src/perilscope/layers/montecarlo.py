@@ -140,7 +140,7 @@ def simulate(
         raise MisuseError(f"{days} days: from 1 to 366 are possible")
     assets = tuple(assets)
     exposed, odd = _split(lots, marks, assets)
-    ways = _ways(odd, assets)
+    ways = revaluation.ways(odd, assets)
     whole = math.fsum(revaluation.worth(lot, marks) for lot in odd)
     blocks = -(-count // BLOCK)
     found = np.empty(blocks * BLOCK)
@@ -185,17 +185,4 @@ def _linear(lot: Position, marks: Marks) -> bool:
     swap = lot.instrument == "perpetual" and not terms.inverse and terms.margin is None
     return plain(lot) or (
         swap and not terms.funding and not terms.mark and terms.quote in ("", marks.currency)
-    )
-
-
-def _ways(
-    odd: Sequence[Position], assets: tuple[str, ...]
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Assets whose lows, and whose highs, may close a position on the way."""
-    closed = [x for x in odd if x.instrument == "loan" or x.terms.margin is not None]
-    down = {x.asset for x in closed if x.quantity > 0.0}
-    up = {x.asset for x in closed if x.quantity < 0.0}
-    return (
-        tuple(k for k, asset in enumerate(assets) if asset in down),
-        tuple(k for k, asset in enumerate(assets) if asset in up),
     )

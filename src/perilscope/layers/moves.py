@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from perilscope.engines.streams import stream
 from perilscope.errors import AssessmentError
 from perilscope.evidence.prices import History
+from perilscope.layers.revaluation import Ways
 
 Floats = NDArray[np.float64]
 
@@ -34,6 +35,7 @@ DAYS_A_YEAR = 365.25
 BLOCK = 30
 """Days that are drawn together."""
 DRAWS = 100_000
+NOWHERE: Ways = ((), ())
 FEWEST_DAYS = 30
 """Days of prices without which nothing is said."""
 HISTORIES = 40
@@ -51,8 +53,8 @@ class Spans:
     Parameters
     ----------
     end, low, high : array, shape (n, assets)
-        Against today's; ``low`` and ``high`` by daily closes, or just the ends where nothing held
-        depends on the way.
+        Against today's; ``low`` and ``high`` by daily closes, or just the ends of assets that
+        nothing held depends on on their way.
     """
 
     end: Floats
@@ -118,7 +120,7 @@ def over(
     seed: int,
     drift: float = 0.0,
     draws: int = DRAWS,
-    ways: bool = False,
+    ways: Ways = NOWHERE,
 ) -> Moves:
     """Moves of prices over a horizon.
 
@@ -136,8 +138,8 @@ def over(
         Expected gain of every price per year, as a share, compounding.
     draws : int
         Spans that are drawn.
-    ways : bool
-        Whether lows and highs on the way are wanted.
+    ways : (tuple of int, tuple of int)
+        Places of the assets whose lows, and of those whose highs, are wanted.
 
     Raises
     ------
@@ -146,19 +148,21 @@ def over(
         than a day.
     """
     logs, columns = _logs(history, assets)
+    known = _of(columns, ways)
     days = _rows(history, years)
     block = min(BLOCK, len(logs) // 4)
     if days <= block:
-        drawn, block = _rises(logs, days, ways), 0
+        drawn, block = _rises(logs, days, known), 0
     else:
         rng = stream(seed, "market", f"moves {days}")
         starts = np.arange(len(logs) - block)
-        drawn = _drawn(_blocks(logs, days, block, ways), starts, draws, rng, ways)
+        drawn = _room(draws, logs.shape[1], known)
+        _draw(_blocks(logs, days, block, known), starts, rng, known, drawn)
     return Moves(
         years,
         days,
         tuple(assets),
-        _level(drawn, columns, len(assets), years, drift),
+        _level(drawn, known, columns, len(assets), math.pow(1.0 + drift, years)),
         block,
         len(logs),
         drift,
@@ -174,7 +178,7 @@ def resampled(
     drift: float = 0.0,
     draws: int = 4_000,
     times: int = HISTORIES,
-    ways: bool = False,
+    ways: Ways = NOWHERE,
 ) -> Spans:
     """Moves as other histories would have given them: long blocks of the past, drawn again.
 
@@ -189,18 +193,15 @@ def resampled(
     block = min(BLOCK, len(logs) // 4, days)
     size = max(min(_LONG, len(logs) // 4), block + 1)
     rng = stream(seed, "market", f"histories {days}")
-    blocks = _blocks(logs, days, block, ways)
-    found = []
-    for _ in range(times):
+    known = _of(columns, ways)
+    blocks, gain = _blocks(logs, days, block, known), math.pow(1.0 + drift, years)
+    drawn = _room(times * draws, logs.shape[1], known)
+    for first in range(0, times * draws, draws):
         firsts = rng.integers(0, len(logs) - size + 1, size=max(len(logs) // size, 1))
         starts = (firsts[:, None] + np.arange(size - block)).ravel()
-        drawn = _drawn(blocks, starts, draws, rng, ways)
-        found.append(_level(drawn, columns, len(assets), years, drift))
-    end = np.concatenate([each.end for each in found])
-    if not ways:
-        return Spans(end, end, end)
-    low, high = (np.concatenate([getattr(x, side) for x in found]) for side in ("low", "high"))
-    return Spans(end, low, high)
+        end, low, high = (each[first : first + draws] for each in drawn)
+        _draw(blocks, starts, rng, known, (end, low, high))
+    return _level(drawn, known, columns, len(assets), gain, times)
 
 
 _DAILY = 1.05
@@ -238,59 +239,73 @@ def _logs(history: History, assets: Sequence[str]) -> tuple[Floats, list[int]]:
 
 
 Logs = tuple[Floats, Floats, Floats]
-"""Log moves at the end, and their lowest and highest on the way."""
+"""Log moves at the end, and of some assets the lowest and of some the highest on the way."""
 
 
-def _rises(logs: Floats, days: int, ways: bool) -> Logs:
+def _of(columns: Sequence[int], ways: Ways) -> Ways:
+    """Places among assets as places among those that have a history."""
+    low, high = (tuple(columns.index(k) for k in own if k in columns) for own in ways)
+    return low, high
+
+
+def _rises(logs: Floats, days: int, ways: Ways) -> Logs:
     """Log moves of so many days from every day that has so many after it."""
     first = logs[:-days]
-    end = logs[days:] - first
-    if not ways:
-        return end, end, end
     windows = sliding_window_view(logs[1:], days, axis=0)
-    return end, windows.min(axis=-1) - first, windows.max(axis=-1) - first
+    low, high = (list(own) for own in ways)
+    return (
+        logs[days:] - first,
+        windows[:, low].min(axis=-1) - first[:, low],
+        windows[:, high].max(axis=-1) - first[:, high],
+    )
 
 
-def _blocks(logs: Floats, days: int, block: int, ways: bool) -> list[Logs]:
+def _blocks(logs: Floats, days: int, block: int, ways: Ways) -> list[Logs]:
     """The blocks that add up to so many days, the last one shorter, as `_rises` gives them."""
     rest = days % block
     whole = _rises(logs, block, ways)
     return [whole] * (days // block) + ([_rises(logs, rest, ways)] if rest else [])
 
 
-def _drawn(
-    blocks: Sequence[Logs],
-    starts: NDArray[np.int64],
-    draws: int,
-    rng: np.random.Generator,
-    ways: bool,
-) -> Logs:
-    """Log moves over some days, the sums of blocks; every start is drawn about equally often."""
-    chosen = [starts[_balanced(len(starts), draws, rng)] for _ in blocks]
-    end = np.zeros((draws, blocks[0][0].shape[1]))
-    low, high = (np.zeros_like(end), np.zeros_like(end)) if ways else (end, end)
-    for first in range(0, draws, _AT_ONCE):
-        here = slice(first, first + _AT_ONCE)
-        days = [each[here] for each in chosen]
-        _walk(blocks, days, end[here], (low[here], high[here]) if ways else ())
+def _room(draws: int, assets: int, ways: Ways) -> Logs:
+    end, low, high = (np.zeros((draws, k)) for k in (assets, *map(len, ways)))
     return end, low, high
 
 
-def _walk(
+def _draw(
     blocks: Sequence[Logs],
-    starts: Sequence[NDArray[np.int64]],
-    end: Floats,
-    ways: Sequence[Floats],
+    starts: NDArray[np.int64],
+    rng: np.random.Generator,
+    ways: Ways,
+    into: Logs,
+) -> None:
+    """Add log moves over some days, sums of blocks; every start is drawn about equally often."""
+    draws = len(into[0])
+    chosen = [starts[_balanced(len(starts), draws, rng)] for _ in blocks]
+    for first in range(0, draws, _AT_ONCE):
+        here = slice(first, first + _AT_ONCE)
+        end, low, high = (each[here] for each in into)
+        _walk(blocks, [each[here] for each in chosen], (end, low, high), ways)
+
+
+def _walk(
+    blocks: Sequence[Logs], starts: Sequence[NDArray[np.int64]], spans: Logs, ways: Ways
 ) -> None:
     """Add blocks to the ends of some spans, and take their lowest and highest on the way along."""
-    room = np.empty_like(end)
+    end, *far = spans
+    rooms = [np.empty_like(each) for each in spans]
+    sides = [
+        (rooms[1 + i], far[i], i + 1, list(ways[i]), farther)
+        for i, farther in enumerate((np.minimum, np.maximum))
+        if ways[i]
+    ]
     for rises, days in zip(blocks, starts, strict=True):
-        for far, rise, farther in zip(ways, rises[1:], (np.minimum, np.maximum), strict=False):
-            np.take(rise, days, axis=0, out=room, mode="clip")
-            room += end
-            farther(far, room, out=far)
-        np.take(rises[0], days, axis=0, out=room, mode="clip")
-        end += room
+        for room, known, place, columns, farther in sides:
+            np.take(rises[place], days, axis=0, out=room, mode="clip")
+            room += end[:, columns]
+            farther(known, room, out=known)
+        np.take(rises[0], days, axis=0, out=rooms[0], mode="clip")
+        end += rooms[0]
 
 
 def _balanced(size: int, draws: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -300,21 +315,27 @@ def _balanced(size: int, draws: int, rng: np.random.Generator) -> NDArray[np.int
     return rng.permutation(np.concatenate([whole, rest]))
 
 
-def _level(drawn: Logs, columns: Sequence[int], count: int, years: float, drift: float) -> Spans:
-    """Relative prices with the expected gain that was declared."""
-    made: list[Floats] = []
-    lift: Floats | None = None
-    for logs in drawn:
-        if made and logs is drawn[0]:
-            made.append(made[0])
+def _level(
+    drawn: Logs, ways: Ways, columns: Sequence[int], count: int, gain: float, times: int = 1
+) -> Spans:
+    """Relative prices with the expected gain that was declared, in each of several histories."""
+    end, *far = (np.exp(each, out=each) for each in drawn)
+    each = end.reshape(times, -1, end.shape[1])
+    lift = gain / each.mean(axis=1, keepdims=True)
+    each *= lift
+    whole = end if len(columns) == count else _beside(count, columns, end)
+    sides = []
+    for side, own, farther in zip(far, ways, (np.minimum, np.maximum), strict=True):
+        places = list(own)
+        if not places:
+            sides.append(whole)
             continue
-        found = np.exp(logs)
-        if lift is None:  # the first are the ends
-            lift = math.pow(1.0 + drift, years) / found.mean(axis=0)
-        found *= lift
-        made.append(found if len(columns) == count else _beside(count, columns, found))
-    end, low, high = made
-    return Spans(end, np.minimum(low, end, out=low), np.maximum(high, end, out=high))
+        each = side.reshape(times, -1, len(places))
+        each *= lift[..., places]
+        sides.append(whole.copy())
+        sides[-1][:, [columns[k] for k in places]] = farther(side, end[:, places], out=side)
+    low, high = sides
+    return Spans(whole, low, high)
 
 
 def _beside(count: int, columns: Sequence[int], found: Floats) -> Floats:

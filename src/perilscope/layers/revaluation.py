@@ -127,6 +127,28 @@ def factors(lot: Position, currency: str = "USD") -> tuple[str, ...]:
     return (lot.asset, quote)
 
 
+Ways = tuple[tuple[int, ...], tuple[int, ...]]
+"""Places of the assets whose lows, and of those whose highs, matter on the way."""
+
+
+def ways(lots: Sequence[Position], assets: Sequence[str]) -> Ways:
+    """Assets whose lows, and whose highs, may close a position on the way; of equal ones all.
+
+    Examples
+    --------
+    >>> short = Position("ETH", -1.0, instrument="perpetual", terms=Terms(margin=100.0))
+    >>> ways([short, Position("BTC", 1.0)], ["BTC", "ETH"])
+    ((), (1,))
+    """
+    closed = [x for x in lots if x.instrument == "loan" or x.terms.margin is not None]
+    down = {x.asset for x in closed if x.quantity > 0.0}
+    up = {x.asset for x in closed if x.quantity < 0.0}
+    return (
+        tuple(k for k, asset in enumerate(assets) if asset in down),
+        tuple(k for k, asset in enumerate(assets) if asset in up),
+    )
+
+
 @dataclass(frozen=True)
 class _State:
     """Prices of one position in units of its quote, at the end and on the way."""
