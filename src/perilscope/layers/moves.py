@@ -323,7 +323,8 @@ def _level(
     each = end.reshape(times, -1, end.shape[1])
     lift = gain / each.mean(axis=1, keepdims=True)
     each *= lift
-    whole = end if len(columns) == count else _beside(count, columns, end)
+    # column by column, as what is held reads them
+    whole = np.asfortranarray(end if len(columns) == count else _beside(count, columns, end))
     sides = []
     for side, own, farther in zip(far, ways, (np.minimum, np.maximum), strict=True):
         places = list(own)
@@ -332,7 +333,7 @@ def _level(
             continue
         each = side.reshape(times, -1, len(places))
         each *= lift[..., places]
-        sides.append(whole.copy())
+        sides.append(whole.copy(order="F"))
         sides[-1][:, [columns[k] for k in places]] = farther(side, end[:, places], out=side)
     low, high = sides
     return Spans(whole, low, high)
