@@ -15,6 +15,7 @@ and Decision Analysis with Bayesian Networks* (2018), chapter 9.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -26,6 +27,7 @@ from scipy.special import expit, gammaincinv, ndtri
 from perilscope.engines.networks.network import Factor as Table
 from perilscope.evidence.base_rates import BaseRate
 from perilscope.layers.protocol_factors import BY_NAME, CAUSES, FACTORS
+from perilscope.once import cached_property
 
 Floats = NDArray[np.float64]
 
@@ -64,7 +66,7 @@ def summed(tables: Sequence[Table], keep: Sequence[str] = ()) -> Floats:
     Factors that stand in few tables go first: a cause's own factors before the shared ones.
     """
     left = list(tables)
-    uses = {name: sum(name in t.names for t in left) for name in _AXES}
+    uses = dict.fromkeys(_AXES, 0) | Counter(name for table in left for name in table.names)
     order = [name for name in sorted(_AXES, key=lambda name: uses[name]) if name not in keep]
     for name in order:
         mine = [table for table in left if name in table.names]
@@ -117,6 +119,7 @@ class Calibrated:
         """Chance per year of a failure by one cause; an axis for each of its parents."""
         return np.asarray(expit(_sums(cause) + self.intercepts[cause]))
 
+    @cached_property
     def survival(self) -> list[Table]:
         """Chance that each cause does not strike, as tables over the factors."""
         return [Table(parents(cause), 1.0 - self.failure(cause)) for cause in CAUSES]
@@ -130,7 +133,7 @@ class Calibrated:
         0.045
         """
         common = seen(prior(), evidence)
-        alive = summed([*common, *seen(self.survival(), evidence)])
+        alive = summed([*common, *seen(self.survival, evidence)])
         return 1.0 - float(alive) / float(summed(common))
 
 
