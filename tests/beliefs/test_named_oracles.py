@@ -4,21 +4,16 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
 from perilscope.beliefs.named import build
 
-CASES = Path(__file__).parents[3] / "shared" / "data" / "reference" / "cases.yaml"
+from ..reference import cases_like
 
 
 def test_reference_pert() -> None:
-    if not CASES.exists():
-        pytest.skip(f"no reference cases at {CASES}: private data, compared only where present")
-    read = YAML(typ="safe").load(CASES)["cases"]
-    cases = [c for c in read if c["id"].startswith("PERT-")]
+    cases = cases_like("PERT-")
     weights = [case["inputs"]["gamma"] for case in cases]
     assert weights.count(4) >= 5
     assert 2 in weights
@@ -34,10 +29,7 @@ def test_reference_pert() -> None:
 
 
 def test_reference_metalogs() -> None:
-    if not CASES.exists():
-        pytest.skip(f"no reference cases at {CASES}: private data, compared only where present")
-    read = YAML(typ="safe").load(CASES)["cases"]
-    cases = [c for c in read if c["id"].startswith("MLOG-")]
+    cases = cases_like("MLOG-")
     assert len(cases) >= 3
     for case in cases:
         alpha, expected = Decimal(str(case["inputs"]["alpha"])), case["expected"]

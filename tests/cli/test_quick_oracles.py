@@ -10,14 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ruamel.yaml import YAML
 from scipy import stats
 
 from perilscope.book import table
 from perilscope.cli import run
 from perilscope.errors import BookError
 
-CASES = Path(__file__).parents[3] / "shared" / "data" / "reference" / "cases.yaml"
+from ..reference import case
 
 
 def quick(capsys: Any, *arguments: object) -> tuple[int, dict[str, Any]]:
@@ -55,11 +54,7 @@ def test_a_loss_of_less_than_one_unit_of_the_currency_is_warned_about(capsys: An
 
 
 def test_a_register_with_a_converged_truth(capsys: Any, tmp_path: Path) -> None:
-    if not CASES.is_file():
-        pytest.skip(f"the reference cases are not here: {CASES.name} beside the project")
-    cases = YAML(typ="safe", pure=True).load(CASES.read_text(encoding="utf-8"))
-    known = next(c for c in (cases["cases"] if isinstance(cases, dict) else cases)
-                 if c["id"] == "TRUTH-REG20")  # fmt: skip
+    known = case("TRUTH-REG20")
     lines = ["name,frequency,severity"]
     for item in known["inputs"]["register"]:
         law, rate = item["freq"]

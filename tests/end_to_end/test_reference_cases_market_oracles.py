@@ -9,13 +9,10 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from ruamel.yaml import YAML
 
 from perilscope.engines.backtests.exceptions import kupiec_pof, multiplier, traffic_light
 from perilscope.engines.backtests.frtb import liquidity_horizon_cvar
@@ -26,17 +23,7 @@ from perilscope.engines.forecasts.simple_models import expanded, normal
 from perilscope.engines.portfolio.returns import historical
 from perilscope.engines.volatility import garch
 
-FOLDER = Path(__file__).parents[3] / "shared" / "data" / "reference"
-Case = dict[str, Any]
-
-
-@cache
-def cases() -> dict[str, Case]:
-    file = FOLDER / "cases.yaml"
-    if not file.is_file():
-        return {}
-    found = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))["cases"]
-    return {case["id"]: case for case in found if case.get("area") == "market"}
+from ..reference import FOLDER, Case, case, wanted
 
 
 def column(name: str, what: str) -> np.ndarray:
@@ -166,10 +153,9 @@ CHECKS: dict[str, Callable[[Case], None]] = {
 
 @pytest.mark.parametrize("name", sorted(CHECKS))
 def test_market_cases(name: str) -> None:
-    if not cases():
-        pytest.skip(f"THE REFERENCE CASES ARE NOT HERE: {FOLDER}")
-    CHECKS[name](cases()[name])
+    CHECKS[name](case(name))
 
 
 def test_no_market_case_is_left_out() -> None:
-    assert set(cases()) <= set(CHECKS)
+    mine = {name for name, each in wanted().items() if each.get("area") == "market"}
+    assert mine <= set(CHECKS)

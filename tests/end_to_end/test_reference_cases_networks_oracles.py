@@ -9,37 +9,21 @@ from __future__ import annotations
 
 import json
 import math
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from ruamel.yaml import YAML
 
 from perilscope.cli import run
 from perilscope.engines.networks.alertfilter import Condition, Detector, Sign, reading
 from perilscope.engines.networks.structure_search import family_score
 
+from ..reference import case, wanted
+
 DATA = Path(__file__).parents[3] / "shared" / "data"
 KINDS = {"bn_posterior", "noisy_or", "noisy_max", "base_rate", "lr_odds", "ctmc_alert_filter"}
 KINDS |= {"dirichlet"}
-Case = dict[str, Any]
-
-
-@cache
-def cases() -> dict[str, Case]:
-    path = DATA / "reference" / "cases.yaml"
-    if not path.is_file():
-        return {}
-    found = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))["cases"]
-    return {each["id"]: each for each in found if each.get("kind") in KINDS}
-
-
-def case(name: str) -> Case:
-    if name not in cases():
-        pytest.skip("no reference cases beside the project")
-    return cases()[name]
 
 
 def asked(capsys: Any, *words: str) -> dict[str, Any]:
@@ -53,9 +37,8 @@ OTHERS = {"NOISYOR-01", "NOISYMAX-01", "BAYES-01", "SOFT-02", "FILTER-01", "CONJ
 
 
 def test_every_case_of_these_kinds_is_known() -> None:
-    if not cases():
-        pytest.skip("no reference cases beside the project")
-    assert set(cases()) == {*NETWORKS, *OTHERS}
+    mine = {name for name, each in wanted().items() if each.get("kind") in KINDS}
+    assert mine == {*NETWORKS, *OTHERS}
 
 
 @pytest.mark.parametrize("name", NETWORKS)

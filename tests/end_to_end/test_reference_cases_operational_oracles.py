@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
 
 import perilscope
 from perilscope.engines.aggregate.compound import Compound
@@ -35,18 +32,10 @@ from perilscope.engines.laws.overcome import overcome
 from perilscope.learning.conjugate import beta_binomial, gamma_poisson
 from perilscope.learning.experts import calibration
 
-FILE = Path(__file__).parents[3] / "shared" / "data" / "reference" / "cases.yaml"
-Case = dict[str, Any]
+from ..reference import Case, case, cases, wanted
+
 ALWAYS = {"frequency": "1 per year", "counts": "at most one a year"}
 """One event each year, so that the loss of a year is the loss of an event."""
-
-
-@cache
-def cases() -> dict[str, Case]:
-    if not FILE.is_file():
-        return {}
-    found = YAML(typ="safe", pure=True).load(FILE.read_text(encoding="utf-8"))["cases"]
-    return {case["id"]: case for case in found}
 
 
 def run(scenarios: dict[str, Any], **more: Any) -> perilscope.Run:
@@ -381,14 +370,12 @@ def known(name: str) -> Any:
 
 @pytest.mark.parametrize("name", [known(name) for name in OPERATIONAL] or [""])
 def test_reference_case(name: str) -> None:
-    if not name:
-        pytest.skip(f"the reference cases are not here: {FILE.name} beside the project")
+    found = case(name)
     check = next((check for start, check in CHECKS.items() if name.startswith(start)), None)
-    assert check, f"no check knows the case {name}: {cases()[name]['topic']}"
-    check(cases()[name])
+    assert check, f"no check knows the case {name}: {found['topic']}"
+    check(found)
 
 
 def test_every_check_has_a_case() -> None:
-    if not OPERATIONAL:
-        pytest.skip(f"the reference cases are not here: {FILE.name} beside the project")
+    wanted()
     assert [start for start in CHECKS if not any(k.startswith(start) for k in OPERATIONAL)] == []

@@ -3,31 +3,17 @@
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ruamel.yaml import YAML
 from scipy import stats
 
 from perilscope.engines.laws.distributions import Beta, Gamma
 from perilscope.errors import MisuseError
 from perilscope.learning.conjugate import beta_binomial, gamma_poisson
 
-CASES = Path(__file__).parents[3] / "shared" / "data" / "reference" / "cases.yaml"
-
-
-@cache
-def cases() -> dict[str, Any]:
-    if not CASES.exists():
-        pytest.skip(
-            f"the reference cases are not at {CASES}: private data, compared only where present"
-        )
-    return {case["id"]: case for case in YAML(typ="safe").load(CASES)["cases"]}
+from ..reference import case
 
 
 def test_asthma_mortality() -> None:
@@ -48,9 +34,9 @@ def test_placenta_previa() -> None:
 
 
 def test_reference_gamma_poisson() -> None:
-    case = cases()["GP-01"]
-    expected, tolerance = case["expected"], float(case["tolerance"])
-    shape, rate = gamma_poisson(2, 4, case["inputs"]["events"], case["inputs"]["years"])
+    known = case("GP-01")
+    expected, tolerance = known["expected"], float(known["tolerance"])
+    shape, rate = gamma_poisson(2, 4, known["inputs"]["events"], known["inputs"]["years"])
     law = Gamma(shape, 1 / rate)
     assert (shape, rate) == (expected["post_shape"], expected["post_rate"])
     assert law.mean == pytest.approx(expected["post_mean"], abs=tolerance)
@@ -59,44 +45,44 @@ def test_reference_gamma_poisson() -> None:
 
 
 def test_reference_predictive() -> None:
-    case = cases()["CONJ-GP-02"]
-    shape, rate = gamma_poisson(*case["prior"], case["events"], case["exposure"])
-    assert [shape, rate] == case["expected"]["post"]
+    known = case("CONJ-GP-02")
+    shape, rate = gamma_poisson(*known["prior"], known["events"], known["exposure"])
+    assert [shape, rate] == known["expected"]["post"]
     quiet = (rate / (rate + 1)) ** shape
-    assert quiet == pytest.approx(case["expected"]["P_zero_next_year"], abs=case["tol_abs"])
+    assert quiet == pytest.approx(known["expected"]["P_zero_next_year"], abs=known["tol_abs"])
 
 
 def test_reference_published() -> None:
-    case = cases()["CONJ-GP-01"]
-    first, second = case["expected"]["first"], case["expected"]["second"]
+    known = case("CONJ-GP-01")
+    first, second = known["expected"]["first"], known["expected"]["second"]
     for (events, years), expected in [((3, 2), first), ((30, 20), second)]:
         shape, rate = gamma_poisson(3, 5, events, years)
-        assert [shape, rate, shape / rate] == pytest.approx(expected, abs=case["tol_abs"])
-    case = cases()["CONJ-BB-01"]
+        assert [shape, rate, shape / rate] == pytest.approx(expected, abs=known["tol_abs"])
+    known = case("CONJ-BB-01")
     law = Beta(*beta_binomial(1, 1, 437, 980))
-    assert law.mean == pytest.approx(case["expected"]["mean"], abs=case["tol_abs"])
+    assert law.mean == pytest.approx(known["expected"]["mean"], abs=known["tol_abs"])
     interval = [float(law.ppf(u)) for u in (0.025, 0.975)]
-    assert interval == pytest.approx(case["expected"]["ci"], abs=1e-11)
+    assert interval == pytest.approx(known["expected"]["ci"], abs=1e-11)
 
 
 def test_reference_beta_binomial() -> None:
-    case = cases()["BB-01"]
-    a, b = beta_binomial(2, 8, case["inputs"]["successes"], case["inputs"]["attacks"])
-    assert [a, b] == case["expected"]["post"]
-    assert float(Beta(a, b).ppf(0.95)) == pytest.approx(case["expected"]["q95"], abs=1e-12)
+    known = case("BB-01")
+    a, b = beta_binomial(2, 8, known["inputs"]["successes"], known["inputs"]["attacks"])
+    assert [a, b] == known["expected"]["post"]
+    assert float(Beta(a, b).ppf(0.95)) == pytest.approx(known["expected"]["q95"], abs=1e-12)
 
 
 def test_reference_rule_of_three() -> None:
-    expected = cases()["CONJ-BB-02"]["expected"]
+    expected = case("CONJ-BB-02")["expected"]
     for name, start in (("uniform", 1.0), ("jeffreys", 0.5)):
         law = Beta(*beta_binomial(start, start, 0, 100))
         assert float(law.ppf(0.95)) == pytest.approx(expected[name], abs=1e-12)
 
 
 def test_reference_credibility() -> None:
-    case = cases()["CRED-04"]
-    shape, rate = gamma_poisson(*case["prior"], case["events"], case["n"])
-    assert shape / rate == pytest.approx(case["expected"]["premium"], abs=case["tol_abs"])
+    known = case("CRED-04")
+    shape, rate = gamma_poisson(*known["prior"], known["events"], known["n"])
+    assert shape / rate == pytest.approx(known["expected"]["premium"], abs=known["tol_abs"])
 
 
 @settings(deadline=None, max_examples=60)

@@ -4,14 +4,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ruamel.yaml import YAML
 from scipy import stats
 
 from perilscope.errors import AssessmentError, MisuseError
@@ -25,7 +23,8 @@ from perilscope.learning.experts import (
 )
 from perilscope.learning.pooling import Sheet
 
-CASES = Path(__file__).parents[3] / "shared" / "data" / "reference" / "cases.yaml"
+from ..reference import case
+
 LEVELS = (0.05, 0.5, 0.95)
 SHARES = np.array([0.05, 0.45, 0.45, 0.05])
 
@@ -48,11 +47,7 @@ STUDY = Study(
 
 @pytest.mark.parametrize("name", ["COOKE-perfect", "COOKE-over", "COOKE-biased", "COOKE-N10"])
 def test_published_calibration_scores(name: str) -> None:
-    if not CASES.is_file():
-        pytest.skip(f"the reference cases are not here: {CASES.name} beside the project")
-    cases = YAML(typ="safe", pure=True).load(CASES.read_text(encoding="utf-8"))
-    listed = cases["cases"] if isinstance(cases, dict) else cases
-    known = next(case for case in listed if case["id"] == name)
+    known = case(name)
     found = calibration(known["inputs"]["counts"], known["inputs"]["p"])
     assert found == pytest.approx(known["expected"]["score"], abs=1e-10, rel=1e-10)
 

@@ -55,7 +55,7 @@ def parse_study(name: str, data: bytes) -> Study:
 def _level(text: str) -> float:
     value = number(text)
     if not 0 < value < 1:
-        raise QuantityError(f"a quantile level lies between 0 and 100 %; here {text}")
+        raise QuantityError(f"a quantile level must lie between 0 and 100 %; here {text}")
     return value
 
 
@@ -241,7 +241,7 @@ class _Csv:
         if "item" not in columns or "expert" not in columns or not levels:
             self.faults.add(line, "columns are missing", "write item, expert, p5, p50, p95, truth")
         elif not all(0 < level < 1 for level in levels.values()):
-            self.faults.add(line, "a quantile level lies between p0 and p100")
+            self.faults.add(line, "a quantile level must lie between p0 and p100")
         self.faults.refuse()
         return levels
 

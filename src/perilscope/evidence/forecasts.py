@@ -230,8 +230,8 @@ def _number(text: str, column: str, line: int, faults: Faults) -> float:
 def _coherent(values: Mapping[str, float], line: int, faults: Faults) -> None:
     """What a row says must fit together."""
     if values.get("sd", 1.0) <= 0.0:
-        faults.add(line, "a standard deviation is above zero", "mend it, or leave the column out",
-                   path="sd")  # fmt: skip
+        what = "a standard deviation must be above zero"
+        faults.add(line, what, "mend it, or leave the column out", path="sd")
     if not 0.0 <= values.get("pit", 0.5) <= 1.0 and math.isfinite(values["pit"]):
         faults.add(line, f"{values['pit']:g} is no probability", "from 0 to 1", path="pit")
     if values.get("cvar", math.inf) < values.get("var", -math.inf):

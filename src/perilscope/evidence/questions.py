@@ -239,7 +239,7 @@ def _truth(text: str, unit: str) -> float | bool:
     if not unit:
         raise QuantityError("a number without a unit", "Say what is counted; `year` for dates.")
     if unit != "year" and not value > 0:
-        raise QuantityError(f"an amount of {text}", "Amounts are above zero.")
+        raise QuantityError(f"an amount of {text}", "Amounts must be above zero.")
     return value
 
 

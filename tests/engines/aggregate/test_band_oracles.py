@@ -29,13 +29,11 @@ from perilscope.engines.laws.distributions import (
 )
 from perilscope.errors import AssessmentError, MisuseError
 
+from ..lines import fixed
+
 DRAWS = 256
 # with one belief draw k of n lies in its stratum, so an end is right to two strata of the belief
 SLIP = 2.0 / DRAWS
-
-
-def fixed(key: str, counts: Any, loss: Any, **more: Any) -> Compound:
-    return Compound(key, lambda *_: (counts, loss), **more)
 
 
 def rated(key: str, rate: Distribution, loss: Any, **more: Any) -> Compound:

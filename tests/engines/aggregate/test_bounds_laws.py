@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 import numpy as np
 from hypothesis import given, settings
@@ -25,12 +24,10 @@ from perilscope.engines.laws.distributions import (
     Sometimes,
 )
 
+from ..lines import fixed
+
 LEVELS = (0.9, 0.99, 0.999)
 POINTS = 2**14
-
-
-def fixed(key: str, counts: Any, loss: Any, **more: Any) -> Compound:
-    return Compound(key, lambda *_: (counts, loss), **more)
 
 
 losses = st.one_of(

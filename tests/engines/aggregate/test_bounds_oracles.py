@@ -6,11 +6,9 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
 from scipy.optimize import brentq
 from scipy.special import gammaincc
 
@@ -31,18 +29,8 @@ from perilscope.engines.laws.distributions import (
 )
 from perilscope.errors import AssessmentError, MisuseError
 
-CASES = Path(__file__).resolve().parents[4] / "shared" / "data" / "reference" / "cases.yaml"
-
-
-def case(name: str) -> dict[str, Any]:
-    if not CASES.exists():
-        pytest.skip(f"the reference cases are not beside the project: {CASES.name}")
-    found = YAML(typ="safe").load(CASES.read_text(encoding="utf-8"))["cases"]
-    return next(entry for entry in found if entry["id"] == name)
-
-
-def fixed(key: str, counts: Any, loss: Any, **more: Any) -> Compound:
-    return Compound(key, lambda *_: (counts, loss), **more)
+from ...reference import case
+from ..lines import fixed
 
 
 def holds(found: Bounds, var: float, cvar: float, figure: float = 0.0) -> None:

@@ -26,9 +26,7 @@ from perilscope.engines.laws.distributions import (
 )
 from perilscope.errors import AssessmentError, MisuseError
 
-
-def fixed(key: str, counts: Any, loss: Any, **more: Any) -> Compound:
-    return Compound(key, lambda *_: (counts, loss), **more)
+from ..lines import fixed
 
 
 def test_poisson_events_of_one_law() -> None:

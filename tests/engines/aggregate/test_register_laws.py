@@ -7,7 +7,6 @@ import gc
 import itertools
 import math
 import weakref
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +16,7 @@ from hypothesis import strategies as st
 from perilscope.engines.aggregate.compound import Compound
 from perilscope.engines.aggregate.register import Register
 from perilscope.engines.grids.grid import Grid
-from perilscope.engines.laws.counts import Bernoulli, NegativeBinomial, Poisson
+from perilscope.engines.laws.counts import Bernoulli, Poisson
 from perilscope.engines.laws.distributions import (
     Beta,
     Capped,
@@ -30,26 +29,9 @@ from perilscope.engines.laws.distributions import (
 )
 from perilscope.errors import AssessmentError, MisuseError
 
+from ..lines import fixed, registers
+
 LEVELS = (0.95, 0.975, 0.99, 0.999)
-
-
-def fixed(key: str, counts: Any, loss: Any, **more: Any) -> Compound:
-    return Compound(key, lambda *_: (counts, loss), **more)
-
-
-losses = st.one_of(
-    st.builds(Exponential, st.floats(1e3, 1e6)),
-    st.builds(Constant, st.integers(1, 1000).map(lambda k: k * 1e3)),
-    st.builds(Lognormal, st.floats(7.0, 13.0), st.floats(0.3, 1.8)),
-)
-counts = st.one_of(
-    st.builds(Poisson, st.floats(0.02, 8.0)),
-    st.builds(Bernoulli, st.floats(0.02, 1.0)),
-    st.builds(NegativeBinomial, st.floats(0.5, 3.0), st.floats(0.05, 4.0)),
-)
-registers = st.lists(st.tuples(counts, losses), min_size=1, max_size=4).map(
-    lambda pairs: [fixed(f"line {i}", n, x) for i, (n, x) in enumerate(pairs)]
-)
 
 
 @settings(max_examples=40, deadline=None)

@@ -5,11 +5,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
 
 from perilscope.engines.aggregate.compound import Compound
 from perilscope.engines.aggregate.register import Register
@@ -23,19 +21,8 @@ from perilscope.engines.laws.distributions import (
     Lognormal,
 )
 
-CASES = Path(__file__).resolve().parents[4] / "shared" / "data" / "reference" / "cases.yaml"
-
-
-def case(name: str) -> dict[str, Any]:
-    if not CASES.exists():
-        pytest.skip(f"the reference cases are not beside the project: {CASES.name}")
-    found = YAML(typ="safe").load(CASES.read_text(encoding="utf-8"))["cases"]
-    return next(entry for entry in found if entry["id"] == name)
-
-
-def fixed(key: str, counts: Any, loss: Any, **more: Any) -> Compound:
-    return Compound(key, lambda *_: (counts, loss), **more)
-
+from ...reference import case
+from ..lines import fixed
 
 # --- the two lines that every engine must get right
 

@@ -7,11 +7,9 @@ import itertools
 import math
 import os
 from collections import defaultdict
-from pathlib import Path
 
 import numpy as np
 import pytest
-from ruamel.yaml import YAML
 from scipy.optimize import brentq
 from scipy.stats import norm
 
@@ -29,8 +27,9 @@ from perilscope.engines.laws.counts import Binomial, Poisson
 from perilscope.engines.laws.distributions import Constant, Discrete, Exponential, Lognormal
 from perilscope.errors import AssessmentError, MisuseError
 
+from ...reference import case
+
 WIDE = bool(os.environ.get("PERILSCOPE_SEARCH"))
-CASES = Path(__file__).resolve().parents[4] / "shared" / "data" / "reference" / "cases.yaml"
 
 
 class Market(Scenarios):
@@ -96,11 +95,9 @@ def test_mixture_of_depeg_is_the_closed_form():
 
 @pytest.mark.acceptance
 def test_mixture_of_depeg_is_the_reference_case():
-    if not CASES.exists():
-        pytest.skip("no private data beside the project")
-    case = next(c for c in YAML(typ="safe").load(CASES.read_text())["cases"] if c["id"] == "MIX-01")
+    published = case("MIX-01")
     kept = _two_states(2**16)
-    for p, (var, cvar) in case["expected"].items():
+    for p, (var, cvar) in published["expected"].items():
         found = kept.measures([1 - float(p), float(p)], 0.99)
         assert (found.var, found.cvar) == pytest.approx((var, cvar), abs=1e-9)
         assert _mixture(float(p), 0.99) == pytest.approx((var, cvar), abs=1e-9)

@@ -4,12 +4,10 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from ruamel.yaml import YAML
 from scipy import integrate, stats
 
 from perilscope.engines.laws.distributions import (
@@ -31,7 +29,8 @@ from perilscope.engines.laws.distributions import (
     Weibull,
 )
 
-CASES = Path(__file__).resolve().parents[4] / "shared" / "data" / "reference" / "cases.yaml"
+from ...reference import cases_like
+
 PAIRS = [
     (Uniform(2, 7), stats.uniform(2, 5)),
     (Triangular(1, 2, 6), stats.triang(0.2, 1, 5)),
@@ -165,19 +164,9 @@ def test_a_mixture_finds_its_quantiles_between_those_of_its_parts():
     )
 
 
-def reference(prefix: str) -> list[Any]:
-    if not CASES.exists():
-        pytest.skip(f"the reference cases are not here: {CASES.name} beside the project")
-    cases = [
-        case for case in YAML(typ="safe").load(CASES)["cases"] if case["id"].startswith(prefix)
-    ]
-    assert cases, f"no case {prefix} in {CASES.name}"
-    return cases
-
-
 @pytest.mark.acceptance
 def test_reference_pert():
-    for case in reference("PERT-"):
+    for case in cases_like("PERT-"):
         given, wanted = case["inputs"], case["expected"]
         law = Beta.pert(given["low"], given["mode"], given["high"], given["gamma"])
         found = [law.a, law.b, law.mean, math.sqrt(law.variance)]
@@ -188,7 +177,7 @@ def test_reference_pert():
 
 @pytest.mark.acceptance
 def test_reference_lognormal_from_an_interval():
-    for case in reference("HUB-"):
+    for case in cases_like("HUB-"):
         law = Lognormal.from_quantiles(*case["inputs"]["ci90"])
         wanted = case["expected"]
         found = [law.mu, law.sigma, law.mean, float(law.ppf(0.5)), float(law.ppf(0.99))]
@@ -198,11 +187,11 @@ def test_reference_lognormal_from_an_interval():
 
 @pytest.mark.acceptance
 def test_reference_beta_posteriors():
-    (case,) = reference("CONJ-BB-02")
+    (case,) = cases_like("CONJ-BB-02")
     wanted = case["expected"]
     assert float(Beta(1, 101).ppf(0.95)) == pytest.approx(wanted["uniform"], abs=1e-12)
     assert float(Beta(0.5, 100.5).ppf(0.95)) == pytest.approx(wanted["jeffreys"], abs=1e-12)
-    (case,) = reference("CONJ-BB-01")
+    (case,) = cases_like("CONJ-BB-01")
     law, wanted = Beta(438, 544), case["expected"]
     assert [law.mean, math.sqrt(law.variance)] == pytest.approx(
         [wanted["mean"], wanted["sd"]], abs=1e-12

@@ -5,12 +5,10 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from ruamel.yaml import YAML
 from scipy import integrate, stats
 from scipy.special import expit, logit
 
@@ -18,18 +16,14 @@ from perilscope.engines.laws.distributions import Capped, Metalog
 from perilscope.engines.laws.law import stack
 from perilscope.errors import MisuseError
 
-CASES = Path(__file__).resolve().parents[4] / "shared" / "data" / "reference" / "cases.yaml"
+from ...reference import cases_like
+
 P10, P50 = (0.1, 0.5, 0.9), (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 @pytest.mark.acceptance
 def test_reference_cases_of_three_quantiles():
-    if not CASES.exists():
-        pytest.skip(f"the reference cases are not here: {CASES.name} beside the project")
-    every = YAML(typ="safe").load(CASES)["cases"]
-    cases = [case for case in every if case["id"].startswith("MLOG-")]
-    assert cases, f"no case MLOG- in {CASES.name}"
-    for case in cases:
+    for case in cases_like("MLOG-"):
         alpha, wanted = case["inputs"]["alpha"], case["expected"]
         law = Metalog.from_quantiles((alpha, 0.5, 1 - alpha), case["inputs"]["q"])
         found = [*law.coefficients, *law.ppf(np.array([alpha, 0.5, 1 - alpha, 0.01, 0.99]))]

@@ -4,12 +4,10 @@
 import itertools
 import math
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from ruamel.yaml import YAML
 
 from perilscope.engines.networks import elimination
 from perilscope.engines.networks.canonical import (
@@ -27,16 +25,10 @@ from perilscope.engines.networks.network import AnyNode, Network, Node
 from perilscope.engines.networks.one_way import one_way
 from perilscope.errors import AssessmentError, MisuseError
 
-CASES = Path(__file__).resolve().parents[4] / "shared/data/reference/cases.yaml"
+from ...reference import case
+
 NO_YES = ("no", "yes")
 rng = np.random.default_rng(20261123)
-
-
-def case(name: str) -> dict[str, Any]:
-    if not CASES.is_file():
-        pytest.skip(f"reference cases are not there: {CASES}")
-    cases = YAML(typ="safe", pure=True).load(CASES.read_text(encoding="utf-8"))["cases"]
-    return next(entry for entry in cases if entry["id"] == name)
 
 
 def law(*shape: int) -> np.ndarray[Any, Any]:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ruamel.yaml import YAML
 
 from perilscope.engines.networks.elimination import Network, Node, joint, marginals, probability_of
+
+from ...reference import wanted
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 VARIABLE = re.compile(r"variable\s+(\S+)\s*\{\s*type discrete \[\s*\d+\s*\]\s*\{([^}]*)\}\s*;")
@@ -89,11 +90,7 @@ def test_cancer_by_hand() -> None:
 
 
 def test_reference_cases() -> None:
-    path = DATA / "reference" / "cases.yaml"
-    if not path.exists():
-        pytest.skip("no reference cases beside the project")
-    cases = YAML(typ="safe").load(path)["cases"]
-    mine = [case for case in cases if case.get("kind") == "bn_posterior"]
+    mine = [case for case in wanted().values() if case.get("kind") == "bn_posterior"]
     assert len(mine) >= 4
     for case in mine:
         got = marginals(bif(case["network"]), case["evidence"])

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ruamel.yaml import YAML
 
 from perilscope import formats
 from perilscope.engines.networks import agrum, elimination
@@ -23,6 +22,8 @@ from perilscope.engines.networks.inference import OTHER, TREE, Session, ask, joi
 from perilscope.engines.networks.junction import Junction
 from perilscope.engines.networks.network import Network, Node
 from perilscope.errors import AssessmentError, MisuseError
+
+from ...reference import wanted
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 NAMES = [
@@ -239,12 +240,7 @@ def test_published_networks_agree_with_the_other_engine(name: str) -> None:
 
 
 def test_reference_posteriors() -> None:
-    path = DATA / "reference" / "cases.yaml"
-    if not path.is_file():
-        pytest.skip("no reference cases beside the project")
-    cases = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    known = [c for c in (cases["cases"] if isinstance(cases, dict) else cases)
-             if c.get("kind") == "bn_posterior"]  # fmt: skip
+    known = [case for case in wanted().values() if case.get("kind") == "bn_posterior"]
     assert len(known) >= 4
     for case in known:
         found = ask(published(case["network"]), Findings(hard=case["evidence"])).marginals

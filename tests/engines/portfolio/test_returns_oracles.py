@@ -5,26 +5,15 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
-from ruamel.yaml import YAML
 from scipy import integrate, stats
 
 from perilscope.engines.portfolio import returns
 from perilscope.engines.portfolio.parametric import fit_normal, fit_student, student_measures
 
-REFERENCE = Path(__file__).resolve().parents[4] / "shared" / "data" / "reference"
-
-
-def case(name: str) -> dict:
-    path = REFERENCE / "cases.yaml"
-    if not path.exists():
-        pytest.skip("no reference cases beside the project")
-    found = [one for one in YAML(typ="safe").load(path)["cases"] if one["id"] == name]
-    assert len(found) == 1
-    return found[0]
+from ...reference import FOLDER, case
 
 
 def test_closed_forms_of_normal_and_t_as_published() -> None:
@@ -52,7 +41,7 @@ def test_student_measures_against_integration(df: float, level: float) -> None:
 def test_edhec_normal_value_at_risk() -> None:
     # R PerformanceAnalytics 2.0.8, VaR(method = "gaussian"): mean and ML standard deviation
     published = case("pa_edhec_single_95")
-    table = np.genfromtxt(REFERENCE / "ref_edhec.csv", delimiter=",", skip_header=1)[:, 1:6]
+    table = np.genfromtxt(FOLDER / "ref_edhec.csv", delimiter=",", skip_header=1)[:, 1:6]
     for column, expected in zip(table.T, published["outputs"]["gaussian"], strict=True):
         var, _ = returns.normal(-column, 0.95, drift=float(column.mean()))
         assert -var == pytest.approx(expected, rel=1e-9)
@@ -83,7 +72,7 @@ def test_student_fit_is_at_least_as_likely_as_scipys(df: float, currency: float)
 
 
 def test_student_fit_on_dem_gbp() -> None:
-    path = REFERENCE / "ref_dem2gbp.csv"
+    path = FOLDER / "ref_dem2gbp.csv"
     if not path.exists():
         pytest.skip("no reference returns beside the project")
     x = np.genfromtxt(path, skip_header=1)

@@ -4,12 +4,10 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from ruamel.yaml import YAML
 from scipy import stats
 
 from perilscope.engines.aggregate.compound import Compound
@@ -26,7 +24,8 @@ from perilscope.engines.laws.distributions import (
 from perilscope.engines.simulation.draws import Draws
 from perilscope.engines.simulation.simulation import simulate
 
-CASES = Path(__file__).resolve().parents[4] / "shared" / "data" / "reference" / "cases.yaml"
+from ...reference import case
+
 DRAWS = 400_000
 
 
@@ -156,14 +155,6 @@ def test_standard_errors_are_those_of_the_law():
         assert abs(drawn.cvar(a) + math.log(1 - a) - 1) < 4 * drawn.cvar_error(a)
 
 
-def reference(identity: str) -> Any:
-    if not CASES.exists():
-        pytest.skip(f"the reference cases are not here: {CASES.name} beside the project")
-    cases = [case for case in YAML(typ="safe").load(CASES)["cases"] if case["id"] == identity]
-    assert len(cases) == 1, f"no case {identity} in {CASES.name}"
-    return cases[0]
-
-
 def from_reference(rows: list[Any]) -> list[Compound]:
     counts = {"poisson": Poisson, "bernoulli": Bernoulli}
     losses = {"lognormal90": Lognormal.from_quantiles, "pert": Beta.pert}
@@ -189,27 +180,27 @@ def assert_reference(drawn: Draws, wanted: dict[str, Any]) -> None:
 @pytest.mark.acceptance
 @pytest.mark.parametrize("identity", ["TRUTH-SEED_DIST", "TRUTH-REG20"])
 def test_reference_registers(identity):
-    case = reference(identity)
-    lines = from_reference(case["inputs"]["register"])
-    assert_reference(simulate(lines, draws=1_000_000, seed=1), case["expected"])
+    known = case(identity)
+    lines = from_reference(known["inputs"]["register"])
+    assert_reference(simulate(lines, draws=1_000_000, seed=1), known["expected"])
 
 
 @pytest.mark.acceptance
 @pytest.mark.parametrize("identity", ["CPEXP-0.7", "CPEXP-5", "CPEXP-50"])
 def test_reference_compound_exponential(identity):
-    case = reference(identity)
-    line = compound("a", Poisson(case["inputs"]["lam"]), Exponential(case["inputs"]["mean"]))
+    known = case(identity)
+    line = compound("a", Poisson(known["inputs"]["lam"]), Exponential(known["inputs"]["mean"]))
     drawn = simulate([line], draws=DRAWS, seed=19)
-    for x, p in case["expected"]["cdf"].items():
+    for x, p in known["expected"]["cdf"].items():
         assert_chance(1 - float(drawn.exceed(float(x))), p, DRAWS)
-    for level, x in case["expected"]["quantiles"].items():
+    for level, x in known["expected"]["quantiles"].items():
         assert_chance(float(drawn.exceed(x)), 1 - float(level), DRAWS)
 
 
 @pytest.mark.acceptance
 def test_reference_compound_lognormal():
-    case = reference("CPLN-5-10.5-1.2")
-    given, wanted = case["inputs"], case["expected"]
+    known = case("CPLN-5-10.5-1.2")
+    given, wanted = known["inputs"], known["expected"]
     line = compound("a", Poisson(given["lam"]), Lognormal(given["mu"], given["sigma"]))
     drawn = simulate([line], draws=DRAWS, seed=20)
     assert_mean(drawn.total, wanted["mean"])
@@ -219,8 +210,8 @@ def test_reference_compound_lognormal():
 
 @pytest.mark.acceptance
 def test_reference_loss_models_exercise():
-    case = reference("LM-9.57")
-    values = [float(k) for k in case["inputs"]["fx"]]
-    loss = Discrete(values, list(case["inputs"]["fx"].values()))
-    drawn = simulate([compound("a", Poisson(case["inputs"]["lam"]), loss)], draws=DRAWS, seed=21)
-    assert_chance(1 - float(drawn.exceed(3.0)), case["expected"]["P_le_3"], DRAWS)
+    known = case("LM-9.57")
+    values = [float(k) for k in known["inputs"]["fx"]]
+    loss = Discrete(values, list(known["inputs"]["fx"].values()))
+    drawn = simulate([compound("a", Poisson(known["inputs"]["lam"]), loss)], draws=DRAWS, seed=21)
+    assert_chance(1 - float(drawn.exceed(3.0)), known["expected"]["P_le_3"], DRAWS)

@@ -228,7 +228,7 @@ def _shown(
 def _rising(levels: Sequence[float], values: Sequence[float], texts: Sequence[str]) -> None:
     for level in levels:
         if not 0 < level < 1:
-            raise MisuseError(f"a quantile lies between 0 % and 100 %; here {100 * level:g} %")
+            raise MisuseError(f"a quantile must lie between 0 % and 100 %; here {100 * level:g} %")
     for n in range(len(values) - 1):
         if not values[n] < values[n + 1]:
             raise MisuseError(
