@@ -106,14 +106,30 @@ def share_against(
 
 
 def poisson_tail(events: int, mean: float, many: bool) -> float:
-    """P(N >= events) when ``many``, else P(N <= events), for a Poisson number N."""
+    """P(N >= events) when ``many``, else P(N <= events), for a Poisson number N.
+
+    Examples
+    --------
+    1 - exp(-1/2) and exp(-2):
+
+    >>> round(poisson_tail(1, 0.5, many=True), 9), round(poisson_tail(0, 2.0, many=False), 9)
+    (0.39346934, 0.135335283)
+    """
     if many:
         return 1.0 if events == 0 else float(gammainc(events, mean))
     return float(gammaincc(events + 1, mean))
 
 
 def binomial_tail(successes: int, trials: int, share: float, many: bool) -> float:
-    """P(S >= successes) when ``many``, else P(S <= successes), for a binomial number S."""
+    """P(S >= successes) when ``many``, else P(S <= successes), for a binomial number S.
+
+    Examples
+    --------
+    >>> round(binomial_tail(2, 3, 0.5, many=True), 9)
+    0.5
+    >>> round(binomial_tail(0, 3, 0.5, many=False), 9)
+    0.125
+    """
     if many:
         return 1.0 if successes == 0 else float(betainc(successes, trials - successes + 1, share))
     if successes == trials:

@@ -199,6 +199,12 @@ def invert(law: Distribution, u: Numbers, low: Numbers, high: Numbers) -> Floats
     By inverse quadratic interpolation where that is safe, else by bisection (Chandrupatla 1997, A
     new hybrid quadratic/bisection algorithm); a bracket is closed from both sides. Each entry goes
     its own way, so that none depends on which others were asked for.
+
+    Examples
+    --------
+    >>> from perilscope.engines.laws.distributions import Exponential
+    >>> bool(abs(invert(Exponential(1.0), 0.5, 0.0, 10.0) - math.log(2.0)) < 1e-15)
+    True
     """
     u, low, high = np.broadcast_arrays(*(np.asarray(v, dtype=np.float64) for v in (u, low, high)))
     under, over = law.cdf(low) - u, law.cdf(high) - u

@@ -158,7 +158,15 @@ def joint(net: Network, names: Sequence[str], evidence: Mapping[str, str] | None
 def marginal(
     net: Network, name: str, evidence: Mapping[str, str] | None = None
 ) -> dict[str, float]:
-    """The law of one node given evidence, as state -> probability. Raises as `joint`."""
+    """The law of one node given evidence, as state -> probability. Raises as `joint`.
+
+    Examples
+    --------
+    >>> rain = Node("rain", ("no", "yes"), (), [0.8, 0.2])
+    >>> wet = Node("wet", ("no", "yes"), ("rain",), [[0.9, 0.1], [0.0, 1.0]])
+    >>> round(marginal(Network((rain, wet)), "rain", {"wet": "yes"})["yes"], 9)  # 0.2 / 0.28
+    0.714285714
+    """
     law = joint(net, (name,), evidence)
     return dict(zip(net.node(name).states, law.tolist(), strict=True))
 

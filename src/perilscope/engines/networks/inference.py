@@ -397,6 +397,30 @@ def joint(net: Network, names: Sequence[str], findings: Findings = NOTHING) -> A
     """The joint law of some nodes given what is known; nodes that cannot matter are left out.
 
     Adding such a node changes no bit of the answer.
+
+    Parameters
+    ----------
+    net : Network
+    names : sequence of str
+        The axes of the answer, in their order.
+    findings : Findings
+
+    Returns
+    -------
+    array
+        One axis a name, along the states in the order they are declared; sums to one.
+
+    Raises
+    ------
+    AssessmentError
+        Findings that cannot hold together.
+
+    Examples
+    --------
+    >>> rain = Node("rain", ("no", "yes"), (), [0.8, 0.2])
+    >>> wet = Node("wet", ("no", "yes"), ("rain",), [[0.9, 0.1], [0.0, 1.0]])
+    >>> joint(Network((rain, wet)), ("rain", "wet")).round(12).tolist()
+    [[0.72, 0.08], [0.0, 0.2]]
     """
     findings.checked(net)
     if not findings.likelihood and not findings.target:
@@ -417,6 +441,14 @@ def most_probable(
     ------
     AssessmentError
         Findings that cannot hold together; too many joint states of the nodes asked for.
+
+    Examples
+    --------
+    >>> rain = Node("rain", ("no", "yes"), (), [0.8, 0.2])
+    >>> wet = Node("wet", ("no", "yes"), ("rain",), [[0.9, 0.1], [0.0, 1.0]])
+    >>> found = most_probable(Network((rain, wet)), Findings(hard={"wet": "yes"}))
+    >>> found.states["rain"], round(found.probability, 9)  # 0.2 / 0.28
+    ('yes', 0.714285714)
     """
     if names is None:
         session = Session(net)
