@@ -207,3 +207,8 @@ def test_the_renderer_is_loaded_only_when_a_chart_is_drawn() -> None:
         "sys.exit('vl_convert' in sys.modules or 'numpy' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_limits_of_a_year_are_not_drawn_over_another_horizon(run: Document) -> None:
+    assert charts.appetite(run)
+    assert charts.appetite(run | {"horizon_years": 2.0}) == []

@@ -180,3 +180,11 @@ def test_the_register_holds_every_estimate(run: Document) -> None:
     assert re.search(r"Protocol exploit +frequency .* \$200,000 a year", text)
     assert "1 year in 100: $2,750,000" in text
     assert max(map(cell_len, text.splitlines())) <= 110
+
+
+def test_the_largest_shock_is_the_one_told(run: Document) -> None:
+    small = run["market"]["depeg"]["usdc-peg.depeg"]
+    run["market"]["depeg"]["venues.panic"] = small | {"cvar_with": 9.0 * small["cvar_with"]}
+    text = terminal.render(run)
+    assert "shock venues.panic" in text
+    assert "shock usdc-peg.depeg" not in text

@@ -14,6 +14,8 @@ Row = Mapping[str, Any]
 
 MATERIAL = 0.02
 """Scenarios below this share of the average are not compared in words."""
+NOTICED = 0.005
+"""By how much shares may add up to more than everything before it is said."""
 
 
 def scenario(row: Row, currency: str, span: str = "year") -> str:
@@ -35,12 +37,31 @@ def scenario(row: Row, currency: str, span: str = "year") -> str:
 
 def register(rows: Sequence[Row], currency: str, span: str = "year") -> Iterator[str]:
     """What the register says as a whole; rows come ranked by the average."""
+    yield from shared(rows)
     yield from _misleading_pairs([r for r in rows if r["share_of_ale"] >= MATERIAL])
     worst = max(rows, key=lambda r: (r["share_of_tail"], r["id"]), default=None)
     if worst is not None and worst["share_of_tail"] > 0 and worst["rank"] > 1:
         yield (
             f"The order by the average misleads: {worst['id']} ranks {_ordinal(worst['rank'])} "
             f"by it, but makes {share(worst['share_of_tail'])} of a 1-in-100 {span}."
+        )
+
+
+def shared(rows: Sequence[Row]) -> Iterator[str]:
+    """Why rows add up to more than the average of everything, where they do.
+
+    Examples
+    --------
+    >>> list(shared([{"share_of_ale": 0.75}, {"share_of_ale": 0.62}]))[0][:45]
+    'The rows add up to 137 % of the average year:'
+    >>> list(shared([{"share_of_ale": 0.75}, {"share_of_ale": 0.25}]))
+    []
+    """
+    added = sum(row["share_of_ale"] for row in rows)
+    if added > 1.0 + NOTICED:
+        yield (
+            f"The rows add up to {share(added)} of the average year: each is of its scenario by "
+            "itself, and what several could take from one holding is lost once in all of it."
         )
 
 

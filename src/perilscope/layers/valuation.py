@@ -149,7 +149,7 @@ class Valuation:
             there = self.placed[what]
             return Worth(there, there, there, "positions there at market price")
         raise AssessmentError(
-            f"`venues.{what}` declares no balance, and no asset or position is there"
+            f"`venues.{what}` declares no balance, and neither assets nor plain positions are there"
         )
 
     def _asset(self, what: str) -> Worth:

@@ -96,7 +96,10 @@ def _curve(points: list[list[float]], currency: str) -> charts.Spec | None:
         return None
     x = {
         "field": "loss", "type": "quantitative",
-        "axis": {"title": f"loss over the horizon, {currency}", "format": "~s", "grid": False},
+        "axis": {
+            "title": f"loss over the horizon, {currency}", "format": "~s", "grid": False,
+            "tickCount": 8, "labelOverlap": True,
+        },
     }  # fmt: skip
     y = {
         "field": "chance", "type": "quantitative", "scale": {"type": "log"},

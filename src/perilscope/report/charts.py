@@ -165,9 +165,12 @@ def appetite(document: Document) -> list[tuple[str, float, float]]:
     """Return the limits that are points of an exceedance chart: label, amount, chance.
 
     A loss that may be exceeded in at most one year in N is the point (limit, 1/N); a chance of
-    losing more than an amount is the point (amount, limit).
+    losing more than an amount is the point (amount, limit). They speak of a year, so there are
+    none on the chart of another horizon.
     """
-    points = []
+    points: list[tuple[str, float, float]] = []
+    if document.get("horizon_years", 1.0) != 1.0:
+        return points
     for limit in document.get("limits", []):
         text = str(limit["measure"])
         found = re.fullmatch(r"loss in a 1-in-(\d+) year", text)

@@ -19,6 +19,8 @@ Found = Mapping[str, Any]
 
 _LEVELS = (("0.95", "1 in 20"), ("0.99", "1 in 100"), ("0.999", "1 in 1,000"))
 _MOST = 10
+APART = "A view of its own, in no figure of `run`: scenarios may hold the same causes"
+"""What these losses are beside those of a run."""
 
 
 def render(document: Found) -> Group:
@@ -29,7 +31,8 @@ def render(document: Found) -> Group:
         f"{shown['book']}   as of {shown['as_of']}   {shown['slices']} slices of "
         f"{days} day{'s' if days != 1 else ''}   {shown['currency']}"
     )
-    parts: list[Any] = [Text(head, style="bold"), Text(""), _law(shown), *_regime(shown)]
+    parts: list[Any] = [Text(head, style="bold"), Text(APART), Text(""), _law(shown)]
+    parts += _regime(shown)
     parts += [*_nodes(shown), *_starting(shown), *_capital(shown), *_trust(shown)]
     return Group(*parts)
 

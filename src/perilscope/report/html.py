@@ -24,7 +24,7 @@ from jinja2 import (
 )
 from markupsafe import Markup
 
-from perilscope.cycle import amounts
+from perilscope.cycle import amounts, sentences
 from perilscope.report import (
     backtest,
     chapters,
@@ -82,6 +82,7 @@ def _page(document: Mapping[str, Any], *, strict: bool) -> str:
         charts=_charts(run),
         chapters=chapters.chapters(document),
         shaded=bool(charts.appetite(run)),
+        shared=list(sentences.shared(run["scenarios"])),
         drawings=_drawings(run),
         register=register.rows(run),
         register_columns=register.COLUMNS,

@@ -14,7 +14,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from perilscope.cycle import amounts
+from perilscope.cycle import amounts, sentences
 from perilscope.report import words
 from perilscope.report.names import cleaned
 
@@ -100,4 +100,6 @@ def table(document: Mapping[str, Any]) -> Table:
             *map(Text, (row.factor, row.estimate, row.source)),
         ]
         drawn.add_row(*cells, value)
+    drawn.caption = Text("\n".join(sentences.shared(document.get("scenarios", []))))
+    drawn.caption_justify = "left"
     return drawn

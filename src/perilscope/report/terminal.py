@@ -159,7 +159,7 @@ def _head(run: Document, width: int) -> list[Text]:
     if broken:
         parts.append((f"{broken} of {len(limits)} limits BREACHED", "bold red"))
     else:
-        kept = f"{len(limits)} of {len(limits)} limits kept" if limits else "no limits declared"
+        kept = f"all limits kept ({len(limits)})" if limits else "no limits declared"
         parts.append((kept, "green" if limits else "dim"))
     rest = sum(len(text) + 3 for text, _ in parts[1:])
     room = max(width - rest - 1, 28)
@@ -312,7 +312,7 @@ def _lasting(found: Document) -> str:
     capital, currency = found["capital"], found["currency"]
     return (
         f"{amounts.money(capital['capital'], currency)} lasts {found['slices']} slices with "
-        f"{amounts.probability(capital['survival'])}, by themselves"
+        f"{amounts.probability(capital['survival'])}; in none of the figures above"
     )
 
 
