@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from perilscope.engines.forecasts.extremes import TailLaw, tail_law
+from perilscope.engines.forecasts.extremes import TailLaw, evt, tail_law
+from perilscope.engines.forecasts.history import Sample
 from perilscope.engines.forecasts.pareto import (
     fit_pareto,
     misfit,
@@ -108,3 +109,20 @@ def test_misfit_of_a_pareto_law_is_one_on_average() -> None:
             excesses = stats.genpareto.rvs(0.2, scale=2.0, size=size, random_state=rng)
             told.append(misfit(excesses, fit_pareto(excesses), 4.0))
         assert np.mean(told) == pytest.approx(1.0, abs=0.06)
+
+
+@pytest.mark.parametrize("level", [0.9, 0.905, 0.93, 0.85])
+def test_intervals_near_the_threshold_hold(level: float) -> None:
+    """Of 120 histories of 600 days; with 90 % the chance of 97 and fewer is 0.1 %."""
+    law = stats.t(5, scale=0.02)
+    truth = law.ppf(level)
+    worst = integrate.quad(law.ppf, level, 1.0)[0] / (1.0 - level)
+    held = np.zeros(2)
+    for number in range(120):
+        moves = law.rvs(600, random_state=np.random.default_rng([5, number]))
+        ends = evt(Sample(np.maximum(-moves, -0.9)[:, None], np.ones(1))).interval_at(level)
+        held += [
+            low <= value <= high for value, (low, high) in zip((truth, worst), ends, strict=True)
+        ]
+    assert stats.binom.cdf(97, 120, 0.9) < 0.002
+    assert np.all(held > 97)

@@ -9,9 +9,11 @@ from scipy import stats
 
 from perilscope.engines import machine_code
 from perilscope.engines.forecasts import caviar, switching, switching_plain
+from perilscope.engines.forecasts.history import Sample
 from perilscope.engines.forecasts.loss_laws import EmpiricalLaw
+from perilscope.engines.forecasts.predictive import predict
 
-from ..intervals_drawn import REGIMES, SHAPE, recursive
+from ..intervals_drawn import REGIMES, SHAPE, Moving, recursive
 from ..intervals_drawn import switching as switched
 
 
@@ -122,3 +124,14 @@ def test_the_recursion_of_caviar_is_a_loop_and_its_fit_no_worse_than_the_truth()
             assert fit.cost <= cost(caviar.path(at, sizes, fit.first)[:-1]) * (1 + 1e-6)
     hits = (losses > fit.quantiles[:-1]).mean()
     assert abs(hits - 0.025) < 4.5 * np.sqrt(0.025 * 0.975 / 3000)
+
+
+def test_regimes_say_where_garch_describes_the_days_better() -> None:
+    (model,) = switching.MODELS
+    moving = Moving("gjr", "t")(np.random.default_rng(8), 1500)
+    by_regimes = switched(np.random.default_rng(8), 1500)
+    said = [
+        "garch-t" in " ".join(predict(model, Sample(moves, np.ones(1))).notes)
+        for moves in (moving, by_regimes)
+    ]
+    assert said == [True, False]

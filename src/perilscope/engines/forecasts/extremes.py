@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from perilscope.engines.forecasts.clustering import Alike
 from perilscope.engines.forecasts.history import Sample
 from perilscope.engines.forecasts.pareto import (
     LOWEST,
@@ -34,6 +35,7 @@ SHARE = 0.1
 LEAST = 20
 HEAVY = 0.6
 _NODES = 7
+_Z90 = 1.6448536269514722
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,19 +125,22 @@ def tail_law(losses: Array, share: float = SHARE) -> tuple[TailLaw, ParetoFit]:
     return TailLaw(losses, threshold, fit.xi, fit.beta), fit
 
 
-def _beyond(sample: Sample, law: TailLaw, fit: ParetoFit, level: float) -> Intervals:
+def _share_error(sample: Sample, law: TailLaw, tied: Alike) -> float:
+    """Relative standard error of the share beyond the threshold."""
+    count = sample.losses.size * sample.share / tied.share
+    return math.sqrt((1.0 - law.share) / (law.share * count))
+
+
+def _beyond(sample: Sample, law: TailLaw, fit: ParetoFit, level: float, tied: Alike) -> Intervals:
     """What 90 % of the chance of shares, shapes and scales lies between."""
     losses = sample.losses
-    beyond = losses > law.threshold
-    tied = alike(losses, law.threshold, sample.lags, clustered=sample.horizon == 1)
-    excesses = losses[beyond] - law.threshold
+    excesses = losses[losses > law.threshold] - law.threshold
     # how alike excesses are when it is known how many there are
     mean, spread = float(excesses.mean()), float(excesses.var())
     known = mean**2 * (1.0 - law.share)
     sizes = max((tied.excess * (spread + known) - tied.share * known) / spread, 1.0)
     xi, beta, chance = pareto_posterior(excesses, fit, sample.share / sizes)
-    count = losses.size * sample.share / tied.share
-    error = math.sqrt((1.0 - law.share) / (law.share * count))
+    error = _share_error(sample, law, tied)
     nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
     ratio = (1.0 - level) / (law.share * np.exp(error * nodes))
     logs = np.log(np.minimum(ratio, 1.0))[:, None]
@@ -163,12 +168,19 @@ def evt(sample: Sample) -> Prediction:
     law, fit = tail_law(losses)
 
     def interval(level: float) -> Intervals:
-        if 1.0 - level >= law.share:  # VaR lies among the losses that are taken as they are
-            return observed(
-                losses, level, sample.seed, sample.lags, sample.share,
-                clustered=sample.horizon == 1,
-            )  # fmt: skip
-        return _beyond(sample, law, fit, level)
+        tied = alike(losses, law.threshold, sample.lags, clustered=sample.horizon == 1)
+        error = _share_error(sample, law, tied)
+        if (1.0 - level) * math.exp(_Z90 * error) < law.share:
+            return _beyond(sample, law, fit, level, tied)
+        # VaR may well lie among the losses that are taken as they are
+        plain = observed(
+            losses, level, sample.seed, sample.lags, sample.share, clustered=sample.horizon == 1
+        )
+        if 1.0 - level > law.share * (1.0 + 1e-9):
+            return plain
+        both = zip(plain, _beyond(sample, law, fit, level, tied), strict=True)
+        var, cvar = ((min(one[0], two[0]), max(one[1], two[1])) for one, two in both)
+        return var, cvar
 
     notes = []
     if fit.xi <= LOWEST + 1e-6:

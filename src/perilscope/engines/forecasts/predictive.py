@@ -94,6 +94,8 @@ class Prediction:
         What the reader must know: fallbacks, short histories, parameters at a bound.
     conventions : mapping of str to str
         The common ones and the model's own.
+    remarks : callable
+        More notes, which take some computing: asked for where they are shown.
     """
 
     law: Law
@@ -103,6 +105,7 @@ class Prediction:
     effective: float = math.nan
     notes: tuple[str, ...] = ()
     conventions: Mapping[str, str] = field(default_factory=lambda: CONVENTIONS)
+    remarks: Callable[[], tuple[str, ...]] = tuple
 
     def var(self, level: float) -> float:
         """Smallest x with F(x) >= level."""
@@ -164,7 +167,7 @@ def predict(model: Model, sample: Sample) -> Prediction:
     ('30 daily returns: the far tail rests on very few',)
     """
     found = model.fit(sample)
-    notes = list(found.notes)
+    notes = [*found.notes, *found.remarks()]
     effective = found.effective if math.isfinite(found.effective) else sample.effective
     bounded = sample.revalued is None and bool(np.all(sample.weights >= 0.0))
     most = float(sample.weights.sum()) if bounded else math.inf

@@ -44,6 +44,10 @@ WIDEST = 2.0
 WRONG = 1.65
 """Where volatility does not move by regimes, errors are so many times as large: on days simulated
 by GARCH (docs/interval-coverage.md)."""
+_DOUBT = (
+    "GARCH with t innovations describes these days better: rather believe `garch-t` or `gjr-t`; "
+    "the interval is wider for it, and where the days have heavy tails still too narrow"
+)
 _VAGUE = 2.0
 """Spread of what is believed of a logit before the days are looked at: next to nothing."""
 
@@ -142,9 +146,10 @@ def regime(sample: Sample) -> Prediction:
     x = sample.log_percent
     law, likelihood = fit_regimes(x)
     now = filtered(x, law)[0][-1]
+    likelier = cache(lambda: _likelier(sample, likelihood))
     return Prediction(
         ahead(law, now, sample.horizon),
-        _interval(sample, law, likelihood),
+        _interval(sample, law, likelier),
         {
             "mu": law.mu, "sigma_calm": law.calm, "sigma_wild": law.wild,
             "stay_calm": law.stay_calm, "stay_wild": law.stay_wild, "jumps": law.jumps,
@@ -158,6 +163,7 @@ def regime(sample: Sample) -> Prediction:
             "units": "parameters and likelihood of 100 x log returns of the portfolio",
             "horizon": "exact, over every number of calm, turbulent and jump days",
         },
+        remarks=lambda: (_DOUBT,) if likelier() > 0.5 else (),
     )  # fmt: skip
 
 
@@ -195,7 +201,9 @@ def _likelier(sample: Sample, likelihood: float) -> float:
     return float(special.expit(other.log_likelihood - likelihood + 8.0 - 5.0))
 
 
-def _interval(sample: Sample, law: Regimes, likelihood: float) -> Callable[[float], Intervals]:
+def _interval(
+    sample: Sample, law: Regimes, likelier: Callable[[], float]
+) -> Callable[[float], Intervals]:
     """By the observed information, the larger error of both, on the logarithm of VaR and of CVaR.
 
     CVaR hangs on the jumps, and is as uncertain as what so few of them tell, two parameters being
@@ -210,7 +218,7 @@ def _interval(sample: Sample, law: Regimes, likelihood: float) -> Callable[[floa
 
     @cache
     def known() -> tuple[tuple[Array, Array], float]:
-        return _covariances(x, at), _likelier(sample, likelihood)
+        return _covariances(x, at), likelier()
 
     def interval(level: float) -> Intervals:
         covariances, wrong = known()
