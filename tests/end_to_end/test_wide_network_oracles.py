@@ -16,7 +16,8 @@ from perilscope.cycle.settings import Settings
 from perilscope.cycle.workspace import open_workspace
 from perilscope.errors import AssessmentError
 
-COUNT = 13
+COUNT = 15
+"""Events of one network: 32,768 joint states, more than are listed."""
 SIZES = [100_000 * (1 + (7 * i) % 11) for i in range(COUNT)]
 """What each event costs; whole steps of 100,000."""
 
@@ -65,7 +66,7 @@ def book() -> str:
 
 
 def law(alert: bool) -> dict[float, float]:
-    """Law of the loss by all joint states, 2^14 of them."""
+    """Law of the loss by all joint states, 2^16 of them."""
     found: dict[float, float] = {}
     for market in (0, 1):
         for states in itertools.product((0, 1), repeat=COUNT):
@@ -182,7 +183,7 @@ def test_slopes_take_in_what_lines_read_from_the_network_as_a_number(
 ) -> None:
     """The alert is also a vulnerability: an entry above it acts in both ways."""
     text = with_market(tmp_path, written.read_text())
-    text += """  s13:
+    text += """  told:
     asset: desk
     frequency: {threat_event_frequency: 3 per year, vulnerability: from net.alert}
     magnitude: 2M

@@ -8,6 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+import numpy.typing as npt
+
 from perilscope.beliefs.law import point
 from perilscope.book import Book, Scenario
 from perilscope.cycle.trading import Lots
@@ -337,7 +340,7 @@ def causes(driving: Sequence[Driving], tails: Sequence[StateTail]) -> list[Cause
         posterior = tail.posterior
         for place, axis in enumerate(each.axes):
             for group, states in enumerate(axis.groups):
-                at = [k for k, state in enumerate(each.states) if state[place] == group]
+                at = each.groups[:, place] == group
                 chance = math.fsum(tail.chance[at].tolist())
                 given = math.fsum(posterior[at].tolist())
                 key = (each.network, axis.node, states)
@@ -361,22 +364,18 @@ def slope(driving: Driving, tail: StateTail, node: str, state: str, level: float
         groups = driving.axes[place].groups
         hit = [k for k, states in enumerate(groups) if states == (state,)]
         if hit:
-            inside = [s[place] == hit[0] for s in driving.states]
-            return (_mean(tail, inside) - _mean(tail, [not x for x in inside])) / (1.0 - level)
+            inside = driving.groups[:, place] == hit[0]
+            return (_mean(tail, inside) - _mean(tail, ~inside)) / (1.0 - level)
     raise MisuseError(f"{driving.network}.{node}={state} neither drives losses nor moves prices")
 
 
-def _mean(tail: StateTail, chosen: Sequence[bool]) -> float:
+def _mean(tail: StateTail, chosen: npt.NDArray[np.bool_]) -> float:
     """E[(L - v)+ | one of some states]; where they are impossible, all alike."""
-    pairs = [
-        (float(p), float(e))
-        for p, e, own in zip(tail.chance, tail.excess, chosen, strict=True)
-        if own
-    ]
-    mass = math.fsum(p for p, _ in pairs)
+    chance, excess = tail.chance[chosen], tail.excess[chosen]
+    mass = float(chance.sum())
     if mass > 0.0:
-        return math.fsum(p * e for p, e in pairs) / mass
-    return math.fsum(e for _, e in pairs) / len(pairs) if pairs else 0.0
+        return float(chance @ excess) / mass
+    return float(excess.mean()) if len(excess) else 0.0
 
 
 __all__ = [

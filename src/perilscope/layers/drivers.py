@@ -40,7 +40,7 @@ Floats = NDArray[np.float64]
 Ladder = tuple[tuple[str, ...], ...]
 """Groups of states of one node, mildest group first; over a horizon the worst group counts."""
 
-MOST_CELLS = 4096
+MOST_CELLS = 16_384
 """Joint states that are still listed one by one."""
 
 

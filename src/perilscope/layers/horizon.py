@@ -54,15 +54,9 @@ def powered(within: Floats, periods: float) -> tuple[Floats, str]:
     >>> law.round(6).tolist(), note
     ([[0.64, 0.0825], [0.0825, 0.195]], '')
     """
-    if not within.ndim:  # nothing happens on no axis
+    if not within.ndim or periods == 1.0:  # nothing happens on no axis
         return within, ""
-    above = np.empty_like(within)
-    for index in np.ndindex(*within.shape):
-        below = within[tuple(slice(0, i + 1) for i in index)]
-        inside = np.zeros(within.shape, dtype=bool)
-        inside[tuple(slice(0, i + 1) for i in index)] = True
-        rest = math.fsum(within[~inside].tolist())
-        above[index] = rest if rest < 0.5 else 1.0 - math.fsum(below.ravel().tolist())
+    above = _above(within)
     with np.errstate(divide="ignore"):
         over = -np.expm1(periods * np.log1p(-np.clip(above, 0.0, 1.0)))
     law = _differences(over)
@@ -79,6 +73,19 @@ def powered(within: Floats, periods: float) -> tuple[Floats, str]:
         "events that exclude each other within a period cannot come from alike parts of it; each "
         "was moved to the horizon by itself (its own probability is kept, joint ones are estimates)"
     )
+
+
+def _above(within: Floats) -> Floats:
+    """P(some axis exceeds its rung), by the first axis that does: nothing is subtracted."""
+    found = np.zeros_like(within)
+    below = within  # on the axes before at most the rung
+    for axis in range(within.ndim):
+        over = np.flip(np.cumsum(np.flip(below, axis), axis=axis), axis)
+        none = np.zeros_like(np.take(over, [0], axis=axis))
+        over = np.concatenate([np.delete(over, 0, axis=axis), none], axis=axis)
+        found = found + over.sum(axis=tuple(range(axis + 1, within.ndim)), keepdims=True)
+        below = np.cumsum(below, axis=axis)
+    return found
 
 
 def slopes(within: Floats, periods: float, worth: Floats) -> Floats | None:

@@ -34,6 +34,7 @@ from perilscope.layers.holdings import Held, Market
 from perilscope.layers.moves import DAYS_A_YEAR, Moves
 from perilscope.layers.shocks import Shocks, ladder
 from perilscope.layers.tokens import Note
+from perilscope.once import cached_property
 
 Floats = NDArray[np.float64]
 ADDED = (
@@ -69,6 +70,11 @@ class Driving:
     axes: tuple[Axis, ...]
     states: tuple[tuple[int, ...], ...]
     interface: Interface
+
+    @cached_property
+    def groups(self) -> NDArray[np.int64]:
+        """The same as an array, shape (states, axes)."""
+        return np.array(self.states, dtype=np.int64).reshape(len(self.states), len(self.axes))
 
     def said(self, state: int) -> dict[str, str]:
         """A joint state in words: node to state, several as ``a or b``."""

@@ -48,7 +48,7 @@ def total(rows: Sequence[Row], bricks: Bricks, at: int = 0) -> Any:
     >>> total([(("a", "b"), 0.5), (("b", "b"), 0.25)], bricks).tolist()
     [(5.25+0j)]
     """
-    return _sum(_folded(rows, bricks, at)[0], bricks[:at]) if at else _sum(rows, bricks)
+    return _sum(_heads(rows, bricks, at), bricks[:at]) if at else _sum(rows, bricks)
 
 
 def beside(rows: Sequence[Row], bricks: Bricks, at: int = 0) -> list[dict[Any, Any]]:
@@ -91,14 +91,45 @@ def told(states: tuple[Said, ...], names: tuple[str, ...]) -> tuple[Said, ...]:
 
 def _folded(rows: Sequence[Row], bricks: Bricks, at: int) -> tuple[list[Row], list[Row]]:
     """Beginnings of rows with the mixture of their ends, and ends with that of beginnings."""
-    heads = {each: place for place, each in enumerate(dict.fromkeys(k[:at] for k, _ in rows))}
-    tails = {each: place for place, each in enumerate(dict.fromkeys(k[at:] for k, _ in rows))}
-    weights = np.zeros((len(heads), len(tails)))
-    for keys, weight in rows:
-        weights[heads[keys[:at]], tails[keys[at:]]] += weight
-    below = _mixed(weights, _listed(tails, bricks[at:]))
-    above = _mixed(weights.T, _listed(heads, bricks[:at]))
-    return list(zip(heads, below, strict=True)), list(zip(tails, above, strict=True))
+    turned = [((*keys[at:], *keys[:at]), weight) for keys, weight in rows]
+    moved = [*bricks[at:], *bricks[:at]]
+    return _heads(rows, bricks, at), _heads(turned, moved, len(bricks) - at)
+
+
+def _heads(rows: Sequence[Row], bricks: Bricks, at: int) -> list[Row]:
+    """Beginnings of rows, each with the mixture of their ends."""
+    halves = Halves([keys for keys, _ in rows], bricks, at)
+    return halves.heads(np.array([weight for _, weight in rows]))
+
+
+class Halves:
+    """Rows cut in two, to be mixed by many weights: what their ends come to is found but once.
+
+    Parameters
+    ----------
+    keys : sequence of tuple
+        Of the rows.
+    bricks, at
+        As in `total`; not 0.
+    """
+
+    def __init__(self, keys: Sequence[Keys], bricks: Bricks, at: int) -> None:
+        heads = {each: place for place, each in enumerate(dict.fromkeys(k[:at] for k in keys))}
+        tails = {each: place for place, each in enumerate(dict.fromkeys(k[at:] for k in keys))}
+        self._bricks, self._heads, self._size = bricks[:at], tuple(heads), len(tails)
+        places = (heads[k[:at]] * len(tails) + tails[k[at:]] for k in keys)
+        self._places = np.fromiter(places, np.int64, len(keys))
+        self._below = _listed(tails, bricks[at:])
+
+    def heads(self, weights: Any) -> list[Row]:
+        """Beginnings of rows, each with the mixture of their ends."""
+        cells = len(self._heads) * self._size
+        table = np.bincount(self._places, weights, cells).reshape(-1, self._size)
+        return list(zip(self._heads, _mixed(table, self._below), strict=True))
+
+    def total(self, weights: Any) -> Any:
+        """The mixture by so much of each row."""
+        return _sum(self.heads(weights), self._bricks)
 
 
 def _listed(keys: Iterable[Keys], bricks: Bricks) -> Transform:

@@ -26,15 +26,25 @@ Array = npt.NDArray[np.float64]
 
 def means(joint: Joint) -> tuple[Array, ...]:
     """Of each interface, the mean of all lines in each of its joint states, at today's prices."""
-    found = []
-    for i, own in enumerate(joint.weights):
-        known = list(joint.weights)
-        each = []
-        for k in range(len(own)):
-            known[i] = np.eye(len(own))[k]
-            each.append(joint.own_mean(known))
-        found.append(np.array(each))
-    return tuple(found)
+    found: dict[int, Array] = {}
+    whole = joint.own_mean(joint.weights)
+    for c, part in enumerate(joint.parts):
+        beside = whole - joint.means.today(c, joint.weights)
+        each = joint.means.in_pattern(c)[part.pattern]
+        for i in part.interfaces:
+            found[i] = beside + _given_one(joint, c, i, each)
+    return tuple(found[i] for i in sorted(found))
+
+
+def _given_one(joint: Joint, c: int, i: int, each: Array) -> Array:
+    """Mean of something over a part's states, given each state of one of its interfaces.
+
+    The others keep their own law.
+    """
+    part, size = joint.parts[c], len(joint.weights[i])
+    at = part.at[:, part.interfaces.index(i)]
+    rest = part.chances(joint.weights, leave=i)
+    return np.bincount(at, rest * each, size).astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -75,25 +85,14 @@ def tails(joint: Joint, law: SignedLaw, x: float) -> tuple[StateTail, ...]:
         Money.
     """
     found: dict[int, StateTail] = {}
-    weights, near = joint.weights, Near(joint.window, x)
+    near = Near(joint.window, x)
     for c, part in enumerate(joint.parts):
         if not part.interfaces:
             continue
         exceed, excess = _given(joint, c, near)
-        chances = part.chances(weights)
-        for place, i in enumerate(part.interfaces):
-            at = np.array([state.at[place] for state in part.states])
-            own = weights[i]
-            size = len(own)
-            # given the state of one interface, the others keep their own law
-            rest = np.divide(chances, own[at], out=np.zeros_like(chances), where=own[at] > 0.0)
-            if len(part.interfaces) == 1:
-                rest = np.ones_like(chances)
-            found[i] = StateTail(
-                own,
-                np.bincount(at, rest * exceed, size).astype(np.float64),
-                np.bincount(at, rest * excess, size).astype(np.float64),
-            )
+        for i in part.interfaces:
+            exceeds, excesses = (_given_one(joint, c, i, each) for each in (exceed, excess))
+            found[i] = StateTail(joint.weights[i], exceeds, excesses)
     return tuple(found[i] for i in sorted(found))
 
 

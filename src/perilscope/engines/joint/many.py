@@ -81,7 +81,10 @@ class Many:
             yield from self._each(mine, u + 1, np.asarray(ahead * self.bricks[u][key]))
 
     def __rmatmul__(self, weights: Array) -> Transform:
-        found = mixing.total(self._alive(weights), self.bricks, self._middle)
+        if self._halves is not None:
+            found = self._halves.total(weights)
+        else:
+            found = mixing.total(self._alive(weights), self.bricks)
         return np.asarray(np.zeros(self._size, dtype=np.complex128) + found)
 
     def weighed(self, weights: Array, by: Transform) -> dict[str, float]:
@@ -106,6 +109,10 @@ class Many:
 
     def _alive(self, weights: Array) -> list[mixing.Row]:
         return [(keys, float(w)) for keys, w in zip(self._keys, weights, strict=True) if w > 0.0]
+
+    @cached_property
+    def _halves(self) -> mixing.Halves | None:
+        return mixing.Halves(self._keys, self.bricks, self._middle) if self._middle else None
 
     @cached_property
     def _middle(self) -> int:

@@ -77,6 +77,8 @@ class Means:
         self._averages: dict[Rungs, tuple[float, float]] = {}
         self._by_pattern: dict[int, dict[str, Array]] = {}
         self._offs: dict[int, Array] = {}
+        self._today: dict[int, Array] = {}
+        self._beside: dict[tuple[int, Rungs], float] = {}
 
     def whole(self, weights: Weights) -> tuple[float, float]:
         """Mean of the sum, and what cutting gains at the window's end adds to it."""
@@ -136,23 +138,31 @@ class Means:
         if not self._parts[c].counted:
             return self.part(c, weights)
         tables = self._parts[c].table(weights).values()
-        return math.fsum(float(table @ self._mean(c)) for table in tables)
+        return math.fsum(float(table @ self.in_pattern(c)) for table in tables)
 
     def given(self, c: int, state: State) -> float:
         """Mean of the sum, as the window holds it, given one state of a part."""
         part = self._parts[c]
         if not part.coupled:  # nothing else answers to it
             return self._held + float(self._off(c)[state.pattern])
-        known = list(self._weights)
-        for place, i in enumerate(part.interfaces):
-            known[i] = np.eye(len(known[i]))[state.at[place]]
-        mean, cut = self.whole(known)
-        return mean + cut
+        if (c, state.rungs) not in self._beside:  # all else answers to prices alone
+            known = list(self._weights)
+            for place, i in enumerate(part.interfaces):
+                known[i] = np.eye(1, len(known[i]), state.at[place])[0]
+            whole = math.fsum(self.whole(known))
+            self._beside[c, state.rungs] = whole - float(self.in_pattern(c)[state.pattern])
+        return self._beside[c, state.rungs] + float(self.in_pattern(c)[state.pattern])
+
+    def in_pattern(self, c: int) -> Array:
+        """Mean of a part's lines in each pattern, at today's prices."""
+        if c not in self._today:
+            self._today[c] = self._mean(c)
+        return self._today[c]
 
     def _off(self, c: int) -> Array:
         """By how much a part's mean in each pattern is off its mean over all of them."""
         if c not in self._offs:
-            whole = self._mean(c)
+            whole = self.in_pattern(c)
             self._offs[c] = whole - self._parts[c].table(self._weights)[()] @ whole
         return self._offs[c]
 

@@ -34,7 +34,7 @@ FEW = 16
 """Patterns whose transforms are listed."""
 MOST_COMBINATIONS = 64
 """Patterns of all parts that are counted in tokens together."""
-MOST_STATES = 4096
+MOST_STATES = 16_384
 """Joint states of the interfaces of one part, which are listed one by one."""
 
 
@@ -160,19 +160,40 @@ class Part:
         """States of prices that its interfaces make, each once."""
         return tuple(dict.fromkeys(state.rungs for state in self.states))
 
-    def chances(self, weights: Sequence[Array]) -> Array:
-        """Probability of each state."""
+    @cached_property
+    def at(self) -> npt.NDArray[np.int64]:
+        """The state of each interface in each state, shape (states, interfaces)."""
+        at = np.array([state.at for state in self.states], dtype=np.int64)
+        return at.reshape(len(self.states), len(self.interfaces))
+
+    @cached_property
+    def pattern(self) -> npt.NDArray[np.int64]:
+        """The pattern of each state, shape (states,)."""
+        return np.array([state.pattern for state in self.states], dtype=np.int64)
+
+    @cached_property
+    def _making(self) -> dict[Rungs, npt.NDArray[np.int64]]:
+        """The states that make each rungs."""
+        found: dict[Rungs, list[int]] = {}
+        for k, state in enumerate(self.states):
+            found.setdefault(state.rungs, []).append(k)
+        return {rungs: np.array(mine, dtype=np.int64) for rungs, mine in found.items()}
+
+    def chances(self, weights: Sequence[Array], leave: int = -1) -> Array:
+        """Probability of each state, or of what it says of all interfaces but one."""
         found = np.ones(len(self.states))
         for place, i in enumerate(self.interfaces):
-            found *= weights[i][[state.at[place] for state in self.states]]
+            if i != leave:
+                found *= weights[i][self.at[:, place]]
         return found
 
     def table(self, weights: Sequence[Array]) -> dict[Rungs, Array]:
         """Probability of rungs and pattern: for each rungs, one number for each pattern."""
-        found = {rungs: np.zeros(len(self.patterns)) for rungs in self.rungs}
-        for state, chance in zip(self.states, self.chances(weights).tolist(), strict=True):
-            found[state.rungs][state.pattern] += chance
-        return found
+        chances, size = self.chances(weights), len(self.patterns)
+        return {
+            rungs: np.bincount(self.pattern[mine], chances[mine], size).astype(np.float64)
+            for rungs, mine in self._making.items()
+        }
 
     @property
     def many(self) -> bool:

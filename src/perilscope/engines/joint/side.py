@@ -55,7 +55,7 @@ class Side:
         self.grid: Grid = transforms.grid
         self._markets, self._priced = markets, priced
         self._patterns: dict[int, Any] = {}
-        self._mixtures: dict[int, tuple[Weights, Transform]] = {}
+        self._mixtures: dict[tuple[int, Rungs], tuple[Weights, Transform]] = {}
 
     def patterns(self, c: int) -> Any:
         """Of one part, that is not counted in tokens, its transform in each pattern."""
@@ -83,7 +83,7 @@ class Side:
         parts = [changed.get(c, part) for c, part in enumerate(self.parts)]
         other = Side(parts, lines, self.transforms, self._markets, priced or self._priced)
         other._patterns = {c: z for c, z in self._patterns.items() if c not in changed}
-        other._mixtures = {c: z for c, z in self._mixtures.items() if c not in changed}
+        other._mixtures = {at: z for at, z in self._mixtures.items() if at[0] not in changed}
         return other
 
     # --- what no state of prices touches
@@ -114,14 +114,14 @@ class Side:
                 found *= self._mixture(c, weights)
         return found
 
-    def _mixture(self, c: int, weights: Weights) -> Transform:
-        """A driven part that no state of prices touches; that of the last weights is kept."""
+    def _mixture(self, c: int, weights: Weights, rungs: Rungs = ()) -> Transform:
+        """A driven part where it makes these rungs; that of the last weights is kept."""
         part = self.parts[c]
         mine = [weights[i] for i in part.interfaces]
-        known = self._mixtures.get(c)
+        known = self._mixtures.get((c, rungs))
         if known is None or any(a is not b for a, b in zip(known[0], mine, strict=True)):
-            known = mine, mixed(part.table(weights)[()], self.patterns(c))
-            self._mixtures[c] = known
+            known = mine, mixed(part.table(weights)[rungs], self.patterns(c))
+            self._mixtures[c, rungs] = known
         return known[1]
 
     # --- what answers to the state of prices
@@ -133,14 +133,19 @@ class Side:
         tables = [part.table(weights) if part.coupled else {} for part in self.parts]
         found: dict[Rungs, Transform] = {}
         for rungs in self._markets.states:
-            term = self._term(rungs, tables, leave, plain)
+            term = self._term(rungs, weights, tables, leave, plain)
             if term is not None:
                 mine = self._markets.made_by(self.parts[leave], rungs) if leave >= 0 else ()
                 found[mine] = found[mine] + term if mine in found else term
         return found
 
     def _term(
-        self, rungs: Rungs, tables: Sequence[Mapping[Rungs, Array]], leave: int, plain: bool
+        self,
+        rungs: Rungs,
+        weights: Weights,
+        tables: Sequence[Mapping[Rungs, Array]],
+        leave: int,
+        plain: bool,
     ) -> Transform | None:
         chances = {
             c: tables[c][self._markets.made_by(part, rungs)]
@@ -154,9 +159,10 @@ class Side:
             if self.parts[c].counted:
                 mass = np.outer(mass, chance).ravel()
         term = mixed(mass, self._priced(rungs, plain))
-        for c, chance in chances.items():
+        for c in chances:
             if not self.parts[c].counted:
-                term = term * mixed(chance, self.patterns(c))
+                made = self._markets.made_by(self.parts[c], rungs)
+                term = term * self._mixture(c, weights, made)
         return term
 
     def in_money(self, weights: Weights, rungs: Rungs) -> Transform:
@@ -167,8 +173,7 @@ class Side:
         found = ones(self.grid)
         for c, part in enumerate(self.parts):
             if part.coupled and not part.counted:
-                table = part.table(weights)[self._markets.made_by(part, rungs)]
-                found *= mixed(table, self.patterns(c))
+                found *= self._mixture(c, weights, self._markets.made_by(part, rungs))
         return found
 
     # --- everything
