@@ -162,15 +162,6 @@ def test_the_moves_are_the_closed_forms_and_add_up() -> None:
         assert sum(m for _, m in found.moves) == pytest.approx(gap, rel=1e-13)
 
 
-def test_both_stand_side_by_side_with_their_intervals() -> None:
-    found = updated(learn(firm(), [incident("theft")], [], AS_OF), "theft", "frequency")
-    for law, interval in (
-        (found.prior, found.prior_interval),
-        (found.posterior, found.posterior_interval),
-    ):
-        assert [float(law.cdf(x)) for x in interval] == pytest.approx([0.05, 0.95], abs=1e-12)
-
-
 def test_the_posterior_is_what_the_assessment_asks_for() -> None:
     learned = learn(firm(), [incident("theft")], [trial("training", 40, 33)], AS_OF)
     theft = updated(learned, "theft", "frequency")

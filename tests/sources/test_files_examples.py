@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from perilscope.errors import BookError, DataError, MisuseError
+from perilscope.evidence.positions import parse_positions
 from perilscope.sources import files
-from perilscope.sources.files import book_files, read_bytes, read_positions, read_prices, read_text
+from perilscope.sources.files import book_files, read_bytes, read_prices, read_table, read_text
 
 PRICES = "date,asset,close\n2025-01-01,A,1\n2025-01-02,A,2\n"
 
@@ -211,9 +212,11 @@ def test_faults_of_all_price_files_at_once(tmp_path: Path) -> None:
         read_prices(write(tmp_path / "none" / "a.txt").parent)
 
 
-def test_positions(tmp_path: Path) -> None:
+def test_a_table_is_its_text_and_the_digest_of_its_file(tmp_path: Path) -> None:
     path = write(tmp_path / "p.csv", "asset,quantity\nBTC,2\n")
-    assert read_positions(path)[0].quantity == 2.0
+    text, digest = read_table(path)
+    assert text == path.read_bytes()
+    assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_parquet_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,7 +259,9 @@ def test_dates_and_missing_prices_of_parquet(tmp_path: Path, kind: str) -> None:
 
 def test_positions_in_parquet(tmp_path: Path) -> None:
     path = parquet(tmp_path / "p.parquet", "SELECT 'BTC' AS asset, 1.25 AS quantity")
-    assert [(one.asset, one.quantity) for one in read_positions(path)] == [("BTC", 1.25)]
+    text, digest = read_table(path)
+    assert [(one.asset, one.quantity) for one in parse_positions("p", text)] == [("BTC", 1.25)]
+    assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_parquet_that_is_none(tmp_path: Path) -> None:

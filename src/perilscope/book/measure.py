@@ -37,8 +37,6 @@ SPELLINGS = (
 )
 PLAIN = ("leverage", "liquidation")
 """Measures that are plain numbers: times the net assets, and days."""
-DESK = ("gross", "net", "concentration", "stress", "drawdown", "contribution", *PLAIN)
-"""Measures of the trading desk, which positions alone tell."""
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,9 @@ PriceFiles = Annotated[
 ]
 Positions = Annotated[
     Path | None,
-    typer.Option("--positions", metavar="FILE", help="Positions (CSV) instead of the book's."),
+    typer.Option(
+        "--positions", metavar="FILE", help="Positions (CSV or Parquet) instead of the book's."
+    ),
 ]
 Evidence = Annotated[
     list[str] | None,

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from perilscope.beliefs.law import point
 from perilscope.book import Book, FrozenDict, Protocol, content_hash, load
@@ -27,6 +27,8 @@ from perilscope.layers.revaluation import plain
 from perilscope.layers.surfaces import Quotes, filled_in
 from perilscope.layers.valuation import Valuation
 from perilscope.sources import files
+
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True)
@@ -288,13 +290,19 @@ def _prices(
     return converted(history, book.currency)[0]
 
 
-def _parsed(where: Path, named: str | None, parse, data: list[DataFile], faults: list[Fault]):  # type: ignore[no-untyped-def]
+def _parsed(
+    where: Path,
+    named: str | None,
+    parse: Callable[[str, bytes], Read],
+    data: list[DataFile],
+    faults: list[Fault],
+) -> Read | None:
+    """What a table says; None where it is refused, its faults then among ``faults``."""
     try:
-        parquet = where.suffix == ".parquet"
-        raw = files.parquet_as_csv(where) if parquet else files.read_bytes(where)
+        text, digest = files.read_table(where)
         name = _name(where, named)
-        data.append(DataFile(name, hashlib.sha256(raw).hexdigest()))
-        return parse(name, raw)
+        data.append(DataFile(name, digest))
+        return parse(name, text)
     except DataError as error:
         faults.extend(error.faults)
         return None

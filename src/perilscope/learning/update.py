@@ -76,16 +76,6 @@ class Update:
     exposure_years: float = 0.0
     trials: int = 0
 
-    @property
-    def prior_interval(self) -> tuple[float, float]:
-        """5 and 95 % quantiles of what was believed."""
-        return _interval(self.prior)
-
-    @property
-    def posterior_interval(self) -> tuple[float, float]:
-        """5 and 95 % quantiles of what is believed now."""
-        return _interval(self.posterior)
-
 
 @dataclass(frozen=True)
 class Learned:
@@ -397,10 +387,6 @@ def _line(line: int) -> str:
     return f" (line {line})" if line else ""
 
 
-def _interval(law: Distribution) -> tuple[float, float]:
-    return float(law.ppf(0.05)), float(law.ppf(0.95))
-
-
 def _percents(law: Distribution) -> str:
-    low, high = _interval(law)
+    low, high = float(law.ppf(0.05)), float(law.ppf(0.95))
     return f"{100 * law.mean:.3g} %, sure: {100 * low:.3g} % to {100 * high:.3g} %"

@@ -21,7 +21,6 @@ from typing import Any
 
 from perilscope.errors import BookError, DataError, Fault, MisuseError
 from perilscope.evidence.calendar import UTC_DAYS, Calendar
-from perilscope.evidence.positions import Position, parse_positions
 from perilscope.evidence.prices import History, merge, parse_prices
 from perilscope.evidence.table import decode
 from perilscope.sources.archives import arrow_as_csv, unzipped
@@ -250,8 +249,18 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _table(path: Path) -> tuple[bytes, str]:
-    """A table as text, and the digest of the file it came from."""
+def read_table(path: Path) -> tuple[bytes, str]:
+    """A table as comma-separated text, and the SHA-256 of the file it came from.
+
+    Parquet and Arrow tables become text (extras ``parquet`` and ``arrow``).
+
+    Raises
+    ------
+    DataError
+        The file is missing, too large, or not readable.
+    MisuseError
+        The extra is not installed.
+    """
     suffix = path.suffix.lower()
     if suffix == ".parquet":
         digest = hashlib.sha256(read_bytes(path)).hexdigest()
@@ -266,7 +275,7 @@ def _table(path: Path) -> tuple[bytes, str]:
 def _parts(path: Path) -> list[tuple[str, bytes, str]]:
     """The tables in a file, one or those of an archive: name, text, digest."""
     if path.suffix.lower() != ".zip":
-        return [(path.as_posix(), *_table(path))]
+        return [(path.as_posix(), *read_table(path))]
     data = read_bytes(path)
     digest = hashlib.sha256(data).hexdigest()
     return [(name, text, digest) for name, text in unzipped(path.as_posix(), data)]
@@ -313,9 +322,3 @@ def _price_files(path: Path) -> list[Path]:
         what = f"there is no {', '.join('*' + one for one in _PRICES)} directly in this folder"
         raise _refused(path.as_posix(), what, "put daily prices there: date,asset,close")
     return found
-
-
-def read_positions(path: str | Path) -> tuple[Position, ...]:
-    """The positions in a CSV or Parquet file; raises as `read_prices`."""
-    where = Path(path)
-    return parse_positions(where.as_posix(), _table(where)[0])

@@ -16,13 +16,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from perilscope.engines.laws.exponentials import exponential
 from perilscope.engines.laws.law import Floats, Integers, Parameterised, need, plain
-
-Complexes = NDArray[np.complex128]
-
 
 _EASY = 64
 """Chances up to which a power is as exact as a logarithm."""
