@@ -113,7 +113,7 @@ def test_answers_from_a_file() -> None:
         (b"id,low,high\na,1,\n", 2, "low and high are wanted"),
         (b"id,low,high\nc,1,2\n", 2, "answer and confidence are wanted"),
         (b"id,low,high\na,9,2\n", 2, "does not rise"),
-        (b"id,low,high,hihg\na,1,2,3\n", 1, "'hihg' is not known"),
+        (b"id,low,high,hihg\na,1,2,3\n", 1, "no column is called 'hihg'"),
         (b"low,high\n1,2\n", 1, "'id' is missing"),
         (b"id,low,high\n", 0, "no answers"),
         (b"", 0, "empty"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from perilscope.cli.codes import BREACHED
 from perilscope.cli.options import (
     Accept,
     Book,
@@ -83,7 +84,7 @@ def trade(
 
     found = desk.trade(book, order, settings(prices, positions, evidence))
     told(found, json, page.traded)
-    return 3 if found["refused"] else 0
+    return BREACHED if found["refused"] else 0
 
 
 def morning(

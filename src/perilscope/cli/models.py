@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from perilscope.cli.codes import INCOMPLETE
 from perilscope.cli.options import (
     Accept,
     First,
@@ -89,7 +90,7 @@ def risk(
         else:
             found = asking.of_files(prices or [], asking.parse_weights(weights), asked, tell)
     told(found, json, page.risk)
-    return 4 if all(each["error"] for each in found["methods"].values()) else 0
+    return INCOMPLETE if all(each["error"] for each in found["methods"].values()) else 0
 
 
 def backtest(

@@ -76,17 +76,7 @@ def parse_alerts(name: str, data: bytes) -> tuple[Alert, ...]:
     """
     faults = Faults(name)
     table = read_table(name, data, faults)
-    known = (*_WANTED, *_ALLOWED)
-    at = {column: place for place, column in enumerate(table.columns) if column in known}
-    for column in table.columns:
-        if column not in known:
-            mend = f"the columns are {', '.join(_WANTED)}; allowed as well: {', '.join(_ALLOWED)}"
-            faults.add(table.line, f"no column is called {column!r}", mend)
-    for column in _WANTED:
-        if column not in at:
-            mend = f"the header is {','.join(known)}"
-            faults.add(table.line, f"column {column!r} is missing", mend)
-    faults.refuse()
+    at = table.known(_WANTED, _ALLOWED, faults)
     found = []
     for line, cells in table.rows:
         row = {column: cells[place].strip() for column, place in at.items()}

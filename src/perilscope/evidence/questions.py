@@ -17,8 +17,8 @@ from perilscope.book.quantity import QuantityError, parse, plain
 from perilscope.evidence.judgements import Scale
 from perilscope.evidence.table import Faults, Table, read_table
 
-_COLUMNS = ("id", "question", "truth", "unit", "source")
-_ANSWERS = ("id", "low", "high", "answer", "confidence")
+_NEEDED, _ALLOWED = ("id", "question", "truth"), ("unit", "source")
+_ANSWERS = ("low", "high", "answer", "confidence")
 _WORDS = {"true": True, "yes": True, "t": True, "y": True,
           "false": False, "no": False, "f": False, "n": False}  # fmt: skip
 
@@ -144,7 +144,7 @@ def parse_questions(name: str, data: bytes) -> tuple[Question, ...]:
     """
     faults = Faults(name)
     table = read_table(name, data, faults)
-    _known(table, _COLUMNS, ("id", "question", "truth"), faults)
+    table.known(_NEEDED, _ALLOWED, faults)
     found: dict[str, Question] = {}
     for line, row in _rows(table):
         if not row["id"] or row["id"] in found:
@@ -183,7 +183,7 @@ def parse_answers(
     """
     faults = Faults(name)
     table = read_table(name, data, faults)
-    _known(table, _ANSWERS, ("id",), faults)
+    table.known(("id",), _ANSWERS, faults)
     bank = {question.id: question for question in questions}
     found: dict[str, tuple[Question, Given]] = {}
     for line, row in _rows(table):
@@ -241,18 +241,6 @@ def _truth(text: str, unit: str) -> float | bool:
     if unit != "year" and not value > 0:
         raise QuantityError(f"an amount of {text}", "Amounts must be above zero.")
     return value
-
-
-def _known(table: Table, columns: Sequence[str], needed: Sequence[str], faults: Faults) -> None:
-    names = [column.casefold() for column in table.columns]
-    for name in names:
-        if name not in columns or names.count(name) > 1:
-            known = f"known: {', '.join(columns)}"
-            faults.add(table.line, f"the column {name!r} is not known, or stands twice", known)
-    for name in needed:
-        if name not in names:
-            faults.add(table.line, f"the column {name!r} is missing")
-    faults.refuse()
 
 
 def _rows(table: Table) -> Sequence[tuple[int, dict[str, str]]]:

@@ -67,6 +67,30 @@ class Table:
         wanted = [name.casefold() for name in names]
         return [at for at, name in enumerate(self.columns) if name.casefold() in wanted]
 
+    def known(
+        self, needed: Sequence[str], allowed: Sequence[str], faults: Faults
+    ) -> dict[str, int]:
+        """Where each column stands, in a table that has these columns and no others.
+
+        Raises
+        ------
+        DataError
+            Columns that are not known, stand twice, or are missing, with what was noted before.
+        """
+        names = [column.casefold() for column in self.columns]
+        more = f"; allowed as well: {', '.join(allowed)}" if allowed else ""
+        mend = f"the columns are {', '.join(needed)}{more}"
+        for at, name in enumerate(names):
+            if name not in (*needed, *allowed):
+                faults.add(self.line, f"no column is called {name!r}", mend, at + 1)
+            elif name in names[:at]:
+                faults.add(self.line, f"column {name!r} stands twice", mend, at + 1)
+        for name in needed:
+            if name not in names:
+                faults.add(self.line, f"column {name!r} is missing", mend)
+        faults.refuse()
+        return {name: at for at, name in enumerate(names)}
+
 
 def decode(name: str, data: bytes) -> str:
     """UTF-8 text of a file, without a byte-order mark; DataError with the line where it is not."""
