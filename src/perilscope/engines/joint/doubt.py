@@ -28,7 +28,7 @@ Interval = tuple[float, float]
 
 _CELLS = 16
 """Cells of prices that other histories share."""
-_STEPS = 32.0
+_STEPS = 64.0
 """Steps that the scale of the loss (the middle of the law to its 95 % quantile) keeps."""
 
 
