@@ -46,6 +46,7 @@ def weighed_sizes(
     components: Sequence[Component],
     lines: Mapping[str, Compound],
     by: Transform,
+    whole: Transform | None = None,
 ) -> dict[str, float]:
     """Weighted sum of E[X_i; sum = s] for each line of independent components that nothing drives.
 
@@ -56,6 +57,8 @@ def weighed_sizes(
     lines : mapping of Compound
     by : array, shape (frequencies,)
         Of the weights, against everything else that is added (see `perilscope.engines.grids.grid`).
+    whole : array, shape (frequencies,), optional
+        Of the sum of the components, where it is known.
 
     Notes
     -----
@@ -68,15 +71,18 @@ def weighed_sizes(
         for part in components
         if part.simple and (rate := transforms.rate(lines[part.keys[0]])) is not None
     }
-    quick = transforms.sum([part for part in components if part.keys[0] in rates], lines)
     slow = [part for part in components if part.keys[0] not in rates]
+    quick = whole
+    if quick is None or slow:
+        quick = transforms.sum([part for part in components if part.keys[0] in rates], lines)
     totals = [transforms.component(part, lines)[0] for part in slow]
     by = against(by, quick)
     found: dict[str, float] = {}
     if rates:
         beside = grid.weights(against(by, capped.multiplied(totals, grid))) * grid.places
-        for key, (mean, law) in rates.items():
-            found[key] = mean * float(transforms.mass(law) @ beside)
+        masses = transforms.masses([law for _, law in rates.values()])
+        for (key, (mean, _)), mass in zip(rates.items(), masses, strict=True):
+            found[key] = mean * float(mass @ beside)
     for i, rest in rests(totals, grid):
         mine = against(by, rest)
         for key, size in transforms.component(slow[i], lines, shares=True)[1].items():

@@ -35,6 +35,9 @@ Places = dict[tuple[int, int], Transform]
 _STEP = 0.1
 """Distance between the prices at which losses are transformed, in log price."""
 _BESIDE = (-2, -1, 0, 1, 2, 3)
+_POWERS = np.arange(len(_BESIDE))
+_FROM_POWERS = np.linalg.inv(np.vander(_BESIDE, increasing=True).T)
+"""What the points beside count for, from the powers of a place between them."""
 _WIDE = 400
 """Most such prices that one token may need."""
 
@@ -161,7 +164,8 @@ class Strand:
             component, lines = cases[case]
             loose = _loose(component)
             if loose:
-                sums = allocation.weighed_sizes(transforms, loose, lines, mine)
+                known = self.node(k)[case]
+                sums = allocation.weighed_sizes(transforms, loose, lines, mine, known)
             else:
                 sizes = transforms.component(component, lines, shares=True)[1]
                 sums = {key: weighed(mine, size) for key, size in sizes.items()}
@@ -454,13 +458,9 @@ def _lagrange(t: float) -> tuple[list[float], list[float]]:
     >>> round(sum(w * x**3 for w, x in zip(slope, places)), 12) == 3 * 0.25**2
     True
     """
-    value, slope = [], []
-    for i in _BESIDE:
-        rest = [j for j in _BESIDE if j != i]
-        below = math.prod(i - j for j in rest)
-        value.append(math.prod(t - j for j in rest) / below)
-        terms = (math.prod(t - j for j in rest if j != left) for left in rest)
-        slope.append(math.fsum(terms) / below)
+    powers = t**_POWERS
+    falling = np.concatenate([[0.0], _POWERS[1:] * powers[:-1]])
+    value, slope = (_FROM_POWERS @ np.stack([powers, falling], axis=1)).T.tolist()
     return value, slope
 
 
