@@ -277,6 +277,16 @@ def test_a_perpetual_closes_what_is_held_the_other_way(capsys: Any, book: str) -
         assert one["value"] == pytest.approx(other["value"], rel=1e-9), one["measure"]
 
 
+def test_a_limit_that_cannot_be_told_does_not_count_as_allowing(capsys: Any, book: str) -> None:
+    path = Path(book)
+    text = path.read_text().replace(", daily_volume: 20bn", "").replace(", daily_volume: 10bn", "")
+    path.write_text(text + "  - {measure: days to liquidate, at_most: 5, owner: cro}\n")
+    assert run(["market", "trade", book, "buy 1 BTC"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "Every limit that is known allows it." in told
+    assert "days to liquidate: no daily volume of BTC, ETH" in told
+
+
 def test_what_cannot_be_valued_is_said(capsys: Any, book: str) -> None:
     path = Path(book).parent / "positions.csv"
     path.write_text(HEADER + row(asset="BTC", quantity=1, instrument="call", strike=5,

@@ -69,7 +69,7 @@ def _liquidation(desk: Desk, _spec: MeasureSpec, scope: str) -> Figure:
             slowest, name = days, each.name
     if unknown:
         raise AssessmentError(
-            f"days to liquidate: no daily volume of {', '.join(dict.fromkeys(unknown))}; give "
+            f"no daily volume of {', '.join(dict.fromkeys(unknown))}; give "
             f"`tokens: {{{unknown[0]}: {{daily_volume: 300M}}}}`"
         )
     return slowest, name, "days"

@@ -49,11 +49,12 @@ def traded(document: Shown, *, width: int = WIDTH) -> Group:
     run = cleaned(document)
     currency = run["currency"]
     said = f"{run['trade']}: {money(run['worth'], currency)}. "
+    unknown = [row for row in run["limits"] if row["state"] == "unknown"]
     if run["refused"]:
         broken = [row["measure"] for row in run["limits"] if row["refused"]]
         verdict = Text(f"{said}REFUSED by {', '.join(broken)}", "bold red")
     else:
-        verdict = Text(f"{said}Every limit allows it.", "bold")
+        verdict = Text(f"{said}Every limit {'that is known ' if unknown else ''}allows it.", "bold")
     columns = (
         words("limit", 18, 46), figures("before"), figures("after"), figures("limit"),
         figures("used"), words("", 6, 10), words("owner", 6, 18),
@@ -71,6 +72,8 @@ def traded(document: Shown, *, width: int = WIDTH) -> Group:
         for row in run["limits"]
     ]
     lines = [verdict, *lay(columns, rows, width)]
+    for row in unknown:
+        lines += wrapped(f"{limited(row)}: {row['why']}", width, 3, style="yellow")
     for risk in run["risk"]:
         old, new = (money(x, currency) for x in risk["cvar"])
         text = (
