@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
@@ -23,6 +23,7 @@ from perilscope.cycle.insight import Assessed, Insight, insight
 from perilscope.cycle.largest import Peak
 from perilscope.cycle.settings import Settings
 from perilscope.cycle.start import Finding, Progress, Start, Steps, start
+from perilscope.cycle.task import Task
 from perilscope.cycle.together import Together, doubted, together
 from perilscope.cycle.trading import held_lots, traded
 from perilscope.cycle.workspace import Workspace, with_horizon
@@ -111,15 +112,26 @@ def assess(
 
 
 def _walk(workspace: Workspace, settings: Settings, steps: Steps) -> Result:
-    """All steps; the second thread takes, in this order, what waits for nothing else."""
+    """All steps; a second thread takes, in this order, what waits for nothing else.
+
+    What it has not come to when all else is done this thread does.
+    """
     begun = start(workspace, settings, steps)
     book, context = begun.book, begun.context
     with ThreadPoolExecutor(1) as other:
-        market = other.submit(
-            traded, workspace, settings, begun.drivers, begun.held, begun.valued, begun.valuation
+        market = Task(
+            other,
+            traded,
+            workspace,
+            settings,
+            begun.drivers,
+            begun.held,
+            begun.valued,
+            begun.valuation,
         )
         joined, alone = _join(book, context, steps)
-        drawn = other.submit(
+        drawn = Task(
+            other,
             others.losses,
             joined,
             {layer: _of_layer(layer, joined, book) for layer in LAYERS},
@@ -132,24 +144,25 @@ def _walk(workspace: Workspace, settings: Settings, steps: Steps) -> Result:
         law = register.law()
         world = World(context, joined, register, law, settings.seed, settings.years)
         tried = {
-            control.id: other.submit(beside.tried, control, world, drawn)
+            control.id: Task(other, beside.tried, control, world, drawn)
             for control in book.controls.values()
         }
-        checks = other.submit(beside.checks, laws, register, drawn)
-        scores = other.submit(beside.scores, book, begun.drivers, begun.valuation.price)
+        checks = Task(other, beside.checks, laws, register, drawn)
+        scores = Task(other, beside.scores, book, begun.drivers, begun.valuation.price)
         contributions = register.contributions(TAIL)
         layers = layers_of(joined, law, book)
-        alone_peak = other.submit(beside.largest_alone, register)
-        other.submit(beside.estimated, law, *layers.values())
+        alone_peak = Task(other, beside.largest_alone, register)
+        estimated = [Task(other, beside.estimated, law, *layers.values())]
         desk = market.result()
         for note in desk.notes:
             steps.note(*note)
         everything = _together(begun, joined, steps)
-        drawn_together = other.submit(beside.horizons, everything, settings, drawn)
-        joint_peak = other.submit(beside.largest_together, everything)
-        other.submit(beside.estimated, *([] if everything is None else [everything.law]))
+        drawn_together = Task(other, beside.horizons, everything, settings, drawn)
+        joint_peak = Task(other, beside.largest_together, everything)
+        if everything is not None:
+            estimated.append(Task(other, beside.estimated, everything.law))
         covers, net = _covers(book, world, steps)
-        drawn_net = other.submit(others.net_of_covers, book, net, world, settings)
+        drawn_net = Task(other, others.net_of_covers, book, net, world, settings)
         year = _year(context, law)
         measured = Figures(year, year.mean, desk.figures, begun.valuation, desk.desk)
         standings = tuple(_limits(book, measured, steps))
@@ -159,7 +172,15 @@ def _walk(workspace: Workspace, settings: Settings, steps: Steps) -> Result:
         assessed = Assessed(_chosen(book, joined), alone, laws, register, context)
         behind = insight(assessed, settings, partial(steps.note, "note"))
         tied = _tied(book, laws, settings, steps)
+        events = {key: others.loss_events(line) for key, line in joined.lines.items()}
+        # first what does not wait for horizons, while the second thread draws them
+        protocols = scores.result()
+        peaks = alone_peak.result(), joint_peak.result()
+        for each in estimated:
+            each.result()
         controls = tuple(_controls(book, world, tried, steps))
+        apart = checks.result()
+        horizons, net_draws = drawn_together.result(), drawn_net.result()
     draws = drawn.result()
     told = _Told(law, laws, layers, contributions)
     if draws is not None and settings.engine == "simulation":
@@ -167,26 +188,26 @@ def _walk(workspace: Workspace, settings: Settings, steps: Steps) -> Result:
     return Result(
         **vars(begun),
         joined=joined,
-        events={key: others.loss_events(line) for key, line in joined.lines.items()},
+        events=events,
         laws=told.laws,
         layers=told.layers,
         law=told.law,
         tail_shares=_shares(told.contributions),
-        protocols=scores.result(),
+        protocols=protocols,
         market=desk.figures,
         stresses=desk.stresses,
         past_year=desk.past_year,
         draws=draws,
-        horizons=_compared(drawn_together.result(), steps),
-        checks=checks.result(),
+        horizons=_compared(horizons, steps),
+        checks=apart,
         controls=controls,
         covers=covers,
         net=net,
-        net_draws=drawn_net.result(),
+        net_draws=net_draws,
         limits=standings,
         forecasts=forecasts,
         insight=behind,
-        peaks=(alone_peak.result(), joint_peak.result()),
+        peaks=peaks,
         tied=tied,
         together=everything,
         findings=tuple(steps.findings),
@@ -250,7 +271,7 @@ def _together(begun: Start, joined: Joined, steps: Steps) -> Together | None:
 
 
 def _controls(
-    book: Book, world: World, tried: Mapping[str, Future[Check]], steps: Steps
+    book: Book, world: World, tried: Mapping[str, Task[Check]], steps: Steps
 ) -> Iterator[Verdict]:
     rate = point(book.discount_rate)
     for i, control in enumerate(book.controls.values(), start=1):

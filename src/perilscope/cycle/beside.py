@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 
 from perilscope.book import Book, Control
 from perilscope.cycle import drawn
 from perilscope.cycle.drawn import Horizons
 from perilscope.cycle.largest import Peak, peak
 from perilscope.cycle.settings import Settings
+from perilscope.cycle.task import Task
 from perilscope.cycle.together import Together
 from perilscope.engines.aggregate.largest import largest
 from perilscope.engines.aggregate.register import Register
@@ -35,7 +35,7 @@ def scores(
 
 
 def horizons(
-    everything: Together | None, settings: Settings, alone: Future[Simulated | None]
+    everything: Together | None, settings: Settings, alone: Task[Simulated | None]
 ) -> Horizons | None:
     """Horizons of everything, drawn after those of losses alone and by the same backend."""
     first = alone.result()
@@ -44,14 +44,14 @@ def horizons(
     return drawn.together(everything.whole, settings, first.backend)
 
 
-def tried(control: Control, world: World, alone: Future[Simulated | None]) -> Check:
+def tried(control: Control, world: World, alone: Task[Simulated | None]) -> Check:
     """What simulation says of a control, by the backend of the losses alone: it is loaded."""
     first = alone.result()
     return simulated(control, world, "auto" if first is None else first.backend)
 
 
 def checks(
-    laws: Mapping[str, LossLaw], register: Register, alone: Future[Simulated | None]
+    laws: Mapping[str, LossLaw], register: Register, alone: Task[Simulated | None]
 ) -> dict[str, float]:
     """How far both engines are apart in each line.
 
