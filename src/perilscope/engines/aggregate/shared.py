@@ -95,12 +95,13 @@ def shared_by(beliefs: Sequence[Distribution]) -> tuple[Shared, ...]:
 
 @functools.lru_cache(maxsize=64)
 def nodes(
-    beliefs: tuple[Shared, ...], effort: int, beside: int = 0
+    beliefs: tuple[Shared, ...], effort: int, beside: int = 0, most: tuple[int, ...] = ()
 ) -> tuple[tuple[float, tuple[float, ...]], ...]:
     """Weighted values of some shared beliefs, in their order; discrete ones with all their values.
 
     Up to four are integrated by the product of their Gauss nodes, more as private beliefs are;
-    ``beside`` more of them are integrated by themselves, and nodes are as few as for all.
+    ``beside`` more of them are integrated by themselves, and nodes are as few as for all; ``most``
+    may want fewer of each.
 
     Raises
     ------
@@ -111,7 +112,9 @@ def nodes(
     few = _EACH[effort]
     if len(beliefs) > len(few):
         return quadrature.nodes(beliefs, effort=effort)
-    axes = [belief.gauss(few[min(len(beliefs) + beside, len(few)) - 1]) for belief in beliefs]
+    usual = few[min(len(beliefs) + beside, len(few)) - 1]
+    wanted = [min(usual, each) for each in most] or [usual] * len(beliefs)
+    axes = [belief.gauss(each) for belief, each in zip(beliefs, wanted, strict=True)]
     number = math.prod(x.size for x, _ in axes)
     if number > MOST:
         names = ", ".join(belief.name for belief in beliefs)

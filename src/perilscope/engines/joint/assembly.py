@@ -85,7 +85,7 @@ class Joint:
     ) -> None:
         self.interfaces, self.scenarios = tuple(interfaces), scenarios
         parts = parted(register.components, self.interfaces, tokens or {})
-        self.parts = affordable(parts, register.lines)
+        self.parts = affordable(parts, register.lines, lambda: register.fine)
         # losses tied to others that are not counted in the same token stand at today's price
         self.tokens = {key: token for part in self.parts for key, token in part.counted.items()}
         self.tokened = tuple(c for c, part in enumerate(self.parts) if part.counted)

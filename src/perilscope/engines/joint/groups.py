@@ -9,12 +9,16 @@ of their own. What only one group feels is integrated inside it.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from perilscope.engines.aggregate.compound import Compound
 from perilscope.engines.aggregate.shared import Shared, nodes, shared_by
 from perilscope.engines.aggregate.structure import Component, Unit, felt
+from perilscope.engines.aggregate.transforms import Transforms
+from perilscope.engines.grids.grid import Transform
 from perilscope.engines.joint.parts import Part
 
 Lines = Mapping[str, Compound]
@@ -23,6 +27,10 @@ Values = tuple[tuple[float, tuple[float, ...]], ...]
 MOST_ROWS = 512
 """Values of what groups share, in all patterns of a part."""
 _RAREST = 1e-13
+_FEWER, _MANY = (3, 4, 5, 6, 8, 10), 14
+"""Gauss nodes that are tried, and those that they are held against."""
+_ALIKE = 1e-10
+"""Difference of transforms that is none."""
 
 
 @dataclass(frozen=True)
@@ -96,12 +104,8 @@ def grouped(part: Part, lines: Lines, effort: int = 2) -> Grouped:
     """
     whole = part.component
     assert whole is not None
-    units = {
-        token: tuple(u for u in whole.units if part.counted.get(u.keys[0], "") == token)
-        for token in ("", *part.tokens)
-    }
-    felt_by = {token: _felt(mine, lines) for token, mine in units.items() if mine}
-    outer = tuple(b for b in whole.shared if sum(b.name in x for x in felt_by.values()) > 1)
+    units = _by_token(part)
+    outer = _outer(part, lines)
     own = [(token, units[token]) for token in part.tokens]
     own += [("", mine) for mine in _apart(units[""], lines, {b.name for b in whole.shared}, outer)]
     components = [
@@ -111,7 +115,8 @@ def grouped(part: Part, lines: Lines, effort: int = 2) -> Grouped:
     feels = [_felt(mine, lines) for _, mine in own]
     names = tuple(belief.name for belief in outer)
     beside = len(whole.shared) - len(outer)
-    values = _kept(nodes(outer, effort, beside)) if outer else ((1.0, ()),)
+    most = tuple(part.nodes[name] for name in names) if part.nodes else ()
+    values = _kept(nodes(outer, effort, beside, most)) if outer else ((1.0, ()),)
     found: list[dict[Case, int]] = [{} for _ in own]
     rows = []
     for j, pattern in enumerate(part.patterns):
@@ -131,6 +136,23 @@ def grouped(part: Part, lines: Lines, effort: int = 2) -> Grouped:
         for (token, _), component, known in zip(own, components, found, strict=True)
     )
     return Grouped(groups, tuple(rows))
+
+
+def _by_token(part: Part) -> dict[str, tuple[Unit, ...]]:
+    """Units by what they are counted in; empty for money."""
+    every = () if part.component is None else part.component.units
+    return {
+        token: tuple(u for u in every if part.counted.get(u.keys[0], "") == token)
+        for token in ("", *part.tokens)
+    }
+
+
+def _outer(part: Part, lines: Lines) -> tuple[Shared, ...]:
+    """The beliefs that losses counted in different things share."""
+    if part.component is None:
+        return ()
+    felt_by = [_felt(mine, lines) for mine in _by_token(part).values()]
+    return tuple(b for b in part.component.shared if sum(b.name in x for x in felt_by) > 1)
 
 
 def _felt(units: Sequence[Unit], lines: Lines) -> set[str]:
@@ -164,14 +186,53 @@ def _kept(values: Values) -> Values:
     return tuple((weight / whole, value) for weight, value in kept)
 
 
-def affordable(parts: Sequence[Part], lines: Lines) -> tuple[Part, ...]:
+def affordable(
+    parts: Sequence[Part], lines: Lines, transforms: Callable[[], Transforms]
+) -> tuple[Part, ...]:
     """The parts; in money where groups in tokens would have too many rows to be added up."""
+    found = [_sparing(part, lines, transforms) for part in parts]
     return tuple(
         replace(part, counted={})
         if part.counted and len(grouped(part, lines).rows) > MOST_ROWS
         else part
-        for part in parts
+        for part in found
     )
+
+
+def _sparing(part: Part, lines: Lines, transforms: Callable[[], Transforms]) -> Part:
+    """The part with as few values of the beliefs that its groups share as do."""
+    outer = _outer(part, lines) if part.counted else ()
+    if len(outer) < 2:
+        return part
+    return replace(part, nodes={b.name: _enough(part, b, lines, transforms()) for b in outer})
+
+
+def _enough(part: Part, belief: Shared, lines: Lines, transforms: Transforms) -> int:
+    """Fewest Gauss nodes of a belief that give the transform that many give, others at their mean.
+
+    Prices stretch the axis of frequencies and move no value of the transform, so what is enough at
+    today's is so at all.
+    """
+    component = part.component
+    assert component is not None
+    bare = replace(component, shared=())
+    others = {b.name: b.mean for b in component.shared if b is not belief}
+
+    def mixed(count: int) -> Transform:
+        pairs = zip(*(each.tolist() for each in belief.gauss(count)), strict=True)
+        terms = (
+            weight * transforms.component(bare, _given(bare, lines, {**others, belief.name: x}))[0]
+            for x, weight in pairs
+        )
+        return np.asarray(sum(terms))
+
+    best = mixed(_MANY)
+    near = (n for n in _FEWER if float(np.abs(mixed(n) - best).max()) < _ALIKE)
+    return next(near, _MANY)
+
+
+def _given(component: Component, lines: Lines, values: Mapping[str, float]) -> dict[str, Compound]:
+    return {key: lines[key].given(values) for key in component.keys}
 
 
 def _inner(

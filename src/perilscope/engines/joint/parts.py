@@ -126,6 +126,8 @@ class Part:
     states : tuple of State
     counted : mapping of line to token
         The lines whose losses are counted in a token; the others are in money.
+    nodes : mapping of str to int
+        Of beliefs that losses counted otherwise share: values that are as good as very many.
     """
 
     component: Component | None
@@ -134,6 +136,7 @@ class Part:
     patterns: tuple[Pattern, ...]
     states: tuple[State, ...]
     counted: Mapping[str, str] = field(default_factory=dict)
+    nodes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def keys(self) -> tuple[str, ...]:
