@@ -369,15 +369,25 @@ def bars(rows: list[Spec], kinds: list[str], colours: list[str], field: str, tex
         "yOffset": {"field": "of", "sort": kinds},
         "x": {
             "field": field, "type": "quantitative", "axis": None,
-            "scale": {"domainMin": 0, "domainMax": 1.12 * max(row[field] for row in rows)},
+            "scale": {
+                "domainMin": min(0.0, *(row[field] for row in rows)),
+                "domainMax": 1.12 * max(0.0, *(row[field] for row in rows)),
+            },
         },
     }  # fmt: skip
     colour = {"field": "of", "type": "nominal", "scale": {"domain": kinds, "range": colours}}
     bar = {"mark": {"type": "bar", "cornerRadiusEnd": 2}, "encoding": {"color": colour}}
     end = {
-        "transform": [{"calculate": text, "as": "said"}],
+        # the figure of a bar to the left of zero stands at zero, where it hides nothing
+        "transform": [
+            {"calculate": text, "as": "said"},
+            {"calculate": f"max(0, datum['{field}'])", "as": "end"},
+        ],
         "mark": {"type": "text", "align": "left", "dx": 4, "fontSize": 10, "color": palette.QUIET},
-        "encoding": {"text": {"field": "said", "type": "nominal"}},
+        "encoding": {
+            "text": {"field": "said", "type": "nominal"},
+            "x": {"field": "end", "type": "quantitative"},
+        },
     }
     drawn = base(34 * len(names)) | {
         "data": {"values": data},

@@ -77,7 +77,7 @@ def curves(document: Document) -> charts.Spec | None:
 
 
 def bearers(document: Document, way: str, *, most: int = 10) -> charts.Spec | None:
-    """Return bars of who bears the mean of the worst 1 in 100, split one way.
+    """Return bars of who bears the mean of the worst 1 in 100, split one way; hedges are negative.
 
     Parameters
     ----------
@@ -92,8 +92,8 @@ def bearers(document: Document, way: str, *, most: int = 10) -> charts.Spec | No
         return None
     run = cleaned(document)
     told = sorted(run["enterprise"]["contributions"][way], key=lambda row: -abs(row["cvar"]))[:most]
-    told = [row for row in told if row["cvar"] > 0.0]
-    if not told:
+    told = [row for row in told if row["cvar"] != 0.0]
+    if not any(row["cvar"] > 0.0 for row in told):
         return None
     rows = [
         {
@@ -109,5 +109,5 @@ def bearers(document: Document, way: str, *, most: int = 10) -> charts.Spec | No
         ["share of the mean of the worst 1 in 100"],
         [palette.BAD_YEAR],
         "share",
-        "datum.share < 0.01 ? '<1 %' : format(100 * datum.share, '.0f') + ' %'",
+        "abs(datum.share) < 0.01 ? '<1 %' : format(100 * datum.share, '.0f') + ' %'",
     )
