@@ -98,3 +98,23 @@ def test_a_run_without_a_market_has_no_such_chapter(run: Document) -> None:
     assert institution.curves(run) is None
     assert institution.bearers(run, "layers") is None
     assert 'id="together"' not in html.render(run)
+
+
+def test_bars_and_rows_add_up_however_many_are_not_named(joined: Document) -> None:
+    split = joined["enterprise"]["contributions"]
+    split["counterparties"] = [
+        {"id": f"venue-{k}", "kind": "venue", "cvar": 1e5, "share": 1 / 16} for k in range(16)
+    ]
+    split["vulnerabilities"] = [{"id": "", "kind": "rest", "cvar": 1.6e6, "share": 1.0}]
+    drawn = institution.bearers(joined, "counterparties")
+    assert drawn is not None
+    rows = drawn["data"]["values"]
+    assert rows[-1]["name"] == "and 6 more"
+    assert sum(row["share"] for row in rows) == pytest.approx(1.0)
+    assert institution.bearers(joined, "vulnerabilities") is None  # nothing is told by one bar
+    split["threats"] = [
+        {"id": f"threat-{k}", "kind": "threat", "cvar": 2e5, "share": 1 / 8} for k in range(8)
+    ]
+    page = html.render(joined)
+    assert "and 4 more" in page
+    assert "<td>vulnerability</td>" not in page

@@ -91,10 +91,13 @@ def bearers(document: Document, way: str, *, most: int = 10) -> charts.Spec | No
     if not joined(document):
         return None
     run = cleaned(document)
-    told = sorted(run["enterprise"]["contributions"][way], key=lambda row: -abs(row["cvar"]))[:most]
-    told = [row for row in told if row["cvar"] != 0.0]
-    if not any(row["cvar"] > 0.0 for row in told):
+    every = sorted(run["enterprise"]["contributions"][way], key=lambda row: -abs(row["cvar"]))
+    every = [row for row in every if row["cvar"] != 0.0]
+    if not any(row["id"] and row["cvar"] > 0.0 for row in every):
         return None
+    told, rest = every[:most], every[most:]
+    if rest:
+        told.append({"id": f"and {len(rest)} more", "share": sum(row["share"] for row in rest)})
     rows = [
         {
             "name": shortened(row["id"] or "none named", 34),
