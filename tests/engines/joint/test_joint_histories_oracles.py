@@ -8,6 +8,7 @@ import pytest
 
 from perilscope.engines.aggregate.compound import Compound
 from perilscope.engines.aggregate.register import Register
+from perilscope.engines.joint import doubt
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.doubt import histories
 from perilscope.engines.joint.parts import Interface, Scenarios
@@ -54,3 +55,19 @@ def test_the_interval_prices_thefts_by_the_scenario(tokens: dict[str, str]) -> N
         var, cvar = found[level]
         assert var == pytest.approx([each.var(level) for each in anew], rel=2e-3)
         assert cvar == pytest.approx([each.cvar(level) for each in anew], rel=2e-3)
+
+
+def test_histories_that_are_transformed_a_few_at_a_time_have_the_same_interval(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    line = Compound("theft", lambda _t, years: (Poisson(0.4 * years), Lognormal(15.0, 0.8)))
+    peg = Interface("peg", np.array([0.9, 0.1]), ({}, {}), (0, 1), moves=True)
+    joint = Joint(Register([line]), [peg], Short(0.4), {"theft": "COIN"})
+    spreads = np.linspace(0.35, 0.45, 7)
+    found = []
+    for most in (1, 3 * joint.window.grid.points, 2**30):
+        monkeypatch.setattr(doubt, "_MOST", most)
+        found.append(histories(joint, joint.law(), Short(*spreads), len(spreads), (0.95, 0.99)))
+    for level in (0.95, 0.99):
+        one, *others = (np.array(each[level]) for each in found)
+        assert all(np.allclose(one, other, rtol=1e-12) for other in others)

@@ -116,6 +116,11 @@ class Cell:
     prices: Mapping[str, float]
     aside: Mapping[str, Array]
 
+    def only(self, some: slice) -> Cell:
+        """Some of its scenarios, prices off the same mean."""
+        aside = {token: off[some] for token, off in self.aside.items()}
+        return Cell(self.members[some], self.mass[some], self.prices, aside)
+
     def transforms(
         self,
         window: Window,

@@ -31,6 +31,9 @@ _CELLS = 16
 _STEPS = 64.0
 """Steps that the scale of the loss (the middle of the law to its 95 % quantile) keeps."""
 
+_MOST = 2**22
+"""Points of the laws that are transformed together."""
+
 
 @dataclass(frozen=True)
 class Drawn:
@@ -139,6 +142,11 @@ class _Pool:
         self.owner = np.repeat(np.arange(1 + times), [own, *[each] * times])
         self.weights = np.concatenate([joint.scenarios.weights, times * apart.weights])
 
+    def groups(self, points: int) -> list[slice]:
+        """Histories that are transformed together: fewer where points are very many."""
+        size = max(_MOST // points, 1)
+        return [slice(at, at + size) for at in range(0, self.count, size)]
+
     def losses(self, rungs: Rungs) -> Array:
         """What the portfolio loses in each scenario under a state of prices."""
         return np.concatenate([self.joint.losses(rungs), self._apart.total(rungs)])
@@ -156,8 +164,10 @@ class _Pool:
 
 def _few(law: SignedLaw) -> int:
     """How often points are halved: the scale of the loss keeps so many steps."""
+    if law.grid.lattice:
+        return 0
     steps = (law.var(0.95) - law.var(0.5)) / law.step
-    return max(math.floor(math.log2(max(steps / _STEPS, 1.0))), 0)
+    return math.floor(math.log2(max(steps / _STEPS, 1.0)))
 
 
 def _laws(pool: _Pool, halvings: int) -> list[SignedLaw]:
@@ -183,11 +193,18 @@ def _laws(pool: _Pool, halvings: int) -> list[SignedLaw]:
             owner = pool.owner[cell.members]
             for rungs, rest in rests.items():
                 value, slopes = cells.products(cells.mixed(joint.tables(rungs), at))
-                law, aside = cell.transforms(window, losses[rungs], owner, pool.count)
-                total += law * _thinned(joint.window.grid, rest * value, halvings)
-                for token, slope in slopes.items():
-                    bent = _thinned(joint.window.grid, rest * slope, halvings)
-                    total += aside[token] * bent
+                flat = _thinned(joint.window.grid, rest * value, halvings)
+                bent = {
+                    t: _thinned(joint.window.grid, rest * z, halvings) for t, z in slopes.items()
+                }
+                for some in pool.groups(grid.points):
+                    mine = slice(*np.searchsorted(owner, [some.start, some.stop]))
+                    law, aside = cell.only(mine).transforms(
+                        window, losses[rungs], owner[mine] - some.start, len(total[some])
+                    )
+                    total[some] += law * flat
+                    for token, slope in bent.items():
+                        total[some] += aside[token] * slope
     pairs = zip(total, mean.tolist(), strict=True)
     return [SignedLaw(window, grid.back(z), mean=mu, sd=math.nan) for z, mu in pairs]
 

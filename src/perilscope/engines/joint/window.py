@@ -103,7 +103,8 @@ class Window:
 
         Returns
         -------
-        array, shape (points,) or (rows, points); with owners (count, points) or (rows, count, ...)
+        array, shape (points,) or (rows, points)
+            With owners (count, points) or (rows, count, points).
 
         Examples
         --------
