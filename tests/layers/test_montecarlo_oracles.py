@@ -8,7 +8,7 @@ from datetime import date
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import integrate, stats
 
 from perilscope.engines.forecasts import student_moves
 from perilscope.engines.forecasts.student_moves import Joint
@@ -130,3 +130,20 @@ def test_what_cannot_be_simulated() -> None:
     for words in ({"count": 10}, {"count": 10**9}, {"days": 0}):
         with pytest.raises(MisuseError):
             simulate([Position("A", 1.0)], MARKS, law(0.03), ["A"], **words)  # type: ignore
+
+
+def test_cvar_of_a_short_is_that_of_a_law_with_a_bound() -> None:
+    """Without a bound on a day's move it is infinite, and a simulated one is pure chance."""
+    short = Position("A", -1.0, instrument="perpetual", terms=Terms(entry=100.0))
+    found = simulate([short], MARKS, law(0.03, nu=2.5), ["A"], count=400_000, seed=3)
+    figure, most = found.figure(0.99), math.log(10.0)
+
+    def loss(u: float) -> float:
+        return 100.0 * math.expm1(min(0.03 * float(stats.t.ppf(u, 2.5)), most))
+
+    cut = float(stats.t.cdf(most / 0.03, 2.5))
+    cvar = (integrate.quad(loss, 0.99, cut, limit=400)[0] + (1.0 - cut) * 900.0) / 0.01
+    spread = (figure["cvar_high"] - figure["cvar_low"]) / 2
+    assert abs(figure["cvar"] - cvar) < 2.5 * spread
+    assert spread < 0.1 * cvar
+    assert abs(figure["var"] - loss(0.99)) < 3 * (figure["var_high"] - figure["var_low"]) / 2

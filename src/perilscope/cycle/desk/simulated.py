@@ -69,6 +69,8 @@ def simulated(
         "worst": float(result.losses.max()),
         "findings": [
             *found.findings, *notes,
+            "no price moves by more than ten times in a day: without a bound what is short would "
+            "have no CVaR under this law",
             "the intervals are of the simulation alone; those of `morning` are of the history",
         ],
     }  # fmt: skip

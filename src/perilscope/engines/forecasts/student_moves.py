@@ -29,6 +29,11 @@ BLOCK = 1 << 13
 NUS = (2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 30.0, 100.0)
 _ROUNDS = 40
 RIDGE = 1e-9
+MOST = math.log(10.0)
+"""Largest log move of a day: the exponential of a Student variable has no mean, so without a bound
+what a short loses on average, its CVaR, would be infinite and a simulated one pure chance."""
+_NEVER = 8.0
+"""A normal variable beyond so many standard deviations is not drawn."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +150,8 @@ def drawn(
     seed, block : int
         Name the stream.
     days : int
-        Each day is drawn by itself; a path is their product.
+        Each day is drawn by itself, no price more than ten times or less than a tenth of that of
+        the day before; a path is their product.
     lows, highs : tuple of int
         Assets whose lowest, or highest, price is wanted: drawn within each day as that of a
         Brownian bridge with the volatility of that day.
@@ -158,6 +164,9 @@ def drawn(
     rng = stream(seed, "market", "joint moves", block)
     bridge = stream(seed, "market", "bridges", block)
     spread = np.sqrt((law.root**2).sum(axis=1))
+    # no day with less of a stretch goes beyond the bound
+    room = MOST - float(np.abs(law.mean).max(initial=0.0))
+    calm = room / (_NEVER * max(float(spread.max(initial=0.0)), 1e-300))
     ways = [(-1.0, list(lows), np.zeros((BLOCK, len(lows)))),
             (1.0, list(highs), np.zeros((BLOCK, len(highs))))]  # fmt: skip
     total = np.zeros((BLOCK, law.mean.size))
@@ -166,6 +175,8 @@ def drawn(
         stretch = np.sqrt(law.nu / rng.chisquare(law.nu, BLOCK))[:, None]
         step *= stretch
         step += law.mean
+        wild = np.flatnonzero(stretch > calm)
+        step[wild] = np.clip(step[wild], -MOST, MOST)
         for sign, at, way in ways:
             if at:
                 far = _extreme(step[:, at], spread[at] * stretch, sign, bridge)
