@@ -39,6 +39,7 @@ from perilscope.layers.market import MarketResult
 from perilscope.layers.past import PastYear
 from perilscope.layers.protocol import ProtocolScore
 from perilscope.layers.stress import Stressed
+from perilscope.monitoring.backtest import Verdict as BacktestVerdict
 from perilscope.monitoring.forecast import Forecast, forecast
 from perilscope.monitoring.limits import Figures, Standing, stand
 from perilscope.monitoring.review import due
@@ -67,6 +68,7 @@ class Result(Start):
     market: MarketResult | None
     stresses: tuple[Stressed, ...]
     past_year: PastYear | None
+    backtests: tuple[BacktestVerdict, ...]
     draws: Simulated | None
     horizons: Horizons | None
     checks: Mapping[str, float]
@@ -197,6 +199,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: Steps) -> Result:
         market=desk.figures,
         stresses=desk.stresses,
         past_year=desk.past_year,
+        backtests=desk.backtests,
         draws=draws,
         horizons=_compared(horizons, steps),
         checks=apart,

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import date
 
@@ -16,7 +17,7 @@ from perilscope.evidence.positions import Position
 from perilscope.layers.market import Figure, Shocked
 from perilscope.layers.past import PastYear
 from perilscope.layers.stress import Stressed
-from perilscope.monitoring.backtest import backtest
+from perilscope.monitoring.backtest import Verdict
 
 
 def _distribution(losses: np.ndarray) -> Document:
@@ -53,7 +54,7 @@ def market(result: Result) -> Document:
         ],
         "distribution": _distribution(figures.losses),
         "stresses": [_stress(found) for found in result.stresses],
-        **_past_year(result.past_year),
+        **_past_year(result.past_year, result.backtests),
         "depeg": {each.node: _shock(each) for each in figures.shocked},
         "valued": [
             {
@@ -117,12 +118,7 @@ def _lot(lot: Position) -> Document:
     }
 
 
-SHOWN = ("traffic-light", "kupiec-pof", "christoffersen-conditional-coverage", "dq", "z1", "z2",
-         "e-backtest")  # fmt: skip
-"""Backtests of the past year that a run tells; `market backtest BOOK` has them all."""
-
-
-def _past_year(past: PastYear | None) -> Document:
+def _past_year(past: PastYear | None, backtests: Sequence[Verdict]) -> Document:
     """The rolling backtest of what is held; nothing where the history is too short."""
     if past is None:
         return {}
@@ -141,7 +137,7 @@ def _past_year(past: PastYear | None) -> Document:
                     "p_value": each.p_value,
                     "reason": each.reason,
                 }
-                for each in backtest(told, past.level, only=SHOWN)
+                for each in backtests
             },
             "series": {
                 "dates": [day.isoformat() for day in told.days],

@@ -30,6 +30,8 @@ from perilscope.layers.past import PastYear, past_year
 from perilscope.layers.revaluation import Marks, factors, plain, realised, refuse_absurd
 from perilscope.layers.stress import Stressed
 from perilscope.layers.valuation import Valuation
+from perilscope.monitoring.backtest import Verdict as BacktestVerdict
+from perilscope.monitoring.backtest import backtest
 
 Note = Callable[..., None]
 """Takes the weight of a remark, where it belongs, what it says, and how to mend it."""
@@ -166,6 +168,11 @@ def held_lots(workspace: Workspace, valued: tuple[Valued, ...]) -> Lots:
     return Lots(values, tuple(odd), marks)
 
 
+SHOWN = ("traffic-light", "kupiec-pof", "christoffersen-conditional-coverage", "dq", "z1", "z2",
+         "e-backtest")  # fmt: skip
+"""Backtests of the past year that a run tells; `market backtest BOOK` has them all."""
+
+
 @dataclass(frozen=True)
 class Traded:
     """What a run says of the market alone.
@@ -178,6 +185,8 @@ class Traded:
         None without positions.
     stresses : tuple of Stressed
     past_year : PastYear or None
+    backtests : tuple of Verdict
+        Those of `SHOWN`, of the past year.
     notes : tuple of tuple of str
         What a reader must know, each as a `Note` is told.
     """
@@ -186,6 +195,7 @@ class Traded:
     desk: Desk | None
     stresses: tuple[Stressed, ...]
     past_year: PastYear | None
+    backtests: tuple[BacktestVerdict, ...]
     notes: tuple[tuple[str, ...], ...]
 
 
@@ -203,11 +213,13 @@ def traded(
         workspace, settings, drivers, held, valued, lambda *told: notes.append(told)
     )
     desk = desk_of(workspace, held, valuation, drivers)
+    past = past_year(desk, figures.default_method if figures else "historical")
     return Traded(
         figures,
         desk,
         desk.stresses() if desk is not None else (),
-        past_year(desk, figures.default_method if figures else "historical"),
+        past,
+        () if past is None else backtest(past.told, past.level, only=SHOWN),
         tuple(notes),
     )
 
