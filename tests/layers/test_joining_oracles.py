@@ -18,7 +18,7 @@ from perilscope.engines.joint import causes
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.evidence.history import History
 from perilscope.layers import drivers as driving
-from perilscope.layers import enterprise, joining, moves, slopes
+from perilscope.layers import enterprise, joining, moves, networks, slopes
 from perilscope.layers.context import Context
 from perilscope.layers.holdings import Held
 from perilscope.layers.revaluation import Marks
@@ -273,5 +273,7 @@ def test_few_days_of_prices_join_nothing():
 def test_evidence_that_cannot_be_is_refused():
     with pytest.raises(MisuseError, match="no such node"):
         context(evidence={"peg.rum": "yes"})
+    with pytest.raises(MisuseError, match=r"'weather': no such node; there are .*peg\.run"):
+        networks.placed("weather", {"peg.run": ("peg", "run")})
     with pytest.raises(MisuseError, match="no such state"):
         context(evidence={"peg.run": "maybe"})

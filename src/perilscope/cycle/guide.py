@@ -174,14 +174,16 @@ def _portfolio(workspace: Workspace) -> Iterator[Method]:
     names = "CVaR" if kinds & {"market_cvar"} and not kinds & {"market_var"} else "VaR and CVaR"
     because = f"the appetite names {', '.join(asked)}" if asked else "the appetite names no measure"
     kind = book.institution.kind or "institution"
-    why = f"{_a(kind)} that holds {len(held)} tokens whose prices move daily; {because}"
+    count = len(held)
+    tokens = "one token whose price moves" if count == 1 else f"{count} tokens whose prices move"
+    why = f"{_a(kind)} that holds {tokens} daily; {because}"
     yield Method("portfolio", names, why, tuple(_price_data(workspace, held)))
     shocks = [(n.id, node) for n in book.networks.values() for node in n.shocks]
     if shocks:
         yield Method(
             "portfolio under shocks",
             "CVaR, hybrid",
-            f"{', '.join(map('.'.join, shocks))} moves a price in a way that history may not show",
+            f"{', '.join(map('.'.join, shocks))}: moves of prices that history may not show",
             tuple((f"network {name}", "present") for name in dict.fromkeys(n for n, _ in shocks)),
         )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from perilscope.book.words import listed
 from perilscope.engines.networks import elimination
 from perilscope.engines.networks.network import AnyNode, Node
 from perilscope.errors import AssessmentError, MisuseError
@@ -125,7 +126,8 @@ def placed(name: str, known: Mapping[str, tuple[str, str]]) -> str:
             f"evidence {name!r}: several networks have this node; write one of {', '.join(fits)}"
         )
     bare = dict.fromkeys(node for _, node in known.values())
-    raise MisuseError(f"evidence {name!r}: no such node{near(name, [*bare, *known])}")
+    meant = near(name, [*bare, *known]) or f"; there are {listed(known)}"
+    raise MisuseError(f"evidence {name!r}: no such node{meant}")
 
 
 def check_state(name: str, state: str, states: tuple[str, ...]) -> None:
