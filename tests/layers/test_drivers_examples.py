@@ -246,7 +246,7 @@ def test_evidence_given_as_a_mapping_is_checked_too() -> None:
 
 
 def test_too_many_joint_states_are_refused() -> None:
-    nodes = {f"n{i}": NetNode(id=f"n{i}", table=[["0.5", "0.5"]]) for i in range(13)}
+    nodes = {f"n{i}": NetNode(id=f"n{i}", table=[["0.5", "0.5"]]) for i in range(15)}
     net = driving.drivers(book(Network(id="wide", nodes=nodes)))
-    with pytest.raises(AssessmentError, match="8192 joint states"):
+    with pytest.raises(AssessmentError, match="32768 joint states"):
         net.joint_over("wide", tuple((name, "yes") for name in nodes), 1.0)
