@@ -20,7 +20,9 @@ from perilscope.engines.aggregate.shared import Shared
 from perilscope.engines.grids.grid import Grid
 from perilscope.engines.joint import groups
 from perilscope.engines.joint.assembly import Joint
+from perilscope.engines.joint.borne import contributions
 from perilscope.engines.joint.groups import grouped
+from perilscope.engines.joint.largest import largest
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.joint.parts import Interface, Scenarios
 from perilscope.engines.joint.window import Window
@@ -31,26 +33,28 @@ WEAK, GREED = Shared("weak", Beta(2.0, 8.0)), Shared("greed", Gamma(2.0, 0.25))
 RATES = {"keys": 1.2, "inside": 0.6, "wire": 3.0, "fraud": 1.0}
 SIZES = {"keys": 1e6, "inside": 5e5, "wire": 4e5, "fraud": 3e5}
 BELIEFS = {"keys": (WEAK, GREED), "inside": (GREED,), "wire": (WEAK,), "fraud": (GREED,)}
-TOKENS = {"keys": "ETH", "inside": "ETH"}
+ONE = {"keys": "ETH", "inside": "ETH"}
+TWO = {**ONE, "fraud": "BTC"}
 WEIGHTS = np.array([0.8, 0.2])
 HITS = ({"keys": False, "fraud": True}, {"keys": True, "fraud": False})
 WIDE = Window(Grid(6e7 / 2**12, 2**12), 2**10)
 
 
 class Market(Scenarios):
-    """A few scenarios of one coin."""
+    """A few scenarios of two coins, of which one is held."""
 
     names = ("ETH",)
 
     def __init__(self):
-        self.ends = np.exp(np.random.default_rng(5).normal(-0.1, 0.5, 8))
+        rng = np.random.default_rng(5)
+        self.ends, self.others = np.exp(rng.normal(-0.1, 0.5, (2, 8)))
         self.weights = np.full(8, 1.0 / 8.0)
 
     def parts(self, rungs):
         return -2e6 * (self.ends[:, None] - 1.0)
 
     def prices(self, rungs):
-        return {"ETH": self.ends}
+        return {"ETH": self.ends, "BTC": self.others}
 
 
 def line(key):
@@ -60,11 +64,11 @@ def line(key):
     return Compound(key, build, beliefs=BELIEFS[key])
 
 
-def made():
+def made(tokens):
     interface = Interface("net", WEIGHTS, HITS, (0, 0))
     mixture = tuple(zip(WEIGHTS.tolist(), HITS, strict=True))
     register = Register([line(key) for key in RATES], mixtures=[mixture])
-    return Joint(register, [interface], Market(), TOKENS, wide=WIDE, cells=64)
+    return Joint(register, [interface], Market(), tokens, wide=WIDE, cells=64)
 
 
 def driven(key, rate, hits, z):
@@ -76,18 +80,19 @@ def driven(key, rate, hits, z):
     return (np.exp(rate * (z - 1.0)) - math.exp(-rate)) / -math.expm1(-rate)
 
 
-def by_hand(joint):
+def by_hand(joint, tokens):
     market = Market()
     x, w = scipy.special.roots_jacobi(40, 7.0, 1.0)
     weak = (0.5 * (1.0 + x), w / w.sum())
     y, v = scipy.special.roots_genlaguerre(40, 1.0)
     greed = (0.25 * y, v / v.sum())
     total = np.zeros(WIDE.grid.points // 2 + 1, dtype=np.complex128)
-    for s, price in enumerate(market.ends.tolist()):
+    for s in range(len(market.weights)):
+        price = {token: float(each[s]) for token, each in market.prices(()).items()}
         own = WIDE.transform(market.total(())[s : s + 1], np.array([1.0 / 8.0]))
         z = {
             key: joint.fine.transforms.severity(
-                Exponential(size * (price if key in TOKENS else 1.0))
+                Exponential(size * price.get(tokens.get(key, ""), 1.0))
             )
             for key, size in SIZES.items()
         }
@@ -101,12 +106,15 @@ def by_hand(joint):
     return WIDE.grid.back(total)
 
 
-def test_few_values_of_beliefs_give_what_very_many_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    joint = made()
+@pytest.mark.parametrize("tokens", [ONE, TWO])
+def test_few_values_of_beliefs_give_what_very_many_do(
+    tokens: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joint = made(tokens)
     (part,) = [part for part in joint.parts if part.counted]
-    assert dict(part.counted) == TOKENS
+    assert dict(part.counted) == tokens
     few = len(grouped(part, joint.register.lines).rows)
-    mine, hand = joint.fine.law(joint.weights), by_hand(joint)
+    mine, hand = joint.fine.law(joint.weights), by_hand(joint, tokens)
     assert np.abs(np.cumsum(mine) - np.cumsum(hand)).max() < 2e-8
     mean, cut = joint.mean(joint.weights)
     one, two = (SignedLaw(WIDE, x, mean=mean, sd=math.nan, cut=cut) for x in (mine, hand))
@@ -114,8 +122,31 @@ def test_few_values_of_beliefs_give_what_very_many_do(monkeypatch: pytest.Monkey
         assert one.var(level) == pytest.approx(two.var(level), rel=1e-6)
         assert one.cvar(level) == pytest.approx(two.cvar(level), rel=1e-6)
     monkeypatch.setattr(groups, "_FEWER", ())
-    full = made()
+    full = made(tokens)
     (part,) = [part for part in full.parts if part.counted]
     assert few < len(grouped(part, full.register.lines).rows) / 4
     many = full.fine.law(full.weights)
     assert np.abs(np.cumsum(mine) - np.cumsum(many)).max() < 1e-9
+
+
+@pytest.mark.parametrize("tokens", [ONE, TWO])
+def test_lines_in_one_token_may_stand_in_groups_of_their_own_or_together(
+    tokens: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who bears the tail and the largest loss, too.
+
+    Products are interpolated between prices or factors are: 1e-8 of a probability, 1e-6 of a tail.
+    """
+    points = np.array([5e5, 1e6, 3e6, 8e6])
+    apart = made(tokens)
+    many = len(apart.priced[0].strands)
+    monkeypatch.setattr(groups, "_by_belief", lambda units, *_: [tuple(units)])
+    whole = made(tokens)
+    assert many > len(whole.priced[0].strands)
+    one, two = (contributions(joint, joint.law(), 0.99) for joint in (apart, whole))
+    assert one.off == pytest.approx(two.off, abs=1e-6)
+    for key in RATES:
+        assert one.lines[key] == pytest.approx(two.lines[key], rel=1e-6)
+    assert one.holdings["ETH"] == pytest.approx(two.holdings["ETH"], rel=1e-6)
+    three, four = (largest(joint).cdf(points) for joint in (apart, whole))
+    assert three == pytest.approx(four, abs=1e-6)

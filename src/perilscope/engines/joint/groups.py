@@ -2,8 +2,9 @@
 """Lines that hang together, grouped by what their losses are counted in.
 
 Given the joint state of the networks and the values of the beliefs that several groups feel, the
-groups are independent of each other: one for each token, and in money the lines that feel a belief
-of their own. What only one group feels is integrated inside it.
+groups are independent of each other: one for each token (several where its lines feel several such
+beliefs), and in money the lines that feel a belief of their own. What only one group feels is
+integrated inside it.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Group:
-    """The lines of a part that are counted in one token, or some that are in money.
+    """Lines of a part that are counted in one token, or some that are in money.
 
     Parameters
     ----------
@@ -106,8 +107,13 @@ def grouped(part: Part, lines: Lines, effort: int = 2) -> Grouped:
     assert whole is not None
     units = _by_token(part)
     outer = _outer(part, lines)
-    own = [(token, units[token]) for token in part.tokens]
-    own += [("", mine) for mine in _apart(units[""], lines, {b.name for b in whole.shared}, outer)]
+    shared = {belief.name for belief in whole.shared}
+    own = [
+        (token, mine)
+        for token in part.tokens
+        for mine in _by_belief(units[token], lines, shared, outer)
+    ]
+    own += [("", mine) for mine in _apart(units[""], lines, shared, outer)]
     components = [
         Component(mine, ((1.0, ()),), _inner(whole.shared, outer, _felt(mine, lines)))
         for _, mine in own
@@ -177,6 +183,22 @@ def _apart(
                 rest.append((others, known))
         found = [*rest, (mine, names)]
     return [mine for mine, _ in found]
+
+
+def _by_belief(
+    units: Sequence[Unit], lines: Lines, shared: set[str], outer: Sequence[Shared]
+) -> list[tuple[Unit, ...]]:
+    """Units in one token, apart where they feel others of several beliefs that groups share: each
+    then has but the cases of its own.
+    """
+    if len(outer) < 2:
+        return [tuple(units)]
+    names = {belief.name for belief in outer}
+    found: dict[frozenset[str], tuple[Unit, ...]] = {}
+    for mine in _apart(units, lines, shared, outer):
+        key = frozenset(_felt(mine, lines) & names)
+        found[key] = (*found.get(key, ()), *mine)
+    return list(found.values())
 
 
 def _kept(values: Values) -> Values:

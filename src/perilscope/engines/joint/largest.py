@@ -196,7 +196,7 @@ class _Priced(_Market):
     weights: Array
     labels: npt.NDArray[np.int64]
     parts: tuple[tuple[tuple[Array, ...], tuple[_Kind, ...]], ...]
-    """Prices of each token by scenario, and the kinds."""
+    """Prices of each group in a token by scenario, and the kinds."""
 
     def below(self, x: Array) -> Array:
         many = int(self.labels.max()) + 1
@@ -245,7 +245,7 @@ class _Kind:
     money: tuple[LargestLaw, ...]
 
     def below(self, x: Array, places: Sequence[Array]) -> Array:
-        """Its weight times the chance of no more than x, at x over prices in each token."""
+        """Its weight times the chance of no more than x, at x over the price of each table."""
         found = np.full((x.size, 1), self.weight)
         for law in self.money:
             found = found * law.cdf(x)[:, None]
@@ -300,7 +300,7 @@ def _priced(joint: Joint, rungs: Rungs) -> _Priced:
     order = np.argsort(losses)
     parts = []
     for place, table in enumerate(joint.tables(rungs)):
-        tokens = joint.priced[place].part.tokens
+        tokens = [strand.token for strand in joint.priced[place].strands if strand.token]
         kinds = _kinds(joint, place, table / math.fsum(table.tolist()))
         parts.append((tuple(prices[token][order] for token in tokens), kinds))
     return _Priced(losses[order], weights[order], labels[order], tuple(parts))

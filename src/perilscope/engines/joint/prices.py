@@ -257,30 +257,30 @@ class Priced:
         return known[1]
 
     @cached_property
-    def alone(self) -> int:
-        """Place of the one group that has a price; -1 where several have."""
-        places = [place for place, strand in enumerate(self.strands) if strand.token]
-        return places[0] if len(places) == 1 else -1
+    def alone(self) -> Strand | None:
+        """A group of the one token that there is; None where there are several."""
+        priced = [strand for strand in self.strands if strand.token]
+        return priced[0] if len({strand.token for strand in priced}) == 1 else None
 
     def at(self, prices: Prices) -> tuple[Transform, Slopes]:
         """Transforms by pattern at prices against today's, and derivatives by each of them."""
-        if self.alone < 0:
+        if self.alone is None:
             return self._several(prices)
-        strand = self.strands[self.alone]
-        near = [(self.node(k), v, s) for k, v, s in strand.beside(prices[strand.token])]
+        token = self.alone.token
+        near = [(self.node(k), v, s) for k, v, s in self.alone.beside(prices[token])]
         value: Transform = sum(v * z for z, v, _ in near)  # type: ignore[assignment]
         slope: Transform = sum(s * z for z, _, s in near)  # type: ignore[assignment]
-        return value, {strand.token: slope}
+        return value, {token: slope}
 
     def node(self, k: int) -> Transform:
-        """Transforms by pattern at a price of the lattice of the one group that has a price."""
+        """Transforms by pattern at a price of the lattice of the one token."""
         if k not in self._known:
             self._known[k] = self._mixed(self.at_node(k))
         return self._known[k]
 
     def at_node(self, k: int) -> list[Transform]:
         """Of each group its transforms by case, at a price of that lattice."""
-        return [strand.node(k if i == self.alone else 0) for i, strand in enumerate(self.strands)]
+        return [strand.node(k if strand.token else 0) for strand in self.strands]
 
     def _mixed(self, each: Sequence[Transform]) -> Transform:
         """By pattern the sum over its rows of products of groups."""
@@ -294,11 +294,12 @@ class Priced:
     def _several(self, prices: Prices) -> tuple[Transform, Slopes]:
         each = self.each(prices)
         values = [value for value, _ in each]
-        slopes = {
-            strand.token: self._mixed([*values[:i], each[i][1], *values[i + 1 :]])
-            for i, strand in enumerate(self.strands)
-            if strand.token
-        }
+        slopes: dict[str, Transform] = {}
+        for i, strand in enumerate(self.strands):
+            if strand.token:
+                one = self._mixed([*values[:i], each[i][1], *values[i + 1 :]])
+                known = slopes.get(strand.token)
+                slopes[strand.token] = one if known is None else known + one
         return self._mixed(values), slopes
 
     def off(self, prices: Prices) -> Array:
@@ -366,7 +367,7 @@ class Beside:
         bent : mapping of token to mapping of pattern to array
             And to its derivatives.
         """
-        if self._priced.alone >= 0:
+        if self._priced.alone is not None:
             self._add_nodes(prices, flat, bent)
             return
         strands, known = self._priced.strands, self._priced.each(prices)
@@ -393,8 +394,9 @@ class Beside:
         flat: Mapping[int, Transform],
         bent: Mapping[str, Mapping[int, Transform]],
     ) -> None:
-        """Where one group has a price, by place on its lattice and by pattern."""
-        strand = self._priced.strands[self._priced.alone]
+        """Where one token has a price, by place on its lattice and by pattern."""
+        strand = self._priced.alone
+        assert strand is not None
         for k, value, slope in strand.beside(prices[strand.token]):
             for j, here in flat.items():
                 _put(self._nodes, (k, j), value * here + slope * bent[strand.token][j])
@@ -402,14 +404,14 @@ class Beside:
     @property
     def places(self) -> list[Places]:
         """What everything else is to each group, by place on its lattice and by case."""
-        alone = self._priced.alone
+        strands = self._priced.strands
         for (k, j), here in self._nodes.items():
             each = self._priced.at_node(k)
             for row in self._priced.rows[j]:
                 own = [values[case] for values, case in zip(each, row.cases, strict=True)]
                 for place in self._wanted:
                     rest = _times(row.weight, [*own[:place], *own[place + 1 :]])
-                    at = k if place == alone else 0, row.cases[place]
+                    at = k if strands[place].token else 0, row.cases[place]
                     _put(self._found[place], at, self._times(here, rest))
         self._nodes = {}
         return self._found
