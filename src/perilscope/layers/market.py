@@ -27,10 +27,9 @@ from perilscope.engines.portfolio.parametric import NormalFit, StudentFit
 from perilscope.errors import AssessmentError
 from perilscope.evidence.positions import Position
 from perilscope.evidence.prices import History
-from perilscope.layers import revaluation
 from perilscope.layers.drivers import Drivers
-from perilscope.layers.revaluation import Marks, Paths
-from perilscope.layers.scenarios import extremes
+from perilscope.layers.portfolio import Portfolio
+from perilscope.layers.revaluation import Marks
 from perilscope.layers.shocks import (
     DAYS_A_YEAR,
     Shocks,
@@ -39,7 +38,6 @@ from perilscope.layers.shocks import (
     scenario_sets,
     shocks_of,
 )
-from perilscope.once import cached_property
 
 Floats = NDArray[np.float64]
 
@@ -130,79 +128,6 @@ class MarketResult:
     losses: Floats = field(default_factory=lambda: np.zeros(0), compare=False)
 
 
-@dataclass
-class _Task:
-    """One assessment: what is held, what happened, what may happen, and what was noticed."""
-
-    assets: tuple[str, ...]
-    values: Floats
-    history: History
-    drivers: Drivers
-    shocks: Shocks
-    levels: tuple[float, ...]
-    drift: float
-    seed: int
-    odd: tuple[Position, ...] = ()
-    marks: Marks = field(default_factory=lambda: Marks({}))
-    findings: list[str] = field(default_factory=list)
-
-    @cached_property
-    def exposed(self) -> dict[str, float]:
-        """Money exposed to each asset, instruments by their delta."""
-        found = dict(zip(self.assets, self.values.tolist(), strict=True))
-        for lot in self.odd:
-            for asset, money in revaluation.exposures(lot, self.marks).items():
-                if asset in found:
-                    found[asset] += money
-        return found
-
-    @cached_property
-    def worth(self) -> float:
-        """What everything is worth today."""
-        odd = (revaluation.worth(lot, self.marks) for lot in self.odd)
-        return math.fsum([*self.values.tolist(), *odd])
-
-    def parts(self, moves: Floats, factors: Floats, days: int) -> Floats:
-        """Loss in each asset in each scenario, shape (n, k), every instrument revalued in full."""
-        end = (1.0 + moves) * factors
-        found = np.asarray(-self.values * (end - 1.0))
-        if self.odd:
-            low, high = self._ways(days)
-            low, high = low * np.minimum(factors, 1.0), high * np.maximum(factors, 1.0)
-            paths = Paths(self.assets, end, low, high, days)
-            for lot in self.odd:
-                column = self.assets.index(lot.asset)
-                found[:, column] += revaluation.losses(lot, self.marks, paths)
-        return found
-
-    def _ways(self, days: int) -> tuple[Floats, Floats]:
-        """Extremes on the way to every move; ones for what has no history."""
-        known = [a for a in self.assets if a in self.history.assets]
-        at = [self.assets.index(a) for a in known]
-        columns = [self.history.assets.index(a) for a in known]
-        low, high = (np.ones((len(self.history.days) - days, len(self.assets))) for _ in range(2))
-        low[:, at], high[:, at] = extremes(self.history, columns, days)
-        return low, high
-
-    def moves(self, days: int) -> Floats:
-        """Simple returns over ``days`` days of every holding; 0 for one without a history."""
-        known = [a for a in self.assets if a in self.history.assets]
-        columns = [self.history.assets.index(a) for a in known]
-        observed = returns.overlapping(self.history.closes[:, columns], days)
-        found = np.zeros((len(observed), len(self.assets)))
-        found[:, [self.assets.index(a) for a in known]] = observed
-        return found
-
-    def growth(self, days: int) -> float:
-        """Declared expected gain over ``days`` days as a share, compounding the rate per year."""
-        return math.expm1(math.log1p(self.drift) * days / DAYS_A_YEAR)
-
-    def note(self, text: str) -> None:
-        """Keep a finding, once."""
-        if text not in self.findings:
-            self.findings.append(text)
-
-
 def market(
     values: Mapping[str, float],
     history: History,
@@ -248,7 +173,7 @@ def market(
     """
     levels = tuple(levels)
     assets = tuple(values)
-    task = _Task(
+    held = Portfolio(
         assets=assets,
         values=np.array([values[a] for a in assets], dtype=np.float64),
         history=history,
@@ -264,54 +189,54 @@ def market(
     if len(still) == len(assets):
         raise AssessmentError("there is no price history of anything that is held")
     if still:
-        task.note(f"no price history of {', '.join(still)}: taken not to move (but for shocks)")
+        held.note(f"no price history of {', '.join(still)}: taken not to move (but for shocks)")
     methods: dict[str, dict[int, dict[float, Figure]]] = {name: {} for name in METHODS}
     used = []
     for horizon in days:
         if len(history.days) < horizon + 10:
-            task.note(f"no {horizon}-day figures: {len(history.days)} days of prices are too few")
+            held.note(f"no {horizon}-day figures: {len(history.days)} days of prices are too few")
             continue
         used.append(horizon)
-        for name, figures in _figures(task, horizon).items():
+        for name, figures in _figures(held, horizon).items():
             methods[name][horizon] = figures
     if not used:
         raise AssessmentError(f"{len(history.days)} days of prices are too few for any horizon")
-    _thin(task, used)
+    _thin(held, used)
     known = {name: found for name, found in methods.items() if len(found) == len(used)}
-    wanted = book.market.default or ("hybrid" if _moved(task) else "historical")
+    wanted = book.market.default or ("hybrid" if _moved(held) else "historical")
     default = wanted if wanted in known else "historical"
     if default != wanted:
-        task.note(f"the method {wanted} is not available; historical is shown instead")
+        held.note(f"the method {wanted} is not available; historical is shown instead")
     level = levels[-1]
     return MarketResult(
         methods=known,
         default_method=default,
-        value=task.worth,
-        contributions=_contributions(task, default, used[0], level),
+        value=held.worth,
+        contributions=_contributions(held, default, used[0], level),
         contributions_days=used[0],
         contributions_level=level,
-        shocked=_shocked(task, used[-1], level),
-        findings=tuple(task.findings),
+        shocked=_shocked(held, used[-1], level),
+        findings=tuple(held.findings),
         days_used=len(history.days),
         first=history.days[0],
         last=history.days[-1],
         drift=drift,
         note=_drift_note(drift),
-        losses=_losses(task, task.moves(1), 1),
+        losses=held.losses(held.moves(1), 1),
     )
 
 
-def _moved(task: _Task) -> bool:
+def _moved(held: Portfolio) -> bool:
     """Whether some network state moves the price of something that is held."""
     moved = {
         token
-        for nodes in task.shocks.values()
+        for nodes in held.shocks.values()
         for states in nodes.values()
         for tokens in states.values()
         for token, change in tokens.items()
         if change != 0.0
     }
-    return any(value != 0.0 and asset in moved for asset, value in task.exposed.items())
+    return any(value != 0.0 and asset in moved for asset, value in held.exposed.items())
 
 
 def _drift_note(drift: float) -> str:
@@ -319,29 +244,22 @@ def _drift_note(drift: float) -> str:
     return f"expected gain of the parametric methods: {said}; the past moves are taken as observed"
 
 
-def _losses(task: _Task, moves: Floats, days: int) -> Floats:
-    """Loss of the whole under every past move, money."""
-    if task.odd:
-        return np.asarray(task.parts(moves, np.ones(len(task.assets)), days).sum(axis=1))
-    return returns.pnl(moves, task.values)
-
-
-def _figures(task: _Task, days: int) -> dict[str, dict[float, Figure]]:
+def _figures(held: Portfolio, days: int) -> dict[str, dict[float, Figure]]:
     """All methods at one horizon; one that cannot be computed is left out and named."""
-    moves = task.moves(days)
-    losses = _losses(task, moves, days)
+    moves = held.moves(days)
+    losses = held.losses(moves, days)
     methods: dict[str, Callable[[], dict[float, Figure]]] = {
-        "historical": lambda: _historical(task, losses, days),
-        "normal": lambda: _fitted(task, returns.fit_normal(losses, _block(losses, days)), days),
-        "student-t": lambda: _fitted(task, returns.fit_student(losses, _block(losses, days)), days),
-        "hybrid": lambda: _hybrid(task, moves, days),
+        "historical": lambda: _historical(held, losses, days),
+        "normal": lambda: _fitted(held, returns.fit_normal(losses, _block(losses, days)), days),
+        "student-t": lambda: _fitted(held, returns.fit_student(losses, _block(losses, days)), days),
+        "hybrid": lambda: _hybrid(held, moves, days),
     }
     found = {}
     for name, compute in methods.items():
         try:
             found[name] = compute()
         except AssessmentError as error:
-            task.note(f"the {name} method is left out: {error}")
+            held.note(f"the {name} method is left out: {error}")
     return found
 
 
@@ -350,20 +268,20 @@ def _block(losses: Floats, days: int) -> int:
     return max(2 * days, round(math.cbrt(len(losses))))
 
 
-def _historical(task: _Task, losses: Floats, days: int) -> dict[float, Figure]:
+def _historical(held: Portfolio, losses: Floats, days: int) -> dict[float, Figure]:
     reach = returns.intervals(
-        losses, task.levels, task.seed, _block(losses, days), name=f"historical {days}"
+        losses, held.levels, held.seed, _block(losses, days), name=f"historical {days}"
     )
     found = {}
-    for level, (var, cvar) in zip(task.levels, reach, strict=True):
+    for level, (var, cvar) in zip(held.levels, reach, strict=True):
         found[level] = Figure(*returns.historical(losses, level), *var, *cvar)
     return found
 
 
-def _fitted(task: _Task, fit: NormalFit | StudentFit, days: int) -> dict[float, Figure]:
-    gain = task.growth(days) * math.fsum(task.exposed.values())
+def _fitted(held: Portfolio, fit: NormalFit | StudentFit, days: int) -> dict[float, Figure]:
+    gain = held.growth(days) * math.fsum(held.exposed.values())
     found = {}
-    for level in task.levels:
+    for level in held.levels:
         var, cvar = fit.intervals(level, gain)
         found[level] = Figure(*fit.measures(level, gain), *var, *cvar)
     return found
@@ -372,53 +290,53 @@ def _fitted(task: _Task, fit: NormalFit | StudentFit, days: int) -> dict[float, 
 # --- hybrid ---------------------------------------------------------------------------------------
 
 
-def _hybrid(task: _Task, moves: Floats, days: int) -> dict[float, Figure]:
-    values = task.exposed
-    for net, nodes in task.shocks.items():
+def _hybrid(held: Portfolio, moves: Floats, days: int) -> dict[float, Figure]:
+    values = held.exposed
+    for net, nodes in held.shocks.items():
         for node, states in nodes.items():
             for token in dict.fromkeys(token for tokens in states.values() for token in tokens):
                 if token not in values:
-                    task.note(f"{net}.{node} moves {token}, of which nothing is held")
-    sets = scenario_sets(task.drivers, task.shocks, values, days, task.note)
-    pairs = [(s.probability, task.parts(moves, s.factors, days).sum(axis=1)) for s in sets]
+                    held.note(f"{net}.{node} moves {token}, of which nothing is held")
+    sets = scenario_sets(held.drivers, held.shocks, values, days, held.note)
+    pairs = [(s.probability, held.parts(moves, s.factors, days).sum(axis=1)) for s in sets]
     block = _block(pairs[0][1], days)
-    reach = mixture_intervals(pairs, task.levels, block, task.seed, f"hybrid {days}")
+    reach = mixture_intervals(pairs, held.levels, block, held.seed, f"hybrid {days}")
     found = {}
-    for level, (var, cvar) in zip(task.levels, reach, strict=True):
+    for level, (var, cvar) in zip(held.levels, reach, strict=True):
         found[level] = Figure(*returns.reweighted(pairs, level), *var, *cvar)
     return found
 
 
-def _shocked(task: _Task, days: int, level: float) -> tuple[Shocked, ...]:
+def _shocked(held: Portfolio, days: int, level: float) -> tuple[Shocked, ...]:
     """What every node that moves prices adds to CVaR at one horizon and level."""
-    values = task.exposed
-    moves = task.moves(days)
+    values = held.exposed
+    moves = held.moves(days)
 
     def cvar(shocks: Shocks) -> float:
-        sets = scenario_sets(task.drivers, shocks, values, days)
-        pairs = [(s.probability, task.parts(moves, s.factors, days).sum(axis=1)) for s in sets]
+        sets = scenario_sets(held.drivers, shocks, values, days)
+        pairs = [(s.probability, held.parts(moves, s.factors, days).sum(axis=1)) for s in sets]
         return returns.reweighted(pairs, level)[1]
 
     try:
-        full = cvar(task.shocks)
+        full = cvar(held.shocks)
     except AssessmentError:
         return ()  # the hybrid method has said why
     found = []
-    for net, nodes in task.shocks.items():
+    for net, nodes in held.shocks.items():
         for node, states in nodes.items():
             rest = {
                 name: {key: moved for key, moved in each.items() if (name, key) != (net, node)}
-                for name, each in task.shocks.items()
+                for name, each in held.shocks.items()
             }
-            rungs = ladder(task.drivers, net, node, states, values)
-            law = task.drivers.over(net, [(node, rungs)], days / DAYS_A_YEAR).table
+            rungs = ladder(held.drivers, net, node, states, values)
+            law = held.drivers.over(net, [(node, rungs)], days / DAYS_A_YEAR).table
             calm = len(rungs) > len(states)
             found.append(
                 Shocked(
                     node=f"{net}.{node}",
                     state=" or ".join(states),
                     probability_period=math.fsum(
-                        task.drivers.probability(net, node, state) for state in states
+                        held.drivers.probability(net, node, state) for state in states
                     ),
                     probability_horizon=math.fsum(law[int(calm) :].tolist()),
                     days=days,
@@ -433,30 +351,32 @@ def _shocked(task: _Task, days: int, level: float) -> tuple[Shocked, ...]:
 # --- what adds to it ------------------------------------------------------------------------------
 
 
-def _contributions(task: _Task, method: str, days: int, level: float) -> tuple[Contribution, ...]:
+def _contributions(
+    held: Portfolio, method: str, days: int, level: float
+) -> tuple[Contribution, ...]:
     """Euler allocation of CVaR to the holdings under one method; adds up to CVaR."""
-    moves = task.moves(days)
-    plain = task.parts(moves, np.ones(len(task.assets)), days)
+    moves = held.moves(days)
+    plain = held.parts(moves, np.ones(len(held.assets)), days)
     if method == "hybrid":
-        values = task.exposed
-        sets = scenario_sets(task.drivers, task.shocks, values, days)
-        parts = np.concatenate([task.parts(moves, s.factors, days) for s in sets])
+        values = held.exposed
+        sets = scenario_sets(held.drivers, held.shocks, values, days)
+        parts = np.concatenate([held.parts(moves, s.factors, days) for s in sets])
         weights = np.concatenate([np.full(len(moves), s.probability / len(moves)) for s in sets])
         shares = returns.contributions(parts, level, weights)
     elif method == "historical":
         shares = returns.contributions(plain, level)
     else:
-        shares = _elliptic(task, plain, method, days, level)
+        shares = _elliptic(held, plain, method, days, level)
     total = math.fsum(shares.tolist())
     return tuple(
         Contribution(asset, value, cvar, cvar / total if total else 0.0)
         for asset, value, cvar in zip(
-            task.assets, task.exposed.values(), shares.tolist(), strict=True
+            held.assets, held.exposed.values(), shares.tolist(), strict=True
         )
     )
 
 
-def _elliptic(task: _Task, parts: Floats, method: str, days: int, level: float) -> Floats:
+def _elliptic(held: Portfolio, parts: Floats, method: str, days: int, level: float) -> Floats:
     """CVaR of a fitted law by covariance with the total; the expected gain goes by value."""
     losses = parts.sum(axis=1)
     fit = returns.fit_normal(losses) if method == "normal" else returns.fit_student(losses)
@@ -464,21 +384,21 @@ def _elliptic(task: _Task, parts: Floats, method: str, days: int, level: float) 
     covariance = (centred[:, None] * (parts - parts.mean(axis=0))).mean(axis=0)
     spread = float((centred * centred).mean())
     reach = fit.measures(level, 0.0)[1]
-    gain = task.growth(days) * np.array(list(task.exposed.values()))
+    gain = held.growth(days) * np.array(list(held.exposed.values()))
     return np.asarray((covariance * (reach / spread) if spread else 0.0 * covariance) - gain)
 
 
-def _thin(task: _Task, days: Sequence[int]) -> None:
+def _thin(held: Portfolio, days: Sequence[int]) -> None:
     """Say where the history is too short for what is asked of it."""
     short: list[str] = []
     for horizon in days:
-        windows = len(task.history.days) - horizon
-        for level in task.levels:
+        windows = len(held.history.days) - horizon
+        for level in held.levels:
             beyond = windows * (1.0 - level)
             if beyond < LEAST_TAIL or beyond / horizon < 0.5:
                 short.append(f"{horizon}-day {100.0 * level:g} %")
     if short:
-        task.note(
-            f"{len(task.history.days)} days of prices are few for {', '.join(short)}: fewer than "
+        held.note(
+            f"{len(held.history.days)} days of prices are few for {', '.join(short)}: fewer than "
             f"{LEAST_TAIL:g} of the overlapping moves (or none of the separate ones) lie beyond VaR"
         )
