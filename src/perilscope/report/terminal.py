@@ -377,8 +377,9 @@ def _trust(run: Document, width: int) -> list[Text]:
 
 
 def _warnings(run: Document) -> list[str]:
-    """The warnings of the report, each with what it is about."""
-    grave = [each for each in run.get("findings", []) if each["severity"] == "warning"]
+    """The errors and warnings of the report, each with what it is about."""
+    found = run.get("findings", [])
+    grave = [each for kind in ("error", "warning") for each in found if each["severity"] == kind]
     about = [(each["where"].split(".", 1)[-1], each["what"]) for each in grave]
     return [what if name in what else f"{name}: {what}" for name, what in about]
 

@@ -31,7 +31,7 @@ from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.joint.markets import Markets
 from perilscope.engines.joint.means import Means, PricedAt
 from perilscope.engines.joint.parts import Interface, Rungs, Scenarios, State, parted
-from perilscope.engines.joint.prices import Priced, at_prices, dearer
+from perilscope.engines.joint.prices import Priced, dearer, grown
 from perilscope.engines.joint.side import Side, Weights
 from perilscope.engines.joint.window import Window
 from perilscope.errors import AssessmentError
@@ -143,17 +143,17 @@ class Joint:
         return reach.wide(look, register.grid.range, self._states, self.tokens)
 
     def _at(self, prices: Mapping[str, float]) -> Side:
-        """Everything with some lines, and what they are held in, at other prices."""
+        """Everything with some lines, and what they are held in, at other prices by line."""
         lines = {
             key: dearer(line, prices.get(key, 1.0)) for key, line in self.register.lines.items()
         }
         self.fine.driven(self.weights)  # what no price touches is kept, and made but once
-        priced = {
-            c: at_prices(part, {part.counted[key]: prices[key] for key in mine})
+        changed = {
+            c: grown(part, prices)
             for c, part in enumerate(self.parts)
-            if (mine := prices.keys() & part.counted.keys())
+            if not prices.keys().isdisjoint(part.keys)
         }
-        return self.fine.with_(lines, priced)
+        return self.fine.with_(lines, changed)
 
     # --- states of prices
 

@@ -28,8 +28,9 @@ Values = tuple[tuple[float, tuple[float, ...]], ...]
 MOST_ROWS = 512
 """Values of what groups share, in all patterns of a part."""
 _RAREST = 1e-13
-_FEWER, _MANY = (3, 4, 5, 6, 8, 10), 14
-"""Gauss nodes that are tried, and those that they are held against."""
+_FEWER, _MANY, _ONE = (3, 4, 5, 6, 8, 10), 14, 32
+"""Gauss nodes that are tried, and those of each of several beliefs, or of one, that they are held
+against."""
 _ALIKE = 1e-10
 """Difference of transforms that is none."""
 
@@ -224,12 +225,11 @@ def affordable(
 def _sparing(part: Part, lines: Lines, transforms: Callable[[], Transforms]) -> Part:
     """The part with as few values of the beliefs that its groups share as do."""
     outer = _outer(part, lines) if part.counted else ()
-    if len(outer) < 2:
-        return part
-    return replace(part, nodes={b.name: _enough(part, b, lines, transforms()) for b in outer})
+    many = _ONE if len(outer) == 1 else _MANY
+    return replace(part, nodes={b.name: _enough(part, b, lines, transforms(), many) for b in outer})
 
 
-def _enough(part: Part, belief: Shared, lines: Lines, transforms: Transforms) -> int:
+def _enough(part: Part, belief: Shared, lines: Lines, transforms: Transforms, many: int) -> int:
     """Fewest Gauss nodes of a belief that give the transform that many give, others at their mean.
 
     Prices stretch the axis of frequencies and move no value of the transform, so what is enough at
@@ -248,9 +248,9 @@ def _enough(part: Part, belief: Shared, lines: Lines, transforms: Transforms) ->
         )
         return np.asarray(sum(terms))
 
-    best = mixed(_MANY)
-    near = (n for n in _FEWER if float(np.abs(mixed(n) - best).max()) < _ALIKE)
-    return next(near, _MANY)
+    best = mixed(many)
+    near = (n for n in (*_FEWER, _MANY) if float(np.abs(mixed(n) - best).max()) < _ALIKE)
+    return next(near, many)
 
 
 def _given(component: Component, lines: Lines, values: Mapping[str, float]) -> dict[str, Compound]:

@@ -491,10 +491,14 @@ def at_lines(part: Part, lines: Lines, prices: Prices) -> dict[str, Compound]:
 
 def at_prices(part: Part, prices: Prices) -> Part:
     """The part when tokens cost so many times what they do today: holdings grow alike."""
+    return grown(part, {key: prices.get(token, 1.0) for key, token in part.counted.items()})
+
+
+def grown(part: Part, by: Mapping[str, float]) -> Part:
+    """The part when what its lines are held in is worth so many times as much, by line."""
     if part.component is None:
         return part
     units = tuple(
-        replace(unit, cap=unit.cap * prices.get(part.counted.get(unit.keys[0], ""), 1.0))
-        for unit in part.component.units
+        replace(unit, cap=unit.cap * by.get(unit.keys[0], 1.0)) for unit in part.component.units
     )
     return replace(part, component=replace(part.component, units=units))
