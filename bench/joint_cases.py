@@ -19,9 +19,9 @@ from perilscope.engines.grids.grid import Grid, spread
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.band import band
 from perilscope.engines.joint.bounds import brackets
+from perilscope.engines.joint.dearer import dearer
 from perilscope.engines.joint.largest import largest
 from perilscope.engines.joint.parts import Interface, Scenarios
-from perilscope.engines.joint.prices import dearer
 from perilscope.engines.joint.replaced import Replaced
 from perilscope.engines.joint.reweighted import Blocks, StateLaws
 from perilscope.engines.joint.window import Window

@@ -17,8 +17,8 @@ from perilscope.engines.aggregate.compound import Compound
 from perilscope.engines.aggregate.register import Register
 from perilscope.engines.grids.grid import Grid
 from perilscope.engines.joint.assembly import Joint
+from perilscope.engines.joint.dearer import dearer
 from perilscope.engines.joint.parts import Interface, Scenarios
-from perilscope.engines.joint.prices import dearer
 from perilscope.engines.joint.replaced import FINE, Replaced
 from perilscope.engines.joint.window import Window
 from perilscope.engines.laws.counts import Poisson

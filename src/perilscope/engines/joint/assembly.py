@@ -26,12 +26,13 @@ from perilscope.engines.grids.grid import Grid, Transform
 from perilscope.engines.grids.loss import LEVELS, LossLaw, Pair
 from perilscope.engines.joint import cells, reach
 from perilscope.engines.joint.cells import Cell, Coupled
+from perilscope.engines.joint.dearer import dearer, grown
 from perilscope.engines.joint.groups import affordable
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.joint.markets import Markets
 from perilscope.engines.joint.means import Means, PricedAt
 from perilscope.engines.joint.parts import Interface, Rungs, Scenarios, State, parted
-from perilscope.engines.joint.prices import Priced, dearer, grown
+from perilscope.engines.joint.prices import Priced
 from perilscope.engines.joint.side import Side, Weights
 from perilscope.engines.joint.window import Window
 from perilscope.errors import AssessmentError
@@ -372,12 +373,13 @@ class Joint:
         return math.sqrt(max(math.fsum((mass * (places - mean) ** 2).tolist()), 0.0))
 
     def _apart(self, weights: Weights) -> dict[float, float]:
-        """What cells with and without the linear term differ by, by level."""
+        """What cells differ by without the linear term, and stairs of fixed sums, by level."""
         both = [self._measured(weights, plain=plain) for plain in (False, True)]
+        stairs = max(each.stairs for each in self.priced)
         found = {}
         for level in LEVELS:
             gaps = [abs(a(level) - b(level)) for a, b in _pairs(*both)]
-            found[level] = max(gaps)
+            found[level] = max(gaps) + stairs * abs(both[0].var(level))
         return found
 
 

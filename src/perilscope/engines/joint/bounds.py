@@ -29,7 +29,7 @@ from perilscope.engines.aggregate.rounded import Put, Reached, Rounded, Sized, a
 from perilscope.engines.aggregate.structure import Component
 from perilscope.engines.grids.grid import Grid
 from perilscope.engines.grids.roundings import Cells, beneath
-from perilscope.engines.joint import prices
+from perilscope.engines.joint import dearer
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.lattice import Lattice
 from perilscope.engines.joint.parts import Part, Rungs
@@ -296,8 +296,8 @@ class _Made:
             table, lines = self._tables[c][mine], joint.register.lines
             if any(at.values()):
                 dear = {token: self._lattice.price(node) for token, node in at.items()}
-                lines = {**lines, **prices.at_lines(part, lines, dear)}
-                part = prices.at_prices(part, dear)
+                lines = {**lines, **dearer.at_lines(part, lines, dear)}
+                part = dearer.at_prices(part, dear)
             component = _given(part, table / math.fsum(table.tolist()))
             self._known[key] = self._own(component, lines)
         return self._known[key]

@@ -18,9 +18,9 @@ from perilscope.engines.aggregate.compound import Compound
 from perilscope.engines.aggregate.structure import Component
 from perilscope.engines.aggregate.transforms import Transforms
 from perilscope.engines.grids.grid import Grid, Transform, against, weighed
+from perilscope.engines.joint.dearer import dear, dearer
 from perilscope.engines.joint.groups import Group, Row, grouped
 from perilscope.engines.joint.parts import Part
-from perilscope.engines.laws.distributions import Constant, Scaled
 from perilscope.errors import AssessmentError
 from perilscope.once import cached_property
 
@@ -32,14 +32,20 @@ Slopes = Mapping[str, Transform]
 Places = dict[tuple[int, int], Transform]
 """Of one group: something by place on its lattice of prices, and by case."""
 
-_STEP = 0.1
-"""Distance between the prices at which losses are transformed, in log price."""
+_STEPS = (0.1, 0.05, 0.025, 0.0125)
+"""Distances between the prices at which losses are transformed, in log price."""
+_FITS = 0.05
+"""Difference of transforms between two prices, of what losses change in them, that is none: fixed
+sums stand in stairs as wide as the distance, and law of a wide loss does not.
+"""
+_ROOM, _RANGE = 2**28, 6.0
+"""Bytes that transforms may take to have them closer, over such a range of log prices."""
 _BESIDE = (-2, -1, 0, 1, 2, 3)
 _POWERS = np.arange(len(_BESIDE))
 _FROM_POWERS = np.linalg.inv(np.vander(_BESIDE, increasing=True).T)
 """What the points beside count for, from the powers of a place between them."""
-_WIDE = 400
-"""Most such prices that one token may need."""
+_WIDE = 40.0
+"""Widest range of prices of one token, in log price."""
 
 
 class Strand:
@@ -59,8 +65,10 @@ class Strand:
     one price.
     """
 
-    def __init__(self, group: Group, lines: Lines, transforms: Transforms) -> None:
-        self.group, self._lines, self._transforms = group, lines, transforms
+    def __init__(
+        self, group: Group, lines: Lines, transforms: Transforms, step: float = _STEPS[0]
+    ) -> None:
+        self.group, self._lines, self._transforms, self.step = group, lines, transforms, step
         self._known: dict[int, Transform] = {}
         self._capped: dict[int, Array] = {}
         self._cases: dict[int, list[tuple[Component, dict[str, Compound]]]] = {}
@@ -80,13 +88,31 @@ class Strand:
         """The same with other lines; itself where none of its own are others."""
         if all(lines[key] is self._lines[key] for key in self.keys):
             return self
-        return Strand(self.group, lines, self._transforms)
+        return Strand(self.group, lines, self._transforms, self.step)
+
+    def closer(self, step: float) -> Strand:
+        """The same with another distance between prices."""
+        return Strand(self.group, self._lines, self._transforms, step)
+
+    @cached_property
+    def fits(self) -> bool:
+        """Whether losses between two prices are what they are there."""
+        if not self.token:
+            return True
+        price = math.exp(0.5 * self.step)
+        between, there = self.at(price)[0], self._summed_at(self._dear(price))
+        return float(np.abs(between - there).max()) <= _FITS * float(np.abs(there - 1.0).max())
+
+    def affordable(self, step: float) -> bool:
+        """Whether transforms at so many prices may be kept."""
+        bytes_each = 16 * len(self.group.cases) * (self._transforms.grid.points // 2 + 1)
+        return bytes_each * _RANGE / step <= _ROOM
 
     def node(self, k: int) -> Transform:
         """Transforms by case at a price of the lattice, as `beside` names them."""
         found = self._known.get(k)
         if found is None:
-            if len(self._known) >= _WIDE:
+            if len(self._known) * self.step >= _WIDE:
                 raise AssessmentError(
                     f"{', '.join(self.keys)}: the price of {self.token} ranges too widely"
                 )
@@ -94,10 +120,18 @@ class Strand:
         return found
 
     def _made(self, k: int) -> Transform:
-        transforms = self._fresh()
         cases = self._at_node(k)
+        transforms = self._fresh()
         self._capped[k] = np.array([self._means(*case, transforms) for case in cases])
-        return np.stack([_summed(*case, transforms) for case in cases])
+        return self._summed_at(cases, transforms)
+
+    def _summed_at(
+        self,
+        cases: Sequence[tuple[Component, dict[str, Compound]]],
+        transforms: Transforms | None = None,
+    ) -> Transform:
+        known = transforms or self._fresh()
+        return np.stack([_summed(*case, known) for case in cases])
 
     def _fresh(self) -> Transforms:
         """Transforms that keep nothing of a grid beyond one price."""
@@ -107,11 +141,10 @@ class Strand:
     def _at_node(self, k: int) -> list[tuple[Component, dict[str, Compound]]]:
         """The group in each case, at a price of the lattice."""
         if k not in self._cases:
-            self._cases[k] = self._dear(k)
+            self._cases[k] = self._dear(math.exp(k * self.step))
         return self._cases[k]
 
-    def _dear(self, k: int) -> list[tuple[Component, dict[str, Compound]]]:
-        price = math.exp(k * _STEP)
+    def _dear(self, price: float) -> list[tuple[Component, dict[str, Compound]]]:
         lines = {key: dearer(self._lines[key], price) for key in self.keys}
         found = []
         for case in self.group.cases:
@@ -133,11 +166,11 @@ class Strand:
         if not self.token:
             return [(0, 1.0, 0.0)]
         price = max(price, 1e-6)
-        x = math.log(price) / _STEP
+        x = math.log(price) / self.step
         k = math.floor(x)
         value, slope = _lagrange(x - k)
         pairs = zip(_BESIDE, value, slope, strict=True)
-        return [(k + i, v, s / (_STEP * price)) for i, v, s in pairs]
+        return [(k + i, v, s / (self.step * price)) for i, v, s in pairs]
 
     def at(self, price: float) -> tuple[Transform, Transform]:
         """Transforms by case at a price against today's, and their derivatives by it."""
@@ -192,7 +225,7 @@ class Strand:
         return found
 
     def _off(self, k: int) -> Array:
-        price, found = math.exp(k * _STEP), np.zeros(len(self.group.cases))
+        price, found = math.exp(k * self.step), np.zeros(len(self.group.cases))
         caps = [unit.cap for unit in self.group.component.units if unit.capped]
         for place, cap in enumerate(caps):
             if cap * max(price, 1.0) <= self._transforms.grid.range:  # else no cap is seen there
@@ -200,6 +233,17 @@ class Strand:
                     self.node(node)
                 found += self._capped[k][:, place] - price * self._capped[0][:, place]
         return found
+
+
+def _spaced(strands: list[Strand]) -> tuple[Strand, ...]:
+    """Strands at prices as close as they want them, all at the same; as close as is affordable."""
+    for step in _STEPS[1:]:
+        if all(each.fits for each in strands):
+            break
+        if not all(each.affordable(step) for each in strands if each.token):
+            break
+        strands = [each.closer(step) if each.token else each for each in strands]
+    return tuple(strands)
 
 
 def _loose(component: Component) -> tuple[Component, ...]:
@@ -230,9 +274,14 @@ class Priced:
     def __init__(self, part: Part, lines: Lines, transforms: Transforms) -> None:
         self.part = part
         self._split = grouped(part, lines, transforms.effort)
-        self.strands = tuple(Strand(group, lines, transforms) for group in self._split.groups)
+        self.strands = _spaced([Strand(group, lines, transforms) for group in self._split.groups])
         self._last: tuple[list[float], list[tuple[Transform, Transform]]] | None = None
         self._known: dict[int, Transform] = {}
+
+    @property
+    def stairs(self) -> float:
+        """How far losses may stand from where they are, of their size: fixed sums in stairs."""
+        return max((0.5 * each.step for each in self.strands if not each.fits), default=0.0)
 
     def with_(self, lines: Lines) -> Priced:
         """The same with other lines; groups whose lines are as they were know what they knew."""
@@ -464,41 +513,3 @@ def _lagrange(t: float) -> tuple[list[float], list[float]]:
     falling = np.concatenate([[0.0], _POWERS[1:] * powers[:-1]])
     value, slope = (_FROM_POWERS @ np.stack([powers, falling], axis=1)).T.tolist()
     return value, slope
-
-
-def dearer(line: Compound, price: float) -> Compound:
-    """A line all of whose losses cost ``price`` times as much."""
-    if price == 1.0:
-        return line
-    scale = line.scale
-    if isinstance(scale, Constant):
-        return replace(line, scale=Constant(scale.value * price))
-    return replace(line, scale=Scaled(scale, price))
-
-
-def dear(component: Component, price: float) -> Component:
-    """A component whose holdings cost ``price`` times as much."""
-    units = tuple(replace(unit, cap=unit.cap * price) for unit in component.units)
-    return replace(component, units=units)
-
-
-def at_lines(part: Part, lines: Lines, prices: Prices) -> dict[str, Compound]:
-    """The lines of a part when tokens cost so many times what they do today."""
-    return {
-        key: dearer(lines[key], prices.get(part.counted.get(key, ""), 1.0)) for key in part.keys
-    }
-
-
-def at_prices(part: Part, prices: Prices) -> Part:
-    """The part when tokens cost so many times what they do today: holdings grow alike."""
-    return grown(part, {key: prices.get(token, 1.0) for key, token in part.counted.items()})
-
-
-def grown(part: Part, by: Mapping[str, float]) -> Part:
-    """The part when what its lines are held in is worth so many times as much, by line."""
-    if part.component is None:
-        return part
-    units = tuple(
-        replace(unit, cap=unit.cap * by.get(unit.keys[0], 1.0)) for unit in part.component.units
-    )
-    return replace(part, component=replace(part.component, units=units))
