@@ -104,7 +104,7 @@ units = st.sampled_from(["", " USD", " ETH", " stETH", " 1INCH", " USDC.e"])
 @given(st.one_of(amounts, money_laws(), money_laws().map(lambda t: f"belief({t})")), units)
 def test_money(text: str, unit: str) -> None:
     # behind `a to b` a unit stands for both
-    if "belief(pert" in text and text.startswith("belief("):
+    if text.startswith("belief(") and text.count("belief(") > 1:
         return  # a belief inside a belief is refused
     quantity = parse(text + unit, "money")
     assert parse(spell(quantity), "money") == quantity
