@@ -99,11 +99,12 @@ def test_a_scenario_that_happens_and_one_that_does_not_make_the_whole(
     given = happening(whole, ["theft"])
     p = -math.expm1(-0.2)
     assert likely(whole, ["theft"]) == pytest.approx(p, rel=1e-12)
-    assert given.law.mean * p + none.law.mean * (1 - p) == pytest.approx(whole.law.mean, rel=1e-9)
+    # each law stands on a grid of its own, as far as its losses reach at the dearest prices
+    assert given.law.mean * p + none.law.mean * (1 - p) == pytest.approx(whole.law.mean, rel=1e-6)
     for level in (0.9, 0.99, 0.999):
         x = whole.law.var(level)
         mixed = p * given.law.exceed(x) + (1 - p) * none.law.exceed(x)
-        assert mixed == pytest.approx(1.0 - level, rel=1e-9)
+        assert mixed == pytest.approx(1.0 - level, rel=1e-4)
     assert run(["condition", book, "--on", "theft=happens", "--json", "-"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["on"], found["probability"]) == ({"theft": "happens"}, pytest.approx(p))
