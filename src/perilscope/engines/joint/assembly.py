@@ -249,7 +249,8 @@ class Joint:
         return found
 
     def _refine(self) -> None:
-        """Split the cells of prices until plain and linear ones agree."""
+        """Split the cells of prices until plain and linear ones agree; fixed sums want more."""
+        apart = _APART if all(each.fits for each in self.priced) else _APART / 10.0
         for count in _CELLS:
             self.count = count
             self._markets = {}
@@ -264,7 +265,7 @@ class Joint:
                     "widely that losses counted in them cannot be priced scenario by scenario: "
                     "look less far ahead, or write these losses in money"
                 ) from error
-            if abs(both[0] - both[1]) <= _APART * abs(both[0]):
+            if abs(both[0] - both[1]) <= apart * abs(both[0]):
                 break
 
     # --- the law

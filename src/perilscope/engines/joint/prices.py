@@ -50,6 +50,11 @@ class Priced:
         self._known: dict[int, Transform] = {}
 
     @property
+    def fits(self) -> bool:
+        """Whether losses between two prices are what they are there."""
+        return all(each.fits for each in self.strands)
+
+    @property
     def stairs(self) -> float:
         """How far losses may stand from where they are, of their size: fixed sums in stairs."""
         return max((0.5 * each.step for each in self.strands if not each.fits), default=0.0)
