@@ -408,3 +408,11 @@ def test_an_amount_beside_what_it_is_made_of() -> None:
         ("threat_event_frequency", True),
         ("primary", True),
     ]
+
+
+def test_a_table_of_prices_is_no_book() -> None:
+    with pytest.raises(BookError) as caught:
+        load({"closes.CSV": b"date,BTC\n2024-01-01,42000\n"})
+    (fault,) = caught.value.faults
+    assert fault.what == "this is a table, not a book"
+    assert "--prices" in fault.mend

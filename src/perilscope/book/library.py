@@ -9,8 +9,10 @@ from typing import Any
 from ..errors import Fault, FaultsError, PerilscopeError
 from . import network_file
 from .network_file import Tables
-from .source import Path, Source, read
+from .source import NOWHERE, Path, Source, read
 from .words import shown
+
+TABLES = (".csv", ".tsv", ".parquet", ".arrow", ".feather", ".zip", ".xlsx")
 
 Reader = Callable[[str], bytes]
 
@@ -59,13 +61,19 @@ class Library:
         return f"{source.file} line {line}" if line else source.file
 
 
+def _table(name: str) -> Source:
+    """A table given as a book, which is easily done where a command also takes prices."""
+    mend = "A table of prices is given by `--prices FILE`, without a book."
+    return Source(name).refuse(NOWHERE, "this is a table, not a book", mend)
+
+
 def gather(
     files: Mapping[str, bytes], reader: Reader | None, tables: Tables | None = None
 ) -> Library:
     """Read the files of a book and the networks they name."""
     library = Library()
     for name, data in files.items():
-        source = read(name, data)
+        source = _table(name) if name.lower().endswith(TABLES) else read(name, data)
         library.sources.append(source)
         if not source.fatal and not isinstance(source.tree, dict):
             source.refuse(source.place(()), "a book is a mapping that begins with `institution:`")
