@@ -81,6 +81,22 @@ def share(value: float | None) -> str:
     return f"{value * 100:,.0f} %"
 
 
+def move(value: float | None) -> str:
+    """Return the move of a price with its sign, in whole percent or one leading digit.
+
+    Examples
+    --------
+    >>> move(-0.334), move(0.05), move(-0.0012), move(0.0)
+    ('-33 %', '+5 %', '-0.1 %', '0 %')
+    """
+    if value is None:
+        return ABSENT
+    if abs(value) < 5e-6:
+        return "0 %"
+    percent = value * 100
+    return f"{percent:+.0f} %" if abs(percent) >= 0.95 else f"{percent:+.1g} %"
+
+
 def probability(value: float | None) -> str:
     """Return a probability in percent with two leading digits, or as odds when it is tiny.
 

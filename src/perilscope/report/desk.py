@@ -10,7 +10,7 @@ from rich.console import Group
 from rich.text import Text
 
 from perilscope.cycle.amounts import level as level_
-from perilscope.cycle.amounts import measured, money, share
+from perilscope.cycle.amounts import measured, money, move, share
 from perilscope.report.columns import Column, figures, lay, words, wrapped
 from perilscope.report.names import cleaned, limited
 
@@ -102,7 +102,7 @@ def stressed(document: Shown, *, width: int = WIDTH) -> Group:
         lines += wrapped(text, width, 3)
     back = run["reverse"]
     if back:
-        moves = ", ".join(f"{m['asset']} {_move(m['move'])}" for m in back["moves"][:8])
+        moves = ", ".join(f"{m['asset']} {move(m['move'])}" for m in back["moves"][:8])
         text = (
             f"The mildest one-day move that costs {money(back['loss'], currency)} lies "
             f"{back['distance']:.1f} standard deviations of the portfolio away: {moves}."
@@ -376,11 +376,7 @@ def _stresses(rows: Sequence[Shown], currency: str, width: int) -> Iterator[Text
 
 def _seen(moved: Shown) -> str:
     how = "" if moved["how"] == "observed" else f" ({moved['how']})"
-    return f"{moved['asset']} {_move(moved['move'])}{how}"
-
-
-def _move(move: float) -> str:
-    return f"{100.0 * move:+.0f} %"
+    return f"{moved['asset']} {move(moved['move'])}{how}"
 
 
 def findings(run: Shown, width: int) -> Iterator[Text]:

@@ -139,6 +139,7 @@ def environment(*, strict: bool) -> Environment:
         "relative": amounts.relative,
         "points": amounts.points,
         "period": amounts.horizon,
+        "move": amounts.move,
         "factor": words.factor,
         "question": words.question,
         "source": words.source,
