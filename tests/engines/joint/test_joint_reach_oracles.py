@@ -13,7 +13,7 @@ from perilscope.engines.aggregate.register import Register
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.parts import Interface, Scenarios
 from perilscope.engines.laws.counts import Binomial
-from perilscope.engines.laws.distributions import Constant, Uniform
+from perilscope.engines.laws.distributions import Uniform
 
 CHANCE, LOW, HIGH, CAP = 0.3, 2e6, 10e6, 6e6
 DRIVEN = 0.2
@@ -70,20 +70,3 @@ def test_a_capped_holding_is_seen_at_the_dearest_prices(driven: bool) -> None:
 def mean(market: Dear, chance: float) -> float:
     held = (CAP**2 - LOW**2) / 2.0 / (HIGH - LOW) + CAP * (HIGH - CAP) / (HIGH - LOW)
     return float(np.mean(chance * held * market.ends - 1e6 * (market.ends - 1.0)))
-
-
-def test_fixed_sums_in_a_token_are_priced_scenario_by_scenario() -> None:
-    """Against all scenarios, with the theft and without: CVaR to 1e-3, VaR as said."""
-    market = Dear()
-    theft = Compound("theft", lambda _t, _y: (Binomial(1, CHANCE), Constant(8e6)))
-    law = Joint(Register([theft]), (), market, {"theft": "ETH"}).law()
-    own = -1e6 * (market.ends - 1.0)
-    losses = np.concatenate([own, own + 8e6 * market.ends])
-    weights = np.repeat([(1.0 - CHANCE) / len(own), CHANCE / len(own)], len(own))
-    order = np.argsort(losses)
-    below = np.cumsum(weights[order])
-    for level in (0.95, 0.975, 0.99):
-        var = float(losses[order][np.searchsorted(below, level)])
-        cvar = var + float(weights @ np.maximum(losses - var, 0.0)) / (1.0 - level)
-        assert law.cvar(level) == pytest.approx(cvar, rel=1e-3)
-        assert law.var(level) == pytest.approx(var, rel=1.5 * law.error[level])

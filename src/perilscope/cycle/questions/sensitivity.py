@@ -191,7 +191,7 @@ def _swing(found: Together, name: str, ends: list[Market]) -> Document:
     for market in ends:
         other = Joint(
             joint.register, joint.interfaces, market, joint.tokens, wide=joint.window,
-            cells=max(joint.count, 1),
+            cells=0 if joint.clouds else joint.count,
         )  # fmt: skip
         cvar.append(other.law().cvar(LEVEL))
     return {"name": name, "swing": "-10 to +10 %", "cvar": cvar}

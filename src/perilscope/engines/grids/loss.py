@@ -140,6 +140,8 @@ class LossLaw:
     others : callable, optional
         Gives pairs of laws on grids of the same range whose differences tell the error of this
         one.
+    asides : sequence of float
+        How far atoms may lie aside on one grid of a pair, in steps; of several what tells least.
     """
 
     def __init__(
@@ -156,11 +158,13 @@ class LossLaw:
         others: Others | None = None,
         grain: float = 0.0,
         events: float = 0.0,
+        asides: Sequence[float] = (_ASIDE,),
     ) -> None:
         self.grid = grid
         self.mean, self.sd, self.none = mean, sd, none
         self.excess = excess
         self._others, self._grain, self._events = others, grain, events
+        self._asides = asides
         self._mass: Array | None
         by = coarse if within is None else within
         reached = None if by is None else np.cumsum(by)
@@ -439,7 +443,11 @@ class LossLaw:
             same = all(abs(one.none - two.none) < _NOISE for one, two in pairs)
             return 0.0 if same else 1.0
         # an atom that lies a little aside on one of two grids is no difference of probabilities
-        aside = 0.0 if self.smooth(v) else _ASIDE * self.step
+        asides = (0.0,) if self.smooth(v) else self._asides
+        return min(self._aside_error(level, v, pairs, aside * self.step) for aside in asides)
+
+    def _aside_error(self, level: float, v: float, pairs: Sequence[Pair], aside: float) -> float:
+        """The same where atoms may lie so far aside."""
         gap = math.fsum(_largest_gap(one, two, v, aside) for one, two in pairs)
         gap = max(gap, _NOISE) + self._aliased
         gap += _EPS * self._events * math.exp(self.tilt * v / self.grid.range)

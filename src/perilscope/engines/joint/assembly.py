@@ -24,8 +24,9 @@ from perilscope.engines.aggregate.transforms import Transforms
 from perilscope.engines.aggregate.unlisted import Unlisted
 from perilscope.engines.grids.grid import Grid, Transform
 from perilscope.engines.grids.loss import LEVELS, LossLaw, Pair
-from perilscope.engines.joint import cells, reach
+from perilscope.engines.joint import cells, reach, stretched
 from perilscope.engines.joint.cells import Cell, Coupled
+from perilscope.engines.joint.clouds import Clouds
 from perilscope.engines.joint.dearer import dearer, grown
 from perilscope.engines.joint.groups import affordable
 from perilscope.engines.joint.law import SignedLaw
@@ -41,6 +42,12 @@ from perilscope.once import cached_property
 Array = npt.NDArray[np.float64]
 
 _CELLS = (1, 4, 16, 64, 256)
+_APART_FROM_THE_LAW = 64
+"""Cells of prices for all that is asked beside a law that is made without any."""
+_NEAR = (0.9, 0.95, 1.0, 1.05, 1.1)
+"""Where the error of a level is looked for, in the probability of exceeding it."""
+_TIMES = 3.0
+"""What differences of laws are taken times to be on the safe side, as those of grids are."""
 _APART = 5e-4
 """Difference of plain and linear cells in CVaR that is small enough not to split them further."""
 
@@ -63,7 +70,8 @@ class Joint:
     wide : Window, optional
         Chosen from the lines and the market when absent.
     cells : int
-        Cells of prices; 0 for as many as are wanted.
+        Cells of prices that the law is made with; 0 for none: losses in tokens are put on the
+        window scenario by scenario, where that is affordable, else with as many as are wanted.
     known : Markets, optional
         The scenarios under each state of prices, where they are known already.
 
@@ -93,7 +101,8 @@ class Joint:
         self._states = known or Markets(self.interfaces, scenarios)
         self.markets = self._states.states
         self.weights: list[Array] = [each.weights for each in self.interfaces]
-        self.count = cells or _CELLS[0]
+        self.count = cells or _APART_FROM_THE_LAW
+        self.clouds: Clouds | None = None
         self.window = wide or self._chosen(register)
         self.register = register.on(self.window.grid)
         self.means = Means(
@@ -104,7 +113,11 @@ class Joint:
         self.rough = self._side(self.register.rough, halved=True)
         self._markets: dict[Rungs, Coupled] = {}
         if self.tokened and not cells:
-            self._refine()
+            clouds = Clouds(self.window, self.priced, len(scenarios.weights))
+            if clouds.affordable:
+                self.clouds = clouds
+            else:
+                self._refine()
 
     def _side(self, transforms: Transforms, halved: bool = False) -> Side:
         def priced(rungs: Rungs, plain: bool) -> Transform:
@@ -117,15 +130,15 @@ class Joint:
         return self.market(rungs).read(plain)
 
     def celled(self, count: int) -> Joint:
-        """The same with so many cells of prices, on the finest grid.
+        """The same with its law made with so many cells of prices, on the finest grid.
 
         What no cell touches is shared.
         """
-        if not self.tokened or count == self.count:
+        if not self.tokened or (count == self.count and self.clouds is None):
             return self
         _ = self.priced  # which both then share
         other = copy.copy(self)
-        other.count, other._markets = count, {}
+        other.count, other._markets, other.clouds = count, {}, None
         other.means = Means(
             self.register, self.parts, self._states, self.window, self.weights, other.market
         )
@@ -186,6 +199,11 @@ class Joint:
         if not self.tokened:
             z = self.window.transform(self.losses(rungs), weights)[None, :]
             return {rungs: Coupled(z, z, {}, ())}
+        if self.clouds is not None:
+            made = [self.parts[c].made(self.rungs_of(c, rungs)) for c in self.tokened]
+            prices, losses = self.counted(rungs), self.losses(rungs)
+            law = stretched.coupled(self.window, losses, weights, prices, self.clouds, made)
+            return {rungs: law}
         return self.coupled(rungs, self.priced)
 
     def coupled(self, rungs: Rungs, priced: Sequence[Priced]) -> dict[Rungs, Coupled]:
@@ -374,15 +392,21 @@ class Joint:
         return math.sqrt(max(math.fsum((mass * (places - mean) ** 2).tolist()), 0.0))
 
     def _apart(self, weights: Weights) -> dict[float, float]:
-        """What cells differ by without the linear term, and stairs of fixed sums, by level."""
-        both = [self._measured(weights, plain=plain) for plain in (False, True)]
-        stairs = max(each.stairs for each in self.priced)
-        found = {}
-        for level in LEVELS:
-            gaps = [abs(a(level) - b(level)) for a, b in _pairs(*both)]
-            found[level] = max(gaps) + stairs * abs(both[0].var(level))
-        return found
+        """Error of losses in tokens, by level, in money.
+
+        What rough clouds differ by, near the level as well, as two laws of steps agree at some;
+        half a step where the law is no smoother than that. Of cells what they differ by without
+        the linear term, and stairs of fixed sums.
+        """
+        fine, rough = (self._measured(weights, plain=plain) for plain in (False, True))
+        stairs = 0.0 if self.clouds else max(each.stairs for each in self.priced)
+        return {a: _gap(fine, rough, a) + stairs * abs(fine.var(a)) for a in LEVELS}
 
 
-def _pairs(one: SignedLaw, two: SignedLaw):  # type: ignore[no-untyped-def]
-    return (one.var, two.var), (one.cvar, two.cvar)
+def _gap(fine: SignedLaw, rough: SignedLaw, level: float) -> float:
+    """Largest difference of VaR near a level, and of CVaR, in money."""
+    near = [1.0 - (1.0 - level) * aside for aside in _NEAR]
+    gaps = [abs(fine.var(a) - rough.var(a)) for a in near]
+    gaps.append(abs(fine.cvar(level) - rough.cvar(level)))
+    smooth = fine.moved.smooth(fine.var(level) - fine.window.low)
+    return max(_TIMES * max(gaps), 0.0 if smooth else 0.5 * fine.step)

@@ -19,6 +19,9 @@ from perilscope.once import cached_property
 
 Array = npt.NDArray[np.float64]
 
+_ASIDES = (0.02, 1.0, 2.0, 4.0)
+"""How far a scenario may lie aside on half the grid, in steps: there it is split over two."""
+
 
 class SignedLaw:
     """Law of a sum that may be a gain.
@@ -76,6 +79,7 @@ class SignedLaw:
             none=0.0,
             coarse=coarse,
             others=others,
+            asides=_ASIDES,
         )
         self.step, self.points, self.tilt = self.moved.step, self.moved.points, self.moved.tilt
         self.grid = window.grid

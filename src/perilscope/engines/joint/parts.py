@@ -182,6 +182,10 @@ class Part:
             found.setdefault(state.rungs, []).append(k)
         return {rungs: np.array(mine, dtype=np.int64) for rungs, mine in found.items()}
 
+    def made(self, rungs: Rungs) -> set[int]:
+        """The patterns of the states that make some rungs."""
+        return set(self.pattern[self._making[rungs]].tolist())
+
     def chances(self, weights: Sequence[Array], leave: int = -1) -> Array:
         """Probability of each state, or of what it says of all interfaces but one."""
         found = np.ones(len(self.states))

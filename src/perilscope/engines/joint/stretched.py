@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clouds of losses in tokens on the window: each scenario stretches them by its own prices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+
+import numpy as np
+import numpy.typing as npt
+
+from perilscope.engines.grids.grid import Transform
+from perilscope.engines.joint.cells import Coupled
+from perilscope.engines.joint.clouds import Cloud, Clouds, Term
+from perilscope.engines.joint.window import Window
+
+Array = npt.NDArray[np.float64]
+
+_BLOCK = 2**19
+"""Points that are put on the window together."""
+
+
+def coupled(
+    window: Window,
+    losses: Array,
+    weights: Array,
+    prices: Mapping[str, Array],
+    clouds: Clouds,
+    made: Sequence[Set[int]],
+) -> Coupled:
+    """The law of the market and of losses counted in tokens, scenario by scenario.
+
+    Parameters
+    ----------
+    window : Window
+    losses, weights : array, shape (n,)
+        What the portfolio loses in each scenario, and its probability.
+    prices : mapping of token to array, shape (n,)
+    clouds : Clouds
+    made : sequence of set of int
+        Of each part, the patterns that there are in this state of prices.
+    """
+    shape = len(clouds.combinations), window.grid.points // 2 + 1
+    fine, rough = (np.zeros(shape, dtype=np.complex128) for _ in range(2))
+    for row, patterns in enumerate(clouds.combinations):
+        if all(j in known for j, known in zip(patterns, made, strict=True)):
+            for found, fewer in ((fine, False), (rough, True)):
+                terms = clouds.terms(patterns, rough=fewer)
+                found[row] = transform(window, losses, weights, prices, terms)
+    mean = {token: float(weights @ each) for token, each in prices.items()}
+    return Coupled(fine, rough, mean, tuple(np.zeros(n) for n in clouds.patterns))
+
+
+def put(
+    window: Window, losses: Array, weights: Array, prices: Mapping[str, Array], cloud: Cloud
+) -> Array:
+    """Law of gains and losses with a cloud at the prices of each scenario, shape (points,).
+
+    Parameters
+    ----------
+    window : Window
+    losses, weights : array, shape (n,)
+        Of the market's scenarios.
+    prices : mapping of token to array, shape (n,)
+        Against today's.
+    cloud : Cloud
+
+    Examples
+    --------
+    A gain of 1 and a theft of 2 at today's price, which is half as much again:
+
+    >>> from perilscope.engines.grids.grid import Grid
+    >>> window = Window(Grid(1.0, 8), 2)
+    >>> theft = Cloud(("BTC",), np.array([[2.0]]), np.array([0.5]))
+    >>> put(window, np.array([-1.0]), np.ones(1), {"BTC": np.array([1.5])}, theft).tolist()
+    [0.0, 0.0, 0.0, 0.0, 0.5, 0.0, 0.0, 0.0]
+    """
+    if not cloud.tokens:
+        return window.mass(losses, cloud.mass[0] * weights)
+    points, step = window.grid.points, window.grid.step
+    starts = window.clamped(losses) / step + window.zero
+    rates = np.stack([prices[token] for token in cloud.tokens], axis=1) / step
+    found, moments = np.zeros(points + 1), np.zeros(points + 1)
+    size = max(_BLOCK // cloud.mass.size, 1)
+    for first in range(0, len(losses), size):
+        some = slice(first, first + size)
+        at = rates[some] @ cloud.places
+        at += starts[some, None]
+        at = np.minimum(at.ravel(), points)
+        below = at.astype(np.int64)
+        at -= below
+        mass = (weights[some, None] * cloud.mass).ravel()
+        found += np.bincount(below, mass, points + 1)
+        at *= mass
+        moments += np.bincount(below, at, points + 1)
+    found[1:points] += moments[: points - 1]
+    return (found - moments)[:points]
+
+
+def transform(
+    window: Window,
+    losses: Array,
+    weights: Array,
+    prices: Mapping[str, Array],
+    terms: Sequence[Term],
+) -> Transform:
+    """Transform of gains and losses with what is counted in tokens, and money beside it."""
+    found = np.zeros(window.grid.points // 2 + 1, dtype=np.complex128)
+    for term in terms:
+        mass = sum(put(window, losses, weights, prices, cloud) for cloud in term.clouds)
+        found += term.beside * window.grid.forward(np.asarray(mass))
+    return found

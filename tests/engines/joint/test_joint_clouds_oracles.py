@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixed, capped and narrow losses in tokens against all scenarios times all counts, in plain NumPy.
+
+Nothing of the engine is used on the other side: each scenario with each number of thefts is one
+loss with a probability, sorted. Narrow laws of one theft have closed forms in each scenario.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from scipy import optimize, stats
+
+from perilscope.engines.aggregate.compound import Compound
+from perilscope.engines.aggregate.register import Register
+from perilscope.engines.aggregate.shared import Shared
+from perilscope.engines.joint.assembly import Joint
+from perilscope.engines.joint.clouds import Clouds
+from perilscope.engines.joint.parts import Interface, Scenarios
+from perilscope.engines.laws.counts import Binomial, Poisson
+from perilscope.engines.laws.distributions import Beta, Constant, Lognormal
+
+LEVELS = (0.9, 0.95, 0.975, 0.99, 0.995, 0.999)
+COUNT = 1_600
+MANY = np.arange(12)
+BTC, ETH = 8e6, 5e6
+
+
+class Market(Scenarios):
+    """Two tokens that may cost five times as much; a bad state halves them."""
+
+    names = ("BTC", "ETH")
+
+    def __init__(self, held: tuple[float, float] = (1e6, 5e5)) -> None:
+        z = np.random.default_rng(7).standard_normal((COUNT, 2)) @ [[1.0, 0.6], [0.0, 0.8]]
+        self.ends = np.exp(z * [0.8, 0.9] - 0.3)
+        self.weights = np.full(COUNT, 1.0 / COUNT)
+        self._held = np.array(held)
+
+    def _moved(self, rungs: tuple[int, ...]) -> np.ndarray:
+        return self.ends * ((0.6, 0.5) if any(rungs) else (1.0, 1.0))
+
+    def parts(self, rungs: tuple[int, ...]) -> np.ndarray:
+        return -self._held * (self._moved(rungs) - 1.0)
+
+    def prices(self, rungs: tuple[int, ...]) -> dict[str, np.ndarray]:
+        return dict(zip(self.names, self._moved(rungs).T, strict=True))
+
+
+class Bitcoin(Market):
+    """The same with losses in one token."""
+
+    def prices(self, rungs: tuple[int, ...]) -> dict[str, np.ndarray]:
+        return {"BTC": self._moved(rungs)[:, 0]}
+
+
+def read(losses: np.ndarray, weights: np.ndarray, level: float) -> tuple[float, float]:
+    """VaR and CVaR of a discrete law."""
+    order = np.argsort(losses, axis=None)
+    known, mass = losses.ravel()[order], weights.ravel()[order]
+    var = float(known[np.searchsorted(np.cumsum(mass), level - 1e-12)])
+    return var, var + float(mass @ np.maximum(known - var, 0.0)) / (1.0 - level)
+
+
+def agrees(law, losses: np.ndarray, weights: np.ndarray) -> None:
+    """VaR and CVaR at every level to 1e-3, and never further off than is shown."""
+    assert math.isclose(weights.sum(), 1.0, abs_tol=1e-9)
+    for level in LEVELS:
+        var, cvar = read(losses, weights, level)
+        shown = law.error_at(level)
+        assert shown < 0.03
+        assert law.var(level) == pytest.approx(var, rel=min(1e-3, shown))
+        assert law.cvar(level) == pytest.approx(cvar, rel=min(1e-4, shown))
+    assert law.mean == pytest.approx(float(np.sum(losses * weights)), rel=1e-6)
+
+
+def evenly(*chances: np.ndarray) -> np.ndarray:
+    """Probabilities of scenarios and counts, all independent."""
+    found = np.full(COUNT, 1.0 / COUNT)
+    for each in chances:
+        found = found[..., None] * each
+    return found
+
+
+@pytest.mark.parametrize(("held", "size"), [(1e6, BTC), (1e6, 3e5), (5e7, 3e6)])
+def test_fixed_sums(held: float, size: float) -> None:
+    market = Bitcoin((held, 5e5))
+    theft = Compound("theft", lambda _t, _y: (Poisson(0.3), Constant(size)))
+    law = Joint(Register([theft]), (), market, {"theft": "BTC"}).law()
+    own, price = market.parts(()).sum(axis=1), market.prices(())["BTC"]
+    losses = own[:, None] + price[:, None] * size * MANY
+    agrees(law, losses, evenly(stats.poisson.pmf(MANY, 0.3)))
+
+
+@pytest.mark.parametrize("cap", [12e6, 7e6])
+def test_a_wallet_that_can_be_emptied(cap: float) -> None:
+    """Fixed sums, no more than the wallet holds in the token."""
+    market, many = Bitcoin(), np.arange(25)
+    theft = Compound("theft", lambda _t, _y: (Poisson(0.9), Constant(5e6)), group="wallet")
+    register = Register([theft], caps={"wallet": cap})
+    law = Joint(register, (), market, {"theft": "BTC"}).law()
+    own, price = market.parts(()).sum(axis=1), market.prices(())["BTC"]
+    losses = own[:, None] + price[:, None] * np.minimum(5e6 * many, cap)
+    agrees(law, losses, evenly(stats.poisson.pmf(many, 0.9)))
+
+
+def fixed(key: str, rate: float, size: float, *beliefs: Shared) -> Compound:
+    """Thefts of one sum; a belief multiplies their rate."""
+    return Compound(
+        key,
+        lambda told, _y: (Poisson(rate * math.prod(told)), Constant(size)),
+        beliefs=beliefs,
+    )
+
+
+def both(market: Market, rungs: tuple[int, ...] = ()) -> np.ndarray:
+    """Losses by scenario, thefts in one token and thefts in the other."""
+    price = market.prices(rungs)
+    own = market.parts(rungs).sum(axis=1)[:, None, None]
+    one = price["BTC"][:, None, None] * BTC * MANY[:, None]
+    return own + one + price["ETH"][:, None, None] * ETH * MANY
+
+
+def test_two_tokens() -> None:
+    market = Market()
+    lines = [fixed("one", 0.3, BTC), fixed("two", 0.5, ETH)]
+    law = Joint(Register(lines), (), market, {"one": "BTC", "two": "ETH"}).law()
+    one, two = (stats.poisson.pmf(MANY, rate) for rate in (0.3, 0.5))
+    agrees(law, both(market), evenly(one, two))
+
+
+def test_two_tokens_that_share_a_belief() -> None:
+    """Given its value thefts are independent: the mixture by 200 Gauss nodes of the belief."""
+    market, belief = Market(), Shared("signers", Beta(3.0, 9.0))
+    lines = [fixed("one", 1.5, BTC, belief), fixed("two", 1.0, ETH, belief)]
+    law = Joint(Register(lines), (), market, {"one": "BTC", "two": "ETH"}).law()
+    nodes, weights = np.polynomial.legendre.leggauss(200)
+    values = 0.5 * (nodes + 1.0)
+    weights = 0.5 * weights * stats.beta(3.0, 9.0).pdf(values)
+    one, two = (stats.poisson.pmf(MANY, rate * values[:, None]) for rate in (1.5, 1.0))
+    joined = np.einsum("q,qi,qj->ij", weights, one, two)
+    agrees(law, both(market), np.broadcast_to(joined / COUNT, (COUNT, *joined.shape)))
+
+
+def test_a_network_that_drives_one_and_moves_both_prices() -> None:
+    market, chance = Market(), 0.25
+    bad = Interface(
+        "bad", np.array([1.0 - chance, chance]), ({"one": False}, {"one": True}), (0, 1), moves=True
+    )
+    one = Compound("one", lambda _t, _y: (Binomial(1, chance), Constant(BTC)))
+    mixtures = [tuple(zip(bad.weights.tolist(), bad.hits, strict=True))]
+    register = Register([one, fixed("two", 0.5, ETH)], mixtures=mixtures)
+    law = Joint(register, (bad,), market, {"one": "BTC", "two": "ETH"}).law()
+    two = stats.poisson.pmf(MANY, 0.5)
+    losses = np.stack([both(market, (0,))[:, 0], both(market, (1,))[:, 1]])
+    agrees(law, losses, np.stack([(1.0 - chance) * evenly(two), chance * evenly(two)]))
+
+
+@pytest.mark.parametrize("sigma", [0.02, 0.1, 0.5, 1.2])
+def test_narrow_and_wide_laws_of_one_theft(sigma: float) -> None:
+    """One theft at most: in each scenario the excess of a lognormal, in closed form."""
+    market, chance, median = Bitcoin(), 0.3, 4e6
+    law = Lognormal(math.log(median), sigma)
+    theft = Compound("theft", lambda _t, _y: (Binomial(1, chance), law))
+    found = Joint(Register([theft]), (), market, {"theft": "BTC"}).law()
+    own, price = market.parts(()).sum(axis=1), market.prices(())["BTC"]
+
+    def places(x: float) -> tuple[np.ndarray, np.ndarray]:
+        rest = x - own
+        return rest, (np.log(np.maximum(rest / price, 1e-9)) - math.log(median)) / sigma
+
+    def exceed(x: float) -> float:
+        rest, z = places(x)
+        stolen = np.where(rest > 0.0, stats.norm.sf(z), 1.0)
+        return float(np.mean((1.0 - chance) * (rest < 0.0) + chance * stolen))
+
+    def excess(x: float) -> float:
+        rest, z = places(x)
+        mean = median * math.exp(sigma**2 / 2.0)
+        # E (pU - r)+ = p E[U; U > r/p] - r P(U > r/p)
+        call = price * mean * stats.norm.sf(z - sigma) - rest * stats.norm.sf(z)
+        stolen = np.where(rest > 0.0, call, price * mean - rest)
+        return float(np.mean((1.0 - chance) * np.maximum(-rest, 0.0) + chance * stolen))
+
+    for level in LEVELS:
+        var = optimize.brentq(lambda x, a=level: exceed(x) - (1.0 - a), -5e6, 1e9, xtol=1.0)
+        cvar = var + excess(var) / (1.0 - level)
+        shown = found.error_at(level)
+        assert found.var(level) == pytest.approx(var, rel=min(1e-3, shown))
+        assert found.cvar(level) == pytest.approx(cvar, rel=min(1e-4, shown))
+
+
+def test_clouds_keep_mass_and_means_of_every_pattern() -> None:
+    """Three tokens: probability of each set of them, and E[U; all of the set lose], as counted."""
+    rates, sizes = {"BTC": 0.4, "ETH": 0.7, "SOL": 0.2}, {"BTC": 8e6, "ETH": 5e6, "SOL": 1e6}
+    market = Three()
+    lines = [fixed(t, rates[t], sizes[t]) for t in rates]
+    joint = Joint(Register(lines), (), market, {t: t for t in rates})
+    clouds = joint.clouds
+    assert isinstance(clouds, Clouds)
+    (term,) = clouds.terms(tuple(0 for _ in clouds.patterns), rough=False)
+    known = {cloud.tokens: cloud for cloud in term.clouds}
+    assert len(known) == 8
+    for hit in itertools.product((False, True), repeat=3):
+        tokens = tuple(t for t, yes in zip(sorted(rates), hit, strict=True) if yes)
+        none = math.exp(-sum(rate for t, rate in rates.items() if t not in tokens))
+        chance = none * math.prod(1.0 - math.exp(-rates[t]) for t in tokens)
+        cloud = known[tokens]
+        assert cloud.mass.sum() == pytest.approx(chance, rel=1e-9)
+        for place, t in enumerate(tokens):
+            others = math.prod(1.0 - math.exp(-rates[s]) for s in tokens if s != t)
+            mean = none * others * rates[t] * sizes[t]
+            assert float(cloud.mass @ cloud.places[place]) == pytest.approx(mean, rel=1e-7)
+
+
+class Three(Market):
+    """A third token that moves with neither."""
+
+    def prices(self, rungs: tuple[int, ...]) -> dict[str, np.ndarray]:
+        return {**super().prices(rungs), "SOL": self.ends[::-1, 1]}
