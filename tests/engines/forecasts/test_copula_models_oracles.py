@@ -172,3 +172,26 @@ def test_the_effective_size_is_that_of_a_mean_by_regression(noise: float) -> Non
     worth = (1.0 + noise**2) / means.var()
     told = [proxy.filled(0.01 * y[k], 0.01 * x[k], 1, "X").effective for k in range(200)]
     assert float(np.mean(told)) == pytest.approx(worth, rel=0.08)
+
+
+@pytest.mark.parametrize("degrees", [None, 5.0])
+def test_slopes_in_correlations_are_those_of_bumping_each(degrees: float | None) -> None:
+    """One pass back through the Cholesky factor against draws with each correlation moved."""
+    rng = np.random.default_rng(8)
+    moves = 0.03 * rng.standard_t(4, (400, 5)) + 0.02 * rng.standard_normal((400, 1))
+    sample = Sample(moves, np.array([0.4, 0.3, -0.2, 0.3, 0.2]))
+    fitted = fit_margins(sample)
+    matrix = np.corrcoef(moves.T)
+    tied, drawn_ = copula_models.Tied(matrix, degrees, 0.0), copula_models.Drawn.of(5, 1, 4096)
+    rows = np.argsort(copula_models._losses(fitted, tied, drawn_.scores(tied)))[-400:]
+    found = copula_models._slopes(fitted, tied, drawn_, rows)
+    for i, j in ((1, 0), (3, 0), (4, 2), (4, 3)):
+        means = []
+        for shift in (1e-4, -1e-4):
+            bumped = matrix.copy()
+            bumped[i, j] = bumped[j, i] = matrix[i, j] + shift
+            other = copula_models.Tied(bumped, degrees, 0.0)
+            means.append(copula_models._losses(fitted, other, drawn_.scores(other, rows)).mean())
+        want = (means[0] - means[1]) / 2e-4
+        assert found.correlations[i, j] == pytest.approx(want, rel=2e-3, abs=1e-6)
+        assert found.correlations[j, i] == found.correlations[i, j]

@@ -5,9 +5,10 @@ Correlations come from Kendall's tau, which neither the laws of the assets nor a
 (Lindskog, McNeil and Schmock 2003); the degrees of freedom of the t copula by maximum likelihood
 on ranks. Draws are quasi-random (Sobol, scrambled by the seed). Slopes of VaR and CVaR in every
 parameter are means over the scenarios at VaR and beyond it, so that no second simulation is
-needed.
+needed; those in all correlations come out of one pass back through the Cholesky factor.
 
-Source: McNeil, Frey and Embrechts, *Quantitative Risk Management* (2015), sections 7.3 and 7.5.
+Sources: McNeil, Frey and Embrechts, *Quantitative Risk Management* (2015), sections 7.3 and 7.5;
+Murray, *Differentiation of the Cholesky decomposition*, arXiv:1602.07527 (2016), equation 10.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
+from scipy.linalg import solve_triangular
 from scipy.stats import qmc
 
 from perilscope.engines.forecasts.history import Sample
@@ -37,8 +39,6 @@ independent draws of the same number would make 0.9 to 1.3 % of CVaR (2 and 10 a
 BAND = 0.008
 """Half-width in probability of the scenarios that count as lying at VaR."""
 _DEGREES = (2.0, 200.0)
-MOST = 60
-"""Assets whose correlations have their error in the interval; with more it is left out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,74 +137,119 @@ class Drawn:
     def scores(self, tied: Tied, rows: Rows | slice = slice(None)) -> Array:
         """Normal or t scores with the correlations of the copula."""
         found = self.normals[rows] @ np.linalg.cholesky(tied.correlation).T
+        return np.asarray(found * self.stretch(tied, rows)[:, None])
+
+    def stretch(self, tied: Tied, rows: Rows | slice = slice(None)) -> Array:
+        """What makes t scores out of normal ones, in each draw."""
         if tied.degrees is None:
-            return np.asarray(found)
+            return np.ones(len(self.mixing[rows]))
         mixed = special.chdtri(tied.degrees, 1.0 - self.mixing[rows]) / tied.degrees
-        return np.asarray(found / np.sqrt(mixed)[:, None])
+        return np.asarray(1.0 / np.sqrt(mixed))
 
 
 def _losses(fitted: Fitted, tied: Tied, scores: Array) -> Array:
     return fitted.lost(fitted.moved(scores, tied.degrees))
 
 
-def _slopes(fitted: Fitted, tied: Tied, drawn: Drawn, rows: Rows) -> Array:
-    """Mean slope of the loss over chosen scenarios in every parameter.
+@dataclass(frozen=True, eq=False)
+class _Slopes:
+    """Mean slopes of the loss over chosen scenarios.
 
-    Order: location, log scale and degrees of each asset, each correlation, degrees of the copula.
+    Parameters
+    ----------
+    margins : array, shape (3 k,)
+        In location, log scale and degrees of each asset, in turn.
+    correlations : array, shape (k, k)
+        In each correlation, symmetric; the diagonal means nothing.
+    degrees : float
+        In the degrees of freedom of the copula; 0 without.
     """
+
+    margins: Array
+    correlations: Array
+    degrees: float
+
+
+def _slopes(fitted: Fitted, tied: Tied, drawn: Drawn, rows: Rows) -> _Slopes:
     scores = drawn.scores(tied, rows)
-    found = fitted.slopes(scores, tied.degrees)
-    count = len(fitted.margins)
-    base = _losses(fitted, tied, scores)
-    for i in range(count if count <= MOST else 0):
-        for j in range(i):
-            found.append(_by_correlation(fitted, tied, drawn, rows, (i, j), base))
-    if tied.degrees is not None:
-        step = 0.02 * tied.degrees
-        ends = [
-            _losses(fitted, moved, drawn.scores(moved, rows))
-            for moved in (
-                Tied(tied.correlation, tied.degrees + step, 0.0),
-                Tied(tied.correlation, tied.degrees - step, 0.0),
-            )
-        ]
-        found.append(float((ends[0] - ends[1]).mean()) / (2.0 * step))
-    return np.array(found)
+    pulls = fitted.pulls(scores, tied.degrees)
+    by_scores = fitted.by_scores(scores, tied.degrees, pulls)
+    normals = drawn.normals[rows] * drawn.stretch(tied, rows)[:, None]
+    return _Slopes(
+        np.array(fitted.slopes(scores, tied.degrees, pulls)),
+        back_through_cholesky(tied.correlation, by_scores.T @ normals / len(rows)),
+        _by_degrees(fitted, tied, drawn, rows),
+    )
 
 
-def _by_correlation(
-    fitted: Fitted, tied: Tied, drawn: Drawn, rows: Rows, pair: tuple[int, int], base: Array
-) -> float:
-    """Slope in one correlation; one-sided, towards nothing, where the matrix stays one."""
-    i, j = pair
-    step = -math.copysign(1e-3, float(tied.correlation[i, j]))
-    moved = tied.correlation.copy()
-    moved[i, j] = moved[j, i] = moved[i, j] + step
-    try:
-        other = Tied(moved, tied.degrees, 0.0)
-        after = _losses(fitted, other, drawn.scores(other, rows))
-    except np.linalg.LinAlgError:
+def back_through_cholesky(matrix: Array, slopes: Array) -> Array:
+    """Slopes in the entries of a symmetric matrix from those in its Cholesky factor.
+
+    Parameters
+    ----------
+    matrix : array, shape (k, k)
+        Positive definite.
+    slopes : array, shape (k, k)
+        Of anything in the entries of the lower factor; what stands above the diagonal is not read.
+
+    Returns
+    -------
+    array, shape (k, k)
+        Symmetric; off the diagonal for both entries moved together.
+
+    Source: Murray, arXiv:1602.07527 (2016), equation 10.
+
+    Examples
+    --------
+    >>> unit = np.array([[1.0, 0.6], [0.6, 1.0]])     # factor [[1, 0], [r, sqrt(1 - r^2)]]
+    >>> float(back_through_cholesky(unit, np.array([[0.0, 0.0], [1.0, 0.0]]))[1, 0])
+    1.0
+    >>> round(float(back_through_cholesky(unit, np.diag([0.0, 1.0]))[1, 0]), 9)    # -r / 0.8
+    -0.75
+    """
+    factor = np.linalg.cholesky(matrix)
+    middle = np.tril(factor.T @ np.tril(slopes))
+    np.fill_diagonal(middle, 0.5 * np.diag(middle))
+    half = solve_triangular(factor, middle, lower=True, trans="T")
+    whole = solve_triangular(factor, half.T, lower=True, trans="T").T
+    both = whole + whole.T
+    np.fill_diagonal(both, np.diag(whole))
+    return np.asarray(both)
+
+
+def _by_degrees(fitted: Fitted, tied: Tied, drawn: Drawn, rows: Rows) -> float:
+    if tied.degrees is None:
         return 0.0
-    return float((after - base).mean()) / step
+    step = 0.02 * tied.degrees
+    more, less = (
+        _losses(fitted, moved, drawn.scores(moved, rows))
+        for moved in (replace(tied, degrees=tied.degrees + shift) for shift in (step, -step))
+    )
+    return float((more - less).mean()) / (2.0 * step)
 
 
-def _influences(fitted: Fitted, tied: Tied, tau: Array, parts: Array) -> Array:
-    """Influence of each window on every parameter, in the order of `_slopes`."""
-    size, count = fitted.moves.shape
-    columns = [fitted.influences.reshape(size, 3 * count)]
-    if 1 < count <= MOST:
-        places = [(i, j) for i in range(count) for j in range(i)]
-        rows, others = (np.array(each) for each in zip(*places, strict=True))
-        bend = 0.5 * math.pi * np.cos(0.5 * math.pi * tau[rows, others])
-        columns.append(bend * 2.0 * (parts[:, rows, others] - tau[rows, others]))
-    if tied.degrees is not None:
-        columns.append(_degree_influences(fitted.ranks, tied)[:, None])
-    return np.concatenate(columns, axis=1)
+@dataclass(frozen=True, eq=False)
+class _Influences:
+    """Influence of each window on the parameters, in the shape of `_Slopes`."""
+
+    margins: Array
+    tau: Array
+    parts: Array
+    degrees: Array
+
+    def on(self, slopes: _Slopes) -> Array:
+        """Of each window on a figure with these slopes, shape (n,)."""
+        found = self.margins @ slopes.margins + self.degrees * slopes.degrees
+        # rho = sin(pi tau / 2), and tau is a mean over pairs of windows: twice the mean over one
+        bend = 0.5 * math.pi * np.cos(0.5 * math.pi * self.tau)
+        pull = np.tril(2.0 * bend * slopes.correlations, -1)
+        found += np.tensordot(self.parts, pull, 2) - float((self.tau * pull).sum())
+        return np.asarray(found)
 
 
 def _degree_influences(ranks: Array, tied: Tied) -> Array:
     """Influence of each window on the degrees of the copula; none at their bound."""
-    degrees = tied.degrees or 0.0
+    degrees = tied.degrees or 0.0  # without degrees it lies outside the bounds
     if not _DEGREES[0] * 1.02 < degrees < _DEGREES[1] * 0.98:
         return np.zeros(len(ranks))
     step = 0.02 * degrees
@@ -231,7 +276,12 @@ def _copula(sample: Sample, *, heavy: bool) -> Prediction:
     law = EmpiricalLaw(losses)
 
     def interval(level: float) -> Intervals:
-        influences = _influences(fitted, tied, tau, parts)
+        influences = _Influences(
+            fitted.influences.reshape(len(fitted.moves), 3 * count),
+            tau,
+            parts,
+            _degree_influences(fitted.ranks, tied),
+        )
         order = np.argsort(losses, kind="stable")
         first = math.ceil(losses.size * level) - 1
         half = max(min(int(BAND * losses.size), (losses.size - first) // 2), 8)
@@ -239,7 +289,7 @@ def _copula(sample: Sample, *, heavy: bool) -> Prediction:
         beyond = order[first:]
         found = []
         for value, rows in ((law.var(level), near), (law.cvar(level), beyond)):
-            line = np.asarray(influences @ _slopes(fitted, tied, drawn, rows))
+            line = influences.on(_slopes(fitted, tied, drawn, rows))
             error = spread(line, sample.lags, sample.share, simulated(losses, level) ** 2, 3)
             freedom = days(line, sample.lags, sample.share)
             found.append(around(value, error, centre, freedom, lean(line)))
@@ -251,8 +301,6 @@ def _copula(sample: Sample, *, heavy: bool) -> Prediction:
     notes = []
     if mended:
         notes.append("the correlations by Kendall's tau were no correlation matrix and are mended")
-    if count > MOST:
-        notes.append(f"with more than {MOST} assets the error of correlations is left out")
     return Prediction(
         law,
         interval,

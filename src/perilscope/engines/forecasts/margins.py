@@ -65,6 +65,18 @@ class Margin:
         """
         return np.asarray(np.interp(scores, _GRID, _tabulated(degrees, df)))
 
+    def steps(self, scores: Array, degrees: float | None) -> Array:
+        """Slopes of `quantiles` in the scores, by the same table.
+
+        Examples
+        --------
+        >>> Margin(0.0, 2.0, 4.0).steps(np.array([1.0]), 4.0).round(6).tolist()
+        [2.0]
+        """
+        table = _tabulated(degrees, self.df)
+        at = np.clip(np.searchsorted(_GRID, scores), 1, _GRID.size - 1)
+        return np.asarray(self.scale * (table[at] - table[at - 1]) / (_GRID[at] - _GRID[at - 1]))
+
     def ranks(self, moves: Array) -> Array:
         """Probability of a return of at most so much."""
         return np.asarray(special.stdtr(self.df, (moves - self.location) / self.scale))
@@ -119,10 +131,18 @@ class Fitted:
         found[:, np.searchsorted(self.sample.held, self.columns)] = moves
         return found
 
-    def slopes(self, scores: Array, degrees: float | None) -> list[float]:
-        """Mean slope of the loss in location, log scale and degrees of each asset, in turn."""
+    def pulls(self, scores: Array, degrees: float | None) -> Array:
+        """Slope of the loss in the return of each asset in each scenario, shape (n or 1, k)."""
         whole = self.sample.slopes(self._whole(self.moved(scores, degrees)))
-        steep = whole[:, np.searchsorted(self.sample.held, self.columns)]
+        return whole[:, np.searchsorted(self.sample.held, self.columns)]
+
+    def by_scores(self, scores: Array, degrees: float | None, pulls: Array) -> Array:
+        """Slope of the loss in the score of each asset, shape (n, k); none where all is lost."""
+        steps = [m.steps(scores[:, j], degrees) for j, m in enumerate(self.margins)]
+        return pulls * np.stack(steps, axis=1) * (self.moved(scores, degrees) > -1.0)
+
+    def slopes(self, scores: Array, degrees: float | None, pulls: Array) -> list[float]:
+        """Mean slope of the loss in location, log scale and degrees of each asset, in turn."""
         found = []
         for j, margin in enumerate(self.margins):
             unit = margin.units(scores[:, j], degrees, margin.df)
@@ -130,7 +150,7 @@ class Fitted:
             more = margin.units(scores[:, j], degrees, margin.df + step)
             less = margin.units(scores[:, j], degrees, margin.df - step)
             by_df = np.zeros(1) if self.at_bound[j] else (more - less) / (2.0 * step)
-            pull = steep[:, j]
+            pull = pulls[:, j]
             found += [float(pull.mean()), margin.scale * float((pull * unit).mean())]
             found.append(margin.scale * float((pull * by_df).mean()))
         return found

@@ -118,7 +118,7 @@ def _slopes(fitted: Fitted, vine: _Vine, rows: Rows) -> Array:
 
     ranks = vine.ranks(rows)
     scores = special.ndtri(np.clip(ranks, 1e-12, 1.0 - 1e-12))
-    found = fitted.slopes(scores, None)
+    found = fitted.slopes(scores, None, fitted.pulls(scores, None))
     base = _losses(fitted, ranks)
     for changed, step in vine.moved():
         after = _losses(fitted, vine.ranks(rows, changed))
