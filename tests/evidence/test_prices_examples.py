@@ -84,7 +84,7 @@ def test_columns_by_other_names_and_more_of_them(header: str) -> None:
         (b"date,asset,close\n2025-01-011,A,1\n", 2, "a date is wanted"),
         (b"date,asset,close\n2025-01-01,A,1,000\n", 2, "4 cells and the header has 3"),
         (b"date,asset,close\n2025-01-01,,1\n", 2, "without an asset"),
-        (b'date,asset,close\n2025-01-01,"A,1\n2025-01-02,A,1\n', 3, "not readable"),
+        (b'date,asset,close\n2025-01-01,"A,1\n2025-01-02,A,1\n', 2, "not readable"),
         (b"date,asset,close\n2025-01-01,\xe9,1\n", 2, "not UTF-8"),
         ("date,asset,close\n".encode("utf-16"), 1, "UTF-16"),
     ],

@@ -51,22 +51,24 @@ def run(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    # Everything else, whatever it is: a user is told in one line that the fault is ours and gets an
+    # exit code to tell it by, not a trace. Versions of typer bring their own classes for wrong use,
+    # so that is told by what it can do.
     except Exception as error:
-        if hasattr(error, "show") and hasattr(error, "exit_code"):  # wrong use, as typer says it
+        if hasattr(error, "show") and hasattr(error, "exit_code"):
             error.show()
             return MISUSE
-        return _internal()
+        return _internal(error)
     return code if isinstance(code, int) else 0
 
 
-def _internal() -> int:
+def _internal(error: Exception) -> int:
     """An error of our own: say so in one line, and everything on request."""
-    kind, value, _ = sys.exc_info()
     if os.environ.get("PERILSCOPE_DEBUG"):
-        traceback.print_exc()
-    name = kind.__name__ if kind else "error"
+        traceback.print_exception(error)
     print(
-        f"perilscope failed on its own account ({name}: {value}); nothing was written.\n"
+        f"perilscope failed on its own account ({type(error).__name__}: {error}); "
+        "nothing was written.\n"
         "    Set PERILSCOPE_DEBUG=1 for the full trace, and please report it.",
         file=sys.stderr,
     )

@@ -77,10 +77,7 @@ def parse_alerts(name: str, data: bytes) -> tuple[Alert, ...]:
     faults = Faults(name)
     table = read_table(name, data, faults)
     at = table.known(_WANTED, _ALLOWED, faults)
-    found = []
-    for line, cells in table.rows:
-        row = {column: cells[place].strip() for column, place in at.items()}
-        found.append(_alert(row, line, faults))
+    found = [_alert(row, line, faults) for line, row in table.records(at)]
     faults.refuse()
     return tuple(found)
 

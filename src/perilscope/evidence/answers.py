@@ -218,8 +218,7 @@ class _Csv:
         levels = self.header(columns, table.line)
         asked: dict[str, _Asked] = {}
         experts: dict[str, None] = {}
-        for line, cells in table.rows:
-            row = dict(zip(columns, (cell.strip() for cell in cells), strict=True))
+        for line, row in table.records({column: at for at, column in enumerate(columns)}):
             self.row(line, row, list(levels), asked, experts)
         self.faults.refuse()
         order = sorted(levels, key=lambda column: levels[column])

@@ -1,23 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The two logs: what happened (incidents) and how controls and weak points stood their tests.
 
-Both are CSV with a header line, in any order of columns. Lines that start with ``#`` are notes and
-empty lines are skipped. Every fault is reported with its line, all at once. Text in the logs is
-text: a name that looks like a formula or like markup is kept as it stands and means nothing.
+Both are tables (see `table`) with columns in any order. Text in the logs is text: a name that looks
+like a formula or like markup is kept as it stands and means nothing.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal, TypeVar
 
-from perilscope.errors import DataError, Fault
+from perilscope.evidence.table import Faults, read_table
 
 Outcome = Literal["loss", "near miss", "blocked"]
 
@@ -27,8 +24,6 @@ _TESTS = (("date", "target", "trials", "successes"), ("source",))
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _AMOUNT = re.compile(r"[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,3})?")
 _COUNT = re.compile(r"[0-9]{1,12}")
-#: A log with this many faults is not a log; what follows is not read.
-_MOST_FAULTS = 200
 
 
 @dataclass(frozen=True)
@@ -103,18 +98,7 @@ def parse_incidents(name: str, content: bytes) -> tuple[Incident, ...]:
         write loss, near miss or blocked
     1 fault
     """
-
-    def incident(row: _Row) -> Incident:
-        return Incident(
-            on=row.take("date", _day),
-            scenario=row.take("scenario", _name),
-            outcome=row.take("outcome", _outcome),
-            amount=row.take("amount", _amount),
-            source=row.cells.get("source", ""),
-            line=row.line,
-        )
-
-    return _parsed(name, content, _INCIDENTS, incident)
+    return _parsed(name, content, _INCIDENTS, _incident)
 
 
 def parse_tests(name: str, content: bytes) -> tuple[Trial, ...]:
@@ -138,25 +122,7 @@ def parse_tests(name: str, content: bytes) -> tuple[Trial, ...]:
     >>> parse_tests("tests.csv", log)[0].successes
     33
     """
-
-    def trial(row: _Row) -> Trial:
-        trials = row.take("trials", _count)
-        successes = row.take("successes", _count)
-        if trials == 0 and not row.marred("trials"):
-            row.fault("trials", "no trial was made", "give the number of trials, at least 1")
-        elif successes > trials and not row.marred("trials", "successes"):
-            what = f"{successes} successes out of {trials} trials"
-            row.fault("successes", what, "successes are some of the trials, never more")
-        return Trial(
-            on=row.take("date", _day),
-            target=row.take("target", _name),
-            trials=trials,
-            successes=successes,
-            line=row.line,
-            source=row.cells.get("source", ""),
-        )
-
-    return _parsed(name, content, _TESTS, trial)
+    return _parsed(name, content, _TESTS, _trial)
 
 
 class _Refused(Exception):  # noqa: N818 - never leaves this module
@@ -172,13 +138,13 @@ V = TypeVar("V")
 
 @dataclass
 class _Row:
-    """One record under its header; collects its faults instead of stopping at the first."""
+    """One row under its header; notes its faults instead of stopping at the first."""
 
-    file: str
     line: int
-    columns: Mapping[str, int]
+    places: Mapping[str, int]
     cells: Mapping[str, str]
-    faults: list[Fault] = field(default_factory=list)
+    faults: Faults
+    marred: set[str] = field(default_factory=set)
 
     def take(self, column: str, read: Callable[[str], V]) -> V:
         """The cell under ``column`` as a value; on a fault, a stand-in that is thrown away."""
@@ -189,11 +155,8 @@ class _Row:
             return read(_STAND_IN[column])
 
     def fault(self, column: str, what: str, mend: str) -> None:
-        place = self.columns.get(column, -1) + 1
-        self.faults.append(Fault(self.file, self.line, place, column, what, mend))
-
-    def marred(self, *columns: str) -> bool:
-        return any(fault.path in columns for fault in self.faults)
+        self.marred.add(column)
+        self.faults.add(self.line, what, mend, self.places.get(column, -1) + 1, column)
 
 
 _STAND_IN: Mapping[str, str] = {
@@ -210,90 +173,38 @@ _STAND_IN: Mapping[str, str] = {
 def _parsed(
     name: str,
     content: bytes,
-    columns: tuple[tuple[str, ...], tuple[str, ...]],
+    columns: tuple[Sequence[str], Sequence[str]],
     build: Callable[[_Row], V],
 ) -> tuple[V, ...]:
-    """Read every record under its header; raise all faults together."""
-    faults: list[Fault] = []
-    values: list[V] = []
-    places: dict[str, int] | None = None
-    for line, cells in _records(name, content, faults):
-        if places is None:
-            places = _header(name, line, cells, columns, faults)
-            if faults:  # without its columns no row can be judged
-                break
-            continue
-        if len(cells) != len(places):
-            what = f"{len(cells)} values under {len(places)} columns"
-            mend = "one value for each column; a value that holds a comma stands in double quotes"
-            faults.append(Fault(name, line, 0, "", what, mend))
-        else:
-            row = _Row(name, line, places, {c: cells[at].strip() for c, at in places.items()})
-            values.append(build(row))
-            faults.extend(row.faults)
-        if len(faults) >= _MOST_FAULTS:
-            faults.append(Fault(name, line, 0, "", "too many faults; the rest was not read"))
-            break
-    if places is None and not faults:
-        wanted = ",".join(columns[0] + columns[1])
-        faults.append(Fault(name, 0, 0, "", "the file is empty", f"start it with: {wanted}"))
-    if faults:
-        raise DataError(sorted(faults))
+    """Every row as a value; all faults are raised together."""
+    faults = Faults(name)
+    table = read_table(name, content, faults)
+    at = table.known(*columns, faults)
+    values = [build(_Row(line, at, cells, faults)) for line, cells in table.records(at)]
+    faults.refuse()
     return tuple(values)
 
 
-def _records(name: str, content: bytes, faults: list[Fault]) -> Iterator[tuple[int, list[str]]]:
-    """Records with the number of their first line; notes and empty lines are skipped."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as wrong:
-        line = content.count(b"\n", 0, wrong.start) + 1
-        faults.append(Fault(name, line, 0, "", "not UTF-8 text", "save the log as CSV in UTF-8"))
-        return
-    # Only line feeds and carriage returns end a line: str.splitlines would also cut at characters
-    # that may stand inside a name.
-    lines = list(io.StringIO(text, newline=""))
-    taken = 0
-
-    def feed() -> Iterator[str]:
-        nonlocal taken
-        while taken < len(lines):
-            taken += 1
-            yield lines[taken - 1]
-
-    reader = csv.reader(feed(), strict=True)
-    while taken < len(lines):
-        if lines[taken].startswith("#") or not lines[taken].strip():
-            taken += 1
-            continue
-        first = taken + 1
-        try:
-            yield first, next(reader)
-        except csv.Error as wrong:
-            mend = "check the double quotes of this record; the lines after it were not read"
-            faults.append(Fault(name, first, 0, "", f"not CSV: {wrong}", mend))
-            return
+def _incident(row: _Row) -> Incident:
+    return Incident(
+        on=row.take("date", _day),
+        scenario=row.take("scenario", _name),
+        outcome=row.take("outcome", _outcome),
+        amount=row.take("amount", _amount),
+        source=row.cells.get("source", ""),
+        line=row.line,
+    )
 
 
-def _header(
-    name: str,
-    line: int,
-    cells: list[str],
-    columns: tuple[tuple[str, ...], tuple[str, ...]],
-    faults: list[Fault],
-) -> dict[str, int]:
-    wanted, optional = columns
-    found = [cell.strip().lower() for cell in cells]
-    mend = f"the columns are {', '.join(wanted)}; allowed as well: {', '.join(optional)}"
-    for at, column in enumerate(found):
-        if column not in wanted + optional:
-            faults.append(Fault(name, line, at + 1, "", f"no column is called {column!r}", mend))
-        elif column in found[:at]:
-            faults.append(Fault(name, line, at + 1, "", f"column {column!r} stands twice", mend))
-    for column in wanted:
-        if column not in found:
-            faults.append(Fault(name, line, 0, "", f"column {column!r} is missing", mend))
-    return {column: at for at, column in enumerate(found)}
+def _trial(row: _Row) -> Trial:
+    on, target = row.take("date", _day), row.take("target", _name)
+    trials, successes = row.take("trials", _count), row.take("successes", _count)
+    if trials == 0 and "trials" not in row.marred:
+        row.fault("trials", "no trial was made", "give the number of trials, at least 1")
+    elif successes > trials and not row.marred & {"trials", "successes"}:
+        what = f"{successes} successes out of {trials} trials"
+        row.fault("successes", what, "successes are some of the trials, never more")
+    return Trial(on, target, trials, successes, row.line, row.cells.get("source", ""))
 
 
 def _shown(cell: str) -> str:

@@ -107,8 +107,8 @@ def parse_positions(name: str, data: bytes) -> tuple[Position, ...]:
         faults.refuse()
     found = []
     line = 0
-    for line, cells in table.rows:
-        position = _position(line, {c: cells[place].strip() for c, place in at.items()}, faults)
+    for line, text in table.records(at):
+        position = _position(line, text, faults)
         if position is not None:
             found.append(position)
     faults.refuse()

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from perilscope.book.quantity import QuantityError, parse, plain
 from perilscope.evidence.judgements import Scale
-from perilscope.evidence.table import Faults, Table, read_table
+from perilscope.evidence.table import Faults, read_table
 
 _NEEDED, _ALLOWED = ("id", "question", "truth"), ("unit", "source")
 _ANSWERS = ("low", "high", "answer", "confidence")
@@ -144,9 +144,9 @@ def parse_questions(name: str, data: bytes) -> tuple[Question, ...]:
     """
     faults = Faults(name)
     table = read_table(name, data, faults)
-    table.known(_NEEDED, _ALLOWED, faults)
+    at = table.known(_NEEDED, _ALLOWED, faults)
     found: dict[str, Question] = {}
-    for line, row in _rows(table):
+    for line, row in table.records(at):
         if not row["id"] or row["id"] in found:
             faults.add(line, "an id is missing or stands twice", "give every question its own")
             continue
@@ -183,10 +183,10 @@ def parse_answers(
     """
     faults = Faults(name)
     table = read_table(name, data, faults)
-    table.known(("id",), _ANSWERS, faults)
+    at = table.known(("id",), _ANSWERS, faults)
     bank = {question.id: question for question in questions}
     found: dict[str, tuple[Question, Given]] = {}
-    for line, row in _rows(table):
+    for line, row in table.records(at):
         question = bank.get(row["id"])
         if question is None or row["id"] in found:
             what = "is answered twice" if question else "is no question of the bank"
@@ -241,11 +241,3 @@ def _truth(text: str, unit: str) -> float | bool:
     if unit != "year" and not value > 0:
         raise QuantityError(f"an amount of {text}", "Amounts must be above zero.")
     return value
-
-
-def _rows(table: Table) -> Sequence[tuple[int, dict[str, str]]]:
-    names = [column.casefold() for column in table.columns]
-    return [
-        (line, dict(zip(names, (cell.strip() for cell in cells), strict=True)))
-        for line, cells in table.rows
-    ]

@@ -53,8 +53,7 @@ def parse_records(name: str, data: bytes, net: Network, weight: str = "") -> Rec
     columns = [column for column in table.columns if column != weight]
     places: list[list[int]] = []
     weights: list[float] = []
-    for line, cells in table.rows:
-        said = dict(zip(table.columns, (cell.strip() for cell in cells), strict=True))
+    for line, said in table.records({column: at for at, column in enumerate(table.columns)}):
         row = [_place(said[c], known[c].states, c, line, faults) for c in columns]
         counts = number(said[weight]) if weight else 1.0
         if counts is None or not 0.0 <= counts < float("inf"):

@@ -63,8 +63,7 @@ def parse_surfaces(name: str, data: bytes) -> Mapping[str, tuple[Quoted, ...]]:
         faults.add(table.line, "there is no column strike, moneyness or delta", "one of the three")
     faults.refuse()
     found: dict[str, list[Quoted]] = {}
-    for line, cells in table.rows:
-        text = {column: cells[place].strip() for column, place in at.items()}
+    for line, text in table.records(at):
         quote = _quoted(line, text, faults)
         if quote is not None:
             found.setdefault(text["surface"], []).append(quote)

@@ -1,21 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """A comma-separated table as rows that know their line: the part all data files have in common.
 
-Lines that start with ``#`` are notes, blank lines are skipped, column names are compared without
-regard to case. Every fault of a file is collected before it is refused.
+A line that starts with ``#`` is a note, where a row could begin; blank lines are skipped, column
+names are compared without regard to case. Every fault of a file is collected before it is refused.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from perilscope.errors import DataError, Fault
 
 #: So many faults of one file are told one by one; the rest is counted.
 TOLD = 100
+_CELLS = (
+    "write one cell for each column; a cell that holds a comma stands in double quotes, and "
+    "numbers have no thousands commas or decimal commas"
+)
 
 
 class Faults:
@@ -51,8 +55,8 @@ class Table:
     line : int
         Line of the header.
     rows : iterator of (line, cells)
-        Every row has as many cells as there are columns; what is wrong with others is noted in
-        the faults that were given to `read_table`.
+        The line on which the row begins. Every row has as many cells as there are columns; what is
+        wrong with others is noted in the faults that were given to `read_table`.
     notes : list of str
         The lines that start with ``#``, without it; complete when the rows are.
     """
@@ -91,6 +95,11 @@ class Table:
         faults.refuse()
         return {name: at for at, name in enumerate(names)}
 
+    def records(self, at: Mapping[str, int]) -> Iterator[tuple[int, dict[str, str]]]:
+        """Every row with its line: what stands in these columns, without the space around it."""
+        for line, cells in self.rows:
+            yield line, {column: cells[place].strip() for column, place in at.items()}
+
 
 def decode(name: str, data: bytes) -> str:
     """UTF-8 text of a file, without a byte-order mark; DataError with the line where it is not."""
@@ -106,39 +115,50 @@ def decode(name: str, data: bytes) -> str:
         raise DataError([Fault(name, line, column, "", what, mend)]) from None
 
 
-def _without_notes(text: str, notes: list[str]) -> Iterator[str]:
-    """The lines of the text; a note leaves an empty line, so that lines keep their numbers."""
-    for line in io.StringIO(text, newline=""):
-        if line.startswith("#"):
-            notes.append(line[1:].strip())
-            yield "\n"
-        else:
-            yield line
+class _Lines:
+    """Lines of a text; a note leaves an empty line, so that all keep their numbers.
+
+    Within a row (a quoted cell may hold ends of lines) no line is a note, so whoever reads rows
+    says where the next one ``begins``.
+    """
+
+    def __init__(self, text: str, notes: list[str]) -> None:
+        # Ends of lines alone cut: str.splitlines would also do so at signs that a name may hold.
+        self._text, self._notes = io.StringIO(text, newline=""), notes
+        self.begins = True
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._text:
+            noted = self.begins and line.startswith("#")
+            self.begins = False
+            if noted:
+                self._notes.append(line[1:].strip())
+            yield "\n" if noted else line
 
 
 def _rows(
     text: str, notes: list[str], faults: Faults, mark: str = ","
 ) -> Iterator[tuple[int, list[str]]]:
     """The header, then the rows of the same width, with their lines; the others are noted."""
-    noted = text.startswith("#") or "\n#" in text or "\r#" in text
-    lines = _without_notes(text, notes) if noted else io.StringIO(text, newline="")
+    lines = _Lines(text, notes)
     reader = csv.reader(lines, delimiter=mark, strict=True)
     width = -1  # no header yet
+    line = 1
     try:
         for cells in reader:
             if len(cells) == width:
-                yield reader.line_num, cells
+                yield line, cells
             elif cells and (len(cells) > 1 or cells[0].strip()):  # not a blank line
                 if width < 0:
                     width = len(cells)
-                    yield reader.line_num, cells
-                    continue
-                what = f"this row has {len(cells)} cells and the header has {width}"
-                mend = "write one cell for each column; no thousands commas or decimal commas"
-                faults.add(reader.line_num, what, mend)
+                    yield line, cells
+                else:
+                    what = f"this row has {len(cells)} cells and the header has {width}"
+                    faults.add(line, what, _CELLS)
+            line, lines.begins = reader.line_num + 1, True
     except csv.Error as error:
         what = f"not readable as comma-separated text: {error}"
-        faults.add(reader.line_num, what, "close every quotation mark on its line")
+        faults.add(line, what, "close every quotation mark; what comes after it was not read")
 
 
 def read_table(name: str, data: bytes, faults: Faults, mark: str = ",") -> Table:
