@@ -55,16 +55,24 @@ def black76(
     9.947645
     """
     f, k = np.asarray(forward, np.float64), np.asarray(strike, np.float64)
-    spread = np.asarray(volatility, np.float64) * math.sqrt(max(years, 0.0))
     payoff = np.maximum(f - k if call else k - f, 0.0)
-    alive = (spread > 0.0) & (f > 0.0)
-    safe = np.where(alive, spread, 1.0)
-    with np.errstate(divide="ignore"):
-        d1 = np.where(alive, np.log(np.where(f > 0.0, f, 1.0) / k) / safe + 0.5 * safe, 0.0)
+    alive, d1, spread = _d1(f, k, volatility, years)
     sign = 1.0 if call else -1.0
-    value = sign * (f * ndtr(sign * d1) - k * ndtr(sign * (d1 - safe)))
+    value = sign * (f * ndtr(sign * d1) - k * ndtr(sign * (d1 - spread)))
     # far out of the money the two terms cancel to a little below nothing
     return np.asarray(discount * np.where(alive, np.maximum(value, payoff * 0.0), payoff))
+
+
+def _d1(
+    f: Floats, k: Floats, volatility: Floats | float, years: float
+) -> tuple[NDArray[np.bool_], Floats, Floats]:
+    """Where chance is left at all; there Black's d1, and the sd of the logarithm until expiry."""
+    spread = np.asarray(volatility, np.float64) * math.sqrt(max(years, 0.0))
+    alive = (spread > 0.0) & (f > 0.0)
+    safe = np.where(alive, spread, 1.0)
+    with np.errstate(divide="ignore"):  # a strike of 0
+        moneyness = np.log(np.where(alive, f, 1.0) / np.where(alive, k, 1.0))
+    return alive, moneyness / safe + 0.5 * safe, safe
 
 
 def black_scholes(
@@ -117,11 +125,8 @@ def delta(
     1.0
     """
     f, k = np.asarray(forward, np.float64), np.asarray(strike, np.float64)
-    spread = np.asarray(volatility, np.float64) * math.sqrt(max(years, 0.0))
+    alive, d1, _ = _d1(f, k, volatility, years)
     sign = 1.0 if call else -1.0
-    alive = (spread > 0.0) & (f > 0.0)
-    safe = np.where(alive, spread, 1.0)
-    d1 = np.log(np.where(alive, f, 1.0) / np.where(alive, k, 1.0)) / safe + 0.5 * safe
     return np.asarray(np.where(alive, sign * ndtr(sign * d1), sign * (sign * (f - k) > 0.0)))
 
 
