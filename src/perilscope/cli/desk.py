@@ -29,7 +29,7 @@ from perilscope.cli.options import (
     one_or_bare,
     settings,
 )
-from perilscope.cli.show import told
+from perilscope.cli.show import answer
 
 if TYPE_CHECKING:
     from perilscope.cycle.desk.desk import Opened
@@ -47,7 +47,7 @@ def limits(
     from perilscope.report import desk as page
 
     found = desk.limits(desk.opened(book, settings(prices, positions, evidence)))
-    told(found, json, page.limits)
+    answer(found, json, page.limits)
 
 
 def size(
@@ -65,7 +65,7 @@ def size(
     from perilscope.report import desk as page
 
     found = desk.size(book, asset, venue, strategy, settings(prices, positions, evidence))
-    told(found, json, page.sized)
+    answer(found, json, page.sized)
 
 
 def trade(
@@ -83,7 +83,7 @@ def trade(
     from perilscope.report import desk as page
 
     found = desk.trade(book, order, settings(prices, positions, evidence))
-    told(found, json, page.traded)
+    answer(found, json, page.traded)
     return BREACHED if found["refused"] else 0
 
 
@@ -98,7 +98,7 @@ def morning(
     from perilscope.cycle.desk.morning import morning as look
     from perilscope.report import desk as page
 
-    told(look(book, settings(prices, positions, evidence)), json, page.morning)
+    answer(look(book, settings(prices, positions, evidence)), json, page.morning)
 
 
 def stress(
@@ -142,7 +142,7 @@ def stress(
     found = stressing.stresses(
         opened, stressing.parse_loss(loss), shocks=shock or (), vol=vol, skew=skew, window=window
     )
-    told(found, json, page.stressed)
+    answer(found, json, page.stressed)
 
 
 def contributions(
@@ -167,7 +167,7 @@ def contributions(
 
     opened = _opened(book, prices, weights, (first, last), accept, positions, evidence)
     found = look(opened, days, level)
-    told(found, json, page.contributed)
+    answer(found, json, page.contributed)
 
 
 def _opened(
@@ -220,7 +220,7 @@ def propose(
         book, risk=risk or (), days=days, level=level, liquid=liquid,
         settings=settings(prices, positions, evidence),
     )  # fmt: skip
-    told(found, json, page.proposed)
+    answer(found, json, page.proposed)
 
 
 def simulate(
@@ -246,7 +246,7 @@ def simulate(
         book, count=scenarios, days=days, level=level, seed=seed, threads=threads,
         settings=settings(prices, positions),
     )  # fmt: skip
-    told(found, json, page.simulated)
+    answer(found, json, page.simulated)
 
 
 def liquidity(
@@ -270,4 +270,4 @@ def liquidity(
     from perilscope.report import selling as page
 
     found = selling(book, level, participation, weekend, settings(prices, positions))
-    told(found, json, page.sold)
+    answer(found, json, page.sold)

@@ -25,7 +25,7 @@ from perilscope.cli.options import (
     one_or_bare,
     settings,
 )
-from perilscope.cli.show import told
+from perilscope.cli.show import answer
 
 if TYPE_CHECKING:
     from perilscope.cycle.desk.rolling import Source
@@ -89,7 +89,7 @@ def risk(
             found = asking.of_book(book, asked, settings(given, positions), tell)
         else:
             found = asking.of_files(prices or [], asking.parse_weights(weights), asked, tell)
-    told(found, json, page.risk)
+    answer(found, json, page.risk)
     return INCOMPLETE if all(each["error"] for each in found["methods"].values()) else 0
 
 
@@ -144,7 +144,7 @@ def backtest(
             found = rolling.backtest(source, rolling.Rolling(source.asked, days, window), tell)
     if out is not None:
         _drawn(page.chart(found), out)
-    told(found, json, page.backtest)
+    answer(found, json, page.backtest)
 
 
 def tournament(
@@ -184,7 +184,7 @@ def tournament(
     where = log or (champions.log_of(*open_book(book)) if book is not None else None)
     if where is not None:
         champions.keep_log(where, found)
-    told(found, json, page.tournament)
+    answer(found, json, page.tournament)
 
 
 def frtb(
@@ -233,7 +233,7 @@ def frtb(
         found = asking.frtb_of(source, asking.parse_horizons(liquidity), few, seldom)
     if pla is not None:
         found["attribution"] = asking.attributed(pla)
-    told(found, json, page.frtb)
+    answer(found, json, page.frtb)
 
 
 def _source(

@@ -10,7 +10,7 @@ import typer
 
 from perilscope.cli.options import Json
 from perilscope.cli.several import Several
-from perilscope.cli.show import told
+from perilscope.cli.show import answer
 
 if TYPE_CHECKING:
     from perilscope.cycle.networks.inquiry import Asked
@@ -85,8 +85,8 @@ def _asked(
     return asked, findings
 
 
-def _told(document: dict[str, Any], json: str | None, draw: Any) -> None:
-    told(document, json, draw, ordered=False)  # states stand in the order they are declared in
+def _answer(document: dict[str, Any], json: str | None, draw: Any) -> None:
+    answer(document, json, draw, ordered=False)  # states stand in the order they are declared in
 
 
 @network.command()
@@ -135,7 +135,7 @@ def show(source: Source, name: Name = "", json: Json = None) -> None:
     from perilscope.cycle.networks.inquiry import show as look
     from perilscope.report import networks
 
-    _told(look(opened(source, name)), json, networks.shown)
+    _answer(look(opened(source, name)), json, networks.shown)
 
 
 @network.command(cls=Several)
@@ -166,7 +166,7 @@ def query(
 
     asked, findings = _asked(source, name, evidence, likelihood, probability, do)
     found = inquiry.query(asked, findings, target or None, engine, joint or ())
-    _told(found, json, networks.answered)
+    _answer(found, json, networks.answered)
 
 
 @network.command(cls=Several)
@@ -192,7 +192,7 @@ def sensitivity(
     from perilscope.report import networks
 
     asked, findings = _asked(source, name, evidence, likelihood, None, do)
-    _told(inquiry.sensitivity(asked, target, findings, top), json, networks.swayed)
+    _answer(inquiry.sensitivity(asked, target, findings, top), json, networks.swayed)
 
 
 @network.command(cls=Several)
@@ -211,7 +211,7 @@ def explain(
     from perilscope.report import networks
 
     asked, findings = _asked(source, name, evidence, likelihood, probability, do)
-    _told(inquiry.explain(asked, target, findings), json, networks.explained)
+    _answer(inquiry.explain(asked, target, findings), json, networks.explained)
 
 
 @network.command(cls=Several)
@@ -270,7 +270,7 @@ def learn(
         found = teaching.suggested(
             asked, records, weight=weight, forbidden=forbid or (), required=require or ()
         )
-        _told(found, json, lessons.suggested)
+        _answer(found, json, lessons.suggested)
         return
     learnt = teaching.taught(
         asked,
@@ -280,7 +280,7 @@ def learn(
         weight=weight,
         keep=keep or (),
     )
-    _told(learnt.document, json, lessons.learnt)
+    _answer(learnt.document, json, lessons.learnt)
     if out is not None:
         _write(inquiry.Asked(asked.name, learnt.network), out, "", force)
 
@@ -307,7 +307,7 @@ def bounds(
     from perilscope.report import networks
 
     asked, findings = _asked(source, name, evidence, likelihood, None, do)
-    _told(inquiry.bounded(asked, target, findings, odds, node or ()), json, networks.bounded)
+    _answer(inquiry.bounded(asked, target, findings, odds, node or ()), json, networks.bounded)
 
 
 @network.command()

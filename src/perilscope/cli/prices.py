@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from perilscope.cli.options import Json
-from perilscope.cli.show import told
+from perilscope.cli.show import answer
 
 prices = typer.Typer(
     name="prices",
@@ -120,4 +120,4 @@ def check_data(
         today=datetime.now(UTC).date(),
         calendar=Calendar(cutoff=cutoff, zone=zone) if files else None,
     )
-    told(found, json, page.checked)
+    answer(found, json, page.checked)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from perilscope.cli.options import Book, Json
-from perilscope.cli.show import told
+from perilscope.cli.show import answer
 
 protocol = typer.Typer(
     name="protocol",
@@ -48,7 +48,7 @@ def score(
     from perilscope.cycle.protocols import asked
     from perilscope.report.protocols import scored
 
-    told(asked(book, protocols or (), evidence or (), changed or ()), json, scored)
+    answer(asked(book, protocols or (), evidence or (), changed or ()), json, scored)
 
 
 @protocol.command()
@@ -63,4 +63,4 @@ def compare(
     from perilscope.cycle.protocols import asked
     from perilscope.report.protocols import compared
 
-    told(asked(book, protocols or (), evidence or (), changed or ()), json, compared)
+    answer(asked(book, protocols or (), evidence or (), changed or ()), json, compared)

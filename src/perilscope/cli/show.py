@@ -38,7 +38,7 @@ def printer(target: str | None) -> Console:
     return Console(file=stream, width=width, highlight=False, soft_wrap=True)
 
 
-def told(
+def answer(
     document: dict[str, Any], json: str | None, draw: Any, *, ordered: bool = True, **more: Any
 ) -> None:
     """Write a document where it is wanted, and draw its page; ``more`` goes to ``draw``."""

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from perilscope.cli.options import Book, Evidence, Horizon, Json, Level, Positions, Prices, exact
-from perilscope.cli.show import told
+from perilscope.cli.show import answer
 
 
 def condition(
@@ -66,11 +66,11 @@ def condition(
     workspace, settings = exact(book, evidence, horizon, prices, positions)
     if on:
         found = conditions.condition(workspace, settings, on, draws)
-        told(found, json, drawn.condition)
+        answer(found, json, drawn.condition)
     else:
         amount = conditions.amount(above, workspace.book.currency)
         found = conditions.behind(workspace, settings, amount)
-        told(found, json, drawn.behind)
+        answer(found, json, drawn.behind)
     return 0
 
 
@@ -108,7 +108,7 @@ def contributions(
     if by and by not in WAYS:
         raise MisuseError(f"--by {by!r} is no way of splitting: choose {', '.join(WAYS)}")
     workspace, settings = exact(book, evidence, horizon, prices, positions)
-    told(look(workspace, settings, level), json, drawn.contributions, only=by)
+    answer(look(workspace, settings, level), json, drawn.contributions, only=by)
     return 0
 
 
@@ -136,5 +136,5 @@ def sensitivity(
 
     workspace, settings = exact(book, evidence, horizon, prices, positions)
     found = look(workspace, settings, estimates=estimates)
-    told(found, json, drawn.sensitivity, most=most)
+    answer(found, json, drawn.sensitivity, most=most)
     return 0

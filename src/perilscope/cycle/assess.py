@@ -41,7 +41,7 @@ from perilscope.layers.protocol import ProtocolScore
 from perilscope.layers.stress import Stressed
 from perilscope.monitoring.backtest import Verdict as BacktestVerdict
 from perilscope.monitoring.forecast import Forecast, forecast
-from perilscope.monitoring.limits import Figures, Standing, stand
+from perilscope.monitoring.limits import Figures, Standing, standing
 from perilscope.monitoring.review import due
 from perilscope.treatment.control import Check, Verdict, World, verdict
 from perilscope.treatment.cover import Net, Protection, misread, net_of_all, protection
@@ -330,7 +330,7 @@ def _limits(book: Book, figures: Figures, steps: Steps) -> Iterator[Standing]:
         if missing:
             steps.note("warning", "limits", missing, "a limit of nothing is always kept")
         try:
-            yield stand(limit, figures)
+            yield standing(limit, figures)
         except AssessmentError as error:
             steps.note("warning", f"limits ({limit.measure.text})", str(error))
 

@@ -117,7 +117,7 @@ def drivers_of(
     evidence = driving.parse_evidence(settings.evidence, book, extra)
     drivers = driving.drivers(book, evidence, extra)
     networks = {
-        net: watching.heard(driver, mine)
+        net: watching.with_signs(driver, mine)
         if (mine := [each for each in seen if each.network == net])
         else driver
         for net, driver in drivers.networks.items()

@@ -152,7 +152,7 @@ def market(result: Result) -> Document:
             "var": {f"{a:g}": law.var(a) for a in LEVELS},
             "cvar": {f"{a:g}": law.cvar(a) for a in LEVELS},
             "exceedance": [[loss, p] for loss, p in law.curve()],
-            "said": all_.whole.moves.said,
+            "said": all_.whole.moves.description,
         },
     }
 
@@ -271,7 +271,7 @@ def _states(all_: Together) -> list[Document]:
             found.append(
                 {
                     "network": each.network,
-                    "states": each.said(k),
+                    "states": each.named(k),
                     "probability": float(tail.chance[k]),
                     "given_tail": float(given[k]),
                     "exceeds_var": float(tail.exceed[k]),
@@ -302,7 +302,7 @@ def _joined(whole: Whole) -> Document:
     """How the layers were joined."""
     joint = whole.joint
     return {
-        "moves": whole.moves.said,
+        "moves": whole.moves.description,
         "tokens": dict(whole.tokens),
         "cells": joint.count if whole.tokens else 0,
         "networks": [each.network for each in whole.driving],

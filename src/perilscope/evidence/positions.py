@@ -120,23 +120,23 @@ def parse_positions(name: str, data: bytes) -> tuple[Position, ...]:
 
 def _position(line: int, text: dict[str, str], faults: Faults) -> Position | None:
     """One row as a position; None where it cannot be read, which the faults say."""
-    told = termed.Told(lambda what, mend: faults.add(line, what, mend))
-    kind = termed.instrument(text.get("instrument", ""), told)
+    noted = termed.RowFaults(lambda what, mend: faults.add(line, what, mend))
+    kind = termed.instrument(text.get("instrument", ""), noted)
     terms = PLAIN
     if kind != SPOT or text.get("instrument"):
-        terms = termed.terms(kind, {c: text[c] for c in termed.COLUMNS if c in text}, told)
+        terms = termed.terms(kind, {c: text[c] for c in termed.COLUMNS if c in text}, noted)
     said = text["quantity"]
     if not said and kind == "pool" and terms.liquidity is not None:
         said = "0"  # a share of a pool is told by its liquidity alone
     quantity = number(said)
     if not text["asset"]:
-        told("a position without an asset", "name the asset in the first column")
+        noted("a position without an asset", "name the asset in the first column")
     if quantity is None or not math.isfinite(quantity):
         what = f"a quantity is wanted here, found {text['quantity']!r}"
-        told(what, "write a number like 1200.5, without thousands commas")
+        noted(what, "write a number like 1200.5, without thousands commas")
     elif kind in ("loan", "pool") and quantity < 0.0:
-        told(f"a {kind} of a negative quantity", "write what is held as a positive number")
-    if not told.clean:
+        noted(f"a {kind} of a negative quantity", "write what is held as a positive number")
+    if not noted.clean:
         return None
     return Position(
         text["asset"], quantity or 0.0, text.get("venue", ""), text.get("strategy", ""), line,

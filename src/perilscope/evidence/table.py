@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from perilscope.errors import DataError, Fault
 
-#: So many faults of one file are told one by one; the rest is counted.
-TOLD = 100
+#: So many faults of one file are named one by one; the rest is counted.
+MOST_FAULTS = 100
 _CELLS = (
     "write one cell for each column; a cell that holds a comma stands in double quotes, and "
     "numbers have no thousands commas or decimal commas"
@@ -32,7 +32,7 @@ class Faults:
 
     def add(self, line: int, what: str, mend: str = "", column: int = 1, path: str = "") -> None:
         """Note one fault; line 0 means the whole file."""
-        if len(self._found) < TOLD:
+        if len(self._found) < MOST_FAULTS:
             self._found.append(Fault(self.name, line, column if line else 0, path, what, mend))
         else:
             self._more += 1

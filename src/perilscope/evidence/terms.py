@@ -117,7 +117,7 @@ _ABOVE = ("entry", "mark", "strike", "vol", "upper", "liquidity", "volume")
 _SHARES = ("maintenance", "threshold", "penalty", "discount")
 
 
-class Told:
+class RowFaults:
     """Collects what is wrong with one row."""
 
     def __init__(self, add: Callable[[str, str], None]) -> None:
@@ -130,26 +130,26 @@ class Told:
         self.add(what, mend)
 
 
-def instrument(text: str, told: Told) -> str:
+def instrument(text: str, faults: RowFaults) -> str:
     """The instrument that a cell names."""
     said = text.strip().casefold()
     found = _ALSO.get(said, said)
     if found not in INSTRUMENTS:
-        told(f"there is no instrument {text!r}", f"one of {', '.join(INSTRUMENTS)}")
+        faults(f"there is no instrument {text!r}", f"one of {', '.join(INSTRUMENTS)}")
         return SPOT
     return found
 
 
-def terms(kind: str, cells: Mapping[str, str], told: Told) -> Terms:
+def terms(kind: str, cells: Mapping[str, str], faults: RowFaults) -> Terms:
     """The terms in the cells of one row, those of other instruments passed over.
 
     Examples
     --------
-    >>> seen: list[str] = []
-    >>> told = Told(lambda what, mend: seen.append(what))
-    >>> terms("call", {"strike": "100000", "expiry": "2026-12-25", "vol": "55 %"}, told).vol
+    >>> noted: list[str] = []
+    >>> faults = RowFaults(lambda what, mend: noted.append(what))
+    >>> terms("call", {"strike": "100000", "expiry": "2026-12-25", "vol": "55 %"}, faults).vol
     0.55
-    >>> terms("call", {"strike": "-1"}, told) == PLAIN, seen
+    >>> terms("call", {"strike": "-1"}, faults) == PLAIN, noted
     (False, ['strike is above zero, found -1', 'a call needs expiry'])
     """
     values: dict[str, object] = {}
@@ -159,50 +159,50 @@ def terms(kind: str, cells: Mapping[str, str], told: Told) -> Terms:
         if name == "quote":
             values[name] = text
         elif name == "inverse":
-            values[name] = _settled(text, told)
+            values[name] = _settled(text, faults)
         elif name == "vol" and number(text.rstrip("% ")) is None:
             values["surface"] = text
         elif name == "expiry":
-            values[name] = _day(text, told)
+            values[name] = _day(text, faults)
         else:
-            values[name] = _amount(name, text, told)
+            values[name] = _amount(name, text, faults)
     for name in NEEDS.get(kind, ()):
         if name not in values:
-            told(f"a {kind} needs {name}", f"give it a column `{name}`")
+            faults(f"a {kind} needs {name}", f"give it a column `{name}`")
     known = {field.name for field in fields(Terms)}
     found = Terms(**{k: v for k, v in values.items() if k in known})  # type: ignore[arg-type]
     if not found.lower < found.upper:
-        told(f"lower {found.lower:g} is not below upper {found.upper:g}", "the lower price first")
+        faults(f"lower {found.lower:g} is not below upper {found.upper:g}", "the lower price first")
     return found
 
 
-def _settled(text: str, told: Told) -> bool:
+def _settled(text: str, faults: RowFaults) -> bool:
     said = text.casefold()
     if said not in ("linear", "inverse", "coin", "quote"):
-        told(f"settled is linear or inverse, found {text!r}", "inverse: paid in the asset")
+        faults(f"settled is linear or inverse, found {text!r}", "inverse: paid in the asset")
     return said in ("inverse", "coin")
 
 
-def _day(text: str, told: Told) -> date | None:
+def _day(text: str, faults: RowFaults) -> date | None:
     try:
         return date.fromisoformat(text[:10])
     except ValueError:
-        told(f"a date is wanted as expiry, found {text!r}", "write dates as 2026-11-20")
+        faults(f"a date is wanted as expiry, found {text!r}", "write dates as 2026-11-20")
         return None
 
 
-def _amount(name: str, text: str, told: Told) -> float:
+def _amount(name: str, text: str, faults: RowFaults) -> float:
     percent = text.endswith("%")
     value = number(text.rstrip("% "))
     if value is None or not math.isfinite(value):
-        told(f"a number is wanted as {name}, found {text!r}", "write a number like 1200.5 or 5 %")
+        faults(f"a number is wanted as {name}, found {text!r}", "write a number like 1200.5 or 5 %")
         return 1.0 if name != "lower" else 0.0
     value = value / 100.0 if percent else value
     if name in _ABOVE and not value > 0.0:
-        told(f"{name} is above zero, found {text}", "leave it empty where it has no meaning")
+        faults(f"{name} is above zero, found {text}", "leave it empty where it has no meaning")
         return 1.0
     if name in ("margin", "debt", "lower", "widening", "exit_days") and value < 0.0:
-        told(f"{name} is not below zero, found {text}", "write the amount without a sign")
+        faults(f"{name} is not below zero, found {text}", "write the amount without a sign")
     if name in _SHARES and not 0.0 <= value < 1.0:
-        told(f"{name} is a share from 0 to 1, found {text}", "write 0.05 or 5 %")
+        faults(f"{name} is a share from 0 to 1, found {text}", "write 0.05 or 5 %")
     return value

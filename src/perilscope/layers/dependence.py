@@ -73,7 +73,7 @@ def shocks(book: Book, scenario: str, years: float) -> Iterator[tuple[Shared, fl
             yield Shared(f"shock {key}", number, chance=True, counted=True), chance
 
 
-def said(book: Book, scenario: str) -> tuple[str, ...]:
+def described(book: Book, scenario: str) -> tuple[str, ...]:
     """What acts on a scenario beside its own estimates, in sentences."""
     found = []
     for key, paths in beliefs(book.scenarios[scenario]).items():

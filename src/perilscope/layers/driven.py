@@ -71,8 +71,8 @@ class Driven:
             found[node, state] = Axis(node, (others, (state,)))
         return {**found, **{name: each.axis for name, each in self.factors.items()}}
 
-    def said(self, at: Mapping[Event | str, int]) -> dict[str, float]:
-        """What a joint state says, given its group on the axis of every event and factor."""
+    def values(self, at: Mapping[Event | str, int]) -> dict[str, float]:
+        """Which lines have events and what factors are, given the group on the axis of each."""
         hits = {key: at[event] == 1 for event, keys in self.events.items() for key in keys}
         return {**hits, **{name: each.times[at[name]] for name, each in self.factors.items()}}
 
@@ -127,7 +127,7 @@ def mixture(network: str, hit: Driven, context: Context) -> Mixture | Unlisted:
     ).table
     place = {what: apart.index(axis) for what, axis in axes.items()}
     return tuple(
-        (float(table[at]), hit.said({what: at[k] for what, k in place.items()}))
+        (float(table[at]), hit.values({what: at[k] for what, k in place.items()}))
         for at in np.ndindex(*table.shape)
         if table[at] > 0.0
     )

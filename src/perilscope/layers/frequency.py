@@ -44,7 +44,7 @@ def counts(scenario: Scenario, context: Context, effect: Effect) -> Term:
     AssessmentError
         A law of counts, a factor, a shock or a control that does not go with the frequency.
     """
-    return _struck(scenario, context, _declared(scenario, context, effect))
+    return _with_shocks(scenario, context, _declared(scenario, context, effect))
 
 
 def trigger(scenario: Scenario) -> From | None:
@@ -117,7 +117,7 @@ def _multiplied(scenario: Scenario, rate: Term, common: Sequence[Shared]) -> Ter
     )
 
 
-def _struck(scenario: Scenario, context: Context, counts: Term) -> Term:
+def _with_shocks(scenario: Scenario, context: Context, counts: Term) -> Term:
     """Counts with the events that shocks bring: each incident hits with its own chance."""
     found = list(dependence.shocks(context.book, scenario.id, context.years))
     common = dependence.on_frequency(context, scenario.id)

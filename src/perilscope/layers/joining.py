@@ -76,7 +76,7 @@ class Driving:
         """The same as an array, shape (states, axes)."""
         return np.array(self.states, dtype=np.int64).reshape(len(self.states), len(self.axes))
 
-    def said(self, state: int) -> dict[str, str]:
+    def named(self, state: int) -> dict[str, str]:
         """A joint state in words: node to state, several as ``a or b``."""
         pairs = zip(self.axes, self.states[state], strict=True)
         found: dict[str, str] = {}
@@ -248,7 +248,7 @@ def _driven(
         states = tuple(np.ndindex(*table.shape))
         places: list[Event | str] = [*hit.events, *hit.factors]
         hits = tuple(
-            hit.said({what: state[place["drives", what]] for what in places}) for state in states
+            hit.values({what: state[place["drives", what]] for what in places}) for state in states
         )
         rungs, each = _rungs(axes, states, moved, place, assets)
         interface = Interface(network, table.ravel(), hits, rungs, moves=bool(moved))

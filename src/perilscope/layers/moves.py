@@ -98,7 +98,7 @@ class Moves:
         return self.block > 0
 
     @property
-    def said(self) -> str:
+    def description(self) -> str:
         """How the moves were made, in words."""
         drift = f"drift {100.0 * self.drift:g} % a year as declared" if self.drift else "no drift"
         if not self.sampled:

@@ -75,7 +75,7 @@ class Factor:
 
 
 @dataclass(frozen=True)
-class Told:
+class Declared:
     """A declared factor: the field, its value in words, and the state it means (None: unclear)."""
 
     name: str
@@ -302,7 +302,7 @@ FACTORS: tuple[Factor, ...] = (
 BY_NAME: Mapping[str, Factor] = {factor.name: factor for factor in FACTORS}
 
 
-def declared(protocol: Protocol, price: Price | None = None) -> tuple[Told, ...]:
+def declared(protocol: Protocol, price: Price | None = None) -> tuple[Declared, ...]:
     """The factors that the book declares for a protocol, in the order of :data:`FACTORS`.
 
     Parameters
@@ -311,15 +311,15 @@ def declared(protocol: Protocol, price: Price | None = None) -> tuple[Told, ...]
     price : callable, optional
         Price of a token in the currency; without it money counts as written.
     """
-    told = []
+    found = []
     for factor in FACTORS:
         value = getattr(protocol, factor.name, None)
         if value is not None:
             plain = _plain(value, price)
             if isinstance(value, Findings):
                 plain = (value, protocol.lines_of_code)
-            told.append(Told(factor.name, _words(value), factor.read(plain)))
-    return tuple(told)
+            found.append(Declared(factor.name, _words(value), factor.read(plain)))
+    return tuple(found)
 
 
 def _words(value: Any) -> str:

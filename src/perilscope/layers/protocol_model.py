@@ -85,8 +85,8 @@ def _product(tables: Sequence[Table], scope: tuple[str, ...]) -> Floats:
     return total
 
 
-def seen(tables: Sequence[Table], evidence: Mapping[str, str]) -> list[Table]:
-    """The parts of tables that agree with the states of some factors."""
+def reduced(tables: Sequence[Table], evidence: Mapping[str, str]) -> list[Table]:
+    """Tables reduced by evidence: their parts that agree with the states of some factors."""
     found = []
     for table in tables:
         index = tuple(
@@ -132,8 +132,8 @@ class Calibrated:
         >>> round(calibrated(0.045).chance({}), 12)
         0.045
         """
-        common = seen(prior(), evidence)
-        alive = summed([*common, *seen(self.survival, evidence)])
+        common = reduced(prior(), evidence)
+        alive = summed([*common, *reduced(self.survival, evidence)])
         return 1.0 - float(alive) / float(summed(common))
 
 
@@ -237,8 +237,8 @@ class Drawn:
 
     def chances(self, evidence: Mapping[str, str]) -> Floats:
         """Chance per year of an exploit given some factors, for each draw; shape (draws,)."""
-        common = seen(prior(), evidence)
-        alive = summed([*common, *seen(self.survival, evidence)], (DRAW,))
+        common = reduced(prior(), evidence)
+        alive = summed([*common, *reduced(self.survival, evidence)], (DRAW,))
         return 1.0 - alive / float(summed(common))
 
 

@@ -132,7 +132,7 @@ Ways = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 def ways(lots: Sequence[Position], assets: Sequence[str]) -> Ways:
-    """Assets whose lows, and whose highs, may close a position on the way; of equal ones all.
+    """Assets whose lows, and whose highs, may close a position on the way.
 
     Examples
     --------

@@ -236,7 +236,7 @@ def mildest(
     -----
     The search of Hasofer and Lind (1974), Rackwitz and Fiessler (1978): at each step the loss is
     taken as linear about the present point, and the mildest shock of that plane is the next one. It
-    begins at rest and where `_thrown` ends, since it sees one side of what is liquidated or capped
+    begins at rest and where `_by_rays` ends, since it sees one side of what is liquidated or capped
     and does not settle at such an edge. The mildest of all that is found is taken; where a loss
     jumps it may cost more than asked.
 
@@ -249,10 +249,10 @@ def mildest(
     >>> round(mildest(capped, np.eye(1) * 0.01, 2.0, ["A"]).moves["A"], 6)  # the other way
     1.0
     """
-    thrown = _thrown(lost, covariance, loss)
-    starts = (np.zeros(len(assets)), *thrown)
+    along = _by_rays(lost, covariance, loss)
+    starts = (np.zeros(len(assets)), *along)
     found = [x for each in starts if (x := _descended(lost, covariance, loss, each)) is not None]
-    points = np.array([*found, *thrown])
+    points = np.array([*found, *along])
     if not points.size:
         return None
     far = distances(points, covariance)
@@ -261,7 +261,7 @@ def mildest(
     return Reverse(float(lost(best[None, :])[0]), float(far.min()), moves)
 
 
-def _thrown(
+def _by_rays(
     lost: Callable[[Floats], Floats], covariance: Floats, loss: float
 ) -> tuple[Floats, ...]:
     """A shock that costs so much, sought along rays from rest: none, or the mildest of them.
@@ -274,7 +274,7 @@ def _thrown(
     factor = vectors[:, kept] * np.sqrt(values[kept])  # moves of points one unit away
     rank, rng = factor.shape[1], stream(1, "market", "rays of the reverse stress")
 
-    def struck(lines: Floats, most: float) -> Floats | None:
+    def nearest(lines: Floats, most: float) -> Floats | None:
         """The nearest point on these rays that costs so much, no farther than so."""
         size = np.sqrt((lines * lines).sum(axis=1))
         lines = lines[size > 0.0] / size[size > 0.0, None]
@@ -296,7 +296,7 @@ def _thrown(
     anywhere = rng.standard_normal((_RAYS, rank))
     best = None
     for most in (2.0, 8.0, _FAR):
-        best = struck(np.concatenate([alone, -alone, anywhere]), most)
+        best = nearest(np.concatenate([alone, -alone, anywhere]), most)
         if best is not None:
             break
     if best is None:
@@ -304,7 +304,7 @@ def _thrown(
     spread = 0.5 / math.sqrt(rank)
     for _ in range(_ROUNDS):
         away = float(np.sqrt(best @ best))
-        nearer = struck(best + spread * away * rng.standard_normal((_RAYS, rank)), away)
+        nearer = nearest(best + spread * away * rng.standard_normal((_RAYS, rank)), away)
         best, spread = best if nearer is None else nearer, 0.8 * spread
     return (_moved(factor, best[None, :])[0],)
 

@@ -173,7 +173,7 @@ def tree(
         varies = "belief"
     else:
         low, high, varies = law.var(LOW) / years, law.var(HIGH) / years, "chance"
-    common = dependence.said(context.book, scenario.id)
+    common = dependence.described(context.book, scenario.id)
     capped = _cap_of_the_year(scenario, context) if grouped else []
     return Node(
         path="annual_loss",

@@ -151,7 +151,7 @@ def _detector(declared: Declared) -> Detector:
     )
 
 
-def heard(driver: Driver, found: Iterable[Watched]) -> Driver:
+def with_signs(driver: Driver, found: Iterable[Watched]) -> Driver:
     """The network with what was watched as a node of its own below each condition, observed.
 
     Its table is the likelihood of the signs; so everything that is asked of the network takes them

@@ -55,7 +55,7 @@ class Figures:
     desk: Desk | None = None
 
 
-def stand(limit: Limit, figures: Figures) -> Standing:
+def standing(limit: Limit, figures: Figures) -> Standing:
     """Hold one limit against the figures.
 
     Raises

@@ -43,7 +43,7 @@ def moved(document: Found) -> Chapter:
     kinds = dict.fromkeys(kind for each in every.values() for kind in each["kinds"])
     return {
         "found": shown,
-        "said": waterfall.said(shown),
+        "labels": waterfall.labels(shown),
         "every": every,
         "kinds": [k for k in kinds if any(each["kinds"].get(k) for each in every.values())],
         "pictures": {

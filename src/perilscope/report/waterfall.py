@@ -65,12 +65,12 @@ def steps(measure: Found) -> list[Step]:
     return [*found, Step("now", "", 0.0, float(measure["to"]))]
 
 
-def said(document: Found) -> dict[str, str]:
+def labels(document: Found) -> dict[str, str]:
     """Every measure in words; losses are those of a year only where the horizon is one.
 
     Examples
     --------
-    >>> found = said({"horizon_years": 0.25, "a": {"horizon_years": 0.25}})
+    >>> found = labels({"horizon_years": 0.25, "a": {"horizon_years": 0.25}})
     >>> found["ale"], found["var_0.99"]
     ('an average year', '1 period in 100 exceeds')
     """
@@ -137,7 +137,7 @@ def _kinds(shown: Found) -> Table:
         ("", "left"), ("before", "right"), ("now", "right"), ("moved", "right"),
         *((kind, "right") for kind in kinds),
     )  # fmt: skip
-    currency, words = shown["currency"], said(shown)
+    currency, words = shown["currency"], labels(shown)
     for name, each in measures.items():
         cells = [_signed(each["kinds"].get(kind, 0.0), each, currency) for kind in kinds]
         table.add_row(

@@ -202,7 +202,7 @@ def test_figures_of_other_horizons_are_named_as_such(tmp_path):
     found = moved(reopen(a), reopen(b))
     assert found["a"]["horizon_years"] == 1.0
     assert found["b"]["horizon_years"] == 0.25
-    assert waterfall.said(found)["var_0.99"] == "1 period in 100 exceeds"
+    assert waterfall.labels(found)["var_0.99"] == "1 period in 100 exceeds"
     console = Console(width=100, record=True, file=StringIO())
     console.print(waterfall.render(found))
     text = console.export_text()

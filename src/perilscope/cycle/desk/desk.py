@@ -106,7 +106,7 @@ def _drivers(workspace: Workspace, settings: Settings) -> Drivers:
     known = driving.drivers(book, driving.parse_evidence(settings.evidence, book))
     seen = watching.watched(book, workspace.alerts)
     networks = {
-        net: watching.heard(driver, mine)
+        net: watching.with_signs(driver, mine)
         if (mine := [each for each in seen if each.network == net])
         else driver
         for net, driver in known.networks.items()

@@ -27,7 +27,7 @@ from perilscope.engines.joint import borne
 from perilscope.engines.joint.causes import tails as tails_of
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.layers.joining import Driving, Whole
-from perilscope.monitoring.limits import Figures, stand
+from perilscope.monitoring.limits import Figures, standing
 
 LEVEL = 0.99
 MOST = 64
@@ -101,7 +101,7 @@ def head(reading: Reading) -> Document:
         "horizon_years": reading.context.years,
         "evidence": dict(reading.drivers.evidence) if reading.settings.evidence else {},
         "joined": reading.whole is not None,
-        "moves": "" if reading.whole is None else reading.whole.moves.said,
+        "moves": "" if reading.whole is None else reading.whole.moves.description,
         "error": finite(max(reading.law.error_at(a) for a in (0.95, 0.99))),
     }
 
@@ -222,7 +222,7 @@ def _limits(before: Reading, after: Reading) -> list[Document]:
         for reading in (before, after):
             figures = Figures(reading.plain, reading.plain.mean, None, reading.context.valuation)
             try:
-                pair.append(stand(limit, figures))
+                pair.append(standing(limit, figures))
             except AssessmentError:
                 break
         if len(pair) == 2:
@@ -366,7 +366,7 @@ def joint_states(whole: Whole, above: float, beyond: float) -> list[Document]:
 def _said(driving: Sequence[Driving], at: Sequence[int]) -> dict[str, str]:
     found: dict[str, str] = {}
     for each, k in zip(driving, at, strict=True):
-        for node, state in each.said(k).items():
+        for node, state in each.named(k).items():
             # nodes of networks that are tied together have the network in their name
             found[node if " + " in each.network else f"{each.network}.{node}"] = state
     return found

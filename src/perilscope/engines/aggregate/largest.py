@@ -94,11 +94,11 @@ def cases_of(part: Component, lines: Mapping[str, Compound]) -> tuple[Case, ...]
     return tuple(
         (
             weight,
-            said,
-            {key: _parts(given[key].given(said), driven=key in part.driven) for key in part.keys},
+            values,
+            {key: _parts(given[key].given(values), driven=key in part.driven) for key in part.keys},
         )
         for weight, given in factored.closely(part, lines)
-        for said in part.said
+        for values in part.belief_values
     )
 
 
@@ -306,7 +306,7 @@ class LargestLaw(Maximum):
         for laws, rates in self._together:
             below = below * _none_above(laws, rates, at)
         for part, cases in self._apart:
-            given = [w * self._component(part.told(s), lines, at) for w, s, lines in cases]
+            given = [w * self._component(part.where(s), lines, at) for w, s, lines in cases]
             below = below * sum(given[1:], start=given[0])
         return np.asarray(np.where(at >= 0.0, np.minimum(below, 1.0), 0.0))
 

@@ -84,8 +84,8 @@ def middle(keys: Sequence[Keys], size: int) -> int:
 
 
 @functools.lru_cache(maxsize=256)
-def told(states: tuple[Said, ...], names: tuple[str, ...]) -> tuple[Said, ...]:
-    """What of each joint state some names tell; the same for all grids."""
+def restricted(states: tuple[Said, ...], names: tuple[str, ...]) -> tuple[Said, ...]:
+    """Each joint state as far as some names say something of it; the same for all grids."""
     return tuple(picked(names, dict(state)) for state in states)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from perilscope.engines.aggregate import compound, factored
 from perilscope.engines.aggregate.basis import Basis
 from perilscope.engines.aggregate.compound import Compound, Drives
-from perilscope.engines.aggregate.structure import Component, State, Unit, felt_names
+from perilscope.engines.aggregate.structure import Component, State, Unit, names_of
 from perilscope.engines.aggregate.terms import only_counted
 from perilscope.engines.kept import Kept
 from perilscope.engines.laws.distributions import Distribution
@@ -59,7 +59,7 @@ class Moments:
 
     def _of_line(self, part: Component, key: str) -> tuple[float, float]:
         """Mean and standard deviation of one line of a component, before any cap."""
-        states = part.felt_by(key, felt_names([key], self._basis.lines))
+        states = part.states_of(key, names_of([key], self._basis.lines))
         return self._mixed(states, lambda drives: self._total([key], drives))
 
     @cached_property

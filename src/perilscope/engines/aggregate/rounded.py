@@ -18,7 +18,7 @@ from perilscope.engines.aggregate import capped, factored
 from perilscope.engines.aggregate.compound import Compound, Drives
 from perilscope.engines.aggregate.expansion import Part, parts
 from perilscope.engines.aggregate.factor_sums import Group
-from perilscope.engines.aggregate.structure import Component, Unit, felt
+from perilscope.engines.aggregate.structure import Component, Unit, state_of
 from perilscope.engines.grids.grid import Grid, Transform
 from perilscope.engines.grids.roundings import Cells, Placed
 from perilscope.engines.laws.distributions import Distribution
@@ -163,7 +163,7 @@ class Rounded:
             self._lines = {key: every[key].given(drives) for key in part.keys}
             units = []
             for i, unit in enumerate(part.units):
-                at = (i, felt(unit.keys, every, drives))
+                at = (i, state_of(unit.keys, every, drives))
                 if at not in cache:
                     cache[at] = self._unit(unit, drives)
                 units.append(cache[at])

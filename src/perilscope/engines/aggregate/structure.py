@@ -99,19 +99,19 @@ class Component:
         more = [(p, tuple(hits.items())) for p, hits in self.unlisted.over(keys)]
         return tuple((p * q, (*a, *b)) for p, a in self.listed for q, b in more)
 
-    def felt_by(self, key: str, names: Sequence[str]) -> tuple[State, ...]:
-        """Joint states as far as one line feels them by some names, alike ones together."""
-        found = self._felt.get((key, *names))
+    def states_of(self, key: str, names: Sequence[str]) -> tuple[State, ...]:
+        """Joint states as far as one line depends on them by some names, alike ones together."""
+        found = self._states_of.get((key, *names))
         if found is None:
             alike: dict[tuple[tuple[str, Any], ...], float] = {}
             for p, state in self.over([key]):
                 told = tuple([each for each in state if each[0] in names])
                 alike[told] = alike.get(told, 0.0) + p
-            found = self._felt[key, *names] = tuple([(p, told) for told, p in alike.items()])
+            found = self._states_of[key, *names] = tuple([(p, told) for told, p in alike.items()])
         return found
 
     @cached_property
-    def _felt(self) -> dict[tuple[str, ...], tuple[State, ...]]:
+    def _states_of(self) -> dict[tuple[str, ...], tuple[State, ...]]:
         return {}
 
     def cases(
@@ -197,20 +197,22 @@ class Component:
         return any(unit.capped for unit in self.units)
 
     @cached_property
-    def said(self) -> tuple[Drives, ...]:
-        """What joint states say of shared beliefs, each once."""
-        each = dict.fromkeys(self._said(state) for _, state in self.listed)
-        return tuple(dict(said) for said in each)
+    def belief_values(self) -> tuple[Drives, ...]:
+        """Values that joint states give to shared beliefs, each combination once."""
+        each = dict.fromkeys(self._beliefs(state) for _, state in self.listed)
+        return tuple(dict(values) for values in each)
 
-    def told(self, said: Drives) -> Component:
-        """The component in those of its states that say this; their probabilities stay."""
-        if not said:
+    def where(self, values: Drives) -> Component:
+        """The component in those of its states where beliefs have these values; their
+        probabilities stay.
+        """
+        if not values:
             return self
-        wanted = tuple(said.items())
-        kept = tuple(each for each in self.listed if self._said(each[1]) == wanted)
+        wanted = tuple(values.items())
+        kept = tuple(each for each in self.listed if self._beliefs(each[1]) == wanted)
         return self if len(kept) == len(self.listed) else replace(self, listed=kept)
 
-    def _said(self, state: tuple[tuple[str, float], ...]) -> tuple[tuple[str, float], ...]:
+    def _beliefs(self, state: tuple[tuple[str, float], ...]) -> tuple[tuple[str, float], ...]:
         return tuple((name, value) for name, value in state if name not in self._names)
 
     @cached_property
@@ -385,12 +387,12 @@ def _product(laws: Sequence[tuple[State, ...]]) -> tuple[State, ...]:
     return tuple(states)
 
 
-def felt(keys: Sequence[str], lines: Mapping[str, Compound], drives: Drives) -> tuple[Any, ...]:
-    """The part of a joint state that some lines feel: two states alike in it are one to them."""
-    return picked(felt_names(keys, lines), drives)
+def state_of(keys: Sequence[str], lines: Mapping[str, Compound], drives: Drives) -> tuple[Any, ...]:
+    """The part of a joint state that some lines depend on: alike in it, states are one to them."""
+    return picked(names_of(keys, lines), drives)
 
 
-def felt_names(keys: Sequence[str], lines: Mapping[str, Compound]) -> tuple[str, ...]:
+def names_of(keys: Sequence[str], lines: Mapping[str, Compound]) -> tuple[str, ...]:
     """Names by which a joint state may tell something of some lines."""
     return (*keys, *(b.name for key in keys for b in shared_by(lines[key].beliefs)))
 

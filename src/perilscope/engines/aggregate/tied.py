@@ -20,7 +20,7 @@ from perilscope.engines.aggregate.cover_layers import Counted
 from perilscope.engines.aggregate.expansion import Part
 from perilscope.engines.aggregate.factor_sums import Group
 from perilscope.engines.aggregate.lines import Lines
-from perilscope.engines.aggregate.structure import Component, Unit, felt, felt_names
+from perilscope.engines.aggregate.structure import Component, Unit, names_of, state_of
 from perilscope.engines.aggregate.terms import at_most, only_counted
 from perilscope.engines.aggregate.unlisted import Unlisted
 from perilscope.engines.grids.grid import Transform, clamp, spread
@@ -159,7 +159,7 @@ class Tied(Lines):
             drives = dict(state)
             results = []
             for i, unit in enumerate(component.units):
-                key = (i, felt(unit.keys, lines, drives))
+                key = (i, state_of(unit.keys, lines, drives))
                 if key not in cache:
                     cache[key] = self.unit(unit, lines, drives, shares=shares)
                 results.append(cache[key])
@@ -227,7 +227,7 @@ class Tied(Lines):
         total = self._nothing_lost()
         found = {key: np.zeros_like(total) for key in component.keys} if shares else {}
         states = tuple(state for _, state in component.states)
-        told = [mixing.told(states, felt_names(unit.keys, lines)) for unit in component.units]
+        told = [mixing.restricted(states, names_of(unit.keys, lines)) for unit in component.units]
         known: list[dict[Any, _Unit]] = [
             {key: self.unit(unit, lines, dict(key), shares=shares) for key in dict.fromkeys(keys)}
             for unit, keys in zip(component.units, told, strict=True)
@@ -394,8 +394,9 @@ class Tied(Lines):
         caps = {key: unit.cap for unit in component.units for key in unit.keys}
         terms = []
         for weight, known in component.cases(lines, self.effort):
-            for said in component.said:
-                part, given = component.told(said), {k: known[k].given(said) for k in caps}
+            for values in component.belief_values:
+                part = component.where(values)
+                given = {k: known[k].given(values) for k in caps}
                 zero = {
                     key: self.nothing(given[key], driven=key in part.driven) if cap > 0.0 else 1.0
                     for key, cap in caps.items()

@@ -17,7 +17,7 @@ import numpy as np
 
 from perilscope.engines.aggregate.compound import Compound
 from perilscope.engines.aggregate.shared import Shared, nodes, shared_by
-from perilscope.engines.aggregate.structure import Component, Unit, felt
+from perilscope.engines.aggregate.structure import Component, Unit, state_of
 from perilscope.engines.aggregate.transforms import Transforms
 from perilscope.engines.grids.grid import Transform
 from perilscope.engines.joint.parts import Part
@@ -127,7 +127,7 @@ def grouped(part: Part, lines: Lines, effort: int = 2) -> Grouped:
     found: list[dict[Case, int]] = [{} for _ in own]
     rows = []
     for j, pattern in enumerate(part.patterns):
-        told = [felt(component.keys, lines, dict(pattern)) for component in components]
+        told = [state_of(component.keys, lines, dict(pattern)) for component in components]
         for weight, value in values:
             pairs = tuple(zip(names, value, strict=True))
             cases = (

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from perilscope.engines.aggregate import mixing
 from perilscope.engines.aggregate.compound import Compound
-from perilscope.engines.aggregate.structure import Component, felt_names
+from perilscope.engines.aggregate.structure import Component, names_of
 from perilscope.engines.aggregate.transforms import Transforms
 from perilscope.engines.grids.grid import Transform, against, weighed
 from perilscope.once import cached_property
@@ -51,7 +51,7 @@ class Many:
         self.shares: dict[str, tuple[int, dict[Pattern, Transform]]] = {}
         own: list[tuple[Pattern, ...]] = []
         for u, unit in enumerate(component.units):
-            keys = mixing.told(tuple(patterns), felt_names(unit.keys, lines))
+            keys = mixing.restricted(tuple(patterns), names_of(unit.keys, lines))
             found = {
                 key: transforms.unit(unit, lines, dict(key), shares=shares)
                 for key in dict.fromkeys(keys)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from perilscope.engines.aggregate.compound import Compound, Drives, Mixture
 from perilscope.engines.aggregate.register import Register
-from perilscope.engines.aggregate.structure import felt_names, picked
+from perilscope.engines.aggregate.structure import names_of, picked
 from perilscope.engines.aggregate.unlisted import Unlisted
 from perilscope.engines.joint.markets import Markets
 from perilscope.engines.joint.parts import Part, Pattern, Rungs, State
@@ -215,7 +215,7 @@ class Means:
         found = {key: np.zeros(len(part.patterns)) for key in part.keys}
         units = [] if part.component is None else [unit.keys for unit in part.component.units]
         known: dict[Pattern, Mapping[str, float]] = {}
-        names = [felt_names(keys, self._register.lines) for keys in units]
+        names = [names_of(keys, self._register.lines) for keys in units]
         for j, drives in enumerate(map(dict, part.patterns)):
             # whatever units share, the mean of one is its own
             for keys, told in zip(units, names, strict=True):
