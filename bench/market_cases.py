@@ -11,8 +11,8 @@ from peers import PeerError, Worker
 
 from perilscope.engines.backtests import shortfall
 from perilscope.engines.backtests.forecast_law import forecast_law
-from perilscope.engines.portfolio import returns
-from perilscope.engines.portfolio.returns import columns
+from perilscope.engines.portfolio import series
+from perilscope.engines.portfolio.series import columns
 from perilscope.engines.volatility import garch
 from perilscope.engines.volatility.garch_rolling import roll
 from perilscope.evidence.forecasts import Forecasts
@@ -140,7 +140,7 @@ def allocated() -> list[Case]:
     from perilscope.engines.portfolio.euler import euler, slopes
 
     moves = _table()
-    returns.prepare()
+    series.prepare()
     columns(moves, 0.975)  # compiled before the clock starts
     amounts, parts = np.full(50, 0.02), -np.repeat(moves, 10, axis=1)
     return [

@@ -21,10 +21,10 @@ from perilscope import formats
 from perilscope.engines.networks import agrum, ancestral
 from perilscope.engines.networks.canonical import NoisyMax
 from perilscope.engines.networks.findings import Findings
-from perilscope.engines.networks.inference import Session
 from perilscope.engines.networks.network import AnyNode, Network, Node
 from perilscope.engines.networks.one_way import one_way
 from perilscope.engines.networks.records import Records
+from perilscope.engines.networks.session import Session
 from perilscope.engines.networks.table_learning import learn
 from perilscope.layers import protocol, protocol_model
 

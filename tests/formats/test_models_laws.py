@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from perilscope import formats
-from perilscope.engines.networks.canonical import Canonical, Logistic, NoisyAnd, NoisyMax, Ranked
+from perilscope.engines.networks.canonical import Canonical, Logistic, NoisyAnd, NoisyMax
 from perilscope.engines.networks.network import AnyNode, Network, Node
+from perilscope.engines.networks.ranked import Ranked
 from perilscope.errors import DataError
 
 PARENTS = ("p0", "p1")

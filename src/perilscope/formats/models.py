@@ -20,15 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from perilscope.engines.networks.canonical import (
-    Canonical,
-    Logistic,
-    NoisyAnd,
-    NoisyMax,
-    NoisyMin,
-    Ranked,
-)
+from perilscope.engines.networks.canonical import Canonical, Logistic, NoisyAnd, NoisyMax, NoisyMin
 from perilscope.engines.networks.network import AnyNode
+from perilscope.engines.networks.ranked import Ranked
 from perilscope.errors import PerilscopeError
 from perilscope.formats.draft import Place, RefusedError, Shape, Tabled
 from perilscope.formats.json_text import want, want_key

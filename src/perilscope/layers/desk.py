@@ -28,6 +28,7 @@ from perilscope.evidence.prices import History
 from perilscope.layers import revaluation, stress
 from perilscope.layers.days import calendar_of
 from perilscope.layers.drivers import Drivers
+from perilscope.layers.netting import netted
 from perilscope.layers.revaluation import Marks, Paths, plain, shifted
 from perilscope.layers.scenarios import Scenarios, scenarios
 from perilscope.layers.shocks import shocks_of
@@ -206,7 +207,7 @@ class Desk:
         >>> [(lot.quantity, lot.venue) for lot in desk.traded(Position("ETH", -7.0, "x", "")).lots]
         [(0.0, 'x'), (1.0, 'y'), (-2.0, 'x')]
         """
-        return replace(self, lots=_after(self.lots, lot, self._settled))
+        return replace(self, lots=netted(self.lots, lot, self._settled))
 
     def _settled(self, lot: Position, share: float) -> Position:
         """What closing a share of a contract leaves in the account: its gain and its margin."""
@@ -421,37 +422,3 @@ class Desk:
             for lot in odd:
                 found[k] += revaluation.losses(lot, self.marks, paths)[0]
         return found
-
-
-def _after(
-    lots: tuple[Position, ...],
-    trade: Position,
-    settled: Callable[[Position, float], Position],
-) -> tuple[Position, ...]:
-    """Lots with a trade among them; what it closes stays with no units, for who names it."""
-    kept, paid, left = [], [], trade.quantity
-    for lot in lots:
-        if left * lot.quantity < 0.0 and _closes(trade, lot):
-            closed = math.copysign(min(abs(left), abs(lot.quantity)), lot.quantity)
-            left += closed
-            if not plain(lot):
-                paid.append(settled(lot, closed / lot.quantity))
-            lot = _less(lot, closed)
-        kept.append(lot)
-    return (*kept, *paid, replace(trade, quantity=left)) if left else (*kept, *paid)
-
-
-def _less(lot: Position, closed: float) -> Position:
-    """A lot without so many of its units, and without their share of its margin."""
-    rest = lot.quantity - closed
-    margin = lot.terms.margin
-    if margin is not None:
-        margin *= rest / lot.quantity
-    return replace(lot, quantity=rest, terms=replace(lot.terms, margin=margin))
-
-
-def _closes(trade: Position, lot: Position) -> bool:
-    """Whether a trade is of the kind, venue and strategy of a lot, as far as it says."""
-    named = all(getattr(trade, k) in ("", getattr(lot, k)) for k in ("venue", "strategy"))
-    netted = plain(trade) or (trade.instrument == "perpetual" and not lot.terms.inverse)
-    return named and netted and (lot.asset, lot.instrument) == (trade.asset, trade.instrument)

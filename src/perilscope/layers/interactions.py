@@ -11,8 +11,9 @@ from scipy.special import expit
 
 from perilscope.book import Interaction
 from perilscope.engines.networks import elimination
-from perilscope.engines.networks.canonical import Logistic, NoisyAnd, NoisyMax, Ranked
+from perilscope.engines.networks.canonical import Logistic, NoisyAnd, NoisyMax
 from perilscope.engines.networks.network import AnyNode, Network
+from perilscope.engines.networks.ranked import Ranked
 from perilscope.errors import AssessmentError
 
 JOINT = 1 << 20

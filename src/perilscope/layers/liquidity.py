@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from perilscope.engines.portfolio import liquidity, returns
+from perilscope.engines.portfolio import bootstrap, liquidity, returns
 from perilscope.errors import AssessmentError
 from perilscope.evidence.history import History
 from perilscope.layers import revaluation
@@ -128,7 +128,7 @@ def sold(
     losses = _unwound(desk, history, left, longest) + cost
     once = _unwound(desk, history, {}, longest)
     block = max(2 * longest, round(math.cbrt(len(losses))))
-    of_var, of_cvar = returns.intervals(losses, (level,), 1, block, name="liquidity")[0]
+    of_var, of_cvar = bootstrap.intervals(losses, (level,), 1, block, name="liquidity")[0]
     adjusted = returns.historical(losses, level)
     return Liquidity(
         tuple(sorted(sales, key=lambda sale: -sale.days)),

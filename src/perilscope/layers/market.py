@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perilscope.book import Book
-from perilscope.engines.portfolio import returns
+from perilscope.engines.portfolio import bootstrap, returns
 from perilscope.engines.portfolio.parametric import NormalFit, StudentFit
 from perilscope.errors import AssessmentError
 from perilscope.evidence.positions import Position
@@ -269,7 +269,7 @@ def _block(losses: Floats, days: int) -> int:
 
 
 def _historical(held: Portfolio, losses: Floats, days: int) -> dict[float, Figure]:
-    reach = returns.intervals(
+    reach = bootstrap.intervals(
         losses, held.levels, held.seed, _block(losses, days), name=f"historical {days}"
     )
     found = {}

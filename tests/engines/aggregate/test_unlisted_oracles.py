@@ -21,8 +21,8 @@ from perilscope.engines.laws.counts import Bernoulli, Poisson
 from perilscope.engines.laws.distributions import Constant, Lognormal
 from perilscope.engines.networks import elimination
 from perilscope.engines.networks.findings import Findings
-from perilscope.engines.networks.inference import Session
 from perilscope.engines.networks.network import Network, Node
+from perilscope.engines.networks.session import Session
 from perilscope.engines.simulation.simulation import simulate
 from perilscope.errors import AssessmentError, MisuseError
 

@@ -28,8 +28,8 @@ from perilscope.engines.joint.window import Window
 from perilscope.engines.laws.counts import Poisson
 from perilscope.engines.laws.distributions import Exponential, Gamma, Lognormal
 from perilscope.engines.networks.findings import Findings
-from perilscope.engines.networks.inference import Session
 from perilscope.engines.networks.network import Network, Node
+from perilscope.engines.networks.session import Session
 
 LEVEL = 0.99
 TWO = ("no", "yes")

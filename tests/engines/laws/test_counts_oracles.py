@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from perilscope.engines.laws.arrivals import arrivals
 from perilscope.engines.laws.counts import (
     Bernoulli,
     Binomial,
@@ -17,7 +18,6 @@ from perilscope.engines.laws.counts import (
     NegativeBinomial,
     Poisson,
     ZeroModifiedPoisson,
-    arrivals,
 )
 
 K = np.arange(256)

@@ -15,14 +15,15 @@ from perilscope.engines.networks.canonical import (
     Logistic,
     NoisyAnd,
     NoisyMax,
-    Ranked,
     noisy_or,
     tabled,
 )
 from perilscope.engines.networks.findings import Findings
-from perilscope.engines.networks.inference import Session, ask, most_probable
+from perilscope.engines.networks.inference import ask, most_probable
 from perilscope.engines.networks.network import AnyNode, Network, Node
 from perilscope.engines.networks.one_way import one_way
+from perilscope.engines.networks.ranked import Ranked
+from perilscope.engines.networks.session import Session
 from perilscope.errors import AssessmentError, MisuseError
 
 from ...reference import case

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from perilscope.engines.networks.capacity import TooLargeError, cost
 from perilscope.engines.networks.findings import Findings
-from perilscope.engines.networks.inference import TREE, Session, ask
+from perilscope.engines.networks.inference import TREE, ask
 from perilscope.engines.networks.moral import least
 from perilscope.engines.networks.network import Network, Node
+from perilscope.engines.networks.session import Session
 from perilscope.engines.networks.triangulation import cliques
 
 

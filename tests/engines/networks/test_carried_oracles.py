@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from perilscope.engines.networks.canonical import noisy_or
 from perilscope.engines.networks.carried import transform
 from perilscope.engines.networks.findings import Findings
-from perilscope.engines.networks.inference import Session
 from perilscope.engines.networks.network import Network, Node
+from perilscope.engines.networks.session import Session
 from perilscope.errors import AssessmentError, MisuseError
 
 W = np.array([0.0, 0.3, 1.7, -2.9])

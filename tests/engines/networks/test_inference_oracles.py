@@ -18,9 +18,10 @@ from perilscope import formats
 from perilscope.engines.networks import agrum, elimination
 from perilscope.engines.networks.capacity import cost
 from perilscope.engines.networks.findings import Findings
-from perilscope.engines.networks.inference import OTHER, TREE, Session, ask, joint, most_probable
+from perilscope.engines.networks.inference import OTHER, TREE, ask, joint, most_probable
 from perilscope.engines.networks.junction import Junction
 from perilscope.engines.networks.network import Network, Node
+from perilscope.engines.networks.session import Session
 from perilscope.errors import AssessmentError, MisuseError
 
 from ...reference import wanted

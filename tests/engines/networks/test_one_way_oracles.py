@@ -11,7 +11,7 @@ import pytest
 
 from perilscope.engines.networks import information
 from perilscope.engines.networks.findings import Findings
-from perilscope.engines.networks.inference import Session, ask
+from perilscope.engines.networks.inference import ask
 from perilscope.engines.networks.information import (
     conflict,
     mutual_information,
@@ -21,6 +21,7 @@ from perilscope.engines.networks.information import (
 )
 from perilscope.engines.networks.network import Network, Node
 from perilscope.engines.networks.one_way import OneWay, one_way
+from perilscope.engines.networks.session import Session
 from perilscope.errors import AssessmentError
 
 

@@ -14,9 +14,9 @@ from scipy.optimize import minimize
 
 from perilscope.engines.networks import expectation
 from perilscope.engines.networks.findings import Findings
-from perilscope.engines.networks.inference import Session
 from perilscope.engines.networks.network import Network, Node
 from perilscope.engines.networks.records import Records
+from perilscope.engines.networks.session import Session
 from perilscope.engines.networks.table_learning import learn, pooled
 
 TWO = ("no", "yes")

@@ -12,8 +12,9 @@ import pytest
 from perilscope.engines.networks.canonical import noisy_or
 from perilscope.engines.networks.chain import stationary
 from perilscope.engines.networks.findings import Findings
-from perilscope.engines.networks.inference import Session, ask
+from perilscope.engines.networks.inference import ask
 from perilscope.engines.networks.network import Network, Node
+from perilscope.engines.networks.session import Session
 from perilscope.engines.networks.two_slice import TwoSlice, at, before, spread
 from perilscope.errors import AssessmentError
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from perilscope.engines.portfolio import returns
+from perilscope.engines.portfolio import returns, series
 from perilscope.engines.portfolio.euler import euler, slopes
 
 RNG = np.random.default_rng(21)
@@ -70,6 +70,6 @@ def test_columns_are_what_each_column_gives_alone(size: int, level: float) -> No
     table[:, 3] = np.sort(table[:, 3])  # the worst at the end, where a guess errs
     table[:, 4] = 0.0
     table[::8, 4] = 1e6 + np.arange(len(table[::8]))  # a guess far too high
-    var, cvar = returns.columns(table, level)
+    var, cvar = series.columns(table, level)
     for k in range(7):
         assert returns.historical(table[:, k], level) == pytest.approx((var[k], cvar[k]))

@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from perilscope.engines.portfolio import returns
+from perilscope.engines.portfolio import bootstrap, returns
 from perilscope.engines.portfolio.parametric import LEAST_DF, MOST_DF, fit_normal, fit_student
 from perilscope.errors import AssessmentError, MisuseError
 
@@ -63,7 +63,7 @@ def test_a_portfolio_that_never_moves() -> None:
     assert returns.student(still, 0.99) == (0.0, 0.0)
     assert fit_student(still).intervals(0.99) == ((0.0, 0.0), (0.0, 0.0))
     assert fit_normal(still).intervals(0.99) == ((0.0, 0.0), (0.0, 0.0))
-    assert returns.block_bootstrap(still, 0.99, 1) == ((0.0, 0.0), (0.0, 0.0))
+    assert bootstrap.block_bootstrap(still, 0.99, 1) == ((0.0, 0.0), (0.0, 0.0))
 
 
 def test_a_pegged_coin_has_no_t_law() -> None:
@@ -88,45 +88,45 @@ def test_degrees_of_freedom_stay_within_bounds() -> None:
 
 
 def test_bootstrap_repeats_and_every_name_has_its_own_stream() -> None:
-    first = returns.block_bootstrap(LOSSES, 0.99, 1)
-    assert first == returns.block_bootstrap(LOSSES, 0.99, 1)
-    assert first != returns.block_bootstrap(LOSSES, 0.99, 2)
-    assert first != returns.block_bootstrap(LOSSES, 0.99, 1, name="ten days")
+    first = bootstrap.block_bootstrap(LOSSES, 0.99, 1)
+    assert first == bootstrap.block_bootstrap(LOSSES, 0.99, 1)
+    assert first != bootstrap.block_bootstrap(LOSSES, 0.99, 2)
+    assert first != bootstrap.block_bootstrap(LOSSES, 0.99, 1, name="ten days")
 
 
 def test_all_levels_come_from_the_same_series() -> None:
     levels = (0.95, 0.975, 0.99)
-    together = returns.intervals(LOSSES, levels, 1)
-    assert together == tuple(returns.block_bootstrap(LOSSES, level, 1) for level in levels)
+    together = bootstrap.intervals(LOSSES, levels, 1)
+    assert together == tuple(bootstrap.block_bootstrap(LOSSES, level, 1) for level in levels)
 
 
 def test_bootstrap_by_hand() -> None:
     # the same resampling, each series measured on its own by the definition
     losses, level = LOSSES[:200], 0.95
-    drawn = returns._resampled(losses, 7, 50, returns._stream(3, "losses"))
+    drawn = bootstrap._resampled(losses, 7, 50, bootstrap._stream(3, "losses"))
     assert drawn.shape == (50, 200)
     for series in drawn[:5]:  # glued from blocks of neighbours
         at = [int(np.flatnonzero(losses == x)[0]) for x in series]
         assert all(at[i + 1] == at[i] + 1 for i in range(199) if (i + 1) % 7)
     each = np.sort([returns.historical(series, level) for series in drawn], axis=0)
     expected = [(each[2, column], each[47, column]) for column in (0, 1)]
-    got = returns.block_bootstrap(losses, level, 3, block=7, reps=50)
+    got = bootstrap.block_bootstrap(losses, level, 3, block=7, reps=50)
     assert np.array(got) == pytest.approx(np.array(expected), rel=1e-12)
 
 
 def test_a_short_series_still_has_an_interval() -> None:
-    (low, high), _ = returns.block_bootstrap(np.array([1.0, 2.0]), 0.9, 1)
+    (low, high), _ = bootstrap.block_bootstrap(np.array([1.0, 2.0]), 0.9, 1)
     assert 1.0 <= low <= high <= 2.0
     with pytest.raises(MisuseError):
-        returns.block_bootstrap(LOSSES, 0.9, 1, block=0)
+        bootstrap.block_bootstrap(LOSSES, 0.9, 1, block=0)
     with pytest.raises(MisuseError):
-        returns.block_bootstrap(LOSSES, 0.9, 1, reps=3)
+        bootstrap.block_bootstrap(LOSSES, 0.9, 1, reps=3)
 
 
 def test_bootstrap_of_seven_years_is_quick() -> None:
     spent = []
     for _ in range(3):
         start = time.process_time()
-        returns.intervals(LOSSES, (0.95, 0.975, 0.99), 1, reps=400)
+        bootstrap.intervals(LOSSES, (0.95, 0.975, 0.99), 1, reps=400)
         spent.append(time.process_time() - start)
     assert min(spent) < 0.1

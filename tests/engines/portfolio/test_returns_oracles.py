@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from perilscope.engines.portfolio import returns
+from perilscope.engines.portfolio import bootstrap, returns
 from perilscope.engines.portfolio.parametric import fit_normal, fit_student, student_measures
 
 from ...reference import FOLDER, case
@@ -126,7 +126,7 @@ def test_ninety_percent_intervals_cover_about_ninety_percent(method: str) -> Non
     for trial in range(trials):
         x = law.rvs(600, random_state=rng)
         if method == "historical":
-            found = returns.block_bootstrap(x, level, seed=trial, block=5, reps=200)
+            found = bootstrap.block_bootstrap(x, level, seed=trial, block=5, reps=200)
         else:
             fit = fit_normal(x, lags=5) if method == "normal" else fit_student(x, lags=5)
             found = fit.intervals(level)
@@ -142,7 +142,7 @@ def test_intervals_widen_where_days_are_alike() -> None:
     apart = rng.standard_normal(3000)
 
     def width(x: np.ndarray, lags: int) -> list[float]:
-        (low, high), _ = returns.block_bootstrap(x, 0.95, 1, block=lags)
+        (low, high), _ = bootstrap.block_bootstrap(x, 0.95, 1, block=lags)
         pairs = [(low, high), fit_normal(x, lags).intervals(0.95)[0]]
         return [math.log(top / bottom) for bottom, top in pairs]
 

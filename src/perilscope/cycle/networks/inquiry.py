@@ -22,6 +22,7 @@ from perilscope.engines.networks.findings import Findings
 from perilscope.engines.networks.network import Array, Network
 from perilscope.engines.networks.one_way import OneWay, one_way
 from perilscope.engines.networks.relevance import most_relevant
+from perilscope.engines.networks.session import Session
 from perilscope.errors import MisuseError
 from perilscope.sources.files import read_bytes
 
@@ -296,7 +297,7 @@ def explain(asked: Asked, target: str, findings: Findings) -> Document:
     net = asked.network
     node, state = target_of(net, target)
     both = _with_observed(asked, findings)
-    session = inference.Session(net)
+    session = Session(net)
     session.know(Findings(do=both.do))
     before = session.marginal(node)[state]
     session.know(both)

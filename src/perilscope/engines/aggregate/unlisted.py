@@ -21,8 +21,8 @@ import numpy.typing as npt
 from perilscope.engines.aggregate.compound import Mixture
 from perilscope.engines.networks import carried
 from perilscope.engines.networks.findings import Findings
-from perilscope.engines.networks.inference import NOTHING, Session
 from perilscope.engines.networks.network import Network
+from perilscope.engines.networks.session import NOTHING, Session
 from perilscope.errors import MisuseError
 from perilscope.once import cached_property
 

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from perilscope.engines.grids.extrapolation import extrapolated
 from perilscope.engines.grids.grid import Grid, Transform
 from perilscope.engines.grids.interpolation import Between
-from perilscope.engines.grids.loss import LossLaw, extrapolated
+from perilscope.engines.grids.loss import LossLaw
 from perilscope.engines.joint.window import Window
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.once import cached_property

@@ -22,9 +22,9 @@ from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.networks import carried
 from perilscope.engines.networks.canonical import tabled
-from perilscope.engines.networks.inference import Session
 from perilscope.engines.networks.network import Network
 from perilscope.engines.networks.one_way import OneWay, lines
+from perilscope.engines.networks.session import Session
 from perilscope.once import cached_property
 
 Array = npt.NDArray[np.float64]

@@ -11,37 +11,17 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from perilscope.engines.laws.exponentials import exponential
-from perilscope.engines.laws.law import Floats, Integers, Parameterised, need, plain
+from perilscope.engines.laws.arrivals import arrivals
+from perilscope.engines.laws.exponentials import exponential, log_beside_one
+from perilscope.engines.laws.law import Integers, Parameterised, need, plain
 
 _EASY = 64
 """Chances up to which a power is as exact as a logarithm."""
-
-
-def log_beside_one(x: Any) -> Any:
-    """log(1 + x), real or complex, with no digits lost where x is small.
-
-    Multiplied by many chances or a large size, the rounding of 1 + x would show.
-
-    Examples
-    --------
-    >>> complex(log_beside_one(1e-20 + 1e-8j)).real  # of x - x² / 2
-    5.0010000000000004e-17
-    """
-    with np.errstate(divide="ignore"):  # nothing left is minus infinity
-        if not np.iscomplexobj(x):
-            return np.log1p(x)
-        re, im = np.real(x), np.imag(x)
-        found = np.empty(np.shape(x), dtype=np.complex128)
-        found.real = 0.5 * np.log1p(re * (2.0 + re) + im * im)
-        found.imag = np.arctan2(im, 1.0 + re)
-        return found
 
 
 class CountLaw(Parameterised, ABC):
@@ -420,46 +400,6 @@ class Hurdle(CountLaw):
 
     def events(self, rng: np.random.Generator, n: int) -> Integers:
         return _hurdled(self, self.p, rng, n)
-
-
-def reached(stretches: Floats, gaps: Floats) -> Integers:
-    """The stretch that each point lies in, of stretches laid end to end.
-
-    Parameters
-    ----------
-    stretches : array, shape (n,)
-        Their lengths, which may be zero.
-    gaps : array, shape (m,)
-        From each point to the next, the first from the beginning. Points from the end of the last
-        stretch on are left out.
-
-    Examples
-    --------
-    >>> reached(np.array([1.0, 0.0, 2.0]), np.array([0.5, 0.5, 1.5, 0.5, 0.1])).tolist()
-    [0, 2, 2]
-    """
-    ends, points = np.cumsum(stretches), np.cumsum(gaps)
-    return np.searchsorted(ends, points[: np.searchsorted(points, ends[-1])], side="right")
-
-
-def arrivals(
-    rng: np.random.Generator,
-    means: Floats,
-    within: Callable[[Floats, Floats], Integers] = reached,
-) -> Integers:
-    """For each event of Poisson counts with means of their own the index of its period, ascending.
-
-    One unit-rate process runs through the periods laid end to end, each as long as its mean: its
-    gaps are exponential, and nothing is sorted. ``within`` is :func:`reached` or a twin of it.
-    """
-    length = float(np.sum(means))
-    some = int(length + 6.0 * math.sqrt(length)) + 16
-    gaps = rng.standard_exponential(some)
-    found = within(means, gaps)
-    while len(found) == len(gaps):  # six standard deviations of events more than expected
-        gaps = np.append(gaps, rng.standard_exponential(some))
-        found = within(means, gaps)
-    return found
 
 
 def _hurdled(law: CountLaw, p: float, rng: np.random.Generator, n: int) -> Integers:

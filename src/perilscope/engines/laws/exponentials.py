@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Exponentials of complex numbers, which transforms of Poisson sums are made of."""
+"""Exponentials and logarithms of complex numbers, of which transforms of sums are made."""
 
 from __future__ import annotations
 
@@ -35,3 +35,23 @@ def exponential(z: Any) -> Any:
     size *= t
     np.multiply(size, 2.0, out=found.imag)
     return found
+
+
+def log_beside_one(x: Any) -> Any:
+    """log(1 + x), real or complex, with no digits lost where x is small.
+
+    Multiplied by many chances or a large size, the rounding of 1 + x would show.
+
+    Examples
+    --------
+    >>> complex(log_beside_one(1e-20 + 1e-8j)).real  # of x - x² / 2
+    5.0010000000000004e-17
+    """
+    with np.errstate(divide="ignore"):  # nothing left is minus infinity
+        if not np.iscomplexobj(x):
+            return np.log1p(x)
+        re, im = np.real(x), np.imag(x)
+        found = np.empty(np.shape(x), dtype=np.complex128)
+        found.real = 0.5 * np.log1p(re * (2.0 + re) + im * im)
+        found.imag = np.arctan2(im, 1.0 + re)
+        return found

@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perilscope.engines.networks.findings import Findings
-from perilscope.engines.networks.inference import NOTHING, done
 from perilscope.engines.networks.network import AnyNode, Array, Network
+from perilscope.engines.networks.session import NOTHING, done
 from perilscope.engines.streams import stream
 from perilscope.errors import AssessmentError, MisuseError
 

@@ -21,9 +21,9 @@ import numpy.typing as npt
 
 from perilscope.engines.networks.capacity import fitted
 from perilscope.engines.networks.findings import Findings
-from perilscope.engines.networks.inference import NOTHING, Session, done
 from perilscope.engines.networks.junction import Junction, Table
 from perilscope.engines.networks.network import Factor, Network
+from perilscope.engines.networks.session import NOTHING, Session, done
 from perilscope.engines.networks.triangulation import Cliques, Scope
 from perilscope.errors import MisuseError
 

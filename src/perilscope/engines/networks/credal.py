@@ -30,9 +30,9 @@ import numpy as np
 from perilscope.engines.networks.capacity import TOTAL
 from perilscope.engines.networks.credal_rows import Intervals, Task, corners, filled, middle
 from perilscope.engines.networks.findings import Findings
-from perilscope.engines.networks.inference import NOTHING, Session
 from perilscope.engines.networks.junction import Junction
 from perilscope.engines.networks.network import CELLS, Array, Factor, Network, Node
+from perilscope.engines.networks.session import NOTHING, Session
 from perilscope.engines.networks.triangulation import cliques
 from perilscope.engines.streams import stream
 

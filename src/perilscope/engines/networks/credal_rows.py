@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from perilscope.engines.networks.canonical import tabled
 from perilscope.engines.networks.findings import Findings
-from perilscope.engines.networks.inference import Session, done
 from perilscope.engines.networks.network import AnyNode, Array, Network, Node
+from perilscope.engines.networks.session import Session, done
 from perilscope.errors import AssessmentError, MisuseError
 
 Pair = tuple[Array, Array]

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from perilscope.engines.networks.capacity import cost
 from perilscope.engines.networks.findings import Findings
-from perilscope.engines.networks.inference import Session
 from perilscope.engines.networks.network import CELLS, Array, Network, Node
 from perilscope.engines.networks.records import MISSING, Places
+from perilscope.engines.networks.session import Session
 from perilscope.errors import AssessmentError
 from perilscope.once import cached_property
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from perilscope.engines.networks.findings import Findings
-from perilscope.engines.networks.inference import NOTHING, Session
 from perilscope.engines.networks.network import Array, Network
+from perilscope.engines.networks.session import NOTHING, Session
 from perilscope.errors import MisuseError
 
 MOST = 12

@@ -20,8 +20,8 @@ import numpy as np
 
 from perilscope.engines.networks.canonical import tabled
 from perilscope.engines.networks.findings import Findings
-from perilscope.engines.networks.inference import NOTHING, Session
 from perilscope.engines.networks.network import AnyNode, Array, Network
+from perilscope.engines.networks.session import NOTHING, Session
 from perilscope.errors import AssessmentError
 
 

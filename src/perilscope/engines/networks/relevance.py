@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from perilscope.engines.networks.findings import Findings
-from perilscope.engines.networks.inference import Session
 from perilscope.engines.networks.network import Network
+from perilscope.engines.networks.session import Session
 from perilscope.errors import MisuseError
 
 MOST, AMONG = 3, 8

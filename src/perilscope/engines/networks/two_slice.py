@@ -23,9 +23,9 @@ from perilscope.engines.networks import elimination
 from perilscope.engines.networks.canonical import tabled
 from perilscope.engines.networks.chain import stationary
 from perilscope.engines.networks.findings import Findings
-from perilscope.engines.networks.inference import Law
 from perilscope.engines.networks.junction import Junction
 from perilscope.engines.networks.network import CELLS, AnyNode, Array, Factor, Network, Node
+from perilscope.engines.networks.session import Law
 from perilscope.engines.networks.triangulation import Cliques, Scope, cliques
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.once import cached_property

@@ -9,15 +9,12 @@ square root of time. The parametric laws live in `parametric` and are offered he
 
 from __future__ import annotations
 
-import hashlib
 import math
-import sys
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from perilscope.engines import machine_code
 from perilscope.engines.portfolio.parametric import (
     checked,
     fit_normal,
@@ -28,18 +25,14 @@ from perilscope.engines.portfolio.parametric import (
 from perilscope.errors import AssessmentError, MisuseError
 
 __all__ = [
-    "block_bootstrap",
-    "columns",
     "contributions",
     "fit_normal",
     "fit_student",
     "historical",
-    "intervals",
     "mixture",
     "normal",
     "overlapping",
     "pnl",
-    "prepare",
     "reweighted",
     "student",
     "tail_weights",
@@ -50,11 +43,7 @@ Measures = tuple[float, float]
 Intervals = tuple[tuple[float, float], tuple[float, float]]
 
 # A level times a count is off by rounding: 0.07 of 100 is a little over 7, and is 7.
-_SLACK = 1e-9
-_MANY, _STEP = 400, 8
-"""From so many losses on the tail is guessed first, from every so many-th loss."""
-_COMPILED = "perilscope.engines.portfolio.returns_compiled"
-_UNFIT = "a table of finite losses is wanted, one column for each series"
+SLACK = 1e-9
 
 
 def overlapping(prices: Array, days: int) -> Array:
@@ -132,11 +121,11 @@ def _weighted(losses: Array, weights: Array | None, level: float) -> tuple[Array
 def _quantile(values: Array, weights: Array | None, level: float) -> float:
     """Smallest value with F(value) >= level."""
     if weights is None:
-        place = max(math.ceil(values.size * level - _SLACK), 1) - 1
+        place = max(math.ceil(values.size * level - SLACK), 1) - 1
         return float(np.partition(values, place)[place])
     order = np.argsort(values, kind="stable")
     below = np.cumsum(weights[order])
-    place = min(int(np.searchsorted(below, level - _SLACK / values.size)), values.size - 1)
+    place = min(int(np.searchsorted(below, level - SLACK / values.size)), values.size - 1)
     return float(values[order[place]])
 
 
@@ -179,96 +168,11 @@ def historical(losses: Array, level: float, weights: Array | None = None) -> Mea
 
 def _plain(values: Array, level: float) -> Measures:
     """VaR and CVaR of equally likely losses: only the tail is added up."""
-    place = max(math.ceil(values.size * level - _SLACK), 1) - 1
+    place = max(math.ceil(values.size * level - SLACK), 1) - 1
     parted = np.partition(values, place)
     var = float(parted[place])
     beyond = float((parted[place + 1 :] - var).sum())
     return var, var + beyond / (values.size * (1.0 - level))
-
-
-def columns(losses: Array, level: float) -> tuple[Array, Array]:
-    """VaR and CVaR of many series of equally likely losses at once.
-
-    Parameters
-    ----------
-    losses : array, shape (n, k)
-        Quickest contiguous by rows, and after `prepare`.
-    level : float
-
-    Returns
-    -------
-    var, cvar : arrays, shape (k,)
-
-    Raises
-    ------
-    AssessmentError
-        There are no losses, or one is not a finite number.
-    MisuseError
-        The level is not between 0 and 1.
-
-    Examples
-    --------
-    >>> var, cvar = columns(np.arange(1.0, 11.0)[:, None], 0.85)
-    >>> var.tolist(), cvar.round(9).tolist()
-    ([9.0], [9.666666667])
-    """
-    table = np.asarray(losses, dtype=np.float64)
-    if table.ndim != 2 or not table.size or not np.isfinite(table.min()):
-        raise AssessmentError(_UNFIT)
-    if not 0.0 < level < 1.0:
-        raise MisuseError(f"a level must lie between 0 and 1, like 0.99; not {level}")
-    size = len(table)
-    need = size - max(math.ceil(size * level - _SLACK), 1) + 1
-    compiled = sys.modules.get(_COMPILED)
-    if compiled is not None and _guessed(size, need):
-        var, beyond = compiled.tails(np.ascontiguousarray(table), need)
-    else:
-        worst = _worst(np.ascontiguousarray(table.T), need)
-        var = worst.min(axis=1)
-        beyond = worst.sum(axis=1) - need * var
-    if not np.isfinite(beyond).all():  # the largest of each series is in it
-        raise AssessmentError(_UNFIT)
-    return var, var + beyond / (size * (1.0 - level))
-
-
-def prepare(cache: machine_code.Cache | None = None) -> bool:
-    """Load compiled code for whoever asks `columns` about many tables; False without Numba.
-
-    Parameters
-    ----------
-    cache : callable, optional
-        Gives the folder in which machine code is kept, or None; see `machine_code.load`.
-    """
-    return machine_code.load(_COMPILED, cache) is not None
-
-
-def _guessed(size: int, need: int) -> bool:
-    """Whether it pays to leave out first what a sample of a series says is not in its tail."""
-    return size >= _MANY and need <= size // 4
-
-
-def _worst(rows: Array, need: int) -> Array:
-    """The so many largest of each row, in any order.
-
-    What lies below a low guess of the smallest of them is left out first, because sorting out the
-    whole row costs several times as much; where a guess was too high, the row is taken whole.
-    """
-    size = rows.shape[1]
-    if not _guessed(size, need):
-        return np.partition(rows, size - need, axis=1)[:, size - need :]
-    some = rows[:, ::_STEP]
-    count = some.shape[1]
-    at = max(int(count * (1.0 - 1.8 * need / size) - _STEP), 0)
-    guess = np.partition(some, at, axis=1)[:, at]
-    kept = rows >= guess[:, None]
-    sizes = np.count_nonzero(kept, axis=1)
-    if int(sizes.min()) < need:
-        return np.partition(rows, size - need, axis=1)[:, size - need :]
-    table = np.full((len(rows), int(sizes.max())), -np.inf)
-    table[np.arange(table.shape[1]) < sizes[:, None]] = rows[kept]
-    first = table.shape[1] - need
-    table.partition(first, axis=1)
-    return table[:, first:]
 
 
 def tail_weights(losses: Array, level: float, weights: Array | None = None) -> Array:
@@ -362,102 +266,3 @@ def reweighted(sets: Sequence[tuple[float, Array]], level: float) -> Measures:
     """
     losses, weights = mixture(sets)
     return historical(losses, level, weights)
-
-
-def _stream(seed: int, name: str) -> np.random.Generator:
-    """A stream of its own for each seed and name, so that nothing else moves it."""
-    key = hashlib.sha256(f"{seed}\n{name}".encode()).digest()[:16]
-    return np.random.Generator(np.random.Philox(key=int.from_bytes(key, "big")))
-
-
-def _resampled(losses: Array, block: int, reps: int, rng: np.random.Generator) -> Array:
-    """``reps`` series as long as the original, glued together from blocks of it."""
-    size = losses.size
-    count = -(-size // block)
-    starts = rng.integers(0, size - block + 1, size=(reps, count))
-    windows = np.lib.stride_tricks.sliding_window_view(losses, block)
-    return windows[starts].reshape(reps, count * block)[:, :size]
-
-
-def intervals(
-    losses: Array,
-    levels: Sequence[float],
-    seed: int,
-    block: int = 10,
-    reps: int = 400,
-    name: str = "losses",
-) -> tuple[Intervals, ...]:
-    """90 % intervals of historical VaR and CVaR at several levels, by moving-block bootstrap.
-
-    Blocks keep what neighbouring days have in common: clusters of volatility, and the overlap of
-    windows of several days. All levels are read from the same resampled series.
-
-    Parameters
-    ----------
-    losses : array, shape (n,)
-        In the order of time.
-    levels : sequence of float
-    seed : int
-    block : int
-        Length of a block in days; at most a third of the series is taken.
-    reps : int
-        Number of resampled series.
-    name : str
-        Names the random stream together with the seed.
-
-    Returns
-    -------
-    tuple, one ``((var_low, var_high), (cvar_low, cvar_high))`` for each level
-
-    Raises
-    ------
-    MisuseError
-        If a level, the block or the number of series is out of range.
-    AssessmentError
-        If there are no losses, or one is not a number.
-
-    Source: Kuensch, Annals of Statistics 17 (1989); percentile intervals.
-    """
-    if block < 1 or reps < 20:
-        raise MisuseError("a block needs at least one day, and at least 20 series must be drawn")
-    values = checked(losses, *levels)
-    size = values.size
-    places = [max(math.ceil(size * level - _SLACK), 1) - 1 for level in levels]
-    drawn = _resampled(values, min(block, max(size // 3, 1)), reps, _stream(seed, name))
-    lowest = min(places)
-    drawn = np.partition(drawn, lowest, axis=1)[:, lowest:]
-    drawn.sort(axis=1)  # only the tail
-    found = []
-    for level, place in zip(levels, places, strict=True):
-        tail = drawn[:, place - lowest :]
-        var = tail[:, 0]
-        cvar = var + (tail - var[:, None]).sum(axis=1) / (size * (1.0 - level))
-        found.append((_middle(var), _middle(cvar)))
-    return tuple(found)
-
-
-def _middle(estimates: Array) -> tuple[float, float]:
-    """The middle 90 % of the estimates, counted off from both ends."""
-    ordered = np.sort(estimates)
-    cut = math.floor(0.05 * ordered.size)
-    return float(ordered[cut]), float(ordered[ordered.size - 1 - cut])
-
-
-def block_bootstrap(
-    losses: Array,
-    level: float,
-    seed: int,
-    block: int = 10,
-    reps: int = 400,
-    name: str = "losses",
-) -> Intervals:
-    """90 % intervals of historical VaR and CVaR at one level; see `intervals`.
-
-    Examples
-    --------
-    >>> losses = np.sin(np.arange(500.0) ** 2)
-    >>> (low, high), _ = block_bootstrap(losses, 0.95, seed=1)
-    >>> low <= historical(losses, 0.95)[0] <= high
-    True
-    """
-    return intervals(losses, (level,), seed, block, reps, name)[0]

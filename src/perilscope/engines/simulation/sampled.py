@@ -17,7 +17,8 @@ import numpy as np
 
 from perilscope.engines.aggregate.compound import Compound
 from perilscope.engines.aggregate.shared import Shared
-from perilscope.engines.laws.counts import CountLaw, Poisson, arrivals
+from perilscope.engines.laws.arrivals import arrivals
+from perilscope.engines.laws.counts import CountLaw, Poisson
 from perilscope.engines.laws.distributions import Constant, Distribution
 from perilscope.engines.laws.law import Floats, Integers, stack
 from perilscope.engines.simulation import vectorised

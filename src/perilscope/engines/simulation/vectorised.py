@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from perilscope.engines.laws.counts import reached as reached
+from perilscope.engines.laws.arrivals import reached as reached
 from perilscope.engines.laws.law import Floats, Integers
 from perilscope.engines.simulation.tabled import Table
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tails of many series of losses at once, compiled: the twin of `returns.worst`.
+"""The tails of many series of losses at once, compiled: the twin of `series._worst`.
 
 Only what asks for many tables imports this module, because Numba takes its time to load. The
 functions that Numba sees call nothing outside this file, so an edit here is an edit that its cache

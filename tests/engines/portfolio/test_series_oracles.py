@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from perilscope.engines import machine_code
-from perilscope.engines.portfolio import returns
+from perilscope.engines.portfolio import series
 from perilscope.errors import AssessmentError
 
-COMPILED = "perilscope.engines.portfolio.returns_compiled"
+COMPILED = "perilscope.engines.portfolio.series_compiled"
 
 
 @pytest.fixture(params=["plain", "compiled"], autouse=True)
@@ -65,7 +65,7 @@ def tables() -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("level", ["0.7", "0.975", "0.99", "0.999"])
 def test_every_series_by_the_definition(name: str, level: str) -> None:
     table = tables()[name]
-    var, cvar = returns.columns(table, float(level))
+    var, cvar = series.columns(table, float(level))
     for column in range(table.shape[1]):
         expected = by_definition(table[:, column], level)
         assert var[column] == expected[0]
@@ -78,4 +78,4 @@ def test_what_is_not_a_finite_number_is_refused(what: float, size: int) -> None:
     table = np.random.default_rng(1).standard_normal((size, 5))
     table[size // 2 + 3, 4] = what
     with pytest.raises(AssessmentError, match="finite losses"):
-        returns.columns(table, 0.975)
+        series.columns(table, 0.975)
