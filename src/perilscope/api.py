@@ -36,6 +36,12 @@ class Institution:
     """A book with its data, ready to be quantified.
 
     Made by :func:`load` or :func:`declare`.
+
+    Examples
+    --------
+    >>> from perilscope import declare
+    >>> declare({"as_of": "2026-11-20"}, theft="1 in 20 years, 1M")
+    <Institution 'unnamed' as of 2026-11-20: 1 scenarios, 0 controls>
     """
 
     workspace: Workspace
@@ -69,6 +75,22 @@ def load(
     ------
     BookError, DataError
         All faults, each with its place.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> book = '''
+    ... institution: {name: Small Fund}
+    ... currency: USD
+    ... as_of: 2026-11-20
+    ... assets: {wallet: {kind: wallet, worth: 2M}}
+    ... scenarios: {theft: {asset: wallet, frequency: 1 in 20 years, magnitude: 1M}}
+    ... '''
+    >>> with TemporaryDirectory() as folder:
+    ...     written = Path(folder, "book.yaml").write_text(book)
+    ...     load(folder).scenarios
+    ('theft',)
     """
     settings = Settings(prices=_path(prices), positions=_path(positions))
     return Institution(open_workspace(Path(book), settings))
@@ -116,7 +138,14 @@ def declare(book: Mapping[str, Any] | None = None, **scenarios: str) -> Institut
     book : mapping, optional
         What the YAML book would say, key by key; amounts as text or numbers.
     scenarios : str
-        Further scenarios in one line: ``frequency, magnitude``.
+        Further scenarios in one line: ``frequency, magnitude``; ``_`` in a name becomes ``-``.
+
+    Raises
+    ------
+    BookError
+        All faults of the book, each with its place.
+    MisuseError
+        A line that is none, or a scenario that stands there twice.
 
     Examples
     --------
@@ -131,10 +160,19 @@ def declare(book: Mapping[str, Any] | None = None, **scenarios: str) -> Institut
     if scenarios:
         assets = dict(tree.get("assets", {}))
         assets.setdefault("business", {"kind": "other"})
-        lines = {key.replace("_", "-"): _one_line(text) for key, text in scenarios.items()}
-        tree = {**tree, "assets": assets, "scenarios": {**tree.get("scenarios", {}), **lines}}
+        declared = dict(tree.get("scenarios", {}))
+        for key, text in scenarios.items():
+            _add(declared, key.replace("_", "-"), _one_line(text))
+        tree = {**tree, "assets": assets, "scenarios": declared}
     found = from_mapping(tree)
     return Institution(Workspace(found, content_hash(found), None, (), (), (), ()))
+
+
+def _add(scenarios: dict[str, Any], name: str, scenario: Any) -> None:
+    """Put a scenario beside others; one of the same name would vanish unseen."""
+    if name in scenarios:
+        raise MisuseError(f"the scenario {name!r} stands there twice: give each a name of its own")
+    scenarios[name] = scenario
 
 
 def quantify(
@@ -145,7 +183,7 @@ def quantify(
     Parameters
     ----------
     what : Institution, path, or lines
-        Lines read ``name: frequency, magnitude``.
+        Lines read ``name: frequency, magnitude``, each with a name of its own.
     evidence : mapping, optional
         Node (or ``network.node``) to its observed state.
     settings
@@ -177,6 +215,17 @@ class Run:
     """One assessment: figures, frames, draws and plots.
 
     ``document`` is what ``--json`` prints; every other method reads from it or from the laws.
+    Figures are of operational and protocol losses over the horizon, in the currency of the book;
+    joined with the market they stand in ``document["enterprise"]``.
+
+    Examples
+    --------
+    Of a Poisson number of losses of 500k, one in two years, nothing is lost with exp(-1/2):
+
+    >>> import perilscope
+    >>> run = perilscope.quantify("phishing: 1 in 2 years, 500k", engine="exact")
+    >>> run.ale, run.var(0.95), round(run.exceed(0), 6)
+    (250000.0, 1000000.0, 0.393469)
     """
 
     result: Result
@@ -201,11 +250,31 @@ class Run:
         return self.result.insight.interval
 
     def var(self, level: float = 0.99) -> float:
-        """Loss over the horizon that is exceeded with probability ``1 - level``."""
+        """Loss over the horizon that is exceeded with probability ``1 - level`` at most.
+
+        Raises
+        ------
+        MisuseError
+            A level that is not between 0 and 1.
+        AssessmentError
+            A level beyond what the grid tells.
+        """
         return self.result.law.var(level)
 
     def cvar(self, level: float = 0.99) -> float:
-        """Mean of the worst ``1 - level`` of horizons."""
+        """Mean of the worst ``1 - level`` of horizons, an atom at VaR split; raises as `var`.
+
+        Examples
+        --------
+        One loss of 1M in 20 years at most: of the worst tenth of years half lose it.
+
+        >>> import perilscope
+        >>> theft = {"frequency": "1 in 20 years", "counts": "at most one a year"}
+        >>> tree = {"scenarios": {"theft": {**theft, "asset": "safe", "magnitude": "1M"}}}
+        >>> book = perilscope.declare({**tree, "assets": {"safe": {"kind": "other"}}})
+        >>> round(perilscope.quantify(book, engine="exact").cvar(0.9), 6)
+        500000.0
+        """
         return self.result.law.cvar(level)
 
     def exceed(self, loss: float) -> float:
@@ -219,6 +288,13 @@ class Run:
         ------
         MisuseError
             The run was made with ``engine="exact"``, or with too many years to keep each.
+
+        Examples
+        --------
+        >>> import perilscope
+        >>> drawn = perilscope.quantify("theft: 1 in 2 years, 1M", years=1000).draws()
+        >>> sorted(drawn), drawn["total"].shape
+        (['theft', 'total'], (1000,))
         """
         draws = self.result.draws
         if draws is None:
@@ -236,6 +312,14 @@ class Run:
         ------
         MisuseError
             pandas is not installed (extra ``frames``).
+
+        Examples
+        --------
+        >>> import perilscope
+        >>> lines = "theft: 1 in 4 years, 1M", "fraud: 1 in 2 years, 1M"
+        >>> frame = perilscope.quantify(*lines, engine="exact").to_frame()
+        >>> frame["ale"].round(6).to_dict()
+        {'fraud': 500000.0, 'theft': 250000.0}
         """
         try:
             import pandas as pd
@@ -264,7 +348,13 @@ class Run:
         return pd.DataFrame(rows).set_index("id") if rows else pd.DataFrame()
 
     def plot(self, name: str = "exceedance") -> Chart:
-        """A chart of the run: ``exceedance`` or ``contributions``."""
+        """A chart of the run: ``exceedance`` or ``contributions``.
+
+        Raises
+        ------
+        MisuseError
+            There is no such chart, or nothing to draw in it.
+        """
         from perilscope.report import charts
 
         drawn = {"exceedance": charts.exceedance, "contributions": charts.contributions}
@@ -276,7 +366,13 @@ class Run:
         return Chart(spec)
 
     def save(self, out: str | Path = "out") -> Path:
-        """Write ``run.json`` and ``report.html`` into a folder."""
+        """Write ``run.json`` and ``report.html`` into a folder, and return it.
+
+        Raises
+        ------
+        StoreError
+            The folder cannot be written.
+        """
         from perilscope.report import html
 
         found = self.document
@@ -306,7 +402,15 @@ class Run:
 
 @dataclass(frozen=True)
 class Chart:
-    """A Vega-Lite specification that draws itself in a notebook."""
+    """A Vega-Lite specification that draws itself in a notebook.
+
+    Examples
+    --------
+    >>> import perilscope
+    >>> chart = perilscope.quantify("theft: 1 in 4 years, 1M", engine="exact").plot()
+    >>> chart.svg()[:4]
+    '<svg'
+    """
 
     spec: dict[str, Any]
 
@@ -340,7 +444,11 @@ def _institution(what: tuple[Institution | str | Path, ...]) -> Institution:
         raise MisuseError(
             "quantify takes an institution, a path, or lines like 'phishing: 1 in 2 years, 500k'"
         )
-    return declare(None, **{m["name"]: m["rest"] for m in lines if m})
+    scenarios: dict[str, str] = {}
+    for line in lines:
+        if line:
+            _add(scenarios, line["name"], line["rest"])
+    return declare(None, **scenarios)
 
 
 def _one_line(text: str) -> dict[str, str]:

@@ -56,7 +56,19 @@ def _made(run: Run | str | Path) -> Made:
 
 @dataclass(frozen=True)
 class Moved:
-    """What ``diff`` found; ``document`` is what ``perilscope diff --json`` prints."""
+    """What ``diff`` found; ``document`` is what ``perilscope diff --json`` prints.
+
+    Examples
+    --------
+    Twice the frequency and twice the loss: 250k a year become 1M. By itself each adds 250k, after
+    the other 500k; the bars are the means.
+
+    >>> import perilscope
+    >>> lines = "theft: 1 in 4 years, 1M", "theft: 1 in 2 years, 2M"
+    >>> found = perilscope.diff(*(perilscope.quantify(x, engine="exact") for x in lines))
+    >>> found.moved("ale"), sum(bar["value"] for bar in found.bars("ale"))
+    (750000.0, 750000.0)
+    """
 
     document: dict[str, Any]
 

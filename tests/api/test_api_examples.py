@@ -95,3 +95,11 @@ def test_evidence_and_settings_as_on_the_command_line() -> None:
 def test_wrong_use_says_why(wrong: object) -> None:
     with pytest.raises(MisuseError, match=r"\w"):
         wrong()  # type: ignore[operator]
+
+
+def test_two_scenarios_of_one_name_are_refused_and_none_vanishes() -> None:
+    with pytest.raises(MisuseError, match="'theft' stands there twice"):
+        perilscope.quantify("theft: 1 in 2 years, 1M", "theft: 1 in 3 years, 2M")
+    book = {"scenarios": {"a-b": {"asset": "x", "frequency": "1 per year", "magnitude": "1"}}}
+    with pytest.raises(MisuseError, match="'a-b' stands there twice"):
+        perilscope.declare({**book, "assets": {"x": {"kind": "other"}}}, a_b="1 per year, 1M")

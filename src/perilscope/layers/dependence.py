@@ -161,6 +161,17 @@ def incidents(key: str, shock: Shock, years: float) -> Distribution:
 
     Poisson for a known rate, else its mixture over the belief about the rate, up to a count beyond
     which less than 1e-15 lies.
+
+    Examples
+    --------
+    >>> from perilscope.book import from_mapping
+    >>> tree = {"institution": {"name": "x"}, "currency": "USD", "as_of": "2026-11-20"}
+    >>> theft = {"asset": "safe", "frequency": "1 in 10 years", "magnitude": "100"}
+    >>> shock = {"fire": {"frequency": "1 in 4 years", "hits": ["theft"]}}
+    >>> more = {"assets": {"safe": {"kind": "other"}}, "scenarios": {"theft": theft}}
+    >>> book = from_mapping({**tree, **more, "shocks": shock})
+    >>> round(incidents("fire", book.shocks["fire"], 2.0).mean, 9)
+    0.5
     """
     read = reading(shock.frequency.estimate.value)
     rates = [

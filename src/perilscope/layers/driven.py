@@ -51,6 +51,12 @@ class Driven:
         (node, state) to the lines that have events in it.
     factors : mapping
         Name of a shared belief to what says it.
+
+    Examples
+    --------
+    >>> hit = Driven({("fire", "yes"): ["burnt"]})
+    >>> hit.values({("fire", "yes"): 1}), hit.values({("fire", "yes"): 0})
+    ({'burnt': True}, {'burnt': False})
     """
 
     events: dict[Event, list[str]] = field(default_factory=dict)

@@ -425,6 +425,19 @@ def drivers(
     ------
     MisuseError
         Evidence names what does not exist, or cannot have happened.
+
+    Examples
+    --------
+    A chance of a quarter in one year is one of 1 - (3/4)^2 in two:
+
+    >>> from perilscope.book import from_mapping
+    >>> nodes = {"rain": {"table": [0.75, 0.25]}}
+    >>> tree = {"institution": {"name": "x"}, "currency": "USD", "as_of": "2026-11-20"}
+    >>> book = from_mapping({**tree, "networks": {"weather": {"nodes": nodes}}})
+    >>> round(drivers(book).horizon_probability("weather", "rain", "yes", 2.0), 9)
+    0.4375
+    >>> drivers(book, {"weather.rain": "yes"}).probability("weather", "rain")
+    1.0
     """
     asked: dict[str, Driver] = {**declared(book), **(extra or {})}
     known = places(asked)
@@ -457,6 +470,15 @@ def parse_evidence(
     ------
     MisuseError
         No ``=``, an unknown or ambiguous node, an unknown state, two states for one node.
+
+    Examples
+    --------
+    >>> from perilscope.book import from_mapping
+    >>> nodes = {"rain": {"table": [0.75, 0.25]}}
+    >>> tree = {"institution": {"name": "x"}, "currency": "USD", "as_of": "2026-11-20"}
+    >>> book = from_mapping({**tree, "networks": {"weather": {"nodes": nodes}}})
+    >>> parse_evidence(["rain=yes"], book)
+    {'weather.rain': 'yes'}
     """
     asked: dict[str, Driver] = {**declared(book), **(extra or {})}
     known = places(asked)

@@ -52,14 +52,28 @@ NO_EFFECT = Effect()
 
 
 def scaled(term: Term, survives: Distribution) -> Term:
-    """A law times the share that survives a control."""
+    """A law times the share that survives a control.
+
+    Examples
+    --------
+    A loss of 100 of which a control leaves a quarter:
+
+    >>> scaled(Term.fixed(Constant(100.0)), Constant(0.25)).at(()).mean
+    25.0
+    """
     if survives is WHOLE:
         return term
     return Term.joined((term, surviving(survives)), Scaled)
 
 
 def surviving(law: Distribution) -> Term:
-    """The share that survives, as a term: a number where it is known."""
+    """The share that survives, as a term: a number where it is known.
+
+    Examples
+    --------
+    >>> surviving(Constant(0.25)).at(())
+    0.25
+    """
     if isinstance(law, Constant):
         return Term.fixed(law.value)
     return believed(law)

@@ -48,7 +48,25 @@ def counts(scenario: Scenario, context: Context, effect: Effect) -> Term:
 
 
 def trigger(scenario: Scenario) -> From | None:
-    """The network node that drives how often the scenario happens, if one does."""
+    """The network node that drives how often the scenario happens, if one does.
+
+    Examples
+    --------
+    >>> from perilscope.book import load_text
+    >>> text = '''
+    ... institution: {name: x}
+    ... currency: USD
+    ... as_of: 2026-11-20
+    ... assets: {safe: {kind: other}}
+    ... networks: {net: {nodes: {fire: {table: [0.9, 0.1]}}}}
+    ... scenarios:
+    ...   burnt: {asset: safe, frequency: from net.fire, magnitude: 100}
+    ...   robbed: {asset: safe, frequency: 1 in 20 years, magnitude: 100}
+    ... '''
+    >>> scenarios = load_text(text).scenarios
+    >>> trigger(scenarios["burnt"]).node, trigger(scenarios["robbed"])
+    ('fire', None)
+    """
     frequency: Any = scenario.frequency
     while isinstance(frequency, Frequency):
         frequency = frequency.threat_event_frequency
@@ -162,6 +180,18 @@ def count_law(scenario: Scenario, per_year: Any, years: float) -> CountLaw:
     Poisson and negative binomial: mean and size grow with the period. Binomial and Bernoulli are
     one draw for the whole period: each of n chances happens with 1-(1-p)^years. Zero-inflated and
     mixed Poisson: every year has a draw of its own, and so has a part of a year.
+
+    Examples
+    --------
+    Of at most one event a year, with a chance of 10 % in each of two years:
+
+    >>> from perilscope.book import from_mapping
+    >>> tree = {"institution": {"name": "x"}, "currency": "USD", "as_of": "2026-11-20"}
+    >>> theft = {"asset": "safe", "frequency": "1 in 10 years", "magnitude": "100"}
+    >>> once = {"theft": {**theft, "counts": "at most one a year"}}
+    >>> book = from_mapping({**tree, "assets": {"safe": {"kind": "other"}}, "scenarios": once})
+    >>> round(count_law(book.scenarios["theft"], 0.1, 2.0).mean, 9)
+    0.19
     """
     law = scenario.counts
     size = 1.0 if law.size is None else float(law.size)

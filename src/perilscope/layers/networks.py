@@ -72,6 +72,16 @@ def network(declared: Declared) -> elimination.Network:
     ----------
     declared : book network
         Its table rows stand in C order of the parents' states, last parent fastest.
+
+    Examples
+    --------
+    >>> from perilscope.book import from_mapping
+    >>> nodes = {"rain": {"table": [0.75, 0.25]}}
+    >>> tree = {"institution": {"name": "x"}, "currency": "USD", "as_of": "2026-11-20"}
+    >>> book = from_mapping({**tree, "networks": {"weather": {"nodes": nodes}}})
+    >>> found = network(book.networks["weather"])
+    >>> found.node("rain").states, found.node("rain").table.tolist()
+    (('no', 'yes'), [0.75, 0.25])
     """
     sizes = {name: len(node.states) for name, node in declared.nodes.items()}
     made: dict[str, AnyNode] = {}
@@ -115,7 +125,13 @@ def places(networks: Mapping[str, Driver]) -> dict[str, tuple[str, str]]:
 
 
 def placed(name: str, known: Mapping[str, tuple[str, str]]) -> str:
-    """The one ``network.node`` that a name means."""
+    """The one ``network.node`` that a name means.
+
+    Examples
+    --------
+    >>> placed("depeg", {"usdc.depeg": ("usdc", "depeg"), "usdc.reserves": ("usdc", "reserves")})
+    'usdc.depeg'
+    """
     if name in known:
         return name
     fits = [place for place, (_, node) in known.items() if node == name]
@@ -156,6 +172,12 @@ def check_possible(net: str, driver: Driver) -> None:
 
 
 def near(name: str, known: Iterable[str]) -> str:
-    """What a name may have meant, in words; nothing where nothing is like it."""
+    """What a name may have meant, in words; nothing where nothing is like it.
+
+    Examples
+    --------
+    >>> near("depegg", ["depeg", "reserves"]), near("x", ["depeg"])
+    ('; did you mean depeg?', '')
+    """
     close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
     return f"; did you mean {' or '.join(close)}?" if close else ""

@@ -47,7 +47,13 @@ def rating(probability: float) -> str:
 
 
 def scale() -> tuple[tuple[str, float, float], ...]:
-    """Every rating with the chances per year that it stands for: name, from, below."""
+    """Every rating with the chances per year that it stands for: name, from, below.
+
+    Examples
+    --------
+    >>> [f"{name} from {100 * low:g} %" for name, low, _ in scale()[:3]]
+    ['A+ from 0 %', 'A from 0.1 %', 'A- from 0.2 %']
+    """
     edges = [0.0, *(LEAST * 2**k for k in range(len(RATINGS) - 1)), 1.0]
     return tuple(zip(RATINGS, edges, edges[1:], strict=False))
 

@@ -44,6 +44,13 @@ def bands() -> Floats:
     """Law of the band given cause, pausable and liquidity: P(band), axes in this order.
 
     The cause ``none`` stands first and has a state ``none`` of its own.
+
+    Examples
+    --------
+    Whatever is known, some band is certain:
+
+    >>> bool(np.allclose(bands().sum(axis=-1), 1.0))
+    True
     """
     table = np.zeros((1 + len(CAUSES), 2, 2, 1 + len(BANDS)))
     table[0, :, :, 0] = 1.0

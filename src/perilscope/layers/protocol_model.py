@@ -46,7 +46,17 @@ def parents(cause: str) -> tuple[str, ...]:
 
 
 def log_odds(cause: str, name: str) -> Floats:
-    """What each state of a factor adds to the log odds of a cause."""
+    """What each state of a factor adds to the log odds of a cause.
+
+    Examples
+    --------
+    The worst and the best state have the logarithms that are declared, those between lie on a line:
+
+    >>> worst, best = BY_NAME["audits"].odds["code"]
+    >>> added = log_odds("code", "audits").tolist()
+    >>> added[0] == math.log(worst), added[-1] == math.log(best)
+    (True, True)
+    """
     factor = BY_NAME[name]
     worst, best = map(math.log, factor.odds[cause])
     return np.array([place * worst if place > 0.0 else -place * best for place in factor.along])
@@ -64,6 +74,13 @@ def summed(tables: Sequence[Table], keep: Sequence[str] = ()) -> Floats:
     """Product of tables, summed over every factor that is not kept.
 
     Factors that stand in few tables go first: a cause's own factors before the shared ones.
+
+    Examples
+    --------
+    All states of all factors together are certain:
+
+    >>> round(float(summed(prior())), 12)
+    1.0
     """
     left = list(tables)
     uses = dict.fromkeys(_AXES, 0) | Counter(name for table in left for name in table.names)
@@ -151,7 +168,16 @@ def _weights(cause: str) -> Floats:
 
 
 def mean_chances(base: float, scale: float) -> dict[str, float]:
-    """Mean chance of each cause: hazards in the ratio of the shares, times the joint scale."""
+    """Mean chance of each cause: hazards in the ratio of the shares, times the joint scale.
+
+    Examples
+    --------
+    Independent causes whose hazards add up to that of the base rate:
+
+    >>> chances = mean_chances(0.045, 1.0)
+    >>> round(1.0 - math.prod(1.0 - p for p in chances.values()), 12)
+    0.045
+    """
     hazard = -math.log1p(-base) * scale / _TOTAL
     return {cause: -math.expm1(-hazard * share) for cause, share in CAUSES.items()}
 

@@ -61,6 +61,12 @@ class Marks:
         strike: above zero, low strikes gain and high ones lose.
     days_a_year : float
         Of volatilities and rates per year.
+
+    Examples
+    --------
+    >>> marks = Marks({"ETH": 2000.0})
+    >>> marks.price("ETH"), marks.price("USD")
+    (2000.0, 1.0)
     """
 
     prices: Mapping[str, float]
@@ -109,7 +115,13 @@ class Paths:
 
 
 def shifted(moves: Mapping[str, float], days: float = 0.0) -> Paths:
-    """One scenario of relative moves, with no way between."""
+    """One scenario of relative moves, with no way between.
+
+    Examples
+    --------
+    >>> shifted({"ETH": -0.25}).of("ETH")[0].tolist(), shifted({"ETH": -0.25}).of("BTC")[0].tolist()
+    ([0.75], [1.0])
+    """
     end = np.array([[1.0 + move for move in moves.values()]])
     return Paths(tuple(moves), end, end, end, days)
 
@@ -120,7 +132,14 @@ def plain(lot: Position) -> bool:
 
 
 def factors(lot: Position, currency: str = "USD") -> tuple[str, ...]:
-    """Assets whose prices a position depends on."""
+    """Assets whose prices a position depends on.
+
+    Examples
+    --------
+    >>> lot = Position("ETH", 1.0, instrument="perpetual", terms=Terms(quote="USDT"))
+    >>> factors(lot), factors(Position("ETH", 1.0))
+    (('ETH', 'USDT'), ('ETH',))
+    """
     quote = lot.terms.quote
     if plain(lot) or not quote or quote == currency:
         return (lot.asset,)
@@ -316,14 +335,29 @@ def valued(lot: Position, marks: Marks, paths: Paths) -> Floats:
 
 
 def worth(lot: Position, marks: Marks) -> float:
-    """What a position is worth today, money; of a contract its gain and isolated margin."""
+    """What a position is worth today, money; of a contract its gain and isolated margin.
+
+    Examples
+    --------
+    Ten units sold at 2,100 that stand at 2,000, with a margin of 500:
+
+    >>> terms = Terms(entry=2100.0, margin=500.0)
+    >>> worth(Position("ETH", -10.0, instrument="perpetual", terms=terms), Marks({"ETH": 2000.0}))
+    1500.0
+    """
     if plain(lot):
         return lot.quantity * marks.price(lot.asset)
     return float(valued(lot, marks, shifted({}))[0])
 
 
 def losses(lot: Position, marks: Marks, paths: Paths) -> Floats:
-    """What a position loses in every scenario, money, positive for a loss; shape (n,)."""
+    """What a position loses in every scenario, money, positive for a loss; shape (n,).
+
+    Examples
+    --------
+    >>> losses(Position("ETH", 2.0), Marks({"ETH": 2000.0}), shifted({"ETH": -0.25})).tolist()
+    [1000.0]
+    """
     return np.asarray(worth(lot, marks) - valued(lot, marks, paths))
 
 

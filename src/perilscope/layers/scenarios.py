@@ -121,7 +121,18 @@ def scenarios(
 
 
 def extremes(history: History, columns: Sequence[int], days: int) -> tuple[Floats, Floats]:
-    """Lowest and highest price on the way, over the close it starts from."""
+    """Lowest and highest price on the way, over the close it starts from.
+
+    Examples
+    --------
+    By closes, where the history has no lows and highs of the days:
+
+    >>> from datetime import date
+    >>> days = tuple(date(2026, 1, day) for day in (1, 2, 3, 4))
+    >>> history = History(("BTC",), days, np.array([[100.0], [120.0], [90.0], [60.0]]))
+    >>> [each.round(3).ravel().tolist() for each in extremes(history, [0], 2)]
+    [[0.9, 0.5], [1.2, 0.75]]
+    """
     closes = history.closes[:, columns]
     found = []
     for key, fold in (("low", np.fmin), ("high", np.fmax)):

@@ -59,7 +59,16 @@ def _grown(law: Distribution, *factors: Any) -> Distribution:
 
 
 def per_event(cap: float, *laws: Distribution) -> Distribution:
-    """What one event costs: its parts together, but no more than the holding it takes from."""
+    """What one event costs: its parts together, but no more than the holding it takes from.
+
+    Examples
+    --------
+    Parts of 3 and 4 from a holding of 5:
+
+    >>> from perilscope.engines.laws.distributions import Constant
+    >>> per_event(5.0, Constant(3.0), Constant(4.0)).mean
+    5.0
+    """
     whole = laws[0] if len(laws) == 1 else Total(laws)
     return whole if math.isinf(cap) else Capped(whole, cap)
 

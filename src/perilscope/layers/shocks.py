@@ -42,6 +42,14 @@ class ScenarioSet:
         Of the state over the days of the moves.
     factors : array, shape (k,)
         What the state multiplies each price by, 1 where it does nothing.
+
+    Examples
+    --------
+    Prices that rose by 10 % and are halved by a state: 100 held become 55.
+
+    >>> fall = ScenarioSet(0.02, np.array([0.5]))
+    >>> fall.parts(np.array([[0.1]]), np.array([100.0])).round(9).tolist()
+    [[45.0]]
     """
 
     probability: float

@@ -88,7 +88,14 @@ def interval(term: Term, name: str) -> tuple[float, float, str]:
 
 
 def loose(beliefs: Sequence[Distribution]) -> list[Distribution]:
-    """Those beliefs that have more than one value."""
+    """Those beliefs that have more than one value.
+
+    Examples
+    --------
+    >>> from perilscope.engines.laws.distributions import Uniform
+    >>> loose([Constant(1.0), Uniform(0.0, 1.0)])
+    [Uniform(low=0.0, high=1.0)]
+    """
     return [belief for belief in beliefs if belief.support[0] < belief.support[1]]
 
 
@@ -98,7 +105,14 @@ def middle(beliefs: Sequence[Distribution]) -> tuple[float, ...]:
 
 
 def at_quantile(beliefs: Sequence[Distribution], level: float) -> tuple[float, ...]:
-    """Every belief at its quantile of one level."""
+    """Every belief at its quantile of one level.
+
+    Examples
+    --------
+    >>> from perilscope.engines.laws.distributions import Uniform
+    >>> at_quantile([Uniform(0.0, 1.0), Uniform(0.0, 10.0)], 0.25)
+    (0.25, 2.5)
+    """
     return tuple(float(belief.ppf(level)) for belief in beliefs)
 
 

@@ -74,7 +74,20 @@ class Stressed:
 
 
 def beta(history: History | None, asset: str, leader: str = LEADER) -> float:
-    """Slope of an asset's daily returns on those of a leading coin, drawn towards 1."""
+    """Slope of an asset's daily returns on those of a leading coin, drawn towards 1.
+
+    Examples
+    --------
+    A thousand days on which an asset moves twice as far count for 0.8, a beta of 1 for the rest:
+
+    >>> from datetime import date, timedelta
+    >>> days = tuple(date(2026, 1, 1) + timedelta(k) for k in range(1001))
+    >>> steps = np.tile([0.01, -0.01], 500)
+    >>> closes = np.cumprod(1.0 + np.column_stack([steps, 2.0 * steps]), axis=0)
+    >>> closes = np.vstack([np.ones(2), closes])
+    >>> round(beta(History(("BTC", "ETH"), days, closes), "ETH"), 9)
+    1.8
+    """
     if history is None or asset not in history.assets or leader not in history.assets:
         return 1.0
     columns = [history.assets.index(asset), history.assets.index(leader)]
@@ -107,6 +120,14 @@ def moves_of(
         For the betas of assets that had no price then.
     still : sequence of str
         Assets that do not move unless they were observed: coins with a peg, cash.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> seen = {"BTC": -0.2, "USDT": -0.01}
+    >>> fall = Episode("f", "Fall", date(2026, 1, 1), date(2026, 1, 2), seen)
+    >>> moves_of(fall, ["USDT", "SOL", "USDC"], still=["USDC"])  # SOL has no history: a beta of 1
+    {'USDT': (-0.01, 'observed'), 'SOL': (-0.2, '1 x BTC'), 'USDC': (0.0, 'not moved')}
     """
     found: dict[str, tuple[float, str]] = {}
     for asset in assets:
@@ -139,7 +160,13 @@ def shocked(
     values: Mapping[str, float],
     lost: Callable[[Mapping[str, float]], Mapping[str, float]] | None = None,
 ) -> Stressed:
-    """What holdings would lose under shocks of one's own; what is not named does not move."""
+    """What holdings would lose under shocks of one's own; what is not named does not move.
+
+    Examples
+    --------
+    >>> shocked("mine", {"BTC": -0.4}, {"BTC": 100.0, "ETH": 50.0}).loss
+    40.0
+    """
     moves = {asset: shocks.get(asset, 0.0) for asset in values}
     losses = {a: -values[a] * move for a, move in moves.items()} if lost is None else lost(moves)
     moved = [
@@ -336,7 +363,15 @@ def _descended(
 
 
 def distances(moves: Floats, covariance: Floats) -> Floats:
-    """Mahalanobis distance of every move, within the directions that have any variance."""
+    """Mahalanobis distance of every move, within the directions that have any variance.
+
+    Examples
+    --------
+    Moves of 3 and 4 standard deviations of two prices that do not hang together:
+
+    >>> distances(np.array([[0.03, 0.08]]), np.diag([0.01**2, 0.02**2])).round(9).tolist()
+    [5.0]
+    """
     values, vectors = np.linalg.eigh(covariance)
     kept = values > _NONE * max(float(values.max(initial=0.0)), 1e-300)
     turned = moves @ vectors[:, kept]
@@ -346,7 +381,16 @@ def distances(moves: Floats, covariance: Floats) -> Floats:
 def worst_window(
     history: History, values: Mapping[str, float], days: int
 ) -> tuple[str, str, float] | None:
-    """First day, last day and loss of the worst stretch of so many days for today's holdings."""
+    """First day, last day and loss of the worst stretch of so many days for today's holdings.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> days = tuple(date(2026, 1, day) for day in (1, 2, 3, 4))
+    >>> history = History(("BTC",), days, np.array([[100.0], [120.0], [90.0], [60.0]]))
+    >>> worst_window(history, {"BTC": 10.0}, 2)
+    ('2026-01-02', '2026-01-04', 5.0)
+    """
     known = [a for a in values if a in history.assets]
     if not known or len(history.days) <= days:
         return None

@@ -18,7 +18,16 @@ Theta = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Term:
-    """A number or law that depends on some beliefs."""
+    """A number or law that depends on some beliefs.
+
+    Examples
+    --------
+    >>> from perilscope.engines.laws.distributions import Uniform
+    >>> rate = Term((Uniform(0.0, 1.0),), lambda theta: theta[0], alone=True)
+    >>> double = Term.joined((rate, Term.fixed(2.0)), lambda one, two: one * two)
+    >>> double.at((0.25,)), len(double.beliefs)
+    (0.5, 1)
+    """
 
     beliefs: tuple[Distribution, ...]
     at: Callable[[Theta], Any]
@@ -48,7 +57,18 @@ def believed(law: Distribution) -> Term:
 
 
 def tied(term: Term) -> Term:
-    """The same term where a shared belief that it names twice has one value."""
+    """The same term where a shared belief that it names twice has one value.
+
+    Examples
+    --------
+    A belief with a name is the same in both places, so one value says both:
+
+    >>> from perilscope.engines.laws.distributions import Uniform
+    >>> once = believed(Shared("staff", Uniform(0.0, 1.0)))
+    >>> both = Term.joined((once, once), lambda one, two: one * two)
+    >>> len(both.beliefs), len(tied(both).beliefs), tied(both).at((0.5,))
+    (2, 1, 0.25)
+    """
     first: dict[Any, int] = {}
     places = [
         first.setdefault(belief if isinstance(belief, Shared) else i, len(first))
