@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from perilscope.engines.aggregate.compound import Compound
 from perilscope.engines.aggregate.register import Register
 from perilscope.engines.aggregate.shared import Shared
 from perilscope.engines.joint.assembly import Joint
+from perilscope.engines.joint.borne import contributions
 from perilscope.engines.joint.clouds import Clouds
 from perilscope.engines.joint.parts import Interface, Scenarios
 from perilscope.engines.laws.counts import Binomial, Poisson
@@ -191,6 +193,71 @@ def test_narrow_and_wide_laws_of_one_theft(sigma: float) -> None:
         shown = found.error_at(level)
         assert found.var(level) == pytest.approx(var, rel=min(1e-3, shown))
         assert found.cvar(level) == pytest.approx(cvar, rel=min(1e-4, shown))
+
+
+def bear(joint: Joint, losses: np.ndarray, weights: np.ndarray, parts: dict) -> None:
+    """What lines and holdings bear beyond VaR, against the same of all scenarios and counts."""
+    law = joint.law()
+    for level in (0.95, 0.99, 0.999):
+        var, cvar = read(losses, weights, level)
+        tail, at = weights * (losses > var), weights * (losses == var)
+        tail += at * (1.0 - level - tail.sum()) / at.sum()
+        found = contributions(joint, law, level)
+        known = {**found.lines, **found.holdings}
+        assert abs(found.off) < 1e-4
+        assert known.keys() == parts.keys()
+        for key, part in parts.items():
+            share = float(np.sum(tail * part)) / (1.0 - level)
+            assert known[key] == pytest.approx(share, abs=1e-4 * cvar)
+
+
+def test_who_bears_fixed_sums_in_two_tokens() -> None:
+    market = Market()
+    lines = [fixed("one", 0.3, BTC), fixed("two", 0.5, ETH)]
+    joint = Joint(Register(lines), (), market, {"one": "BTC", "two": "ETH"})
+    price = {token: own[:, None, None] for token, own in market.prices(()).items()}
+    held = market.parts(()).T[:, :, None, None]
+    parts = {
+        "one": price["BTC"] * BTC * MANY[:, None],
+        "two": price["ETH"] * ETH * MANY,
+        "BTC": held[0],
+        "ETH": held[1],
+    }
+    chances = [stats.poisson.pmf(MANY, rate) for rate in (0.3, 0.5)]
+    bear(joint, both(market), evenly(*chances), parts)
+
+
+def test_who_bears_two_thefts_of_one_wallet_and_money_that_share_a_belief() -> None:
+    """Two lines in one token, one in money, all at rates of one belief: the wallet pays in
+    proportion to what is stolen from it.
+    """
+    market, belief, few = Bitcoin(), Shared("signers", Beta(3.0, 9.0)), np.arange(8)
+    rates, cap = (1.5, 0.8, 2.0), 12e6
+    lines = [
+        replace(fixed("one", rates[0], 8e6, belief), group="wallet"),
+        replace(fixed("two", rates[1], 2e6, belief), group="wallet"),
+        fixed("money", rates[2], 3e6, belief),
+    ]
+    register = Register(lines, caps={"wallet": cap})
+    joint = Joint(register, (), market, {"one": "BTC", "two": "BTC"})
+    nodes, weights = np.polynomial.legendre.leggauss(200)
+    values = 0.5 * (nodes + 1.0)
+    weights = 0.5 * weights * stats.beta(3.0, 9.0).pdf(values)
+    counts = [stats.poisson.pmf(few, rate * values[:, None]) for rate in rates]
+    chances = np.einsum("q,qi,qj,qk->ijk", weights, *counts)
+    price = market.prices(())["BTC"][:, None, None, None]
+    own = [8e6 * few[:, None, None], 2e6 * few[:, None]]
+    kept = np.minimum(1.0, cap / np.maximum(own[0] + own[1], 1.0))
+    held = market.parts(()).T[:, :, None, None, None]
+    parts = {
+        "one": price * own[0] * kept,
+        "two": price * own[1] * kept,
+        "money": 3e6 * few,
+        "BTC": held[0],
+        "ETH": held[1],
+    }
+    weights = np.broadcast_to(chances / chances.sum() / COUNT, (COUNT, *chances.shape))
+    bear(joint, sum(parts.values()), weights, parts)
 
 
 def test_clouds_keep_mass_and_means_of_every_pattern() -> None:

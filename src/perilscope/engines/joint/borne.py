@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from perilscope.engines.aggregate import allocation
 from perilscope.engines.grids.grid import Transform, against, weighed
-from perilscope.engines.joint import cells
+from perilscope.engines.joint import borne_tokens, cells
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.joint.many import Many
@@ -130,24 +130,33 @@ def _mixed(
 
 def _with_market(joint: Joint, by: Transform) -> tuple[dict[str, float], Array, Array]:
     """Weighted sums of the lines counted in tokens, and of the holdings with their means."""
+    if joint.clouds is not None:
+        known, shares = borne_tokens.below(joint, joint.clouds, by)
+        return known, *_holdings(joint, shares)
     gathered = [Beside(each) for each in joint.priced]
     outside = against(by, joint.fine.fixed(joint.weights))
-    held, means = (np.zeros(len(joint.scenarios.names)) for _ in range(2))
+    under: dict[Rungs, Array] = {}
     for states in joint.alike:
         rests = {
             rungs: against(outside, joint.fine.in_money(joint.weights, rungs))
             for rungs in states
             if joint.chance(rungs) > 0.0
         }
-        under = {rungs: np.zeros(len(joint.scenarios.weights)) for rungs in rests}
+        under |= {rungs: np.zeros(len(joint.scenarios.weights)) for rungs in rests}
         for cell in joint.cells(states[0]):
             _cell(joint, cell, rests, under, gathered)
-        for rungs, share in under.items():
-            one, two = _shared_out(joint, rungs, share)
-            held += one
-            means += two
     lines = {key: x for each in gathered for key, x in each.lines().items()}
-    return lines, held, means
+    return lines, *_holdings(joint, under)
+
+
+def _holdings(joint: Joint, under: Mapping[Rungs, Array]) -> tuple[Array, Array]:
+    """What each holding bears below VaR, and its mean as the window holds it."""
+    held, means = (np.zeros(len(joint.scenarios.names)) for _ in range(2))
+    for rungs, share in under.items():
+        one, two = _shared_out(joint, rungs, share)
+        held += one
+        means += two
+    return held, means
 
 
 def _cell(

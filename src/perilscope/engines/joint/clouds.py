@@ -50,6 +50,10 @@ _ATOM, _LEAST_ATOM, _AROUND = 50.0, 1e-10, 4
 """What an atom has of the least mass within so many points, and at least."""
 
 
+Key = tuple[tuple[int, int, int], ...]
+"""Part, group and case of some groups."""
+
+
 @dataclass(frozen=True)
 class Cloud:
     """What is lost in some tokens, as points.
@@ -62,11 +66,66 @@ class Cloud:
         Losses in money at today's prices.
     mass : array, shape (points,)
         Their probabilities.
+    weights : array, shape (rows,)
+        Of the rows that the cloud is a mixture of, nothing being lost in the other tokens.
+    factors : tuple of Factor
+        For each token what lies in its cells.
     """
 
     tokens: tuple[str, ...]
     places: Array
     mass: Array
+    weights: Array
+    factors: tuple[Factor, ...] = ()
+
+    def by_row(self, place: int, values: Array) -> Array:
+        """Weighted sums of values at the points over all tokens but one.
+
+        Parameters
+        ----------
+        place : int
+            Of that token.
+        values : array, shape (points,)
+
+        Returns
+        -------
+        array, shape (rows, cells)
+            What its cells add to the sum for each unit of their mass.
+        """
+        size = [each.mass.shape[1] for each in self.factors]
+        spread = np.zeros(size)
+        spread[self.kept] = values
+        operands: list[Any] = [self.weights, [0], spread, list(range(1, len(size) + 1))]
+        for s, factor in enumerate(self.factors):
+            if s != place:
+                operands += [factor.mass, [0, s + 1]]
+        return np.asarray(np.einsum(*operands, [0, place + 1], optimize=True))
+
+    @property
+    def kept(self) -> npt.NDArray[np.bool_]:
+        """Cells of all tokens that have a point."""
+        return _outer(self.weights, [each.mass for each in self.factors]) > 0.0
+
+
+@dataclass(frozen=True)
+class Factor:
+    """What is lost in one token, in cells.
+
+    Parameters
+    ----------
+    cells : array of int
+        The cell of each point of the grid from the second on.
+    mass : array, shape (rows, cells)
+    """
+
+    cells: Indices
+    mass: Array
+
+    def on(self, grid: Grid, values: Array) -> Array:
+        """Values of the cells at the points of the grid."""
+        found = np.zeros(grid.points)
+        found[1 : self.cells.size + 1] = values[self.cells]
+        return found
 
 
 @dataclass(frozen=True)
@@ -78,14 +137,18 @@ class Term:
     beside : array, shape (frequencies,)
         Transform of the losses in money.
     clouds : tuple of Cloud
+    money : Key
+        What the groups in money are told.
+    rows : sequence of tuple of Key
+        What the groups in each token are told, by row.
     """
 
     beside: Transform
     clouds: tuple[Cloud, ...]
+    money: Key
+    rows: Sequence[tuple[Key, ...]]
 
 
-Key = tuple[tuple[int, int, int], ...]
-"""Part, group and case of some groups."""
 Row = tuple[float, tuple[Key, ...]]
 """Its weight, and what is lost in each token."""
 
@@ -102,7 +165,7 @@ class Clouds:
     """
 
     def __init__(self, window: Window, parts: Sequence[Priced], scenarios: int) -> None:
-        self._grid, self._parts = window.grid, parts
+        self.grid, self._parts = window.grid, parts
         self.tokens = tuple(sorted({t for each in parts for t in each.part.tokens}))
         self._points = min(max(_WORK // scenarios, _LEAST), _MOST)
         self._known: dict[tuple[tuple[int, ...], bool], list[Term]] = {}
@@ -112,7 +175,7 @@ class Clouds:
         """Whether rows are few enough, and losses in very many tokens at once rare enough."""
         rows = math.prod(max(map(len, each.rows)) for each in self._parts)
         laws = sum(len(s.group.cases) for each in self._parts for s in each.strands if s.token)
-        if rows > _ROWS or 8 * laws * self._grid.points > _ROOM:
+        if rows > _ROWS or 8 * laws * self.grid.points > _ROOM:
             return False
         return len(self.tokens) <= _FEW_TOKENS or (
             len(self.tokens) <= _MANY_TOKENS and self._crowded <= _RARE
@@ -150,19 +213,20 @@ class Clouds:
 
     def _made(self, patterns: tuple[int, ...], rough: bool) -> Iterator[Term]:
         laws: dict[Key, Array] = {}
-        grid = self._grid.coarse() if rough else self._grid
+        grid = self.grid.coarse() if rough else self.grid
 
         def law(key: Key) -> Array:
             if key not in laws:
-                mass = self._grid.back(self._product(key))
-                laws[key] = self._grid.halved(mass) if rough else mass
+                mass = self.grid.back(self.product(key))
+                laws[key] = self.grid.halved(mass) if rough else mass
             return laws[key]
 
         for money, rows in self._rows(patterns).items():
             weights = np.array([w for w, _ in rows])
             each = [[law(keys[t]) for _, keys in rows] for t in range(len(self.tokens))]
             clouds = self._clouds(grid, weights, each, 2 if rough else 1)
-            yield Term(self._product(money), tuple(clouds))
+            told = [keys for _, keys in rows]
+            yield Term(self.product(money), tuple(clouds), money, told)
 
     def _rows(self, patterns: tuple[int, ...]) -> dict[Key, list[Row]]:
         """By what the groups in money are told: weights, and what groups in tokens are told."""
@@ -180,9 +244,9 @@ class Clouds:
             mine[keys] = mine.get(keys, 0.0) + math.prod(row.weight for row in rows)
         return {money: [(w, k) for k, w in mine.items()] for money, mine in found.items()}
 
-    def _product(self, key: Key) -> Transform:
+    def product(self, key: Key) -> Transform:
         """Transform of the sum of some groups, at today's prices."""
-        found = np.ones(self._grid.points // 2 + 1, dtype=np.complex128)
+        found = np.ones(self.grid.points // 2 + 1, dtype=np.complex128)
         for p, g, case in key:
             found *= self._parts[p].strands[g].node(0)[case]
         return found
@@ -209,7 +273,7 @@ class Clouds:
                 continue
             tokens = tuple(self.tokens[t] for t in places)
             if not tokens:
-                yield Cloud((), np.zeros((0, 1)), np.array([chance]))
+                yield Cloud((), np.zeros((0, 1)), np.array([chance]), rest)
                 continue
             share = 1.0 if len(tokens) == 1 else min(1.0, _SEVERAL * math.sqrt(chance))
             count = max((share * self._points) ** (1.0 / len(tokens)), 4.0) / fewer
@@ -220,18 +284,19 @@ def _cloud(
     grid: Grid, tokens: tuple[str, ...], weights: Array, laws: Sequence[Sequence[Array]], count: int
 ) -> Cloud:
     """Losses in all of some tokens, each law without what loses nothing; weights as they come."""
-    masses, moments = [], []
+    factors, moments = [], []
     for each in laws:
         cells = _cells(sum(w * own for w, own in zip(weights, each, strict=True)), count)
-        masses.append(np.stack([_in_cells(cells, own) for own in each]))
+        factors.append(Factor(cells, np.stack([_in_cells(cells, own) for own in each])))
         moments.append(np.stack([_in_cells(cells, own, grid.places) for own in each]))
+    masses = [each.mass for each in factors]
     mass = _outer(weights, masses)
     kept = mass > 0.0
     places = [
         _outer(weights, [moments[s] if s == t else masses[s] for s in range(len(laws))])[kept]
         for t in range(len(laws))
     ]
-    return Cloud(tokens, np.stack(places) / mass[kept], mass[kept])
+    return Cloud(tokens, np.stack(places) / mass[kept], mass[kept], weights, tuple(factors))
 
 
 def _outer(weights: Array, factors: Sequence[Array]) -> Array:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 import numpy as np
 import numpy.typing as npt
@@ -70,16 +70,78 @@ def put(
 
     >>> from perilscope.engines.grids.grid import Grid
     >>> window = Window(Grid(1.0, 8), 2)
-    >>> theft = Cloud(("BTC",), np.array([[2.0]]), np.array([0.5]))
+    >>> theft = Cloud(("BTC",), np.array([[2.0]]), np.array([0.5]), np.ones(1))
     >>> put(window, np.array([-1.0]), np.ones(1), {"BTC": np.array([1.5])}, theft).tolist()
     [0.0, 0.0, 0.0, 0.0, 0.5, 0.0, 0.0, 0.0]
     """
     if not cloud.tokens:
         return window.mass(losses, cloud.mass[0] * weights)
+    points = window.grid.points
+    found, moments = np.zeros(points + 1), np.zeros(points + 1)
+    for some, below, part in _placed(window, losses, prices, cloud):
+        mass = (weights[some, None] * cloud.mass).ravel()
+        found += np.bincount(below, mass, points + 1)
+        part *= mass
+        moments += np.bincount(below, part, points + 1)
+    found[1:points] += moments[: points - 1]
+    return (found - moments)[:points]
+
+
+def read(
+    window: Window,
+    values: Array,
+    losses: Array,
+    weights: Array,
+    prices: Mapping[str, Array],
+    cloud: Cloud,
+) -> tuple[Array, list[Array]]:
+    """Values at the points of the window, read where :func:`put` puts a cloud.
+
+    Parameters
+    ----------
+    window, losses, weights, prices, cloud
+        As of :func:`put`.
+    values : array, shape (points,)
+
+    Returns
+    -------
+    array, shape (n,)
+        Mean over the cloud, in each scenario.
+    list of array, shape (points of the cloud,)
+        For each token of the cloud the mean over scenarios, times what the token costs.
+
+    Examples
+    --------
+    >>> from perilscope.engines.grids.grid import Grid
+    >>> window = Window(Grid(1.0, 8), 2)
+    >>> theft = Cloud(("BTC",), np.array([[2.0]]), np.array([0.5]), np.ones(1))
+    >>> scenario = np.array([-1.0]), np.ones(1), {"BTC": np.array([1.5])}
+    >>> mean, (priced,) = read(window, np.arange(8.0), *scenario, theft)
+    >>> mean.tolist(), priced.tolist()
+    ([2.0], [6.0])
+    """
+    if not cloud.tokens:
+        return cloud.mass[0] * window.read(values, losses), []
+    padded = np.concatenate([values, [0.0, 0.0]])
+    mean = np.zeros(len(losses))
+    priced = [np.zeros(cloud.mass.size) for _ in cloud.tokens]
+    for some, below, part in _placed(window, losses, prices, cloud):
+        here = padded[below]
+        here += part * (padded[below + 1] - here)
+        table = here.reshape(-1, cloud.mass.size)
+        mean[some] = table @ cloud.mass
+        for own, token in zip(priced, cloud.tokens, strict=True):
+            own += (weights[some] * prices[token][some]) @ table
+    return mean, priced
+
+
+def _placed(
+    window: Window, losses: Array, prices: Mapping[str, Array], cloud: Cloud
+) -> Iterator[tuple[slice, npt.NDArray[np.int64], Array]]:
+    """Where a cloud stands in some scenarios after others: point below, and how far beyond it."""
     points, step = window.grid.points, window.grid.step
     starts = window.clamped(losses) / step + window.zero
     rates = np.stack([prices[token] for token in cloud.tokens], axis=1) / step
-    found, moments = np.zeros(points + 1), np.zeros(points + 1)
     size = max(_BLOCK // cloud.mass.size, 1)
     for first in range(0, len(losses), size):
         some = slice(first, first + size)
@@ -88,12 +150,7 @@ def put(
         at = np.minimum(at.ravel(), points)
         below = at.astype(np.int64)
         at -= below
-        mass = (weights[some, None] * cloud.mass).ravel()
-        found += np.bincount(below, mass, points + 1)
-        at *= mass
-        moments += np.bincount(below, at, points + 1)
-    found[1:points] += moments[: points - 1]
-    return (found - moments)[:points]
+        yield some, below, at
 
 
 def transform(
@@ -106,6 +163,13 @@ def transform(
     """Transform of gains and losses with what is counted in tokens, and money beside it."""
     found = np.zeros(window.grid.points // 2 + 1, dtype=np.complex128)
     for term in terms:
-        mass = sum(put(window, losses, weights, prices, cloud) for cloud in term.clouds)
-        found += term.beside * window.grid.forward(np.asarray(mass))
+        found += term.beside * bare(window, losses, weights, prices, term)
     return found
+
+
+def bare(
+    window: Window, losses: Array, weights: Array, prices: Mapping[str, Array], term: Term
+) -> Transform:
+    """The same of one term, without the money beside it."""
+    mass = sum(put(window, losses, weights, prices, cloud) for cloud in term.clouds)
+    return window.grid.forward(np.asarray(mass))
