@@ -63,6 +63,11 @@ def checked_level(level: float) -> float:
     ------
     MisuseError
         If it does not.
+
+    Examples
+    --------
+    >>> checked_level(0.975)
+    0.975
     """
     if not 0.5 < level < 1.0:
         raise MisuseError(f"a level of {level:g}: more than 0.5 and less than 1, like 0.975")
@@ -109,7 +114,13 @@ def chi2_tail(statistic: float, freedom: int) -> float:
 
 
 def two_sided(z: float) -> float:
-    """Chance that a standard normal variable is farther from zero than ``z``."""
+    """Chance that a standard normal variable is farther from zero than ``z``.
+
+    Examples
+    --------
+    >>> round(two_sided(1.959963984540054), 12)
+    0.05
+    """
     return float(2.0 * special.ndtr(-abs(z)))
 
 

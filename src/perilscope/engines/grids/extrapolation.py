@@ -68,7 +68,13 @@ def held(sums: Array, reached: Array) -> Array:
 
 
 def cumulative(sums: Array, reached: Array | None) -> Array:
-    """A distribution function from sums, which rounding may let fall by 1e-16."""
+    """A distribution function from sums, which rounding may let fall by 1e-16.
+
+    Examples
+    --------
+    >>> cumulative(np.array([0.25, 0.75, 0.75 - 1e-16, 1.0 + 1e-16]), None).tolist()
+    [0.25, 0.75, 0.75, 1.0]
+    """
     inside = sums[0] >= 0.0 and sums[-1] <= 1.0 and bool((sums[1:] >= sums[:-1]).all())
     if inside and (reached is None or _is_held(sums, reached)):
         return sums

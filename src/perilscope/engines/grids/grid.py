@@ -65,6 +65,14 @@ class Grid:
         Exponential damping over the whole range.
     lattice : bool
         True where every loss is a multiple of the step, so that laws on the grid are exact.
+
+    Examples
+    --------
+    >>> grid = Grid(0.5, 4)
+    >>> grid.places.tolist(), grid.meets([1.0, 1.5]), grid.meets([0.75])
+    ([0.0, 0.5, 1.0, 1.5], True, False)
+    >>> grid.back(grid.forward(np.array([0.25, 0.5, 0.25, 0.0]))).round(12).tolist()
+    [0.25, 0.5, 0.25, 0.0]
     """
 
     step: float
@@ -180,12 +188,31 @@ def weighed(by: Transform, transform: Transform) -> float:
 
     The sum over a law is one over its transform (Parseval), so none has to be brought back. Of a
     product of transforms all factors but one may be moved to the weights, see `against`.
+
+    Examples
+    --------
+    The mean of a law that is 1 or 3, each with a half:
+
+    >>> grid = Grid(1.0, 8)
+    >>> mass = place([(1.0, 0.5), (3.0, 0.5)], grid)
+    >>> round(weighed(grid.weighing(grid.places), grid.forward(mass)), 12)
+    2.0
     """
     return float(by.view(np.float64) @ transform.view(np.float64))
 
 
 def against(by: Transform, factor: Transform) -> Transform:
-    """Weights of which the sum over one law is that over its sum with another."""
+    """Weights of which the sum over one law is that over its sum with another.
+
+    Examples
+    --------
+    The mean of a sum, of which one part was moved to the weights:
+
+    >>> grid = Grid(1.0, 8)
+    >>> one, two = (grid.forward(place([(x, 1.0)], grid)) for x in (1.0, 3.0))
+    >>> round(weighed(against(grid.weighing(grid.places), two), one), 12)
+    4.0
+    """
     found: Transform = np.conj(factor) * by
     return found
 
@@ -419,6 +446,11 @@ def place(points: Iterable[tuple[float, float]], grid: Grid) -> Array:
 
     Atoms within 1e-9 (relative, or of a step) of a point count as on it, so that a lattice stays
     one. Atoms beyond the last point are left out.
+
+    Examples
+    --------
+    >>> place([(1.0, 0.5), (2.25, 0.5)], Grid(1.0, 4)).tolist()
+    [0.0, 0.5, 0.375, 0.125]
     """
     mass = np.zeros(grid.points + 1)
     for value, probability in points:

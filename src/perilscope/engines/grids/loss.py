@@ -74,6 +74,15 @@ class LossLaw:
         one.
     asides : sequence of float
         How far atoms may lie aside on one grid of a pair, in steps; of several what tells least.
+
+    Examples
+    --------
+    Nothing with 90 %, else 2 or 3, alike: of the worst fifth of cases half lose 2.5 on average.
+
+    >>> mass = np.array([0.9, 0.0, 0.05, 0.05])
+    >>> law = LossLaw(Grid(1.0, 4, lattice=True), mass, mean=0.25, sd=0.766, none=0.9)
+    >>> law.var(0.95), round(law.exceed(2.0), 9), round(law.cvar(0.8), 9)
+    (2.0, 0.05, 1.25)
     """
 
     def __init__(

@@ -40,6 +40,14 @@ def arrivals(
 
     One unit-rate process runs through the periods laid end to end, each as long as its mean: its
     gaps are exponential, and nothing is sorted. ``within`` is :func:`reached` or a twin of it.
+
+    Examples
+    --------
+    Periods in which nothing is expected have no events:
+
+    >>> found = arrivals(np.random.default_rng(1), np.array([0.0, 1000.0, 0.0]))
+    >>> set(found.tolist()), bool(abs(len(found) - 1000) < 5 * 1000**0.5)
+    ({1}, True)
     """
     length = float(np.sum(means))
     some = int(length + 6.0 * math.sqrt(length)) + 16

@@ -190,7 +190,13 @@ def as_tuple(values: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def as_shares(probabilities: Sequence[Any]) -> tuple[Any, ...]:
-    """Probabilities as a tuple that sums to one."""
+    """Probabilities as a tuple that sums to one.
+
+    Examples
+    --------
+    >>> as_shares([0.25, 0.75])
+    (0.25, 0.75)
+    """
     shares = as_tuple(probabilities)
     need([np.all(np.asarray(p) >= 0) for p in shares], "a probability must not be negative")
     total = sum_in_order(iter(shares))
@@ -199,7 +205,13 @@ def as_shares(probabilities: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def weighted(weights: Sequence[float], values: Sequence[float]) -> float:
-    """Sum of products; an infinite value with weight zero does not count."""
+    """Sum of products; an infinite value with weight zero does not count.
+
+    Examples
+    --------
+    >>> weighted([0.5, 0.5, 0.0], [1.0, 3.0, math.inf])
+    2.0
+    """
     if not any(np.ndim(part) for part in (*weights, *values)):
         return math.fsum(w * v for w, v in zip(weights, values, strict=True) if w)
     return plain(sum_in_order(w * v for w, v in zip(weights, values, strict=True)))

@@ -100,6 +100,14 @@ class Capped(Distribution):
         The law; it may have no mean.
     cap : float
         The cap.
+
+    Examples
+    --------
+    Half of what is even up to 4 is cut at 2: 1 on average below, 2 above.
+
+    >>> from perilscope.engines.laws.continuous import Uniform
+    >>> Capped(Uniform(0.0, 4.0), 2.0).mean
+    1.5
     """
 
     of: Distribution
@@ -227,6 +235,13 @@ class Mixture(Distribution):
         Probabilities of the parts; they sum to one.
     parts : sequence of Distribution
         The laws.
+
+    Examples
+    --------
+    >>> from perilscope.engines.laws.continuous import Uniform
+    >>> law = Mixture((0.75, 0.25), (Uniform(0.0, 2.0), Uniform(8.0, 12.0)))
+    >>> law.mean, float(law.cdf(8.0))
+    (3.25, 0.75)
     """
 
     weights: tuple[float, ...]

@@ -217,7 +217,13 @@ class Binomial(CountLaw):
 
 
 def Bernoulli(p: float) -> Binomial:  # noqa: N802 - it reads as a law
-    """One event with probability p, else none: ``Binomial(1, p)``."""
+    """One event with probability p, else none: ``Binomial(1, p)``.
+
+    Examples
+    --------
+    >>> Bernoulli(0.25).zero
+    0.75
+    """
     return Binomial(1, p)
 
 
@@ -231,6 +237,12 @@ class NegativeBinomial(CountLaw):
         Shape of the mixing law; the smaller, the more clustered.
     mean : float
         Expected number in the period; the variance is mean + mean^2 / size.
+
+    Examples
+    --------
+    >>> law = NegativeBinomial(2.0, 3.0)
+    >>> law.variance, round(law.zero, 9)  # 3 + 9/2, and (1 + 3/2)^-2
+    (7.5, 0.16)
     """
 
     size: float
@@ -360,6 +372,14 @@ class Hurdle(CountLaw):
         P(N >= 1).
     of : CountLaw
         The law that is conditioned on at least one event.
+
+    Examples
+    --------
+    A Poisson number given that it is not 0, with a chance of a half:
+
+    >>> law = Hurdle(0.5, Poisson(1.0))
+    >>> law.zero, round(law.mean, 9)  # 1 / (1 - 1/e) / 2
+    (0.5, 0.790988353)
     """
 
     p: float

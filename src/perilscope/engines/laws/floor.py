@@ -62,5 +62,14 @@ class Floored(Distribution):
 
 
 def floored(law: Distribution) -> Distribution:
-    """The law itself where it is never negative, else its positive part."""
+    """The law itself where it is never negative, else its positive part.
+
+    Examples
+    --------
+    >>> from perilscope.engines.laws.distributions import Normal, Uniform
+    >>> floored(Uniform(0.0, 1.0))
+    Uniform(low=0.0, high=1.0)
+    >>> round(floored(Normal(0.0, 1.0)).mean, 9)  # 1 / sqrt(2 pi)
+    0.39894228
+    """
     return law if law.support[0] >= 0.0 else Floored(law)

@@ -337,6 +337,13 @@ def tabled(net: Network) -> Network:
     ------
     AssessmentError
         Where a full table would have more cells than are taken.
+
+    Examples
+    --------
+    >>> cause = Node("a", ("no", "yes"), (), [0.5, 0.5])
+    >>> short = NoisyMax("y", ("no", "yes"), ("a",), (2,), ([[1, 0], [0.25, 0.75]],))
+    >>> tabled(Network((cause, short))).node("y").table.tolist()
+    [[1.0, 0.0], [0.25, 0.75]]
     """
     short = [node for node in net.nodes if isinstance(node, Canonical)]
     if not short:

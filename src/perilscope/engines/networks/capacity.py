@@ -34,6 +34,16 @@ def cost(net: Network, limit: float = math.inf) -> Cost:
     net : Network
     limit : float
         Cells of a clique beyond which the search is given up.
+
+    Examples
+    --------
+    One clique of two nodes with two states each:
+
+    >>> from perilscope.engines.networks.network import Node
+    >>> rain = Node("rain", ("no", "yes"), (), [0.8, 0.2])
+    >>> wet = Node("wet", ("no", "yes"), ("rain",), [[0.9, 0.1], [0.0, 1.0]])
+    >>> cost(Network((rain, wet))).largest
+    4
     """
     return _found(net, (), limit).cost
 

@@ -174,7 +174,15 @@ def marginal(
 def marginals(
     net: Network, evidence: Mapping[str, str] | None = None
 ) -> dict[str, dict[str, float]]:
-    """The law of every node given evidence, as node -> state -> probability. Raises as `joint`."""
+    """The law of every node given evidence, as node -> state -> probability. Raises as `joint`.
+
+    Examples
+    --------
+    >>> rain = Node("rain", ("no", "yes"), (), [0.8, 0.2])
+    >>> wet = Node("wet", ("no", "yes"), ("rain",), [[0.9, 0.1], [0.0, 1.0]])
+    >>> round(marginals(Network((rain, wet)))["wet"]["yes"], 12)
+    0.28
+    """
     return {node.name: marginal(net, node.name, evidence) for node in net.nodes}
 
 

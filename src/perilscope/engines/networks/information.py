@@ -155,6 +155,16 @@ def conflict(net: Network, findings: Findings) -> float:
 
     Above zero the findings are less likely together than if they had nothing to do with each
     other: one of them may be wrong, or the network misses a cause.
+
+    Examples
+    --------
+    Two copies of a fair coin that agree are half as probable apart as together:
+
+    >>> from perilscope.engines.networks.network import Node
+    >>> coin = Node("coin", ("heads", "tails"), (), [0.5, 0.5])
+    >>> copy = Node("copy", ("heads", "tails"), ("coin",), [[1.0, 0.0], [0.0, 1.0]])
+    >>> round(conflict(Network((coin, copy)), Findings(hard={"coin": "heads", "copy": "heads"})), 9)
+    -1.0
     """
     session = Session(net)
     session.know(findings)
@@ -185,6 +195,15 @@ def worth_knowing(
         Nodes that could be looked at; all that are not known by default.
     state : str, optional
         Of the target, for the swing; its last by default.
+
+    Examples
+    --------
+    >>> from perilscope.engines.networks.network import Node
+    >>> coin = Node("coin", ("heads", "tails"), (), [0.5, 0.5])
+    >>> copy = Node("copy", ("heads", "tails"), ("coin",), [[1.0, 0.0], [0.0, 1.0]])
+    >>> (worth,) = worth_knowing(Network((coin, copy)), "coin")
+    >>> worth.node, round(worth.information, 9), worth.swing
+    ('copy', 1.0, (0.0, 1.0))
     """
     target = net.node(node)
     place = len(target.states) - 1 if state is None else net.state(node, state)

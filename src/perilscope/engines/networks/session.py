@@ -285,6 +285,16 @@ def done(net: Network, do: Mapping[str, str]) -> Network:
     """The network in which some nodes are set from outside: their parents no longer matter.
 
     Source: Pearl, Causality (2009), section 3.2.3.
+
+    Examples
+    --------
+    A wet street says nothing of the rain once it was made wet with a hose:
+
+    >>> rain = Node("rain", ("no", "yes"), (), np.array([0.8, 0.2]))
+    >>> wet = Node("wet", ("no", "yes"), ("rain",), np.array([[0.9, 0.1], [0.0, 1.0]]))
+    >>> session = Session(done(Network((rain, wet)), {"wet": "yes"}))
+    >>> round(session.marginal("rain")["yes"], 12), session.marginal("wet")["yes"]
+    (0.2, 1.0)
     """
     if not do:
         return net

@@ -240,6 +240,12 @@ def mixture(sets: Sequence[tuple[float, Array]]) -> tuple[Array, Array]:
     ------
     MisuseError
         If the probabilities are negative or do not sum to 1, or a set that can happen is empty.
+
+    Examples
+    --------
+    >>> losses, weights = mixture([(0.75, np.array([1.0, 2.0, 3.0])), (0.25, np.array([9.0]))])
+    >>> losses.tolist(), weights.tolist()
+    ([1.0, 2.0, 3.0, 9.0], [0.25, 0.25, 0.25, 0.25])
     """
     chances = [float(chance) for chance, _ in sets]
     if not all(chance >= 0.0 for chance in chances) or not abs(math.fsum(chances) - 1.0) <= 1e-9:
