@@ -16,7 +16,8 @@ from perilscope.evidence.positions import Position
 from perilscope.evidence.prices import History
 from perilscope.evidence.terms import Terms
 from perilscope.layers.desk import Desk
-from perilscope.layers.drivers import Drivers, drivers
+from perilscope.layers.drivers import Drivers
+from perilscope.layers.network_evidence import drivers
 from perilscope.layers.past import day_by_day, past_year
 
 AS_OF = date(2026, 3, 10)

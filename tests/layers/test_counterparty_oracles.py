@@ -11,7 +11,7 @@ from perilscope.book import load_text
 from perilscope.errors import BookError
 from perilscope.evidence.positions import Position
 from perilscope.layers.counterparty import Exposure, exposures
-from perilscope.layers.drivers import drivers
+from perilscope.layers.network_evidence import drivers
 from perilscope.layers.valuation import Valuation
 
 BOOK = """

@@ -11,9 +11,8 @@ import pytest
 from perilscope.book import NetNode, Network
 from perilscope.engines.networks import elimination
 from perilscope.errors import AssessmentError, MisuseError
-from perilscope.layers import drivers as driving
-from perilscope.layers import networks
-from perilscope.layers.drivers import parse_evidence
+from perilscope.layers import network_evidence, networks
+from perilscope.layers.network_evidence import parse_evidence
 from perilscope.layers.networks import Driver
 
 
@@ -72,11 +71,11 @@ def test_tables_are_read_with_the_last_parent_fastest() -> None:
 
 
 def test_probability_is_over_the_own_period_and_depends_on_evidence() -> None:
-    calm = driving.drivers(book(peg()))
+    calm = network_evidence.drivers(book(peg()))
     assert calm.probability("usdc-peg", "depeg") == pytest.approx(
         0.97 * 0.01 + 0.03 * 0.4, abs=1e-15
     )
-    worried = driving.drivers(book(peg()), {"usdc-peg.reserves": "doubtful"})
+    worried = network_evidence.drivers(book(peg()), {"usdc-peg.reserves": "doubtful"})
     assert worried.probability("usdc-peg", "depeg") == pytest.approx(0.4, abs=1e-15)
     assert worried.marginals["usdc-peg"]["reserves"] == {"sound": 0.0, "doubtful": 1.0}
     assert worried.evidence == {"usdc-peg.reserves": "doubtful"}
@@ -84,14 +83,16 @@ def test_probability_is_over_the_own_period_and_depends_on_evidence() -> None:
 
 def test_what_the_book_observed_is_evidence_and_gives_way_to_what_is_asked() -> None:
     observed = book(peg(observed="doubtful"))
-    assert driving.drivers(observed).probability("usdc-peg", "depeg") == pytest.approx(0.4)
-    asked = driving.drivers(observed, {"usdc-peg.reserves": "sound"})
+    assert network_evidence.drivers(observed).probability("usdc-peg", "depeg") == pytest.approx(0.4)
+    asked = network_evidence.drivers(observed, {"usdc-peg.reserves": "sound"})
     assert asked.probability("usdc-peg", "depeg") == pytest.approx(0.01)
-    assert driving.prior(observed).probability("usdc-peg", "depeg") == pytest.approx(0.0217)
+    assert network_evidence.prior(observed).probability("usdc-peg", "depeg") == pytest.approx(
+        0.0217
+    )
 
 
 def test_horizon_probability_counts_periods_given_the_state_that_holds() -> None:
-    yearly = driving.drivers(book(peg()))
+    yearly = network_evidence.drivers(book(peg()))
     p = yearly.probability("usdc-peg", "depeg")
     assert yearly.horizon_probability("usdc-peg", "depeg", "yes", 1.0) == pytest.approx(
         p, rel=1e-14
@@ -101,7 +102,7 @@ def test_horizon_probability_counts_periods_given_the_state_that_holds() -> None
         0.97 * (1 - 0.99**2) + 0.03 * (1 - 0.6**2), rel=1e-13
     )
     assert yearly.horizon_probability("usdc-peg", "reserves", "doubtful", 2.0) == 0.03
-    monthly = driving.drivers(book(peg(period="1 month")))
+    monthly = network_evidence.drivers(book(peg(period="1 month")))
     assert monthly.horizon_probability("usdc-peg", "depeg", "yes", 1.0) == pytest.approx(
         0.97 * (1 - 0.99**12) + 0.03 * (1 - 0.6**12), rel=1e-13
     )
@@ -112,13 +113,13 @@ def test_what_is_known_is_averaged_to_what_is_not(years: float) -> None:
     """The law of total probability, over any horizon: evidence must not pay in the mean."""
     mean = 0.0
     for state, weight in {"sound": 0.97, "doubtful": 0.03}.items():
-        told = driving.drivers(book(peg()), {"usdc-peg.reserves": state})
+        told = network_evidence.drivers(book(peg()), {"usdc-peg.reserves": state})
         mean += weight * told.horizon_probability("usdc-peg", "depeg", "yes", years)
         joint = told.joint_over("usdc-peg", [("depeg", "yes")], years)
         assert sum(p for p, (hit,) in joint if hit) == pytest.approx(
             told.horizon_probability("usdc-peg", "depeg", "yes", years), rel=1e-12
         )
-    free = driving.drivers(book(peg()))
+    free = network_evidence.drivers(book(peg()))
     assert free.horizon_probability("usdc-peg", "depeg", "yes", years) == pytest.approx(
         mean, rel=1e-13
     )
@@ -127,27 +128,27 @@ def test_what_is_known_is_averaged_to_what_is_not(years: float) -> None:
 
 
 def test_networks_of_others_stand_under_their_own_id_with_their_own_evidence() -> None:
-    both = driving.drivers(book(peg()), {}, {"protocol-x": protocol_like()})
+    both = network_evidence.drivers(book(peg()), {}, {"protocol-x": protocol_like()})
     assert list(both.marginals) == ["usdc-peg", "protocol-x"]
     assert both.probability("protocol-x", "exploited") == pytest.approx(0.02)
-    asked = driving.drivers(
+    asked = network_evidence.drivers(
         book(peg()), {"protocol-x.audits": "none"}, {"protocol-x": protocol_like()}
     )
     assert asked.probability("protocol-x", "exploited") == pytest.approx(0.1)
-    assert driving.prior(book(), {"protocol-x": protocol_like()}).probability(
+    assert network_evidence.prior(book(), {"protocol-x": protocol_like()}).probability(
         "protocol-x", "exploited"
     ) == pytest.approx(0.02)
 
 
 def test_joint_keeps_the_order_asked_for() -> None:
-    net = driving.drivers(book(peg()))
+    net = network_evidence.drivers(book(peg()))
     table = net.joint("usdc-peg", ["depeg", "reserves"])
     assert table.shape == (2, 2)
     assert table[1, 0] == pytest.approx(0.97 * 0.01)
 
 
 def test_joint_over_lists_what_happens_together() -> None:
-    net = driving.drivers(book(peg()))
+    net = network_evidence.drivers(book(peg()))
     found = net.joint_over("usdc-peg", (("depeg", "yes"), ("reserves", "doubtful")), 1.0)
     law = {hits: p for p, hits in found}
     assert law[True, True] == pytest.approx(0.012, rel=1e-12)
@@ -156,7 +157,7 @@ def test_joint_over_lists_what_happens_together() -> None:
 
 
 def test_a_condition_is_held_through_the_horizon() -> None:
-    found = driving.drivers(book(peg())).joint_over(
+    found = network_evidence.drivers(book(peg())).joint_over(
         "usdc-peg", (("depeg", "yes"), ("reserves", "doubtful")), 3.0
     )
     law = {hits: p for p, hits in found}
@@ -223,11 +224,11 @@ def test_impossible_evidence_is_refused_with_the_network_named() -> None:
         },
     )
     with pytest.raises(MisuseError, match=r"sure\.b=yes cannot have happened.*network sure"):
-        driving.drivers(book(sure), {"sure.b": "yes"})
+        network_evidence.drivers(book(sure), {"sure.b": "yes"})
 
 
 def test_asking_for_what_is_not_there_fails_the_scenario_not_the_run() -> None:
-    net = driving.drivers(book(peg()))
+    net = network_evidence.drivers(book(peg()))
     with pytest.raises(AssessmentError, match="did you mean usdc-peg"):
         net.probability("usdc-pegg", "depeg")
     with pytest.raises(AssessmentError, match="no node 'depge'; did you mean depeg"):
@@ -240,13 +241,13 @@ def test_asking_for_what_is_not_there_fails_the_scenario_not_the_run() -> None:
 
 def test_evidence_given_as_a_mapping_is_checked_too() -> None:
     with pytest.raises(MisuseError, match="no such node"):
-        driving.drivers(book(peg()), {"usdc-peg.nothing": "yes"})
+        network_evidence.drivers(book(peg()), {"usdc-peg.nothing": "yes"})
     with pytest.raises(MisuseError, match="no such state"):
-        driving.drivers(book(peg()), {"usdc-peg.depeg": "perhaps"})
+        network_evidence.drivers(book(peg()), {"usdc-peg.depeg": "perhaps"})
 
 
 def test_too_many_joint_states_are_refused() -> None:
     nodes = {f"n{i}": NetNode(id=f"n{i}", table=[["0.5", "0.5"]]) for i in range(15)}
-    net = driving.drivers(book(Network(id="wide", nodes=nodes)))
+    net = network_evidence.drivers(book(Network(id="wide", nodes=nodes)))
     with pytest.raises(AssessmentError, match="32768 joint states"):
         net.joint_over("wide", tuple((name, "yes") for name in nodes), 1.0)

@@ -12,8 +12,8 @@ import pytest
 from perilscope.book import load_text
 from perilscope.engines.slices.chain import law
 from perilscope.errors import AssessmentError, BookError, MisuseError
-from perilscope.layers.drivers import drivers
 from perilscope.layers.feedback import read_regime, slices_of
+from perilscope.layers.network_evidence import drivers
 from perilscope.layers.slices import Held, Seen, Slices
 from perilscope.layers.valuation import Valuation
 

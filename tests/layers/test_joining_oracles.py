@@ -17,8 +17,7 @@ from perilscope.cycle.trading import Lots
 from perilscope.engines.joint import causes
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.evidence.history import History
-from perilscope.layers import drivers as driving
-from perilscope.layers import enterprise, joining, moves, networks, slopes
+from perilscope.layers import enterprise, joining, moves, network_evidence, networks, slopes
 from perilscope.layers.context import Context
 from perilscope.layers.holdings import Held
 from perilscope.layers.revaluation import Marks
@@ -82,9 +81,9 @@ def history(days: int = 700) -> History:
 
 def context(horizon: str = "1 year", evidence: dict[str, str] | None = None):
     book = load_text(BOOK.replace("HORIZON", horizon))
-    drivers = driving.drivers(book, evidence or {})
+    drivers = network_evidence.drivers(book, evidence or {})
     valuation = Valuation(book, {})
-    return book, Context(book, valuation, drivers, driving.prior(book), book.horizon_years)
+    return book, Context(book, valuation, drivers, network_evidence.prior(book), book.horizon_years)
 
 
 @cache

@@ -14,7 +14,7 @@ import pytest
 from perilscope.book import MarketSettings, NetNode, Network
 from perilscope.errors import AssessmentError
 from perilscope.evidence.prices import History
-from perilscope.layers import drivers as driving
+from perilscope.layers import network_evidence
 from perilscope.layers.market import METHODS, MarketResult, market
 from perilscope.layers.shocks import scenario_sets, shocks_of
 
@@ -54,7 +54,7 @@ VALUES = {"BTC": 3e6, "ETH": 2e6, "USDC": 9e6}
 def run(declared: Any, *, days: int = 900, evidence: Any = None, **more: Any) -> MarketResult:
     values = more.pop("values", VALUES)
     past = more.pop("past", None) or history(days)
-    return market(values, past, driving.drivers(declared, evidence), declared, **more)
+    return market(values, past, network_evidence.drivers(declared, evidence), declared, **more)
 
 
 def test_every_method_horizon_and_level_has_a_figure_inside_its_interval() -> None:
@@ -152,7 +152,9 @@ def test_states_of_one_node_the_costliest_counts() -> None:
         shocks={"depeg": {"full": {"USDC": "-50 %"}, "partial": {"USDC": "-5 %"}}},
     )
     declared = book(net)
-    sets = scenario_sets(driving.drivers(declared), shocks_of(declared), {"USDC": 1.0}, 731)
+    sets = scenario_sets(
+        network_evidence.drivers(declared), shocks_of(declared), {"USDC": 1.0}, 731
+    )
     law = {round(float(s.factors[0]), 12): s.probability for s in sets}
     years = 731 / 365.25
     assert law[1.0] == pytest.approx(0.6**years, rel=1e-12)
@@ -170,7 +172,7 @@ def test_two_networks_are_independent_and_shocks_multiply() -> None:
         peg("0.3"), peg("0.2", name="bank", shocks={"depeg": {"yes": {"USDC": "-50 %"}}})
     )
     sets = scenario_sets(
-        driving.drivers(declared), shocks_of(declared), {"USDC": 1.0, "BTC": 1.0}, 10
+        network_evidence.drivers(declared), shocks_of(declared), {"USDC": 1.0, "BTC": 1.0}, 10
     )
     law = {tuple(np.round(s.factors, 12)): s.probability for s in sets}
     a, b = 1 - 0.7 ** (10 / 365.25), 1 - 0.8 ** (10 / 365.25)

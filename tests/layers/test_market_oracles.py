@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from perilscope.book import MarketSettings, NetNode, Network
 from perilscope.evidence.prices import History, parse_prices
-from perilscope.layers import drivers as driving
+from perilscope.layers import network_evidence
 from perilscope.layers.market import market
 from perilscope.layers.shocks import mixture_intervals
 
@@ -63,7 +63,7 @@ def test_hybrid_is_the_mixture_sorted_by_hand(days: int, evidence: dict[str, str
     values = {"ETH": 1.3e6, "USDC": 4.2e6}
     shocks = {"USDC": -0.11, "ETH": -0.04}
     declared = book(0.35, {token: f"{100 * move:g} %" for token, move in shocks.items()})
-    found = market(values, history(closes), driving.drivers(declared, evidence), declared)
+    found = market(values, history(closes), network_evidence.drivers(declared, evidence), declared)
 
     chance = 1.0 if evidence else 1.0 - 0.65 ** (days / 365.25)
     pairs = []
@@ -92,7 +92,9 @@ def test_historical_measures_in_exact_arithmetic() -> None:
     for step in steps:
         closes.append(closes[-1] * (1.0 - step))
     declared = SimpleNamespace(networks={}, market=MarketSettings())
-    found = market({"X": 1000.0}, history({"X": closes}), driving.drivers(declared), declared)
+    found = market(
+        {"X": 1000.0}, history({"X": closes}), network_evidence.drivers(declared), declared
+    )
     figure = found.methods["historical"][1][0.95]
     assert figure.var == pytest.approx(95.0, rel=1e-12)
     assert figure.cvar == pytest.approx(98.0, rel=1e-12)
@@ -105,7 +107,7 @@ def test_normal_is_z_times_the_spread_without_drift() -> None:
     rng = np.random.default_rng(8)
     closes = np.exp(np.cumsum(0.02 * rng.standard_normal(800))).tolist()
     declared = SimpleNamespace(networks={}, market=MarketSettings())
-    found = market({"X": 5e6}, history({"X": closes}), driving.drivers(declared), declared)
+    found = market({"X": 5e6}, history({"X": closes}), network_evidence.drivers(declared), declared)
     x = np.array(closes)
     for days in (1, 7, 10):
         losses = -5e6 * (x[days:] / x[:-days] - 1.0)
@@ -119,7 +121,7 @@ def test_student_contributions_and_measures_follow_the_portfolio_under_scaling()
     walk = np.exp(np.cumsum(0.02 * rng.standard_t(4, (700, 2)), axis=0))
     past = history({"A": walk[:, 0].tolist(), "B": walk[:, 1].tolist()})
     declared = SimpleNamespace(networks={}, market=MarketSettings(default="student-t"))
-    drivers = driving.drivers(declared)
+    drivers = network_evidence.drivers(declared)
     once = market({"A": 1e6, "B": 2e6}, past, drivers, declared)
     twice = market({"A": 2e6, "B": 4e6}, past, drivers, declared)
     for one, two in zip(once.contributions, twice.contributions, strict=True):
@@ -192,8 +194,8 @@ def test_real_prices_around_a_known_depeg() -> None:
     values = dict.fromkeys(keep, 1e6)
     token = keep[-1]
     declared = book(0.02, {token: "-12 %"})
-    before = market(values, past, driving.drivers(declared), declared)
-    after = market(values, past, driving.drivers(declared, {"peg.depeg": "yes"}), declared)
+    before = market(values, past, network_evidence.drivers(declared), declared)
+    after = market(values, past, network_evidence.drivers(declared, {"peg.depeg": "yes"}), declared)
     prices = closes[whole]
     rows = prices[1:] / prices[:-1] - 1.0
     at = keep.index(token)

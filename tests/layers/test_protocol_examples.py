@@ -11,8 +11,7 @@ import pytest
 from perilscope.book import Duration, Findings, Protocol
 from perilscope.book.quantity import parse
 from perilscope.errors import MisuseError
-from perilscope.layers import drivers as driving
-from perilscope.layers import protocol
+from perilscope.layers import network_evidence, protocol
 from perilscope.layers.protocol_factors import FACTORS, declared
 
 QUANTITIES = {"live_for": "years", "tvl": "money", "bounty": "money"}
@@ -161,13 +160,13 @@ def test_the_driver_carries_what_is_declared_and_takes_evidence() -> None:
     item = declare(audits=2, oracle="chainlink")
     book: Any = SimpleNamespace(networks={})
     extra = {"protocol-x": protocol.driver(item)}
-    drivers = driving.drivers(book, {}, extra)
+    drivers = network_evidence.drivers(book, {}, extra)
     score = protocol.score(item)
     told = drivers.probability("protocol-x", "exploited")
     assert told == pytest.approx(score.probability, rel=1e-13)
-    before = driving.prior(book, extra).probability("protocol-x", "exploited")
+    before = network_evidence.prior(book, extra).probability("protocol-x", "exploited")
     assert before == pytest.approx(score.probability, rel=1e-13)
-    asked = driving.drivers(book, {"protocol-x.oracle": "spot-price"}, extra)
+    asked = network_evidence.drivers(book, {"protocol-x.oracle": "spot-price"}, extra)
     assert asked.probability("protocol-x", "exploited") > score.probability
     assert drivers.horizon_probability("protocol-x", "exploited", "yes", 0.5) == pytest.approx(
         1 - (1 - score.probability) ** 0.5

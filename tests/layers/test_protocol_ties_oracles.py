@@ -12,8 +12,7 @@ import pytest
 
 from perilscope.book import Protocol
 from perilscope.engines.networks.network import Node
-from perilscope.layers import drivers as driving
-from perilscope.layers import protocol, protocol_ties
+from perilscope.layers import network_evidence, protocol, protocol_ties
 from perilscope.layers.drivers import Drivers
 from perilscope.layers.protocol_ties import KINDS, Kind, _shared, relied_on, tied, ties
 
@@ -28,7 +27,7 @@ PAIR = {
 
 def drivers(evidence: dict[str, str] | None = None) -> Drivers:
     extra = {key: protocol.driver(item) for key, item in PAIR.items()}
-    known = driving.drivers(NONE, evidence or {}, extra)
+    known = network_evidence.drivers(NONE, evidence or {}, extra)
     return tied(known, ties(PAIR, ["USDC"]))
 
 

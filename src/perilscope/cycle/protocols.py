@@ -12,8 +12,7 @@ from perilscope.cycle.assess import Result
 from perilscope.cycle.measures import Document
 from perilscope.cycle.workspace import closes_of, open_workspace
 from perilscope.errors import AssessmentError, MisuseError
-from perilscope.layers import drivers as driving
-from perilscope.layers import protocol, protocol_ties
+from perilscope.layers import network_evidence, protocol, protocol_ties
 from perilscope.layers.drivers import Drivers
 from perilscope.layers.protocol import ProtocolScore
 from perilscope.layers.protocol_factors import Price
@@ -194,10 +193,10 @@ def _drivers(
     wanted: Sequence[str],
 ) -> Drivers:
     extra = {item.id: protocol.driver(item, price) for item in book.protocols.values()}
-    seen = driving.parse_evidence(evidence, book, extra)
+    seen = network_evidence.parse_evidence(evidence, book, extra)
     for key in wanted or book.protocols:
-        seen |= driving.parse_evidence([f"{key}.{each}" for each in changed], book, extra)
-    known = driving.drivers(book, seen, extra)
+        seen |= network_evidence.parse_evidence([f"{key}.{each}" for each in changed], book, extra)
+    known = network_evidence.drivers(book, seen, extra)
     return protocol_ties.tied(known, protocol_ties.ties(book.protocols, book.tokens))
 
 

@@ -13,8 +13,7 @@ from perilscope.cycle.trading import Valued, value
 from perilscope.cycle.workspace import Workspace
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.evidence.prices import History
-from perilscope.layers import drivers as driving
-from perilscope.layers import protocol, protocol_ties, watching
+from perilscope.layers import network_evidence, protocol, protocol_ties, watching
 from perilscope.layers.context import Context
 from perilscope.layers.drivers import Drivers
 from perilscope.layers.holding_years import apart
@@ -114,8 +113,8 @@ def drivers_of(
 ) -> tuple[Drivers, Drivers]:
     """Networks before and after what was observed."""
     extra = {item.id: protocol.driver(item, price) for item in book.protocols.values()}
-    evidence = driving.parse_evidence(settings.evidence, book, extra)
-    drivers = driving.drivers(book, evidence, extra)
+    evidence = network_evidence.parse_evidence(settings.evidence, book, extra)
+    drivers = network_evidence.drivers(book, evidence, extra)
     networks = {
         net: watching.with_signs(driver, mine)
         if (mine := [each for each in seen if each.network == net])
@@ -123,7 +122,7 @@ def drivers_of(
         for net, driver in drivers.networks.items()
     }
     shared = protocol_ties.ties(book.protocols, book.tokens)
-    return driving.prior(book, extra), protocol_ties.tied(Drivers(networks), shared)
+    return network_evidence.prior(book, extra), protocol_ties.tied(Drivers(networks), shared)
 
 
 def _inventory(valuation: Valuation, steps: Steps) -> dict[str, Worth]:

@@ -24,8 +24,7 @@ from perilscope.cycle.workspace import (
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.evidence.positions import Position
 from perilscope.evidence.prices import History
-from perilscope.layers import drivers as driving
-from perilscope.layers import revaluation, watching
+from perilscope.layers import network_evidence, revaluation, watching
 from perilscope.layers.desk import Desk
 from perilscope.layers.drivers import Drivers
 from perilscope.layers.limit_figures import desk_limits, measured, unmet
@@ -103,7 +102,7 @@ def opened(path: Path, settings: Settings | None = None, also: Sequence[str] = (
 def _drivers(workspace: Workspace, settings: Settings) -> Drivers:
     """The book's networks under evidence, watched conditions heard."""
     book = workspace.book
-    known = driving.drivers(book, driving.parse_evidence(settings.evidence, book))
+    known = network_evidence.drivers(book, network_evidence.parse_evidence(settings.evidence, book))
     seen = watching.watched(book, workspace.alerts)
     networks = {
         net: watching.with_signs(driver, mine)

@@ -69,10 +69,10 @@ def opened(source: Path, name: str = "") -> Asked:
         return Asked(source.name, found.network, notes=found.notes, kind=found.kind)
     # only for a book: all of a run stands behind it, and a file's answer need not wait for that
     from perilscope.cycle.workspace import open_book
-    from perilscope.layers import drivers
+    from perilscope.layers.network_evidence import drivers
 
     book, _ = open_book(source)
-    known = drivers.drivers(book).networks
+    known = drivers(book).networks
     names = list(known) or list(book.protocols)
     if not names:
         raise MisuseError(f"{source}: this book declares no networks")

@@ -18,8 +18,7 @@ from perilscope.engines.slices.chain import Chain, contraction, law
 from perilscope.engines.slices.passage import Passage, capital, passage
 from perilscope.engines.slices.reach import reach
 from perilscope.errors import AssessmentError, MisuseError
-from perilscope.layers import drivers as driving
-from perilscope.layers import protocol
+from perilscope.layers import network_evidence, protocol
 from perilscope.layers.feedback import read_regime, slices_of
 from perilscope.layers.slices import NOTHING_HELD, Held, Seen, Slices
 from perilscope.layers.valuation import Valuation
@@ -84,7 +83,9 @@ def feedback(
     valuation = Valuation(book, closes_of(workspace))
     held, notes = _held(workspace, valuation, days)
     extra = {item.id: protocol.driver(item, valuation.price) for item in book.protocols.values()}
-    drivers = driving.drivers(book, driving.parse_evidence(rest, book, extra), extra)
+    drivers = network_evidence.drivers(
+        book, network_evidence.parse_evidence(rest, book, extra), extra
+    )
     seen = _seen(workspace)
     hold = book.feedback.rebalance == "hold"
     made = slices_of(

@@ -22,8 +22,7 @@ from perilscope.engines.grids.loss import LossLaw
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.evidence.prices import History
-from perilscope.layers import drivers as driving
-from perilscope.layers import enterprise, protocol, watching
+from perilscope.layers import enterprise, network_evidence, protocol, watching
 from perilscope.layers.context import Context
 from perilscope.layers.drivers import Drivers
 from perilscope.layers.enterprise import Joined
@@ -180,7 +179,7 @@ def places(reading: Reading, on: Sequence[str]) -> dict[str, str]:
 
 def _places(book: Book, valuation: Valuation, on: Sequence[str]) -> dict[str, str]:
     extra = {item.id: protocol.driver(item, valuation.price) for item in book.protocols.values()}
-    return driving.parse_evidence(on, book, extra)
+    return network_evidence.parse_evidence(on, book, extra)
 
 
 def chance(reading: Reading, asked: Mapping[str, str]) -> float:
