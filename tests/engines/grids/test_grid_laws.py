@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perilscope.engines.grids.grid import Grid, atoms, clamp, jumps, place, spread, unit
+from perilscope.engines.grids.grid import Grid, clamp, place, spread
 from perilscope.engines.grids.limited import limited
 from perilscope.engines.laws.distributions import (
     Capped,
@@ -28,6 +28,7 @@ from perilscope.engines.laws.distributions import (
     Uniform,
     Weibull,
 )
+from perilscope.engines.laws.jumps import atoms, jumps, unit
 
 
 @given(st.floats(0.1, 50.0), st.floats(0.01, 3.0))

@@ -19,11 +19,12 @@ from perilscope.engines.aggregate.compound import Compound, Drives, fixed
 from perilscope.engines.aggregate.expansion import certain, known
 from perilscope.engines.aggregate.shared import Shared, cases, shared_by
 from perilscope.engines.aggregate.structure import Component, components
-from perilscope.engines.grids.grid import Grid, atoms, place, spread
+from perilscope.engines.grids.grid import Grid, place, spread
 from perilscope.engines.grids.limited import limited
 from perilscope.engines.grids.loss import LossLaw
 from perilscope.engines.laws.distributions import Constant, Distribution
 from perilscope.engines.laws.floor import Floored
+from perilscope.engines.laws.jumps import atoms
 from perilscope.engines.streams import stream
 from perilscope.errors import AssessmentError, MisuseError
 

@@ -20,8 +20,9 @@ from perilscope.engines.aggregate.structure import Component, Unit, components
 from perilscope.engines.aggregate.terms import only_counted
 from perilscope.engines.aggregate.transforms import Transforms
 from perilscope.engines.aggregate.unlisted import Unlisted
-from perilscope.engines.grids.grid import Grid, jumps
+from perilscope.engines.grids.grid import Grid
 from perilscope.engines.grids.loss import LossLaw
+from perilscope.engines.laws.jumps import jumps
 from perilscope.errors import MisuseError
 from perilscope.once import cached_property
 

@@ -37,10 +37,11 @@ from perilscope.engines.aggregate.cover_layers import Counted
 from perilscope.engines.aggregate.expansion import Part, parts
 from perilscope.engines.aggregate.shared import nodes
 from perilscope.engines.aggregate.structure import Component
-from perilscope.engines.grids.grid import Grid, Transform, jumps, spread, unit
+from perilscope.engines.grids.grid import Grid, Transform, spread
 from perilscope.engines.laws import quadrature
 from perilscope.engines.laws.counts import Poisson
 from perilscope.engines.laws.distributions import Distribution
+from perilscope.engines.laws.jumps import jumps, unit
 
 Array = npt.NDArray[np.float64]
 Cube = npt.NDArray[np.complex128]

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines.grids.grid import Grid, atoms, place, share, spread
+from perilscope.engines.grids.grid import Grid, place, share, spread
 from perilscope.engines.grids.limited import (
     Few,
     all_between,
@@ -28,6 +28,7 @@ from perilscope.engines.grids.limited import (
 )
 from perilscope.engines.kept import Kept
 from perilscope.engines.laws.distributions import Distribution
+from perilscope.engines.laws.jumps import atoms
 
 Array = npt.NDArray[np.float64]
 

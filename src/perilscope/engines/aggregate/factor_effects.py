@@ -13,7 +13,6 @@ import numpy as np
 
 from perilscope.engines.aggregate.compound import Compound
 from perilscope.engines.aggregate.shared import Shared
-from perilscope.engines.grids.grid import atoms, jumps
 from perilscope.engines.grids.multiplied import width
 from perilscope.engines.kept import Kept
 from perilscope.engines.laws import quadrature
@@ -25,6 +24,7 @@ from perilscope.engines.laws.distributions import (
     Total,
 )
 from perilscope.engines.laws.distributions import Mixture as Mixed
+from perilscope.engines.laws.jumps import atoms, jumps
 
 _NARROW = 0.01
 """Spread of a factor below which it is integrated as any other."""

@@ -10,9 +10,9 @@ from typing import NamedTuple
 from perilscope.engines.aggregate.compound import Compound
 from perilscope.engines.aggregate.expansion import Part, parts
 from perilscope.engines.aggregate.structure import MANY
-from perilscope.engines.grids.grid import unbroken
 from perilscope.engines.laws.counts import Poisson
 from perilscope.engines.laws.distributions import Distribution
+from perilscope.engines.laws.jumps import unbroken
 
 
 class Known(NamedTuple):

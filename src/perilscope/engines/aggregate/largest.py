@@ -20,11 +20,11 @@ from perilscope.engines.aggregate.compound import Compound, Drives
 from perilscope.engines.aggregate.expansion import Part, known, parts
 from perilscope.engines.aggregate.structure import Component, Unit, components
 from perilscope.engines.grids.families import families, joined
-from perilscope.engines.grids.grid import atoms
 from perilscope.engines.grids.multiplied import Multiplied, Nodes
 from perilscope.engines.laws import quadrature
 from perilscope.engines.laws.counts import Binomial, CountLaw, Poisson
 from perilscope.engines.laws.distributions import Constant, Distribution
+from perilscope.engines.laws.jumps import atoms
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.once import cached_property
 

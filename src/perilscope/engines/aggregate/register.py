@@ -23,9 +23,10 @@ from perilscope.engines.aggregate.structure import Component, components
 from perilscope.engines.aggregate.transforms import Transforms
 from perilscope.engines.aggregate.unlisted import Unlisted
 from perilscope.engines.aggregate.whole import Whole
-from perilscope.engines.grids.grid import Grid, atoms
+from perilscope.engines.grids.grid import Grid
 from perilscope.engines.grids.ladder import Ladder
 from perilscope.engines.grids.loss import LossLaw
+from perilscope.engines.laws.jumps import atoms
 from perilscope.errors import MisuseError
 from perilscope.once import cached_property
 

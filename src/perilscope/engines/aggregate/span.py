@@ -18,9 +18,10 @@ from perilscope.engines.aggregate.expansion import Part
 from perilscope.engines.aggregate.heavy import far_events, heavy
 from perilscope.engines.aggregate.structure import MANY
 from perilscope.engines.grids.families import families, joined
-from perilscope.engines.grids.grid import TILT, Grid, atoms, jumps, unbroken, unit
+from perilscope.engines.grids.grid import TILT, Grid
 from perilscope.engines.grids.loss import LossLaw
 from perilscope.engines.laws.distributions import Beta, Distribution
+from perilscope.engines.laws.jumps import atoms, jumps, unbroken, unit
 from perilscope.errors import AssessmentError
 
 USUAL, PLAIN, MOST = 2**12, 2**14, 2**17

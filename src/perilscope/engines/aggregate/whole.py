@@ -22,9 +22,10 @@ from perilscope.engines.aggregate.facts import Facts, summed
 from perilscope.engines.aggregate.moments import Moments
 from perilscope.engines.aggregate.structure import Component
 from perilscope.engines.aggregate.transforms import Block, Together, blocks, changed
-from perilscope.engines.grids.grid import Grid, atoms, jumps, unbroken
+from perilscope.engines.grids.grid import Grid
 from perilscope.engines.grids.loss import LossLaw, Pair
 from perilscope.engines.laws.distributions import Distribution
+from perilscope.engines.laws.jumps import atoms, jumps, unbroken
 from perilscope.once import cached_property
 
 Array = npt.NDArray[np.float64]

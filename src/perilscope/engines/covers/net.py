@@ -27,9 +27,10 @@ from perilscope.engines.aggregate.transforms import Transforms
 from perilscope.engines.covers.clusters import Cluster, clusters, opened
 from perilscope.engines.covers.of_year import OfYear
 from perilscope.engines.covers.two_sums import Both, Stretch
-from perilscope.engines.grids.grid import Grid, Transform, atoms, jumps, spread, unit
+from perilscope.engines.grids.grid import Grid, Transform, spread
 from perilscope.engines.grids.ladder import Ladder
 from perilscope.engines.grids.loss import LossLaw, Pair
+from perilscope.engines.laws.jumps import atoms, jumps, unit
 from perilscope.errors import InexactError
 from perilscope.once import cached_property
 

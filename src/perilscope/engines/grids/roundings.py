@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines.grids.grid import Grid, atoms, spread
+from perilscope.engines.grids.grid import Grid, spread
 from perilscope.engines.grids.limited import limited
 from perilscope.engines.laws.distributions import Distribution
+from perilscope.engines.laws.jumps import atoms
 
 Array = npt.NDArray[np.float64]
 

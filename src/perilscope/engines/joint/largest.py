@@ -20,10 +20,10 @@ import numpy.typing as npt
 
 from perilscope.engines.aggregate.largest import Case, LargestLaw, Maximum, cases_of
 from perilscope.engines.aggregate.structure import Component
-from perilscope.engines.grids.grid import atoms
 from perilscope.engines.joint import cells
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.parts import Part, Rungs
+from perilscope.engines.laws.jumps import atoms
 
 Array = npt.NDArray[np.float64]
 Given = tuple[Component, tuple[Case, ...]]
