@@ -68,7 +68,16 @@ def converted(history: History, currency: str = "USD") -> tuple[History, list[st
 
 
 def foreign(history: History, assets: Sequence[str], currency: str) -> list[str]:
-    """A sentence about the assets whose prices are still in something else than the currency."""
+    """A sentence about the assets whose prices are still in something else than the currency.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> day = (date(2026, 1, 1),)
+    >>> history = History(("BTC",), day, np.array([[9.0]]), quotes={"BTC": "USDT"})
+    >>> foreign(history, ["BTC"], "USDT"), foreign(history, ["BTC"], "USD")[0][:27]
+    ([], 'BTC: prices are in USDT, of')
+    """
     quoted: dict[str, list[str]] = {}
     for asset in assets:
         quote = history.quotes.get(asset, "")

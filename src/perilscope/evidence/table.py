@@ -23,7 +23,19 @@ _CELLS = (
 
 
 class Faults:
-    """Collects the faults of one file and refuses it with all of them at once."""
+    """Collects the faults of one file and refuses it with all of them at once.
+
+    Examples
+    --------
+    >>> faults = Faults("prices.csv")
+    >>> faults.refuse()  # nothing was noted
+    >>> faults.add(3, "no price", "write one")
+    >>> faults.refuse()
+    Traceback (most recent call last):
+    perilscope.errors.DataError: prices.csv:3:1: no price
+        write one
+    1 fault
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -102,7 +114,13 @@ class Table:
 
 
 def decode(name: str, data: bytes) -> str:
-    """UTF-8 text of a file, without a byte-order mark; DataError with the line where it is not."""
+    """UTF-8 text of a file, without a byte-order mark; DataError with the line where it is not.
+
+    Examples
+    --------
+    >>> decode("a.csv", "\ufeffdate".encode())
+    'date'
+    """
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise DataError([Fault(name, 1, 1, "", "this is UTF-16 text", "save the file as UTF-8")])
     try:
@@ -162,7 +180,7 @@ def _rows(
 
 
 def read_table(name: str, data: bytes, faults: Faults, mark: str = ",") -> Table:
-    """Read the header of a table, and its rows as they are asked for.
+    r"""Read the header of a table, and its rows as they are asked for.
 
     Parameters
     ----------
@@ -178,6 +196,13 @@ def read_table(name: str, data: bytes, faults: Faults, mark: str = ",") -> Table
     ------
     DataError
         If it is not UTF-8, not comma-separated, or has no header.
+
+    Examples
+    --------
+    >>> faults = Faults("a.csv")
+    >>> table = read_table("a.csv", b"# mine\ndate,close\n2026-01-01,5\n", faults)
+    >>> table.columns, list(table.rows), table.notes
+    (('date', 'close'), [(3, ['2026-01-01', '5'])], ['mine'])
     """
     notes: list[str] = []
     rows = _rows(decode(name, data), notes, faults, mark)
@@ -193,7 +218,13 @@ def read_table(name: str, data: bytes, faults: Faults, mark: str = ",") -> Table
 
 
 def number(text: str) -> float | None:
-    """The number written in a cell, or None where it is not one; NaN and infinity are numbers."""
+    """The number written in a cell, or None where it is not one; NaN and infinity are numbers.
+
+    Examples
+    --------
+    >>> number("1e3"), number("1,000"), number("1_000")
+    (1000.0, None, None)
+    """
     if "_" in text:  # Python would read 1_000
         return None
     try:

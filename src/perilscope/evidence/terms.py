@@ -131,7 +131,13 @@ class RowFaults:
 
 
 def instrument(text: str, faults: RowFaults) -> str:
-    """The instrument that a cell names."""
+    """The instrument that a cell names.
+
+    Examples
+    --------
+    >>> instrument("perp", RowFaults(lambda what, mend: None))
+    'perpetual'
+    """
     said = text.strip().casefold()
     found = _ALSO.get(said, said)
     if found not in INSTRUMENTS:

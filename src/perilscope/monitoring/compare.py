@@ -86,6 +86,15 @@ def exceptions(losses: NDArray[np.float64], level: float, var: float) -> Excepti
         Of each day after the forecast, money.
     var : float
         The one-day VaR that was forecast, in the reporting currency.
+
+    Examples
+    --------
+    One day of two beyond a VaR of 99 %: at least one is seen with 1 - 0.99^2.
+
+    >>> import numpy as np
+    >>> found = exceptions(np.array([5.0, 11.0]), 0.99, 10.0)
+    >>> found.exceptions, round(found.expected, 9), round(found.probability, 9)
+    (1, 0.02, 0.0199)
     """
     days, hit = len(losses), int(np.sum(losses > var))
     if days == 0:

@@ -24,7 +24,17 @@ class Due:
 
 
 def due(book: Book, on: date) -> tuple[Due, ...]:
-    """Everything unowned, overdue or stale on a day, in the order of the book."""
+    """Everything unowned, overdue or stale on a day, in the order of the book.
+
+    Examples
+    --------
+    >>> from perilscope.book import from_mapping
+    >>> tree = {"institution": {"name": "x"}, "currency": "USD", "as_of": "2026-11-20"}
+    >>> theft = {"asset": "safe", "frequency": "1 in 10 years", "magnitude": "100k"}
+    >>> more = {"assets": {"safe": {"kind": "other"}}, "scenarios": {"theft": theft}}
+    >>> [each.where for each in due(from_mapping({**tree, **more}), date(2026, 11, 20))]
+    ['scenarios.theft']
+    """
     return tuple(_unowned(book)) + tuple(_overdue(book, on)) + tuple(_stale(book, on))
 
 

@@ -83,7 +83,24 @@ class World:
 
 
 def annual_cost(control: Control | Cover, discount_rate: float) -> float:
-    """Annualised cost: C r / (1 - (1+r)^-n) + yearly (MODEL, section 8); C/n when r is zero."""
+    """Annualised cost: C r / (1 - (1+r)^-n) + yearly (MODEL, section 8); C/n when r is zero.
+
+    Examples
+    --------
+    40k once for four years at 5 %, and 10k a year: an annuity of 40k x 0.05 / (1 - 1.05^-4).
+
+    >>> from perilscope.book import from_mapping
+    >>> costs = {"once": "40k", "per_year": "10k", "life": "4 years"}
+    >>> tree = {"institution": {"name": "x"}, "currency": "USD", "as_of": "2026-11-20"}
+    >>> theft = {"asset": "safe", "frequency": "1 in 10 years", "magnitude": "100k"}
+    >>> guard = {"state": "candidate", "costs": costs, "cuts": {"theft": "50 % of frequency"}}
+    >>> more = {"assets": {"safe": {"kind": "other"}}, "scenarios": {"theft": theft}}
+    >>> book = from_mapping({**tree, **more, "controls": {"guard": guard}})
+    >>> round(annual_cost(book.controls["guard"], 0.0), 2)
+    20000.0
+    >>> round(annual_cost(book.controls["guard"], 0.05), 2)
+    21280.47
+    """
     cost = control.costs
     once = 0.0 if cost.once is None else _mean(cost.once)
     yearly = 0.0 if cost.per_year is None else _mean(cost.per_year)

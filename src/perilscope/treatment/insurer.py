@@ -78,7 +78,13 @@ class Measured:
 
 
 def terms_when(terms: Terms, share: float) -> Terms:
-    """Terms of which a share of each payment is made: of the year's too."""
+    """Terms of which a share of each payment is made: of the year's too.
+
+    Examples
+    --------
+    >>> terms_when(Terms(limit=100.0, annual_limit=200.0), 0.25)
+    Terms(deductible=0.0, limit=100.0, share=0.25, annual_deductible=0.0, annual_limit=50.0)
+    """
     return replace(
         terms,
         share=terms.share * share,

@@ -15,8 +15,7 @@ import numpy as np
 
 from perilscope.engines.aggregate.compound import Compound
 from perilscope.engines.aggregate.shared import Shared
-from perilscope.engines.grids import grid
-from perilscope.engines.laws import quadrature
+from perilscope.engines.laws import jumps, quadrature
 from perilscope.engines.laws.counts import Binomial, CountLaw, NegativeBinomial, Poisson
 from perilscope.engines.laws.distributions import Constant, Distribution, Gamma, Scaled
 from perilscope.engines.laws.floor import floored
@@ -169,7 +168,7 @@ def _one_size(
 
     Returns None where the line is not of this kind, or has too many events for it to matter.
     """
-    if len(severe) != 1 or grid.atoms(laws[severe[0]]) is not None:
+    if len(severe) != 1 or jumps.atoms(laws[severe[0]]) is not None:
         return None
     at, belief = severe[0], laws[severe[0]]
     middle = [law.mean for law in laws]
@@ -177,7 +176,7 @@ def _one_size(
     seen = [
         known(line, (*middle[:at], x, *middle[at + 1 :]), line.years, driven=driven) for x in probes
     ]
-    sizes = [grid.atoms(severity) for _, severity in seen]
+    sizes = [jumps.atoms(severity) for _, severity in seen]
     if any(size is None or len(size) != 1 for size in sizes) or seen[0][0] != seen[2][0]:
         return None
     rates = [
@@ -247,7 +246,7 @@ def _outer(
         return ((1.0, tuple(law.mean for law in laws)),)
     severity = line.build(tuple(law.mean for law in line.beliefs), line.years)[1]
     # a loss that is a few atoms leaves a stair at each node: many nodes, which are cheap there
-    stairs = grid.atoms(severity) is not None and effort == 2
+    stairs = jumps.atoms(severity) is not None and effort == 2
     if stairs:
         return quadrature.nodes(laws, effort=3, free=touches)
     return quadrature.nodes(laws, effort=effort, free=touches, one=_wide(line, touches, effort))
