@@ -164,3 +164,25 @@ def test_a_book_counts_in_its_currency(capsys: Any, tmp_path: Path) -> None:
     found = json.loads(capsys.readouterr().out)
     assert found["gross"] == pytest.approx(9 * (100 + 299 % 7))
     assert not any("prices are in USDT" in text for text in found["findings"])
+
+
+def test_days_that_the_file_does_not_have_are_refused(capsys: Any, tmp_path: Path) -> None:
+    file = prices(tmp_path, "p.csv")
+    for words, said in (
+        (("--from", "2024-06-01", "--to", "2024-05-01"), "--from 2024-06-01 is after"),
+        (("--from", "2030-01-01"), "no prices from 2030-01-01"),
+        (("--to", "2020-01-01"), "no prices from the first day to 2020-01-01"),
+    ):
+        assert run(["market", "check-data", "--prices", file, *words]) == 2
+        assert said in capsys.readouterr().err
+
+
+def test_a_price_that_never_changes_is_doubted(capsys: Any, tmp_path: Path) -> None:
+    rows = [f"{date.fromordinal(START + k)},1.0" for k in range(40)]
+    (tmp_path / "flat.csv").write_text("\n".join(["date,A", *rows]))
+    found = asked(capsys, "--prices", str(tmp_path / "flat.csv"))
+    assert found["assets"][0]["verdict"] == "warned"
+    assert "on every day" in found["assets"][0]["reasons"][0]
+    words = ["--prices", str(tmp_path / "flat.csv"), "--weights", "A=1", "--method", "historical"]
+    assert run(["market", "risk", *words]) == 0
+    assert "never moved" in capsys.readouterr().out

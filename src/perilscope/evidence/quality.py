@@ -254,7 +254,7 @@ def _stale(series: _Series) -> Iterator[Finding]:
         return
     if same.all() and same.size >= STALE:
         what = f"the close is {series.closes[0]:.6g} on every day: a price, or a placeholder?"
-        yield series.finding("stale-price", TOLD, 0, what, "", len(series.rows) - 1)
+        yield series.finding("stale-price", WARNS, 0, what, "", len(series.rows) - 1)
         return
     edges = np.flatnonzero(np.diff(np.concatenate([[0], same.astype(np.int8), [0]])))
     for start, stop in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):

@@ -47,18 +47,24 @@ def _number(value: float | None) -> str:
     return f"{value:.2e}"
 
 
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def _head(run: Shown, width: int) -> Iterator[Text]:
     name = f"{run['portfolio']} by {run['file']}" if "portfolio" in run else str(run["file"])
     text = Text(name, "bold")
     text.append(
-        f"   {run['first']} to {run['last']}   {run['days']:,} days at {100.0 * run['level']:g} %",
+        f"   {run['first']} to {run['last']}   {_count(run['days'], 'day')} at "
+        f"{100.0 * run['level']:g} %",
         "dim",
     )
     text.truncate(width, overflow="ellipsis")
     yield text
     light = run["tests"]["traffic-light"]["parameters"]
     text = Text(
-        f"{run['exceptions']:,} exceptions, {run['expected']:,.4g} expected   traffic light "
+        f"{_count(run['exceptions'], 'exception')}, {run['expected']:,.4g} expected   "
+        "traffic light "
     )
     text.append(
         light["zone"], {"green": "green", "yellow": "yellow"}.get(light["zone"], "bold red")

@@ -73,7 +73,8 @@ def _why(row: Shown) -> str:
     reasons = row["reasons"]
     if not reasons:
         told = row.get("told", 0)
-        return f"{told} large moves, all of them plausible" if told else ""
+        moves = "one large move, plausible" if told == 1 else f"{told} large moves, all plausible"
+        return moves if told else ""
     return str(reasons[0]) + (f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else "")
 
 

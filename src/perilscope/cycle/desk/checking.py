@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from perilscope.cycle.desk.samples import within
 from perilscope.cycle.settings import Settings
 from perilscope.cycle.workspace import open_workspace, portfolio
 from perilscope.errors import DataError, MisuseError
@@ -61,6 +62,8 @@ def check_data(
     DataError, BookError
         Files that cannot be read.
     """
+    if first and last and first > last:
+        raise MisuseError(f"--from {first} is after --to {last}")
     wanted = list(dict.fromkeys(assets))
     if prices:
         calendar = calendar or UTC_DAYS
@@ -79,6 +82,7 @@ def check_data(
     else:
         raise MisuseError("name a BOOK, or files with --prices FILE")
     history, notes = converted(history)
+    within(history, first, last)  # refuses when there are none
     other = converted(read_prices(list(second), calendar))[0] if second else None
     absent = [asset for asset in wanted if asset not in history.assets]
     if absent and not book:

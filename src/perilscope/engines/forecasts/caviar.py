@@ -108,7 +108,7 @@ def fit_caviar(losses: Array, sizes: Array, level: float) -> Recursion:
     if losses.size < LEAST or losses.size * (1.0 - level) < 5.0:
         need = max(LEAST, math.ceil(5.0 / (1.0 - level)))
         raise AssessmentError(f"{losses.size} losses are too few for CAViaR; {need} are needed")
-    first = float(np.quantile(losses[:_FIRST], level))
+    first = float(np.quantile(losses[:_FIRST], level, method="inverted_cdf"))
     whole, size = float(np.quantile(losses, level)), float(sizes.mean())
     if not (whole > 0.0 and size > 0.0 and first > 0.0):
         raise AssessmentError("hardly a day lost anything, so that there is no VaR to follow")

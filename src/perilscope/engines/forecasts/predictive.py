@@ -185,6 +185,8 @@ def predict(model: Model, sample: Sample) -> Prediction:
             f"the law gives a chance of {100.0 * beyond:.2g} % to losing more than all that is "
             "held, which cannot be: it does not fit losses this large"
         )
+    if not np.any(sample.losses != sample.losses[0]):
+        notes.append("the value never moved on these days, which says nothing of days to come")
     if len(sample.returns) < FEW:
         notes.append(f"{len(sample.returns)} daily returns: the far tail rests on very few")
     elif sample.effective < FEW:
