@@ -147,6 +147,21 @@ def test_the_largest_trade_reaches_its_limit_and_no_more(capsys: Any, book: str)
     assert [row["measure"] for row in over["limits"] if row["refused"]] == ["net exposure"]
 
 
+def test_the_largest_perpetual_moves_no_balance(capsys: Any, book: str) -> None:
+    """It keeps the limits that a trade of the same name is held against, and no more than they."""
+    found = asked(capsys, "size", book, "BTC-PERP", "--venue", "beta", "--strategy", "basis")
+    assert found["price"] == asked(capsys, "size", book, "BTC")["price"]
+    for side in ("buy", "sell"):
+        units = found[side]["units"]
+        assert units > 0.0
+        for times, code in ((0.999, 0), (1.001, 3)):
+            order = f"{side} {units * times:.9f} BTC-PERP @ beta for basis"
+            assert asked(capsys, "trade", book, order, code=code)["refused"] is (code == 3)
+    assert "balance" not in found["buy"]["binding"]
+    assert run(["market", "size", book, "XYZ-PERP"]) != 0
+    assert "no price for XYZ at" in capsys.readouterr().err
+
+
 def test_selling_what_is_held_takes_gross_exposure_down(capsys: Any, book: str) -> None:
     """12 BTC and 100 ETH either way and 200k of USDC: 880k before; shorts come after holdings."""
 

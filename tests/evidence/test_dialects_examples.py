@@ -211,6 +211,7 @@ def test_frames_of_several_libraries(tmp_path: Path) -> None:
         perilscope.read_prices(pandas.DataFrame(long)),
         perilscope.read_prices(wide),
         perilscope.read_prices(polars.DataFrame(long)),
+        perilscope.read_prices(polars.DataFrame(long).lazy()),
         perilscope.read_prices(arrow),
         perilscope.read_prices(tmp_path / "p.feather"),
         perilscope.read_prices(BARS, name="BTC/USDT"),

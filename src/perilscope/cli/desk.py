@@ -52,7 +52,9 @@ def limits(
 
 def size(
     book: Book,
-    asset: Annotated[str, typer.Argument(metavar="ASSET", help="What would be traded.")],
+    asset: Annotated[
+        str, typer.Argument(metavar="ASSET", help="What would be traded; ETH-PERP is a perpetual.")
+    ],
     venue: Annotated[str, typer.Option(help="Where.")] = "",
     strategy: Annotated[str, typer.Option(help="For which strategy.")] = "",
     prices: Prices = None,

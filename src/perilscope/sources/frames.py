@@ -21,7 +21,8 @@ def frame_prices(data: Any, name: str = "", calendar: Calendar = UTC_DAYS) -> Hi
     ----------
     data : data frame, list or dict
         Long (``date``, ``asset``, ``close``) or wide (``date`` and a column per asset), by any
-        library that narwhals knows; a pandas frame may have its dates in the index. Or bars
+        library that narwhals knows, lazy ones too; a pandas frame may have its dates in the index.
+        Or bars
         ``[[time, open, high, low, close, volume], ...]``, also by symbol in a dict.
     name : str
         What errors call it; names the asset of bars without a symbol, like ``BTC/USDT``.
@@ -53,10 +54,12 @@ def frame_prices(data: Any, name: str = "", calendar: Calendar = UTC_DAYS) -> Hi
             "data frames need narwhals, which is an extra: pip install 'perilscope[frames]'"
         ) from None
     try:
-        frame = narwhals.from_native(_dated(data), eager_only=True)
+        frame = narwhals.from_native(_dated(data))
     except TypeError:
         kind = type(data).__name__
         raise MisuseError(f"a path, a data frame or bars are wanted, not {kind}") from None
+    if isinstance(frame, narwhals.LazyFrame):
+        frame = frame.collect()
     called = name or "frame.csv"
     if frame.shape[0] * frame.shape[1] > CELLS:
         raise DataError([Fault(called, 0, 0, "", "this frame is too large for prices", "split it")])

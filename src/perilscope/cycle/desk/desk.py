@@ -234,14 +234,14 @@ def parse_trade(text: str) -> Position:
     sign = 1.0 if said[1].lower() == "buy" else -1.0
     if not units > 0.0:
         raise MisuseError(f"{text!r}: more than nothing is bought or sold")
-    asset, swap = said[4], said[4].upper().endswith("-PERP")
-    return Position(
-        asset[:-5] if swap else asset,
-        sign * units,
-        said[5] or "",
-        said[6] or "",
-        instrument="perpetual" if swap else "spot",
-    )
+    return _lot(said[4], sign * units, said[5] or "", said[6] or "")
+
+
+def _lot(name: str, units: float, venue: str = "", strategy: str = "") -> Position:
+    """Units of an asset, or of its perpetual where ``-PERP`` follows the name."""
+    if name.upper().endswith("-PERP"):
+        return Position(name[:-5], units, venue, strategy, instrument="perpetual")
+    return Position(name, units, venue, strategy)
 
 
 def trade(path: Path, text: str, settings: Settings | None = None) -> Document:
@@ -293,17 +293,21 @@ def _risks(before: Desk, after: Desk, asset: str, worth: float) -> list[Document
 
 def size(path: Path, asset: str, venue: str = "", strategy: str = "",
          settings: Settings | None = None) -> Document:  # fmt: skip
-    """The largest buy and sell that keep every limit, and the limit that binds."""
-    found = opened(path, settings, [asset])
+    """The largest buy and sell that keep every limit, and the limit that binds.
+
+    ``ETH-PERP`` is a perpetual of the whole account, as in a trade.
+    """
+    found = opened(path, settings, [_lot(asset, 1.0).asset])
     return {**head(found), **sized(found, asset, venue, strategy)}
 
 
 def sized(found: Opened, asset: str, venue: str = "", strategy: str = "") -> Document:
-    """The largest buy and sell of an asset, with the price and what is held."""
-    price = found.desk.prices[asset]
+    """The largest buy and sell of an asset or its perpetual, with the price and what is held."""
+    base = _lot(asset, 1.0).asset
+    price = found.desk.prices[base]
     sides = {}
     for side, sign in (("buy", 1.0), ("sell", -1.0)):
-        units, binding = _largest(found, Position(asset, sign, venue, strategy))
+        units, binding = _largest(found, _lot(asset, sign, venue, strategy))
         if units is not None and units * price < NOTHING:
             units = 0.0
         sides[side] = {
@@ -311,7 +315,7 @@ def sized(found: Opened, asset: str, venue: str = "", strategy: str = "") -> Doc
             "worth": None if units is None else units * price,
             "binding": binding,
         }
-    held = found.desk.values()[asset] / price  # options and contracts by their delta
+    held = found.desk.values()[base] / price  # options and contracts by their delta
     return {"asset": asset, "price": price, "held": held, **sides}
 
 

@@ -35,6 +35,7 @@ from scipy import special
 
 from perilscope.engines.forecasts.history import Sample
 from perilscope.engines.forecasts.loss_laws import Law
+from perilscope.engines.forecasts.overlaps import APART, widened
 from perilscope.errors import AssessmentError, MisuseError
 
 Array = NDArray[np.float64]
@@ -170,11 +171,16 @@ def predict(model: Model, sample: Sample) -> Prediction:
     notes = [*found.notes, *found.remarks()]
     effective = found.effective if math.isfinite(found.effective) else sample.effective
     bounded = sample.revalued is None and bool(np.all(sample.weights >= 0.0))
+    few = sample.horizon > 1 and sample.effective < APART
     most = float(sample.weights.sum()) if bounded else math.inf
 
     def within(level: float) -> Intervals:
         """What is not owed loses at most all of it, and CVaR at least what VaR does."""
-        (a, b), (c, d) = found.interval_at(level)
+        ends = found.interval_at(level)
+        if few and found.conventions.get("horizon") == CONVENTIONS["horizon"]:
+            figures = found.law.var(level), found.law.cvar(level)
+            ends = widened(sample, level, figures, ends, getattr(found.law, "weights", None))
+        (a, b), (c, d) = ends
         if found.law.cvar(level) <= most:  # else the law knows no such bound, nor does its error
             b, d = min(b, most), min(d, most)
         return (a, b), (max(a, c), max(b, d))
