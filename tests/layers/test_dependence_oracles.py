@@ -11,7 +11,7 @@ import pytest
 import perilscope
 from perilscope.book import Shock, from_mapping
 from perilscope.errors import BookError
-from perilscope.layers.dependence import incidents, said
+from perilscope.layers.dependence import described, incidents
 
 BASE: dict[str, Any] = {
     "institution": {"name": "Test"},
@@ -52,9 +52,9 @@ def test_a_factor_on_both_factors_of_one_scenario_is_one_value() -> None:
     assert rows["a"]["ale"] == pytest.approx(0.7 * 100 * 1.25, rel=1e-9)
     assert rows["b"]["ale"] == pytest.approx(1.9 * 10_000, rel=1e-12)
     book = from_mapping({**BASE, "scenarios": wide, "factors": {"bad": factor}})
-    (sentence,) = said(book, "a")
+    (sentence,) = described(book, "a")
     assert sentence.endswith("so that its average year is 1.25 times what it would be.")
-    assert said(book, "b") == ()
+    assert described(book, "b") == ()
 
 
 def test_a_shock_adds_events_to_all_that_it_hits() -> None:
