@@ -44,7 +44,8 @@ def fields() -> str:
 
     schema = json_schema()
     pages = ["# The fields of a book\n", "Made from the models that read it.\n"]
-    for title, model in [("Book", schema), *sorted(schema.get("$defs", {}).items())]:
+    for title, found in [("Book", schema), *sorted(schema.get("$defs", {}).items())]:
+        model = _shape(found)
         properties = model.get("properties")
         if not properties:
             continue
@@ -57,6 +58,18 @@ def fields() -> str:
         ]
         pages.append("| field | what | required | |\n|---|---|---|---|\n" + "\n".join(rows) + "\n")
     return "\n".join(pages)
+
+
+def _shape(model: dict[str, Any]) -> dict[str, Any]:
+    """All fields of a model that may be written in several ways, and what each way means."""
+    ways = [each for each in model.get("anyOf", ()) if isinstance(each, dict)]
+    fields: dict[str, Any] = {}
+    for each in ways:
+        fields |= each.get("properties", {})
+    if not fields:
+        return model
+    said = [" ".join(each["description"].split()) for each in ways if "description" in each]
+    return {"properties": fields, "description": " Or: ".join(said)}
 
 
 def document() -> str:
@@ -92,6 +105,9 @@ def _kind(field: dict[str, Any]) -> str:
             kinds.pop("null", None)
             return " or ".join(kinds)
     kind = field.get("type", "anything")
+    inner = [*field.get("patternProperties", {}).values(), field.get("additionalProperties")]
+    if kind == "object" and isinstance(inner[0], dict):
+        return _kind(inner[0]).removesuffix(" by name") + " by name"
     if isinstance(kind, list):
         return " or ".join(k for k in kind if k != "null")
     if kind == "array":

@@ -12,6 +12,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from perilscope.book import json_schema
+from perilscope.book.descriptions import FIELDS
 
 from .books import BOOK, STAFF
 
@@ -83,3 +84,18 @@ def test_ids_are_patterns_and_quantities_text_or_number() -> None:
     assert list(assets["patternProperties"]) == ["^[a-z][a-z0-9-]{0,63}$"]
     assert schema["properties"]["horizon"]["type"] == ["string", "number"]
     assert all("id" not in d.get("properties", {}) for d in schema["$defs"].values())
+
+
+def test_every_field_says_what_it_means() -> None:
+    schema = json_schema()
+    fields = {
+        (name, field): text.get("description", "")
+        for name, model in [("Book", schema), *schema["$defs"].items()]
+        for shape in (model, *model.get("anyOf", ()))
+        for field, text in shape.get("properties", {}).items()
+    }
+    assert [where for where, text in fields.items() if not text] == []
+    assert [
+        (name, field) for name, known in FIELDS.items() for field in known
+        if (name, field) not in fields
+    ] == []  # fmt: skip

@@ -7,7 +7,6 @@ joint states are enumerated here, over two periods by the union of the events of
 
 from __future__ import annotations
 
-import itertools
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -16,6 +15,8 @@ import numpy.typing as npt
 import pytest
 
 import perilscope
+
+from . import chained
 
 COUNT = 12
 SIZES = [100_000 * (1 + (7 * i) % 11) for i in range(COUNT)]
@@ -30,19 +31,6 @@ def row(i: int, before: int) -> float:
 
 
 def book(horizon: str, shocks: str, held: str) -> str:
-    nodes, scenarios = "", ""
-    for i in range(COUNT):
-        above, names = (
-            ("market", ("calm", "stressed")) if i % 3 == 0 else (f"v{i - 1}", ("no", "yes"))
-        )
-        rows = ", ".join(
-            f"{n}: [{1 - row(i, k):.9g}, {row(i, k):.9g}]" for k, n in enumerate(names)
-        )
-        nodes += f"      v{i}: {{parents: [{above}], table: {{{rows}}}}}\n"
-        scenarios += (
-            f"  s{i}: {{asset: desk, frequency: from net.v{i}, counts: at most one a year, "
-            f"magnitude: {SIZES[i]}}}\n"
-        )
     return f"""
 institution: {{name: Many, kind: hedge fund}}
 currency: USD
@@ -56,22 +44,17 @@ networks:
 {shocks}
     nodes:
       market: {{states: [calm, stressed], table: [0.85, 0.15]}}
-{nodes}
+{chained.nodes(COUNT, row)}
 scenarios:
-{scenarios}"""
+{chained.scenarios(SIZES)}"""
 
 
 def states() -> tuple[Array, npt.NDArray[np.int64]]:
     """Probability of (market, events) and the events of each as bits."""
     chances, bits = [], []
-    for market in (0, 1):
-        for hit in itertools.product((0, 1), repeat=COUNT):
-            p = (0.85, 0.15)[market]
-            for i, state in enumerate(hit):
-                yes = row(i, market if i % 3 == 0 else hit[i - 1])
-                p *= yes if state else 1.0 - yes
-            chances.append(p)
-            bits.append(sum(x << i for i, x in enumerate((*hit, market))))
+    for p, market, hits in chained.states(COUNT, row):
+        chances.append(p)
+        bits.append(sum(x << i for i, x in enumerate((*hits, market))))
     return np.array(chances), np.array(bits)
 
 

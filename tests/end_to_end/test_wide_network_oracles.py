@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import itertools
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -15,6 +14,8 @@ from perilscope.cycle.questions.sensitivity import sensitivity as look
 from perilscope.cycle.settings import Settings
 from perilscope.cycle.workspace import open_workspace
 from perilscope.errors import AssessmentError
+
+from . import chained
 
 COUNT = 15
 """Events of one network: 32,768 joint states, more than are listed."""
@@ -48,36 +49,16 @@ def row(i: int, before: int) -> float:
 
 
 def book() -> str:
-    nodes, scenarios = "", ""
-    for i in range(COUNT):
-        above, names = (
-            ("market", ("calm", "stressed")) if i % 3 == 0 else (f"v{i - 1}", ("no", "yes"))
-        )
-        rows = ", ".join(
-            f"{n}: [{1 - row(i, k):.9g}, {row(i, k):.9g}]" for k, n in enumerate(names)
-        )
-        nodes += f"      v{i}: {{parents: [{above}], table: {{{rows}}}}}\n"
-        scenarios += (
-            f"  s{i}: {{asset: desk, frequency: from net.v{i}, counts: at most one a year, "
-            f"magnitude: {SIZES[i]}}}\n"
-        )
     alert = "      alert: {parents: [v2], table: {no: [0.9, 0.1], yes: [0.25, 0.75]}}\n"
-    return HEAD + nodes + alert + "scenarios:\n" + scenarios
+    return HEAD + chained.nodes(COUNT, row) + alert + "scenarios:\n" + chained.scenarios(SIZES)
 
 
 def law(alert: bool) -> dict[float, float]:
     """Law of the loss by all joint states, 2^16 of them."""
     found: dict[float, float] = {}
-    for market in (0, 1):
-        for states in itertools.product((0, 1), repeat=COUNT):
-            p = (0.85, 0.15)[market]
-            for i, state in enumerate(states):
-                yes = row(i, market if i % 3 == 0 else states[i - 1])
-                p *= yes if state else 1.0 - yes
-            if alert:
-                p *= (0.1, 0.75)[states[2]]
-            loss = float(np.dot(states, SIZES))
-            found[loss] = found.get(loss, 0.0) + p
+    for p, _, hits in chained.states(COUNT, row):
+        loss = float(np.dot(hits, SIZES))
+        found[loss] = found.get(loss, 0.0) + p * ((0.1, 0.75)[hits[2]] if alert else 1.0)
     whole = sum(found.values())
     return {loss: found[loss] / whole for loss in sorted(found)}
 

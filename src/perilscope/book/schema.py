@@ -5,9 +5,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from .descriptions import described
 from .model import Book
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_INSIDE = {"NetNode": ("interaction",), "FeedbackNode": ("interaction", "first_from")}
+"""Fields that reading a table fills in; nobody writes them."""
 
 
 def json_schema() -> dict[str, Any]:
@@ -36,6 +39,10 @@ def json_schema() -> dict[str, Any]:
     }
     _from_files(schema["$defs"])
     _without_ids(schema)
+    _as_written(schema["$defs"])
+    for name, model in [("Book", schema), *schema["$defs"].items()]:
+        for shape in (model, *model.get("anyOf", ())):
+            _say(name, shape)
     return {"$schema": DIALECT, **schema}
 
 
@@ -51,6 +58,22 @@ def _from_files(models: dict[str, Any]) -> None:
     for model in (network, node):
         if not model["required"]:
             del model["required"]
+
+
+def _as_written(models: dict[str, Any]) -> None:
+    """Leave out what only reading makes."""
+    for name, fields in _INSIDE.items():
+        for field in fields:
+            del models[name]["properties"][field]
+    del models["Interaction"]
+
+
+def _say(name: str, shape: dict[str, Any]) -> None:
+    """Put what each field means before how it is written."""
+    for field, of in shape.get("properties", {}).items():
+        text = " ".join([described(name, field), of.get("description", "")]).strip()
+        if text:
+            of["description"] = text
 
 
 def _without_ids(part: Any) -> None:

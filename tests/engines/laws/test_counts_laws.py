@@ -19,6 +19,8 @@ from perilscope.engines.laws.counts import (
 )
 from perilscope.errors import MisuseError
 
+from .count_draws import FAR, WAYS, gap
+
 mean = st.floats(1e-3, 12)
 chance = st.floats(0.01, 0.99)
 plain = st.one_of(
@@ -82,20 +84,9 @@ def test_given_some_there_is_no_zero(law):
 
 
 @settings(max_examples=60)
-@given(laws, st.integers(0, 2**32), st.sampled_from(["sample", "events", "some"]))
+@given(laws, st.integers(0, 2**32), st.sampled_from(WAYS))
 def test_draws_have_the_law(law, seed, way):
-    n, rng = 20_000, np.random.default_rng(seed)
-    if way == "sample":
-        drawn = law.sample(rng, n)
-    elif way == "events":
-        drawn = np.bincount(law.events(rng, n), minlength=n)
-    else:
-        drawn, law = law.sample_some(rng, n), law.given_some()
-    assert len(drawn) == n
-    wanted = np.maximum(pmf(law), 0)
-    seen = np.bincount(drawn, minlength=len(wanted))[: len(wanted)]
-    # the largest gap of the distribution functions; beyond 2.6 once in some 700,000 times
-    assert float(np.max(np.abs(np.cumsum(seen) / n - np.cumsum(wanted)))) * np.sqrt(n) < 2.6
+    assert gap(law, way, seed, pmf) < FAR
 
 
 @given(

@@ -32,6 +32,8 @@ from perilscope.engines.laws.distributions import (
 from perilscope.engines.laws.mixed import MixedPoisson, ZeroInflated
 from perilscope.errors import MisuseError
 
+from .count_draws import FAR, WAYS, gap
+
 K = np.arange(512)
 CIRCLE = np.exp(2j * np.pi * K / len(K))
 EDGES = [0, 1e-9, 1e-6, 1e-3, 0.05, 0.25, 0.5, 0.75, 0.95, 1 - 1e-3, 1 - 1e-6, 1 - 1e-9, 1]
@@ -163,21 +165,10 @@ MIXING = st.sampled_from([law for law in LAWS if not isinstance(law, Spliced | P
     st.floats(0.05, 8),
     st.sampled_from([0.5, 1.0, 2.25]),
     st.integers(0, 2**32),
-    st.sampled_from(["sample", "events", "some"]),
+    st.sampled_from(WAYS),
 )
 def test_draws_have_the_law(mixing, mean, years, seed, way):
-    law, n, rng = MixedPoisson(mixing, mean, years), 20_000, np.random.default_rng(seed)
-    if way == "sample":
-        drawn = law.sample(rng, n)
-    elif way == "events":
-        drawn = np.bincount(law.events(rng, n), minlength=n)
-    else:
-        drawn, law = law.sample_some(rng, n), law.given_some()
-    assert len(drawn) == n
-    wanted = np.maximum(pmf(law), 0)
-    seen = np.bincount(drawn, minlength=len(wanted))[: len(wanted)]
-    # the largest gap of the distribution functions; beyond 2.6 once in some 700,000 times
-    assert float(np.max(np.abs(np.cumsum(seen) / n - np.cumsum(wanted)))) * np.sqrt(n) < 2.6
+    assert gap(MixedPoisson(mixing, mean, years), way, seed, pmf) < FAR
 
 
 def test_arrays_stand_for_many_laws():
