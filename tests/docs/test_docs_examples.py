@@ -12,6 +12,7 @@ from types import ModuleType
 
 import pytest
 
+from perilscope.report.schema import schema
 from perilscope.report.words import MEANINGS
 
 ROOT = Path(__file__).parents[2]
@@ -79,3 +80,14 @@ def test_no_decision_lacks_its_parts() -> None:
         text = page.read_text(encoding="utf-8")
         for part in ("**Context.**", "**Decision.**", "**Price.**"):
             assert part in text, page.name
+
+
+def test_every_key_of_the_run_document_says_what_it_is() -> None:
+    found = schema()
+    parts = [("run", found), *found["$defs"].items()]
+    assert [
+        (name, key)
+        for name, part in parts
+        for key, field in part.get("properties", {}).items()
+        if not field.get("description")
+    ] == []
