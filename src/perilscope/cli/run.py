@@ -149,8 +149,6 @@ def _run(
     **settings: Any,
 ) -> int:
     gc.disable()  # until all is imported: it stays, and is then never searched for garbage
-    from concurrent.futures import ThreadPoolExecutor
-
     from perilscope.cli.show import emit, printer, progress, summary
     from perilscope.cycle.chapters import whole
     from perilscope.cycle.inputs import collect
@@ -161,14 +159,12 @@ def _run(
     gc.enable()
     chosen = Settings(**settings)
     with progress(quiet=quiet) as tell:
-        result = assessed(book, chosen, tell)
+        result = assessed(book, chosen, tell, processes=True)
         document = whole(result, since=since, capital=capital, progress=tell)
         tell("report", 0, 1)
-        with ThreadPoolExecutor(1) as beside:  # the page is another process's work
-            page = beside.submit(press.page, document)
-            inputs = collect(book, chosen, result.workspace) if keep_inputs else None
-            draws = draws_of(result) if keep_draws else None
-            pages = {"report.html": page.result()}
+        pages = {"report.html": press.page(document)}
+        inputs = collect(book, chosen, result.workspace) if keep_inputs else None
+        draws = draws_of(result) if keep_draws else None
         save(document, out, pages, inputs, draws)
     emit(json, document)
     if not quiet:

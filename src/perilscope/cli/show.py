@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from rich.console import Console
@@ -17,6 +18,8 @@ from perilscope.report import terminal
 from perilscope.store.documents import to_json, write_text
 
 WIDTH = 110
+_SELDOM = 0.1
+"""Seconds between two drawings of the progress bar."""
 
 
 def emit(target: str | None, document: dict[str, Any], *, ordered: bool = True) -> None:
@@ -76,14 +79,19 @@ def progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
         return
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(),
-        console=console, transient=True,
+        console=console, transient=True, auto_refresh=False,
     )  # fmt: skip
     tasks: dict[str, Any] = {}
+    shown = 0.0
 
     def tell(what: str, done: int, of: int) -> None:
+        # drawn by who tells: a thread of the bar's own would keep a run from other processes
+        nonlocal shown
         if what not in tasks:
             tasks[what] = bar.add_task(what, total=of)
-        bar.update(tasks[what], completed=done)
+        late = monotonic() - shown >= _SELDOM or done == of
+        bar.update(tasks[what], completed=done, refresh=late)
+        shown = monotonic() if late else shown
 
     with bar:
         yield tell

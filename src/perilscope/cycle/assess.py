@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
@@ -21,14 +20,15 @@ from perilscope.cycle.dependence import Tied, tie
 from perilscope.cycle.drawn import Horizons
 from perilscope.cycle.insight import Assessed, Insight, insight
 from perilscope.cycle.largest import Peak
+from perilscope.cycle.others import Others, Pending
 from perilscope.cycle.settings import Settings
 from perilscope.cycle.start import Finding, Progress, Start, Steps, start
-from perilscope.cycle.task import Task
-from perilscope.cycle.together import Together, doubted, together
-from perilscope.cycle.trading import held_lots, traded
+from perilscope.cycle.together import LEVEL, Made, Together, completed, doubted, joint_law
+from perilscope.cycle.trading import held_lots
 from perilscope.cycle.workspace import Workspace, with_horizon
 from perilscope.engines.aggregate.register import Register
 from perilscope.engines.grids.loss import LossLaw
+from perilscope.engines.joint.borne import Borne
 from perilscope.engines.simulation.draws import Simulated
 from perilscope.errors import AssessmentError
 from perilscope.layers import enterprise
@@ -50,6 +50,8 @@ Law: TypeAlias = LossLaw | Simulated
 """A law of loss from either engine; both answer the same questions."""
 
 LAYERS = ("operational", "protocol")
+LARGE = 64
+"""Scenarios from which on other processes are worth their start."""
 TAIL = 0.99
 """Level whose bad year is shared out among scenarios."""
 
@@ -96,9 +98,21 @@ class Result(Start):
 
 
 def assess(
-    workspace: Workspace, settings: Settings, progress: Progress = lambda _what, _done, _of: None
+    workspace: Workspace,
+    settings: Settings,
+    progress: Progress = lambda _what, _done, _of: None,
+    *,
+    processes: bool = False,
 ) -> Result:
     """Make one run: all six steps, on one BLAS thread so that its bits do not vary.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    settings : Settings
+    progress : callable, optional
+    processes : bool
+        Whether other processes may work on a large book; they change no bit.
 
     Raises
     ------
@@ -110,63 +124,41 @@ def assess(
     if settings.horizon:
         workspace = with_horizon(workspace, settings.horizon)
     with threadpool_limits(limits=1, user_api="blas"):
-        return _walk(workspace, settings, Steps(progress))
+        return _walk(workspace, settings, Steps(progress), processes=processes)
 
 
-def _walk(workspace: Workspace, settings: Settings, steps: Steps) -> Result:
-    """All steps; a second thread takes, in this order, what waits for nothing else.
-
-    What it has not come to when all else is done this thread does.
-    """
+def _walk(workspace: Workspace, settings: Settings, steps: Steps, *, processes: bool) -> Result:
+    """All steps; others find meanwhile what waits for nothing else."""
     begun = start(workspace, settings, steps)
     book, context = begun.book, begun.context
-    with ThreadPoolExecutor(1) as other:
-        market = Task(
-            other,
-            traded,
-            workspace,
-            settings,
-            begun.drivers,
-            begun.held,
-            begun.valued,
-            begun.valuation,
-        )
+    large = len(book.scenarios) >= LARGE
+    with Others(steps.tell, processes=processes and large) as other:
+        desk = other.begin(beside.desk, begun)
         joined, alone = _join(book, context, steps)
-        drawn = Task(
-            other,
-            others.losses,
-            joined,
-            {layer: _of_layer(layer, joined, book) for layer in LAYERS},
-            settings,
-            steps.note,
-            partial(steps.tell, "simulated years"),
-        )
         laws = {key: each.law() for key, each in alone.items()}
         register = joined.register()
         law = register.law()
         world = World(context, joined, register, law, settings.seed, settings.years)
-        tried = {
-            control.id: Task(other, beside.tried, control, world, drawn)
-            for control in book.controls.values()
-        }
-        checks = Task(other, beside.checks, laws, register, drawn)
-        scores = Task(other, beside.scores, book, begun.drivers, begun.valuation.price)
+        parts = {layer: _of_layer(layer, joined, book) for layer in LAYERS}
+        simulated = other.begin(beside.simulation, world, parts, laws, settings)
         contributions = register.contributions(TAIL)
         layers = layers_of(joined, law, book)
-        alone_peak = Task(other, beside.largest_alone, register)
-        estimated = [Task(other, beside.estimated, law, *layers.values())]
-        desk = market.result()
-        for note in desk.notes:
+        alone_peak = other.aside(beside.largest_alone, register)
+        estimated = [other.aside(beside.estimated, law, *layers.values(), *laws.values())]
+        traded, protocols = desk.result()
+        for note in traded.notes:
             steps.note(*note)
-        everything = _together(begun, joined, steps)
-        drawn_together = Task(other, beside.horizons, everything, settings, drawn)
-        joint_peak = Task(other, beside.largest_together, everything)
-        if everything is not None:
-            estimated.append(Task(other, beside.estimated, everything.law))
+        made = _joint_law(begun, joined, steps)
+        held = horizons = None
+        if made is not None:
+            whole = made[0]
+            held = other.begin(beside.tail, whole, LEVEL)
+            horizons = other.begin(beside.horizons, whole, settings)
+            estimated.append(other.aside(beside.estimated, whole.law))
         covers, net = _covers(book, world, steps)
-        drawn_net = Task(other, others.net_of_covers, book, net, world, settings)
+        net_draws = other.aside(others.net_of_covers, book, net, world, settings)
         year = _year(context, law)
-        measured = Figures(year, year.mean, desk.figures, begun.valuation, desk.desk)
+        measured = Figures(year, year.mean, traded.figures, begun.valuation, traded.desk)
         standings = tuple(_limits(book, measured, steps))
         forecasts = tuple(forecast(alone[key], line) for key, line in joined.lines.items())
         for item in due(book, book.as_of):
@@ -175,15 +167,18 @@ def _walk(workspace: Workspace, settings: Settings, steps: Steps) -> Result:
         behind = insight(assessed, settings, partial(steps.note, "note"))
         tied = _tied(book, laws, settings, steps)
         events = {key: others.loss_events(line) for key, line in joined.lines.items()}
-        # first what does not wait for horizons, while the second thread draws them
-        protocols = scores.result()
-        peaks = alone_peak.result(), joint_peak.result()
+        # first what does not wait for horizons, while others draw them
         for each in estimated:
             each.result()
-        controls = tuple(_controls(book, world, tried, steps))
-        apart = checks.result()
-        horizons, net_draws = drawn_together.result(), drawn_net.result()
-    draws = drawn.result()
+        everything = _together(begun, made, held, steps)
+        drawn = simulated.result()
+        for note in drawn.notes:
+            steps.note(*note)
+        controls = tuple(_controls(book, world, drawn.tried, steps))
+        drawn_net = net_draws.result()
+        jointly = (None, None) if everything is None or horizons is None else horizons.result()
+        peaks = alone_peak.result(), jointly[1]
+    draws = drawn.draws
     told = _Told(law, laws, layers, contributions)
     if draws is not None and settings.engine == "simulation":
         told = _simulated(draws, joined)
@@ -196,17 +191,17 @@ def _walk(workspace: Workspace, settings: Settings, steps: Steps) -> Result:
         law=told.law,
         tail_shares=_shares(told.contributions),
         protocols=protocols,
-        market=desk.figures,
-        stresses=desk.stresses,
-        past_year=desk.past_year,
-        backtests=desk.backtests,
+        market=traded.figures,
+        stresses=traded.stresses,
+        past_year=traded.past_year,
+        backtests=traded.backtests,
         draws=draws,
-        horizons=_compared(horizons, steps),
-        checks=apart,
+        horizons=_compared(jointly[0], steps),
+        checks=drawn.checks,
         controls=controls,
         covers=covers,
         net=net,
-        net_draws=net_draws,
+        net_draws=drawn_net,
         limits=standings,
         forecasts=forecasts,
         insight=behind,
@@ -250,39 +245,60 @@ def _of_layer(layer: str, joined: Joined, book: Book) -> list[str]:
     return [key for key in joined.lines if book.scenarios[key].layer == layer]
 
 
-def _together(begun: Start, joined: Joined, steps: Steps) -> Together | None:
+def _joint_law(begun: Start, joined: Joined, steps: Steps) -> Made | None:
     """The joint law of all layers; None where there is no market, or it cannot be joined."""
     steps.tell("joint law", 0, 1)
     try:
-        found = together(
+        return joint_law(
             joined,
             begun.book,
             begun.context,
             held_lots(begun.workspace, begun.valued),
             begun.held,
-            begun.workspace.positions,
             begun.settings.seed,
             partial(steps.note, "note"),
         )
-        if found is not None and begun.settings.band:
-            found = doubted(found, partial(steps.note, "note"))
     except AssessmentError as error:
-        steps.note("error", "enterprise", f"the market is not joined: {error}", "shown without it")
-        found = None
+        _not_joined(error, steps)
+        return None
+
+
+def _together(
+    begun: Start, made: Made | None, held: Pending[Borne | AssessmentError] | None, steps: Steps
+) -> Together | None:
+    """The same with what stands behind; None where that cannot be found."""
+    found = None
+    try:
+        if made is not None and held is not None:
+            found = completed(made, begun.workspace.positions, held.result)
+            if begun.settings.band:
+                found = doubted(found, partial(steps.note, "note"))
+    except AssessmentError as error:
+        _not_joined(error, steps)
     steps.tell("joint law", 1, 1)
     return found
 
 
+def _not_joined(error: AssessmentError, steps: Steps) -> None:
+    steps.note("error", "enterprise", f"the market is not joined: {error}", "shown without it")
+
+
 def _controls(
-    book: Book, world: World, tried: Mapping[str, Task[Check]], steps: Steps
+    book: Book, world: World, tried: Mapping[str, Check | AssessmentError], steps: Steps
 ) -> Iterator[Verdict]:
     rate = point(book.discount_rate)
     for i, control in enumerate(book.controls.values(), start=1):
         try:
-            yield verdict(control, world, rate, tried[control.id].result)
+            yield verdict(control, world, rate, partial(_said, tried[control.id]))
         except AssessmentError as error:
             steps.note("warning", f"controls.{control.id}", str(error), "left out of the table")
         steps.tell("controls", i, len(book.controls))
+
+
+def _said(found: Check | AssessmentError) -> Check:
+    if isinstance(found, AssessmentError):
+        raise found
+    return found
 
 
 def _covers(book: Book, world: World, steps: Steps) -> tuple[tuple[Protection, ...], Net | None]:

@@ -1,64 +1,126 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a run finds on a second thread while the walk goes on: checks, scores, largest losses."""
+"""What a run has others find while the walk goes on: each is asked with its own, and tells it all.
+
+Other processes do this, see `perilscope.cycle.others`: what is given here is not changed, and what
+is found can be sent.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from perilscope.book import Book, Control
+from perilscope.book import Control
 from perilscope.cycle import drawn
 from perilscope.cycle.drawn import Horizons
 from perilscope.cycle.largest import Peak, peak
+from perilscope.cycle.others import Tell
 from perilscope.cycle.settings import Settings
-from perilscope.cycle.task import Task
-from perilscope.cycle.together import Together
+from perilscope.cycle.start import Start
+from perilscope.cycle.trading import Traded, traded
 from perilscope.engines.aggregate.largest import largest
 from perilscope.engines.aggregate.register import Register
 from perilscope.engines.grids.loss import LossLaw
+from perilscope.engines.joint import borne
+from perilscope.engines.joint.borne import Borne
 from perilscope.engines.joint.largest import largest as joint_largest
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.simulation.draws import Simulated
+from perilscope.errors import AssessmentError
 from perilscope.layers import protocol
-from perilscope.layers.drivers import Drivers
+from perilscope.layers.joining import Whole
 from perilscope.layers.protocol import ProtocolScore
 from perilscope.treatment.control import Check, World, simulated
 
 
-def scores(
-    book: Book, drivers: Drivers, price: Callable[[str], float]
-) -> tuple[ProtocolScore, ...]:
-    """The cards of all protocols."""
-    return tuple(
-        protocol.score(item, drivers.driver(item.id).evidence, price, drivers.marginals[item.id])
-        for item in book.protocols.values()
+@dataclass(frozen=True)
+class Simulation:
+    """What simulation says of losses alone.
+
+    Parameters
+    ----------
+    draws : Simulated or None
+    tried : mapping
+        Of each control by id, or why nothing can be said of it.
+    checks : mapping
+        How far both engines are apart, by line.
+    notes : tuple
+        What a reader must know: weight, where, what.
+    """
+
+    draws: Simulated | None
+    tried: Mapping[str, Check | AssessmentError]
+    checks: Mapping[str, float]
+    notes: tuple[tuple[str, str, str], ...]
+
+
+def desk(begun: Start, _tell: Tell) -> tuple[Traded, tuple[ProtocolScore, ...]]:
+    """What hangs on no scenario: the market alone, and the cards of all protocols."""
+    market = traded(
+        begun.workspace, begun.settings, begun.drivers, begun.held, begun.valued, begun.valuation
+    )
+    drivers = begun.drivers
+    return market, tuple(
+        protocol.score(
+            item,
+            drivers.driver(item.id).evidence,
+            begun.valuation.price,
+            drivers.marginals[item.id],
+        )
+        for item in begun.book.protocols.values()
     )
 
 
-def horizons(
-    everything: Together | None, settings: Settings, alone: Task[Simulated | None]
-) -> Horizons | None:
-    """Horizons of everything, drawn after those of losses alone and by the same backend."""
-    first = alone.result()
-    if everything is None or first is None:
-        return None
-    return drawn.together(everything.whole, settings, first.backend)
+def simulation(
+    world: World,
+    parts: Mapping[str, Sequence[str]],
+    laws: Mapping[str, LossLaw],
+    settings: Settings,
+    tell: Tell,
+) -> Simulation:
+    """Losses of all lines by simulation, with and without each control.
+
+    Parameters
+    ----------
+    world : World
+    parts : mapping of str to sequence of str
+        As `perilscope.cycle.drawn.losses` takes them.
+    laws : mapping of LossLaw
+        Of each line alone.
+    settings : Settings
+    tell : callable
+    """
+    notes: list[tuple[str, str, str]] = []
+
+    def note(weight: str, where: str, what: str) -> None:
+        notes.append((weight, where, what))
+
+    def told(done: int, of: int) -> None:
+        tell("simulated years", done, of)
+
+    draws = drawn.losses(world.joined, parts, settings, note, told)
+    backend = "auto" if draws is None else draws.backend  # once loaded it costs nothing
+    tried = {
+        key: _tried(control, world, backend) for key, control in world.context.book.controls.items()
+    }
+    return Simulation(draws, tried, _checks(laws, world.register, draws), tuple(notes))
 
 
-def tried(control: Control, world: World, alone: Task[Simulated | None]) -> Check:
-    """What simulation says of a control, by the backend of the losses alone: it is loaded."""
-    first = alone.result()
-    return simulated(control, world, "auto" if first is None else first.backend)
+def _tried(control: Control, world: World, backend: str) -> Check | AssessmentError:
+    try:
+        return simulated(control, world, backend)
+    except AssessmentError as error:
+        return error
 
 
-def checks(
-    laws: Mapping[str, LossLaw], register: Register, alone: Task[Simulated | None]
+def _checks(
+    laws: Mapping[str, LossLaw], register: Register, draws: Simulated | None
 ) -> dict[str, float]:
     """How far both engines are apart in each line.
 
     A line that shares a capped holding is drawn as its part of it, and a law is of a line by
     itself: there the means of the parts are compared.
     """
-    draws = alone.result()
     if draws is None:
         return {}
     return {
@@ -69,14 +131,22 @@ def checks(
     }
 
 
+def tail(whole: Whole, level: float, _tell: Tell) -> Borne | AssessmentError:
+    """Who bears the tail of everything, or why nobody can tell."""
+    try:
+        return borne.contributions(whole.joint, whole.law, level)
+    except AssessmentError as error:
+        return error
+
+
+def horizons(whole: Whole, settings: Settings, _tell: Tell) -> tuple[Horizons | None, Peak]:
+    """Horizons of everything together, and its largest single loss."""
+    return drawn.together(whole, settings), peak(joint_largest(whole.joint))
+
+
 def largest_alone(register: Register) -> Peak:
     """The largest single loss."""
     return peak(largest(register))
-
-
-def largest_together(everything: Together | None) -> Peak | None:
-    """The same of everything."""
-    return None if everything is None else peak(joint_largest(everything.whole.joint))
 
 
 def estimated(*laws: LossLaw | Simulated | SignedLaw) -> None:

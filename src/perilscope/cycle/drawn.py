@@ -23,6 +23,7 @@ from perilscope.engines.joint.drawn import Drawn, draw, gaps
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.laws import quadrature
 from perilscope.engines.machine_code import installed
+from perilscope.engines.simulation.backends import MANY
 from perilscope.engines.simulation.draws import Draws, Simulated
 from perilscope.engines.simulation.simulation import MOST_KEPT, simulate
 from perilscope.engines.simulation.stratified import Weighted
@@ -142,6 +143,7 @@ def losses(
         draws=draws,
         seed=settings.seed,
         workers=_workers(),
+        backend=_backend(lines, draws),
         progress=lambda done: told(done, draws),
         parts=parts if told_by_it else {},
         shares=told_by_it,
@@ -149,18 +151,16 @@ def losses(
     )
 
 
-def together(whole: Whole, settings: Settings, backend: str = "auto") -> Horizons | None:
-    """Horizons of market, operational and protocol losses; None where there cannot be any.
-
-    The backend is that of the losses alone: once loaded, the compiled one costs nothing.
-    """
+def together(whole: Whole, settings: Settings) -> Horizons | None:
+    """Horizons of market, operational and protocol losses; None where there cannot be any."""
     if settings.engine == "exact":
         return None
-    years, _ = affordable(list(whole.joint.register.lines.values()), settings.years)
+    lines = list(whole.joint.register.lines.values())
+    years, _ = affordable(lines, settings.years)
     number = min(years // TOGETHER, MOST_TOGETHER)
     if number < FEWEST_DRAWS:
         return None
-    seed, workers = settings.seed, _workers()
+    seed, workers, backend = settings.seed, _workers(), _backend(lines, years)
     drawn = draw(whole.joint, number, seed, workers=workers, backend=backend, cache=code_folder)
     known = drawn.weighed(whole.joint.weights)
     return Horizons(drawn, known, figures(known, whole.law), thin(known))
@@ -202,6 +202,12 @@ def net_gap(law: LossLaw | Blend, drawn: Simulated) -> float:
             hits = int(drawn.exceed_counts(threshold))
             found.append((hits - n * p) / math.sqrt(n * p * (1.0 - p)))
     return max(found, key=abs, default=0.0)
+
+
+def _backend(lines: Sequence[Compound], draws: int) -> str:
+    """The backend of losses alone and of everything: compiled where its loading pays."""
+    events = math.fsum(loss_events(line)[0] * line.years for line in lines)
+    return "numba" if installed() and events * draws >= MANY else "numpy"
 
 
 def _workers() -> int:

@@ -28,10 +28,14 @@ def quantify(
 
 
 def assessed(
-    book: Path, settings: Settings, progress: Progress = lambda _w, _d, _o: None
+    book: Path,
+    settings: Settings,
+    progress: Progress = lambda _w, _d, _o: None,
+    *,
+    processes: bool = False,
 ) -> Result:
-    """Assess a book, and return every figure as a value."""
-    return assess(open_workspace(book, settings), settings, progress)
+    """Assess a book, and return every figure as a value; see `perilscope.cycle.assess.assess`."""
+    return assess(open_workspace(book, settings), settings, progress, processes=processes)
 
 
 def draws_of(result: Result) -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -146,18 +145,26 @@ Made = tuple[Whole, Callable[[], Market]]
 """A joint law, and what makes its scenarios as other histories would have given them."""
 
 
-def completed(made: Made, positions: Sequence[Position]) -> Together:
-    """A joint law with who bears its tail, which states stand behind it, and how sure it is."""
+def completed(
+    made: Made,
+    positions: Sequence[Position],
+    held: Callable[[], Borne | AssessmentError] | None = None,
+) -> Together:
+    """A joint law with who bears its tail, which states stand behind it, and how sure it is.
+
+    Who bears the tail is found here, unless it is given.
+    """
     whole, other = made
     law = whole.law
-    with ThreadPoolExecutor(1) as beside:
-        held = beside.submit(borne.contributions, whole.joint, law, LEVEL)
-        tails = behind.tails(whole.joint, law, law.var(LEVEL))
-        errors = doubt.drawn(whole.joint, law, SHOWN) if whole.moves.sampled else {}
-        intervals = doubt.histories(whole.joint, law, other(), moves.HISTORIES, SHOWN)
-        hidden = _behind(whole)
+    tails = behind.tails(whole.joint, law, law.var(LEVEL))
+    errors = doubt.drawn(whole.joint, law, SHOWN) if whole.moves.sampled else {}
+    intervals = doubt.histories(whole.joint, law, other(), moves.HISTORIES, SHOWN)
+    hidden = _behind(whole)
     shares = _shares(positions, whole)
-    return Together(whole, held.result(), tails, errors, intervals, shares, hidden=hidden)
+    bearing = borne.contributions(whole.joint, law, LEVEL) if held is None else held()
+    if isinstance(bearing, AssessmentError):
+        raise bearing
+    return Together(whole, bearing, tails, errors, intervals, shares, hidden=hidden)
 
 
 def _behind(whole: Whole) -> tuple[tuple[str, Behind], ...]:

@@ -123,6 +123,10 @@ class Check:
     family: str
     run: Callable[[Case], Result]
 
+    def __reduce__(self) -> tuple[Callable[[str], Check], tuple[str]]:
+        """Sent to another process by its name."""
+        return named, (self.name,)
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -268,6 +272,11 @@ TESTS: tuple[Check, ...] = (
     Check("pla-kolmogorov-smirnov", "Kolmogorov-Smirnov, the same", _BASEL,
          _attribution(frtb.kolmogorov_smirnov)),
 )  # fmt: skip
+
+
+def named(name: str) -> Check:
+    """A test of the catalogue by its name."""
+    return next(test for test in TESTS if test.name == name)
 
 
 def backtest(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -44,31 +44,32 @@ _HONEST = 34
 LEVELS = ("0.95", "0.975", "0.99", "0.999")
 
 
-def render(document: Mapping[str, Any]) -> str:
+Draw = Callable[[Sequence[charts.Spec]], Callable[[], Sequence[str]]]
+"""Begins to draw charts; what it gives is asked for them when the rest of the page is written."""
+
+
+def render(document: Mapping[str, Any], draw: Draw = charts.drawn) -> str:
     """Return the report of a run as one HTML document.
 
     Parameters
     ----------
     document : mapping
         The run document. Sections that are absent or empty say so.
+    draw : callable, optional
+        Who draws the charts.
 
     Returns
     -------
     str
         The same bytes for the same document.
     """
-    return _page(document, strict=False)
+    return _page(document, draw, strict=False)
 
 
-def warm() -> None:
-    """Read the templates, which the next page then finds read."""
-    templates = environment(strict=False)
-    for name in templates.list_templates(extensions=["html"]):
-        templates.get_template(name)
-
-
-def _page(document: Mapping[str, Any], *, strict: bool) -> str:
+def _page(document: Mapping[str, Any], draw: Draw = charts.drawn, *, strict: bool) -> str:
     run = cleaned(document)
+    specs = _charts(run)
+    drawn = draw(list(specs.values()))
     css = style()
     portrayed = portraits.portraits(run)
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
@@ -79,7 +80,7 @@ def _page(document: Mapping[str, Any], *, strict: bool) -> str:
         joined=institution.joined(run),
         css=Markup(css),  # noqa: S704  our own style sheet
         csp=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
-        charts=_charts(run),
+        charts={name: Markup(_place(name)) for name in specs},  # noqa: S704  no text of a user's
         chapters=chapters.chapters(document),
         shaded=bool(charts.appetite(run)),
         shared=list(sentences.shared(run["scenarios"])),
@@ -102,6 +103,8 @@ def _page(document: Mapping[str, Any], *, strict: bool) -> str:
         ),
         broken=[limit for limit in run.get("limits", []) if limit["breached"]],
     )
+    for name, svg in zip(specs, drawn(), strict=True):
+        page = page.replace(_place(name), svg)
     return "\n".join(line for line in page.split("\n") if line.strip()) + "\n"
 
 
@@ -172,8 +175,15 @@ def _defined(function: Any) -> Any:
     return filtered
 
 
-def _charts(run: Mapping[str, Any]) -> dict[str, Markup]:
-    """Draw the charts that have something to show."""
+def _place(name: str) -> str:
+    """Where a chart goes that is still being drawn; no text that is shown has such a character."""
+    return f"\0{name}\0"
+
+
+def _charts(run: Mapping[str, Any]) -> dict[str, charts.Spec]:
+    """The charts that have something to show; Vega escapes every text it writes, and the tests feed
+    it markup.
+    """
     specs = {
         "exceedance": charts.exceedance(run),
         "contributions": charts.contributions(run),
@@ -187,12 +197,7 @@ def _charts(run: Mapping[str, Any]) -> dict[str, Markup]:
         "distribution": holdings.distribution(run),
         "bearers": holdings.bearers(run),
     }
-    # Vega escapes every text it writes; the tests feed it markup.
-    return {
-        name: Markup(charts.svg(spec))  # noqa: S704
-        for name, spec in specs.items()
-        if spec is not None
-    }
+    return {name: spec for name, spec in specs.items() if spec is not None}
 
 
 def _drawings(run: Mapping[str, Any]) -> dict[str, Markup]:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The report made by a process of its own, which warms up while the figures are being found.
+"""Charts drawn by a process of its own, which warms up while the figures are being found.
 
-What draws the charts takes longer to start than to draw, and holds the interpreter while it starts.
-Where no second process can be had the page is made here: the same bytes, somewhat later.
+What draws them takes longer to start than to draw, and holds the interpreter while it does either.
+Where no second process can be had they are drawn here: the same bytes, somewhat later.
 """
 
 from __future__ import annotations
@@ -10,9 +10,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from perilscope.report.charts import Spec
 
 
 class Press:
@@ -32,23 +35,33 @@ class Press:
         return self
 
     def page(self, document: Mapping[str, Any]) -> str:
-        """The report of a run as one HTML document."""
-        page = self._asked(json.dumps(document))
-        if page is not None:
-            return page
+        """The report of a run as one HTML document; its text is written while charts are drawn."""
         from perilscope.report import html
 
-        return html.render(document)
+        return html.render(document, self.drawn)
 
-    def _asked(self, question: str) -> str | None:
-        if self._child is None:
-            return None
+    def drawn(self, specs: Sequence[Spec]) -> Callable[[], list[str]]:
+        """As `perilscope.report.charts.drawn`."""
+        from perilscope.report import charts
+
+        here, child = charts.drawn(specs), self._child
+        if child is None or child.stdin is None:
+            return here
         try:
-            answer, _ = self._child.communicate(question)
-            page = json.loads(answer)
-        except (OSError, ValueError):
-            return None
-        return page if isinstance(page, str) else None
+            json.dump(specs, child.stdin)
+            child.stdin.close()
+        except OSError:
+            return here
+
+        def answer() -> list[str]:
+            assert child.stdout is not None
+            try:
+                found = json.load(child.stdout)
+            except (OSError, ValueError):
+                return here()
+            return found if isinstance(found, list) and len(found) == len(specs) else here()
+
+        return answer
 
     def __exit__(
         self,
@@ -58,16 +71,18 @@ class Press:
     ) -> None:
         if self._child is not None:
             self._child.kill()
-            self._child.communicate()
+            self._child.wait()
+            for stream in (self._child.stdin, self._child.stdout):
+                if stream is not None:
+                    stream.close()
 
 
 def serve(question: IO[str], answer: IO[str]) -> None:
-    """Warm up, then make one page: a document in, its report out, both as JSON."""
-    from perilscope.report import charts, html
+    """Warm up, then draw charts: their specifications in, SVG out, both as JSON."""
+    from perilscope.report import charts
 
     charts.warm()
-    html.warm()
-    json.dump(html.render(json.load(question)), answer)
+    json.dump(charts.drawn(json.load(question))(), answer)
 
 
 if __name__ == "__main__":

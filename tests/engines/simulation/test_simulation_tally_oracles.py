@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 import subprocess
 import sys
 
@@ -257,3 +258,13 @@ def test_many_lines_are_counted_and_not_kept(monkeypatch):
     assert isinstance(simulate(many, draws=100, seed=1), Draws)
     assert isinstance(simulate(many, draws=101, seed=1), Tally)
     assert isinstance(simulate(many, draws=1000, seed=1, keep_lines=False), Draws)
+
+
+def test_a_tally_that_was_sent_says_the_same_and_carries_no_empty_room():
+    counted = both()[1]
+    sent = pickle.loads(pickle.dumps(counted))
+    assert [sent.var(a) for a in LEVELS] == [counted.var(a) for a in LEVELS]
+    assert [sent.cvar(a) for a in LEVELS] == [counted.cvar(a) for a in LEVELS]
+    assert sent.contributions(0.99) == counted.contributions(0.99)
+    assert sent.line("a").exceed_counts(1e5) == counted.line("a").exceed_counts(1e5)
+    assert len(sent.ledger._tail) == len(counted.ledger.kept)

@@ -76,6 +76,10 @@ class Ledger:
         self.floor = 0.0
         self._tail, self._kept = np.zeros(0), 0
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without room for losses that are not kept: it is large, and sent to other processes."""
+        return {**vars(self), "_tail": self.kept}
+
     def add(self, block: Block) -> None:
         """Take in a block; blocks come in their order."""
         mean = self.mean
