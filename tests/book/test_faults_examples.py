@@ -275,6 +275,14 @@ def test_shocks_name_nodes_states_and_tokens_that_exist() -> None:
     }.items():
         (found,) = faults(HEAD + net.replace("SHOCKS", shocks))
         assert what in found.what
+    assert "a fall of 100 %" in found.mend
+
+
+def test_a_horizon_is_at_most_fifty_years() -> None:
+    assert load_text(HEAD + "horizon: 50 years\n").horizon_years == 50.0
+    (found,) = faults(HEAD + "horizon: 200 years\n")
+    assert found.what == "`horizon: 200 years` is too far ahead"
+    assert "50 years" in found.mend
 
 
 def test_faults_of_a_network_file_carry_its_name_and_its_own_places() -> None:

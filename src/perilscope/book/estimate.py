@@ -121,7 +121,7 @@ class From(Value):
         states = node_states(context(info), self.network, self.node)
         if states is not None and self.state not in states:
             mend = f"{near(self.state, states)}Its states: {listed(states)}; "
-            mend += f"name one: `from {self.network}.{self.node} = {states[0]}`."
+            mend += f"name one: `from {self.network}.{self.node} = {states[-1]}`."
             raise refuse("reference", f"`{self.node}` has no state `{self.state}`", mend)
         return self
 

@@ -114,7 +114,9 @@ class Amount:
             mend = "Frequencies and magnitudes of scenarios share beliefs; write its law here."
             raise refuse("law", what, mend)
         if self.low is not None and number is not None and number < self.low:
-            raise refuse("range", f"{spell(quantity)} is below {self.low}")
+            least = f"At least {self.low} is possible: a fall of {-100 * self.low} %."
+            mend = least if self.low < 0 else f"At least {self.low} is possible."
+            raise refuse("range", f"{spell(quantity)} is below {self.low}", mend)
         inner = quantity.node.share if isinstance(quantity.node, ShareOf) else quantity.node
         if isinstance(inner, Num | OneIn) or self.law in ("chance", "valuation"):
             return

@@ -8,6 +8,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated
 
+from pydantic import model_validator
+
 from .assets import Asset, Venue
 from .control import Control
 from .cover import Cover
@@ -15,18 +17,19 @@ from .dependence import Copula, Factor, Shock, Unknown
 from .estimate import Review, Value
 from .expression import Num
 from .feedback import Feedback
-from .fields import Amount
+from .fields import Amount, refuse
 from .frozen import FrozenDict
 from .institution import Expert, Institution, MarketSettings, RuledOut, Strategy, Token
 from .limit import Limit
 from .names import TOKEN_SYMBOL, Day, Keyed, Name
 from .network import ONE_YEAR, Network
 from .protocol import Protocol
-from .quantity import Quantity, years
+from .quantity import Quantity, spell, years
 from .scenario import Flaw, Scenario, Threat
 from .watch import Watch
 
 CURRENCY = Name("a currency", re.compile(r"[A-Z]{3,5}"), "Three capital letters, like `USD`.")
+MOST_YEARS = 50
 FIVE_PERCENT = Quantity(Num(Decimal("0.05")), "rate", per="year")
 
 
@@ -76,6 +79,13 @@ class Book(Value):
     owner: str = ""
     status: str = ""
     tags: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _looked_ahead(self) -> Book:
+        if self.horizon_years > MOST_YEARS:
+            what = f"`horizon: {spell(self.horizon)}` is too far ahead"
+            raise refuse("range", what, f"At most {MOST_YEARS} years are looked ahead.")
+        return self
 
     @property
     def horizon_years(self) -> float:

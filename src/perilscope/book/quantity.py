@@ -297,7 +297,9 @@ def _percents(written: Written, dimension: str, percent: bool) -> None:
         return
     if dimension in ("money", "money_rate"):
         raise QuantityError(
-            "a share of what?", "Name what it is a share of: `30 % of hot-wallet`.", "unit"
+            "a share of what?",
+            "Name what it is a share of: `30 % of hot-wallet`, `5 % of net_assets`.",
+            "unit",
         )
     if dimension == "years" or (dimension == "rate" and not percent):
         raise QuantityError(

@@ -254,7 +254,7 @@ def _joint_law(begun: Start, joined: Joined, steps: Steps) -> Made | None:
             begun.book,
             begun.context,
             held_lots(begun.workspace, begun.valued),
-            begun.held,
+            begun.priced,
             begun.settings.seed,
             partial(steps.note, "note"),
         )

@@ -153,7 +153,8 @@ def _protocol(protocol: Any, workspace: Workspace) -> Method:
     return Method(
         f"protocols.{protocol.id}",
         "Bayesian network",
-        f"{count} contracts are relied on; their flaws, oracles, governance and keys share causes; "
+        f"{'1 contract is' if count == 1 else f'{count} contracts are'} relied on; their flaws, "
+        "oracles, governance and keys share causes; "
         f"it {use}",
         data,
     )
@@ -166,7 +167,7 @@ def _a(kind: str) -> str:
 
 def _portfolio(workspace: Workspace) -> Iterator[Method]:
     book = workspace.book
-    held = sorted(portfolio(workspace))
+    held = sorted(each for each in portfolio(workspace) if each != book.currency)
     if not held:
         return
     kinds = {limit.measure.kind for limit in book.limits}

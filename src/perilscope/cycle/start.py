@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from perilscope.book import Book
+from perilscope.cycle.counted_prices import with_counted
 from perilscope.cycle.insight import doubtful
 from perilscope.cycle.settings import Settings
 from perilscope.cycle.trading import Valued, value
@@ -53,13 +54,18 @@ class Steps:
 
 @dataclass(frozen=True)
 class Start:
-    """What a run starts from: book and data as read, what they are worth and what they taught."""
+    """What a run starts from: book and data as read, what they are worth and what they taught.
+
+    ``held`` has the prices of what is held, ``priced`` also those of tokens that losses are
+    counted in.
+    """
 
     workspace: Workspace
     settings: Settings
     drivers: Drivers
     prior: Drivers
     held: History | None
+    priced: History | None
     valued: tuple[Valued, ...]
     valuation: Valuation
     inventory: Mapping[str, Worth]
@@ -90,6 +96,9 @@ def start(workspace: Workspace, settings: Settings, steps: Steps) -> Start:
     for file, what in workspace.origin.notes if workspace.origin else ():
         steps.note("note", file, what)
     held, valued, valuation = value(workspace, steps.note)
+    priced, unpriced = with_counted(workspace, held)
+    for token, why in unpriced:
+        steps.note("warning", f"tokens.{token}", why)
     seen = watching.watched(book, workspace.alerts)
     for each in seen:
         steps.note("note", f"watches.{each.id}", each.sentence)
@@ -102,7 +111,9 @@ def start(workspace: Workspace, settings: Settings, steps: Steps) -> Start:
         steps.note("warning", where, why)
     for where, why in apart(book, book.horizon_years):
         steps.note("warning", where, why, "look one year ahead, or say `refilled: yes`")
-    return Start(workspace, settings, drivers, prior, held, valued, valuation, inventory, learned)
+    return Start(
+        workspace, settings, drivers, prior, held, priced, valued, valuation, inventory, learned
+    )
 
 
 def drivers_of(

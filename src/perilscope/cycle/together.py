@@ -103,7 +103,7 @@ def together(
     note: Note,
     shocks: Shocks | None = None,
 ) -> Together | None:
-    """The joint law of all layers, or None where nothing is held, priced or feared.
+    """The joint law of all layers, or None where nothing moves with prices or is feared.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def together(
     lots : Lots
         What is held.
     history : History or None
-        Of what is held.
+        Of what is held and of tokens that losses are counted in.
     positions : sequence of Position
         For the venues that assets stand at.
     seed : int
@@ -191,15 +191,12 @@ def joint_law(
     shocks: Shocks | None = None,
 ) -> Made | None:
     """The law alone, and what makes its scenarios as other histories would have given them."""
-    if history is None or not lots.values or not joined.lines:
-        return None
-    if len(history.days) < moves.FEWEST_DAYS:
+    if history is None or not joined.lines or len(history.days) < moves.FEWEST_DAYS:
         return None
     tokens = counted(book.scenarios, joined.lines, joined.caps, context, note)
     extra = sorted(set(tokens.values()))
-    for token in extra:
-        if token not in history.assets:
-            note(f"tokens.{token}", "no price history: thefts counted in it take today's price")
+    if not lots.values and not set(extra).intersection(history.assets):
+        return None  # nothing moves with prices
     held = Held(lots.values, lots.odd, lots.marks)
     columns = (*lots.values, *extra)
     drift = 0.0 if book.market.drift is None else point(book.market.drift)

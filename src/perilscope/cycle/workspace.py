@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from perilscope.beliefs.law import point
 from perilscope.book import Book, FrozenDict, Protocol, content_hash, load
+from perilscope.book.model import MOST_YEARS
 from perilscope.book.network_file import Nodes
 from perilscope.cycle.settings import Settings
 from perilscope.errors import AssessmentError, BookError, DataError, Fault, MisuseError
@@ -257,8 +258,10 @@ def with_horizon(workspace: Workspace, text: str) -> Workspace:
         raise MisuseError(
             f"--horizon {text!r}: {error}. Write it like '1 year' or '6 months'"
         ) from error
-    if not 0 < years <= 50:
-        raise MisuseError(f"--horizon {text!r}: more than zero and at most 50 years are possible")
+    if not 0 < years <= MOST_YEARS:
+        raise MisuseError(
+            f"--horizon {text!r}: more than zero and at most {MOST_YEARS} years are possible"
+        )
     return replace(workspace, book=book)
 
 

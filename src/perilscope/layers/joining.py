@@ -78,14 +78,27 @@ class Driving:
 
     def named(self, state: int) -> dict[str, str]:
         """A joint state in words: node to state, several as ``a or b``."""
-        pairs = zip(self.axes, self.states[state], strict=True)
-        found: dict[str, str] = {}
-        for axis, group in pairs:
-            words = " or ".join(axis.groups[group])
-            # of two axes of one node the one that says more
-            if axis.node not in found or len(words) < len(found[axis.node]):
-                found[axis.node] = words
-        return found
+        found: dict[str, list[tuple[str, ...]]] = {}
+        for axis, group in zip(self.axes, self.states[state], strict=True):
+            found.setdefault(axis.node, []).append(axis.groups[group])
+        return {node: _together(groups) for node, groups in found.items()}
+
+
+def _together(groups: Sequence[tuple[str, ...]]) -> str:
+    """What several axes say of one node, each some states of it.
+
+    Examples
+    --------
+    >>> _together([("no", "eth"), ("no", "both")])
+    'no'
+    >>> _together([("eth",), ("both",)])  # one after the other, within the horizon
+    'eth and both'
+    """
+    shared = [state for state in groups[0] if all(state in each for each in groups)]
+    if shared:
+        return " or ".join(shared)
+    least = [a for a in dict.fromkeys(groups) if not any({*b} < {*a} for b in groups)]
+    return " and ".join(" or ".join(each) for each in least)
 
 
 @dataclass(frozen=True)

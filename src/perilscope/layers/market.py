@@ -188,8 +188,9 @@ def market(
     still = [a for a in assets if a not in history.assets]
     if len(still) == len(assets):
         raise AssessmentError("there is no price history of anything that is held")
-    if still:
-        held.note(f"no price history of {', '.join(still)}: taken not to move (but for shocks)")
+    unknown = [a for a in still if a != book.currency]
+    if unknown:
+        held.note(f"no price history of {', '.join(unknown)}: taken not to move (but for shocks)")
     methods: dict[str, dict[int, dict[float, Figure]]] = {name: {} for name in METHODS}
     used = []
     for horizon in days:

@@ -204,8 +204,11 @@ def _added(run: Document, width: int) -> str:
     if said and len(said) <= width - 22:
         return said
     if _joined(run):
-        plain = "operational and protocol losses; joined with the market below"
+        held = "the market" if (run.get("market") or {}).get("methods") else "prices of tokens"
+        plain = f"operational and protocol losses; joined with {held} below"
         return plain if len(plain) <= width - 22 else "without market risk"
+    if not (run.get("market") or {}).get("methods"):
+        return "operational and protocol losses"
     plain = "operational and protocol losses; market risk stands below, never added"
     return plain if len(plain) <= width - 22 else "market risk is never added"
 
@@ -269,7 +272,8 @@ def _sentences(run: Document, width: int) -> list[Text]:
 def _market(run: Document, width: int) -> list[Text]:
     market = run.get("market") or {}
     if not market.get("methods"):
-        return _labelled("Market", "no positions declared, so no market risk is measured", width, 1)
+        text = "no positions declared, so no market risk is measured"
+        return _labelled("Market", text, width, 1) + _together(run, width)
     method, currency = market["default_method"], run["currency"]
     days = market["methods"][method]
     parts: list[str] = []
@@ -328,14 +332,20 @@ def _together(run: Document, width: int) -> list[Text]:
     whole, currency = run["enterprise"], run["currency"]
     layers = {each["id"]: each["share"] for each in whole["contributions"]["layers"]}
     span = amounts.span(run["horizon_years"])
+    held = bool((run.get("market") or {}).get("methods"))
     text = (
-        f"with the market 1 {span} in 100 exceeds "
+        f"{'with the market' if held else 'with thefts at the price of their day'} "
+        f"1 {span} in 100 exceeds "
         f"{amounts.money(whole['var']['0.99'], currency)} and then costs "
         f"{amounts.money(whole['cvar']['0.99'], currency)} on average"
     )
     low, high = whole["uncertainty"]["0.99"]["cvar_interval"]
     text += f" (90 % interval {amounts.money(low, currency)} to {amounts.money(high, currency)})"
-    text += f", {amounts.share(layers.get('market', 0.0))} of it the market"
+    share = layers.get("market", 0.0)
+    if share < 0.0:
+        text += f", {amounts.share(-share)} of it offset by gains of the market"
+    elif held:
+        text += f", {amounts.share(share)} of it the market"
     return _labelled("All", text, width, 2)
 
 

@@ -118,7 +118,7 @@ def holding(path: Path, asked: Asked, settings: Settings | None = None) -> Held:
         raise AssessmentError("the book names no prices: give `prices:` or --prices FILE")
     findings = [*found.findings, *said]
     moving = {a: v / whole for a, v in values.items() if a in history.assets}
-    still = [asset for asset in values if asset not in moving]
+    still = [asset for asset in values if asset not in moving and asset != book.currency]
     if not moving:
         raise AssessmentError("there are no prices of anything that is held")
     if still:

@@ -47,7 +47,7 @@ def simulated(
     result = simulate(
         desk.priced(), desk.marks, law, assets, count=count, days=days, seed=seed, threads=threads
     )
-    still = [asset for asset in desk.assets if asset not in assets]
+    still = [a for a in desk.assets if a not in assets and a != desk.book.currency]
     notes = [f"no price history of {', '.join(still)}: taken not to move"] if still else []
     if desk.drivers.networks:
         notes.append("the moves of the law alone: what networks do to prices is in `morning`")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from perilscope.book import Book
 from perilscope.cycle.assess import LAYERS
+from perilscope.cycle.counted_prices import with_counted
 from perilscope.cycle.settings import LEVELS, Settings
 from perilscope.cycle.start import drivers_of
 from perilscope.cycle.together import Made, Together, completed, joint_law
@@ -50,7 +51,7 @@ class Reading:
     lots : Lots
         What is held.
     history : History or None
-        Of what is held.
+        Of what is held and of tokens that losses are counted in.
     notes : list of (where, what)
         What a reader must know.
     """
@@ -155,6 +156,8 @@ def read(workspace: Workspace, settings: Settings, on: Sequence[str] = ()) -> Re
         notes.append((where, what))
 
     held, valued, valuation = value(workspace, note)
+    priced, unpriced = with_counted(workspace, held)
+    notes += [(f"tokens.{token}", why) for token, why in unpriced]
     seen = watching.watched(book, workspace.alerts)
     prior, drivers = drivers_of(book, settings, valuation.price, seen)
     if on:
@@ -169,7 +172,7 @@ def read(workspace: Workspace, settings: Settings, on: Sequence[str] = ()) -> Re
     if not joined.lines:
         raise AssessmentError("no scenario of this book can be assessed: see `perilscope check`")
     lots = held_lots(workspace, valued)
-    return Reading(workspace, settings, drivers, context, joined, valued, lots, held, notes)
+    return Reading(workspace, settings, drivers, context, joined, valued, lots, priced, notes)
 
 
 def places(reading: Reading, on: Sequence[str]) -> dict[str, str]:

@@ -50,6 +50,9 @@ _TIMES = 3.0
 """What differences of laws are taken times to be on the safe side, as those of grids are."""
 _APART = 5e-4
 """Difference of plain and linear cells in CVaR that is small enough not to split them further."""
+_LEFT = 1.0 / 3.0
+"""Share that is left of what four times as many cells changed: of two tokens each is cut in two,
+what cells leave goes by the square of their width, so a fourth is left and three are gone."""
 
 
 class Joint:
@@ -103,6 +106,7 @@ class Joint:
         self.weights: list[Array] = [each.weights for each in self.interfaces]
         self.count = cells or _APART_FROM_THE_LAW
         self.clouds: Clouds | None = None
+        self._left: dict[float, float] = {}
         self.window = wide or self._chosen(register)
         self.register = register.on(self.window.grid)
         self.means = Means(
@@ -267,8 +271,13 @@ class Joint:
         return found
 
     def _refine(self) -> None:
-        """Split the cells of prices until plain and linear ones agree; fixed sums want more."""
+        """Split the cells of prices until plain and linear ones agree, and fewer cells with both.
+
+        Where what is held hardly moves with these prices the linear term is nothing, and says
+        nothing. Fixed sums want more.
+        """
         apart = _APART if all(each.fits for each in self.priced) else _APART / 10.0
+        before: SignedLaw | None = None
         for count in _CELLS:
             self.count = count
             self._markets = {}
@@ -283,8 +292,12 @@ class Joint:
                     "widely that losses counted in them cannot be priced scenario by scenario: "
                     "look less far ahead, or write these losses in money"
                 ) from error
-            if abs(both[0] - both[1]) <= apart * abs(both[0]):
-                break
+            if before is not None:
+                self._left = {level: _LEFT * _gap(before, laws[0], level) for level in LEVELS}
+                moved = _LEFT * abs(both[0] - before.cvar(0.99))
+                if max(abs(both[0] - both[1]), moved) <= apart * abs(both[0]):
+                    break
+            before = laws[0]
 
     # --- the law
 
@@ -396,11 +409,14 @@ class Joint:
 
         What rough clouds differ by, near the level as well, as two laws of steps agree at some;
         half a step where the law is no smoother than that. Of cells what they differ by without
-        the linear term, and stairs of fixed sums.
+        the linear term or from fewer, and stairs of fixed sums.
         """
         fine, rough = (self._measured(weights, plain=plain) for plain in (False, True))
         stairs = 0.0 if self.clouds else max(each.stairs for each in self.priced)
-        return {a: _gap(fine, rough, a) + stairs * abs(fine.var(a)) for a in LEVELS}
+        return {
+            a: max(_gap(fine, rough, a), self._left.get(a, 0.0)) + stairs * abs(fine.var(a))
+            for a in LEVELS
+        }
 
 
 def _gap(fine: SignedLaw, rough: SignedLaw, level: float) -> float:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perilscope.engines.grids.grid import Grid, Transform
+from perilscope.engines.grids.loss import LEVELS
 from perilscope.engines.joint import cells
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.cells import Cell
@@ -163,10 +164,14 @@ class _Pool:
 
 
 def _few(law: SignedLaw) -> int:
-    """How often points are halved: the scale of the loss keeps so many steps."""
+    """How often points are halved: the scale of the loss keeps so many steps.
+
+    Where most horizons lose nothing the scale is that of rarer ones.
+    """
     if law.grid.lattice:
         return 0
-    steps = (law.var(0.95) - law.var(0.5)) / law.step
+    reach = (law.var(level) - law.var(0.5) for level in LEVELS)
+    steps = next((each for each in reach if each > 0.0), 0.0) / law.step
     return math.floor(math.log2(max(steps / _STEPS, 1.0)))
 
 

@@ -127,12 +127,15 @@ class SignedLaw:
         return {level: self.error_at(level) for level in LEVELS}
 
     def error_at(self, level: float) -> float:
-        """Estimate of the relative error at any level; infinite where it lies beyond the window."""
+        """Estimate of the relative error at any level; infinite where it lies beyond the window.
+
+        Relative to the smaller of VaR and CVaR, but for one that is nothing.
+        """
         relative = self.moved.error_at(level)
         if not math.isfinite(relative):
             return math.inf
-        var, cvar = self.var(level), self.cvar(level)
-        least = max(min(abs(var), abs(cvar)), self.step)
+        sizes = (abs(self.var(level)), abs(self.cvar(level)))
+        least = min((size for size in sizes if size > self.step), default=self.step)
         near = [gap for known, gap in self.apart.items() if abs(known - level) < 1e-9]
         apart = max(near or self.apart.values(), default=0.0)
         return (relative * self.moved.cvar(level) + apart) / least
