@@ -424,3 +424,11 @@ def test_a_table_of_prices_is_no_book() -> None:
     (fault,) = caught.value.faults
     assert fault.what == "this is a table, not a book"
     assert "--prices" in fault.mend
+
+
+@pytest.mark.parametrize("share", ["15 %", "15 % of net assets"])
+def test_a_limit_that_is_a_share_of_nothing_says_what_to_write(share: str) -> None:
+    limit = f"limits: [{{measure: gross exposure, at_most: {share}, owner: cio}}]\n"
+    (fault,) = faults(HEAD + ASSETS + limit)
+    assert "a share of what?" in fault.what
+    assert "`15 % of net_assets`" in fault.mend

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -17,6 +18,8 @@ from .measure import PLAIN, SPELLINGS, MeasureSpec, measure
 from .quantity import Quantity, QuantityError
 from .words import shown
 
+_BARE = re.compile(r"\s*([\d.]+)\s*%\s*(?:of net assets\s*)?", re.IGNORECASE)
+"""Shares of what, or of the net assets as one says them."""
 EIGHTY = Quantity(Num(Decimal("0.8")), "probability")
 
 
@@ -53,6 +56,14 @@ class _AtMost(CheckedInContext):
         spec = info.data.get("measure")
         kind = spec.kind if isinstance(spec, MeasureSpec) else ""
         dimension = "probability" if kind == "chance_above" else "money"
+        if dimension == "money" and kind not in PLAIN and isinstance(value, str):
+            bare = _BARE.fullmatch(value)
+            if bare:
+                raise refuse(
+                    "unit",
+                    "a share of what?",
+                    f"Name what it is a share of: `{bare[1]} % of net_assets`.",
+                )
         return Amount("number" if kind in PLAIN else dimension, "plain").read(value, info)
 
     def __get_pydantic_json_schema__(

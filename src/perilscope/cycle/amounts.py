@@ -128,13 +128,17 @@ def measured(value: float | None, unit: str, currency: str = "USD") -> str:
     --------
     >>> measured(0.04, "probability"), measured(1.853, "times"), measured(12.2, "days")
     ('4 %', '1.85x', '12 days')
+    >>> measured(5.5e-05, "times"), measured(2_500.0, "times"), measured(2e-5, "days")
+    ('0x', '2,500x', '0 days')
     """
     if value is None:
         return ABSENT
     if unit == "probability":
         return probability(value)
+    if unit in ("times", "days") and abs(value) < 5e-4:  # not 5.5e-05x
+        value = 0.0
     if unit == "times":
-        return f"{value:.3g}x"
+        return f"{value:.3g}x" if value < 1000 else f"{value:,.0f}x"
     if unit == "days":
         return f"{value:.2g} days" if value < 100 else f"{value:,.0f} days"
     return money(value, currency)
