@@ -366,6 +366,26 @@ def test_what_stands_at_a_venue_by_positions_or_as_declared(capsys: Any, book: s
     assert worth["beta"] == pytest.approx(400e3)  # the scenarios take what is declared
 
 
+def test_contracts_count_in_the_balance_of_their_venue_everywhere(capsys: Any, book: str) -> None:
+    """100 ETH at 2,000 bought at 1,900 on 30k of margin: 40k beside beta's 120k of units."""
+    folder = Path(book).parent
+    lots = """asset,quantity,venue,strategy,instrument,entry,margin
+BTC,-2,beta,basis,,,
+ETH,100,beta,core,,,
+ETH,100,beta,core,perpetual,1900,30000
+"""
+    (folder / "positions.csv").write_text(lots, encoding="utf-8")
+    want = 200e3 - 80e3 + 100 * 100 + 30e3
+    found = asked(capsys, "limits", book)
+    rows = {row["measure"]: row for row in found["limits"]}
+    assert rows["balance at one exchange"]["value"] == pytest.approx(want)
+    assert run(["run", book, "--out", str(folder / "out")]) == 0
+    capsys.readouterr()
+    made = json.loads((folder / "out" / "run.json").read_text(encoding="utf-8"))
+    (limit,) = (row for row in made["limits"] if row["measure"] == "balance at one exchange")
+    assert (limit["subject"], limit["value"]) == ("beta", pytest.approx(want))
+
+
 def test_a_limit_of_a_part_is_held_against_the_part_everywhere(capsys: Any, book: str) -> None:
     """`run` and `market limits` by the same figure: the positions of the scope alone, by hand."""
     path = Path(book)

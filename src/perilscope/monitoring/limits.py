@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from perilscope.beliefs.law import point
-from perilscope.book import Limit
+from perilscope.book import Limit, Venue
 from perilscope.engines.grids.loss import LossLaw
 from perilscope.errors import AssessmentError
 from perilscope.layers.desk import Desk
@@ -113,20 +114,30 @@ def _chance(limit: Limit, figures: Figures) -> tuple[float, str, str]:
 
 
 def _balance(limit: Limit, figures: Figures) -> tuple[float, str, str]:
-    valuation = figures.valuation
     wanted = limit.measure.text.rsplit(" ", 1)[-1]
     found: list[tuple[float, str]] = []
-    for venue in valuation.book.venues.values():
+    for venue in figures.valuation.book.venues.values():
         if wanted not in ("venue", venue.kind):
             continue
         try:
-            found.append((valuation.worth(venue.id).mean, venue.id))
+            found.append((_at(venue, figures), venue.id))
         except AssessmentError:
             continue
     if not found:
         raise AssessmentError(f"no {wanted} with a balance is declared")
     value, subject = max(found)
     return value, subject, "money"
+
+
+def _at(venue: Venue, figures: Figures) -> float:
+    """Worth of what stands at a venue: as declared, or the positions there, contracts and all."""
+    valuation, desk = figures.valuation, figures.desk
+    kept = any(asset.at == venue.id for asset in valuation.book.assets.values())
+    if venue.holds is None and not kept and desk is not None:
+        lots = [lot for lot in desk.priced() if lot.venue == venue.id]
+        if lots:
+            return math.fsum(desk.worth_of(lot) for lot in lots)
+    return valuation.worth(venue.id).mean
 
 
 def _market(limit: Limit, figures: Figures) -> tuple[float, str, str]:
