@@ -60,7 +60,14 @@ class PerilscopeError(Exception):
 
 
 class FaultsError(PerilscopeError):
-    """A document was refused. ``faults`` holds every reason with its place."""
+    """A document was refused. ``faults`` holds every reason with its place.
+
+    Examples
+    --------
+    >>> print(FaultsError([Fault("book.yaml", 4, 8, "as_of", "a date is wanted here")]))
+    book.yaml:4:8: as_of: a date is wanted here
+    1 fault
+    """
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults: tuple[Fault, ...] = tuple(faults)

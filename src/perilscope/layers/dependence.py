@@ -51,6 +51,19 @@ def multiples(factor: Factor, states: Sequence[str]) -> tuple[tuple[float, tuple
     """What a node multiplies by in groups of its states, the smallest first.
 
     Over a horizon the worst group that is reached counts, so these are the rungs of a ladder.
+
+    Examples
+    --------
+    >>> from perilscope.book import from_mapping
+    >>> tree = {"institution": {"name": "x"}, "currency": "USD", "as_of": "2026-11-20"}
+    >>> theft = {"asset": "safe", "frequency": "1 in 10 years", "magnitude": "100"}
+    >>> nodes = {"market": {"states": ["calm", "tense", "wild"], "table": [0.7, 0.2, 0.1]}}
+    >>> storm = {"by": "net.market", "times": {"wild": 3}, "frequency": ["theft"]}
+    >>> more = {"assets": {"safe": {"kind": "other"}}, "scenarios": {"theft": theft}}
+    >>> book = from_mapping({**tree, **more, "networks": {"net": {"nodes": nodes}},
+    ...                      "factors": {"storm": storm}})
+    >>> multiples(book.factors["storm"], ("calm", "tense", "wild"))
+    ((1.0, ('calm', 'tense')), (3.0, ('wild',)))
     """
     found: dict[float, list[str]] = {}
     for state in states:

@@ -146,6 +146,17 @@ def over(
     AssessmentError
         Fewer than 30 days of prices, none of anything that is asked for, or a horizon of less
         than a day.
+
+    Examples
+    --------
+    A price that never moved has moved by the declared gain alone:
+
+    >>> from datetime import date, timedelta
+    >>> days = tuple(date(2026, 1, 1) + timedelta(k) for k in range(200))
+    >>> still = History(("BTC",), days, np.full((200, 1), 100.0))
+    >>> ends = over(still, ["BTC"], 2.0, seed=1, drift=0.1, draws=100).spans.end
+    >>> sorted(set(ends.round(9).ravel().tolist()))
+    [1.21]
     """
     logs, columns = _logs(history, assets)
     known = _of(columns, ways)

@@ -103,7 +103,14 @@ def _product(tables: Sequence[Table], scope: tuple[str, ...]) -> Floats:
 
 
 def reduced(tables: Sequence[Table], evidence: Mapping[str, str]) -> list[Table]:
-    """Tables reduced by evidence: their parts that agree with the states of some factors."""
+    """Tables reduced by evidence: their parts that agree with the states of some factors.
+
+    Examples
+    --------
+    >>> left = reduced(prior(), {"audits": "none"})
+    >>> any("audits" in table.names for table in prior()), any("audits" in t.names for t in left)
+    (True, False)
+    """
     found = []
     for table in tables:
         index = tuple(

@@ -127,7 +127,13 @@ def shifted(moves: Mapping[str, float], days: float = 0.0) -> Paths:
 
 
 def plain(lot: Position) -> bool:
-    """Whether a position is nothing but units of its asset."""
+    """Whether a position is nothing but units of its asset.
+
+    Examples
+    --------
+    >>> plain(Position("BTC", 1.0)), plain(Position("BTC", 1.0, instrument="perpetual"))
+    (True, False)
+    """
     return lot.instrument in PLAIN
 
 

@@ -52,7 +52,14 @@ class Term:
 
 
 def believed(law: Distribution) -> Term:
-    """A number that is itself what is not known."""
+    """A number that is itself what is not known.
+
+    Examples
+    --------
+    >>> from perilscope.engines.laws.distributions import Uniform
+    >>> believed(Uniform(0.0, 1.0)).at((0.25,))
+    0.25
+    """
     return Term((law,), lambda theta: theta[0])
 
 

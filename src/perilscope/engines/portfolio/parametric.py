@@ -70,6 +70,11 @@ class NormalFit:
         In the unit of the losses.
     scale_error : float
         Standard error of the logarithm of ``scale``.
+
+    Examples
+    --------
+    >>> [round(x, 6) for x in NormalFit(0.0, 1.0, 0.0).measures(0.975)]  # the density over 2.5 %
+    [1.959964, 2.337803]
     """
 
     location: float

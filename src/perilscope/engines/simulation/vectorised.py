@@ -116,7 +116,13 @@ def values(table: Table, number: int, key: Key) -> Floats:
 
 
 def repeated(horizons: Integers, numbers: Integers) -> Integers:
-    """Each horizon as many times as is said, shapes (n,)."""
+    """Each horizon as many times as is said, shapes (n,).
+
+    Examples
+    --------
+    >>> repeated(np.array([4, 7]), np.array([2, 1])).tolist()
+    [4, 4, 7]
+    """
     return np.repeat(horizons, numbers)
 
 
