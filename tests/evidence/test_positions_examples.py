@@ -37,6 +37,7 @@ def test_plain_names_win_over_synonyms() -> None:
         (b'asset,quantity\nBTC,"1,200"\n', [2], "'1,200'"),
         (b"asset,quantity\nBTC,1,200\n", [2], "3 cells"),
         (b"asset,quantity\n,5\n", [2], "without an asset"),
+        (b"asset,quantity\nBTC,1e300\n", [2], "more than any asset has"),
         (b"asset,quantity\nBTC,1_000\n", [2], "'1_000'"),
         (b"asset\tquantity\nBTC\t1\n", [1], "commas"),
     ],

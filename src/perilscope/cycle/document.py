@@ -80,10 +80,16 @@ def document(result: Result) -> Document:
         "dependence": dependence.shared(book),
         "copula": dependence.under_copula(book, result.tied),
         "checks": dict(result.checks),
-        "added": enterprise.ADDED if result.together is None else joining.ADDED,
+        "added": _added(result),
         "forecast": _forecast(result),
         "provenance": _provenance(result),
     }
+
+
+def _added(result: Result) -> str:
+    if result.together is not None:
+        return joining.ADDED
+    return enterprise.ADDED if result.valued else enterprise.ALONE
 
 
 def _layers(result: Result) -> Document:

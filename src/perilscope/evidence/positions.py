@@ -22,6 +22,10 @@ _COLUMNS = {
 }
 
 
+MOST = 1e21
+"""Units of one position; more would be no asset, and overflow on their way through squares."""
+
+
 @dataclass(frozen=True)
 class Position:
     """One holding.
@@ -134,6 +138,8 @@ def _position(line: int, text: dict[str, str], faults: Faults) -> Position | Non
     if quantity is None or not math.isfinite(quantity):
         what = f"a quantity is wanted here, found {text['quantity']!r}"
         noted(what, "write a number like 1200.5, without thousands commas")
+    elif abs(quantity) > MOST:
+        noted(f"{quantity:g} units are more than any asset has", f"at most {MOST:g} are taken")
     elif kind in ("loan", "pool") and quantity < 0.0:
         noted(f"a {kind} of a negative quantity", "write what is held as a positive number")
     if not noted.clean:

@@ -26,6 +26,9 @@ ADDED = (
     "CVaR stand beside it at their own horizons and are never added; expected gains offset nothing."
 )
 
+ALONE = "Operational and protocol losses are added over the horizon."
+"""What is said where there is no market."""
+
 RAREST = 0.999
 """The rarest level that a scenario must be able to answer for."""
 

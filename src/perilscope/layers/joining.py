@@ -38,9 +38,9 @@ from perilscope.once import cached_property
 
 Floats = NDArray[np.float64]
 ADDED = (
-    "The summary and enterprise_without_market add operational and protocol losses over the "
-    "horizon. The enterprise figures join the market to them over the same horizon; its expected "
-    "gain is zero unless declared and offsets nothing in the expected loss per year."
+    "An average year and what it exceeds are of operational and protocol losses over the horizon. "
+    "The enterprise figures join the market to them over the same horizon; its expected gain is "
+    "zero unless declared and offsets nothing in the expected loss per year."
 )
 
 UNLISTED = (

@@ -383,7 +383,7 @@ class _Maker:
         unit = quantity.unit
         if quantity.dimension == "money" and unit not in ("", currency):
             price = self.context.valuation.price(unit)
-            notes.append(f"One {unit} counts as {price:,.6g} {currency}.")
+            notes.append(f"One {unit} counts as {_figure(price)} {currency}.")
         return tuple(notes)
 
     def _network(self, path: str, factor: From, term: Term, unit: str) -> _Part:
@@ -448,3 +448,16 @@ def _counted(counts: Counts, mean: float) -> str:
     """The law; a shape has the mean beside it, in whose place others write a chance."""
     average = f", {mean:.6g} a year on average" if "(" in str(counts) else ""
     return f"Events of a year are counted by the law {counts}{average}."
+
+
+def _figure(price: float) -> str:
+    """A price in full, without an exponent.
+
+    Examples
+    --------
+    >>> _figure(13_900_000.0), _figure(91_234.567), _figure(0.00001234567)
+    ('13,900,000', '91,234.6', '0.0000123457')
+    """
+    digits = max(5 - math.floor(math.log10(price)), 0) if price > 0.0 else 0
+    whole, dot, rest = f"{price:,.{digits}f}".partition(".")
+    return (whole + dot + rest.rstrip("0")).rstrip(".")

@@ -243,10 +243,11 @@ def _grades(run: Mapping[str, Any]) -> list[str]:
 
 
 def _layers(run: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    """Return the measures that are added and their sum."""
-    layers = run.get("layers", {})
+    """Return the measures that are added and their sum; a layer without scenarios has none."""
+    layers, used = run.get("layers", {}), {each["layer"] for each in run["scenarios"]}
     found = [(name, layers[name]) for name in ("operational", "protocol") if layers.get(name)]
-    return [*found, ("operational and protocol", basis(run))]
+    parts = [(name, each) for name, each in found if name in used]
+    return [*parts, ("operational and protocol", basis(run))] if len(parts) != 1 else parts
 
 
 def _worst_check(run: Mapping[str, Any]) -> tuple[str, float] | None:

@@ -24,6 +24,12 @@ from perilscope.once import cached_property
 _FEW: dict[int, int] = {1: 6, 2: 8}
 _COUNTED: dict[int, int] = {1: 40, 2: 64}
 """Nodes of a belief that moves counts alone where these are listed, which costs little."""
+_CLOSE: dict[int, float] = {1: 1.7, 2: 2.2}
+"""Nodes for the root of a range of rates: pi / (2 sqrt(1/2)) would put them one standard deviation
+of the counts apart."""
+_MOST_HUMPS = 256
+_RARELY = 1e-6
+"""Beyond such a probability a rate leaves no hump that is seen."""
 _BY_WIDTH: tuple[tuple[float, dict[int, int]], ...] = ((2.0, {1: 16, 2: 22}), (1.0, {1: 9, 2: 13}))
 """Nodes of one belief by the logarithm of the ratio of sizes that it leaves open at 80 %."""
 _HUGE = 1e30
@@ -103,7 +109,10 @@ def _parts(line: Compound, *, driven: bool, effort: int) -> tuple[Part, ...]:
     rate = None if driven else _gamma_rate(line, laws, touches)
     outer = _outer(line, laws, touches, effort)
     free = [not touched and i != rate for i, touched in enumerate(touches)]
-    inner = quadrature.nodes(laws, effort=effort, free=free)
+    middle = tuple(law.mean for law in laws)
+    inner = quadrature.nodes(
+        laws, effort=effort, free=free, one=_by_events(line, laws, middle, free, effort, driven)
+    )
     if len(outer) * len(inner) > 4096:
         inner = quadrature.nodes(laws, effort=1, free=free)
     found: list[tuple[float, Distribution, list[tuple[float, CountLaw]]]] = []
@@ -268,6 +277,41 @@ def _wide(line: Compound, touches: list[bool], effort: int) -> int:
     return next((few[effort] for least, few in _BY_WIDTH if apart >= least), 0)
 
 
+def _by_events(
+    line: Compound,
+    laws: Sequence[Distribution],
+    middle: tuple[float, ...],
+    free: Sequence[bool],
+    effort: int,
+    driven: bool,
+) -> int:
+    """Nodes of one belief that moves counts alone, where events are many; else none said.
+
+    Each node is a hump of its own, narrower the more events there are. Humps run together where
+    they stand no farther apart than they are wide.
+    """
+    moves = [i for i, law in enumerate(laws) if free[i] and not certain(law)]
+    if len(moves) != 1:
+        return 0
+    at = moves[0]
+    ends = [float(laws[at].ppf(u)) for u in (_RARELY, 1.0 - _RARELY)]
+    rates = [
+        known(line, (*middle[:at], x, *middle[at + 1 :]), line.years, driven=driven)[0].mean
+        for x in ends
+    ]
+    few = _humps(abs(rates[1] - rates[0]), effort)
+    return few if few > _FEW.get(effort, few) else 0
+
+
+def _humps(apart: float, effort: int) -> int:
+    """Nodes over a range of rates, so that a Poisson law of its middle is as wide as their gaps.
+
+    Gauss nodes of a range D stand about pi D / 2n apart in its middle, where counts have the
+    standard deviation sqrt(D / 2).
+    """
+    return min(math.ceil(_CLOSE[effort] * math.sqrt(apart)), _MOST_HUMPS) if effort in _CLOSE else 0
+
+
 def _fewer(counts: list[tuple[float, CountLaw]], effort: int) -> tuple[tuple[float, CountLaw], ...]:
     """The same mixture of counts with fewer members, where its kind is known."""
     weights = [w for w, _ in counts]
@@ -278,7 +322,10 @@ def _fewer(counts: list[tuple[float, CountLaw]], effort: int) -> tuple[tuple[flo
         return ((total, Binomial(1, min(mean, 1.0))),)
     if kinds == {Poisson} and len(counts) > 1:
         rates = [law.mean for _, law in counts]
-        means, mass = quadrature.compress(rates, weights, _enough(rates, _FEW[effort]))
+        likely = [rate for rate, weight in zip(rates, weights, strict=True) if weight > _RARELY]
+        apart = max(likely) - min(likely) if likely else 0.0
+        most = max(_FEW[effort], _humps(apart, effort))
+        means, mass = quadrature.compress(rates, weights, _enough(rates, most))
         return tuple(
             (float(w), Poisson(max(float(m), 0.0))) for m, w in zip(means, mass, strict=True)
         )
@@ -291,7 +338,9 @@ def _enough(rates: Sequence[float], most: int) -> int:
     The remainder of n Gauss nodes over a range D of rates is about 2 (D / 2)^2n / (2n)!.
     """
     half = (max(rates) - min(rates)) / 2.0
+    if not half > 0.0:
+        return 1
     for n in range(1, most):
-        if 2.0 * half ** (2 * n) / math.factorial(2 * n) < 1e-13:
+        if math.log(2.0) + 2 * n * math.log(half) - math.lgamma(2 * n + 1) < math.log(1e-13):
             return n
     return most

@@ -39,6 +39,8 @@ _Site = tuple[tuple[str, ...], Transform, dict[str, Transform]]
 """The same in each state of the nodes that drive it, and these."""
 _LOOK = 64
 """Points up to a cap for a first look at what counts of a holding."""
+_IDLE, _FEW_IDLE = 4096, 32
+"""Most lines at a value of what they share for the probability of no loss; usual values of it."""
 _FEW, _DEEP = 16, 64
 """Joint states that are added up one by one, and units along which a tree of them may run."""
 
@@ -387,13 +389,35 @@ class Tied(Lines):
                 total += probability * self._horizon(present, driven, unit.cap, only=only).sum
         return total
 
+    def _idle_cases(
+        self, component: Component, lines: Mapping[str, Compound]
+    ) -> Iterator[tuple[float, Mapping[str, Compound]]]:
+        """What lines share by its values, for the probability that they lose nothing.
+
+        Where many events are expected that is decided by the smallest values of a factor, which
+        few nodes do not meet; so many are taken that a gamma factor leaves 1e-5 or less.
+        """
+        if len(component.shared) == 1:
+            belief, keys = component.shared[0], component.keys
+            usual = {key: lines[key].given({belief.name: belief.of.mean}) for key in keys}
+            found = [self.parts(line, key in component.driven) for key, line in usual.items()]
+            events = math.fsum(part.events for parts in found for part in parts)
+            count = min(round(3.0 * events), _IDLE // len(keys), _IDLE // 16)
+            if count > _FEW_IDLE:
+                for value, weight in zip(*belief.gauss(count), strict=True):
+                    if weight > 0.0:
+                        at = {belief.name: float(value)}
+                        yield float(weight), {key: lines[key].given(at) for key in keys}
+                return
+        yield from component.cases(lines, self.effort)
+
     def none(self, component: Component, lines: Mapping[str, Compound]) -> float:
         """Probability that a component loses nothing."""
         if any(lines[key].counted is not None for key in component.keys):
             return self._none_counted(component, lines)
         caps = {key: unit.cap for unit in component.units for key in unit.keys}
         terms = []
-        for weight, known in component.cases(lines, self.effort):
+        for weight, known in self._idle_cases(component, lines):
             for values in component.belief_values:
                 part = component.where(values)
                 given = {k: known[k].given(values) for k in caps}
@@ -407,7 +431,7 @@ class Tied(Lines):
     def _none_counted(self, component: Component, lines: Mapping[str, Compound]) -> float:
         """Probability that nothing counts, in every unit and joint state."""
         terms = []
-        for weight, known in component.cases(lines, self.effort):
+        for weight, known in self._idle_cases(component, lines):
             for probability, state in component.states:
                 drives = dict(state)
                 each = [self._none_of(unit, known, drives) for unit in component.units]
