@@ -27,6 +27,9 @@ from perilscope.cli.options import (
 if TYPE_CHECKING:
     from perilscope.report.press import Press
 
+_SELDOM = 50_000
+"""Objects made since the last look for garbage before the next: those of a run mostly stay."""
+
 MEASURES = """
 Measures in the answer:
 
@@ -157,6 +160,7 @@ def _run(
 
     gc.freeze()
     gc.enable()
+    gc.set_threshold(_SELDOM, 20, 20)
     chosen = Settings(**settings)
     with progress(quiet=quiet) as tell:
         result = assessed(book, chosen, tell, processes=True)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
@@ -16,6 +16,7 @@ from perilscope.book import Book, Cover, Scenario
 from perilscope.cycle import beside
 from perilscope.cycle import drawn as others
 from perilscope.cycle.amounts import money
+from perilscope.cycle.beside import Jointly
 from perilscope.cycle.dependence import Tied, tie
 from perilscope.cycle.drawn import Horizons
 from perilscope.cycle.insight import Assessed, Insight, insight
@@ -28,7 +29,6 @@ from perilscope.cycle.trading import held_lots
 from perilscope.cycle.workspace import Workspace, with_horizon
 from perilscope.engines.aggregate.register import Register
 from perilscope.engines.grids.loss import LossLaw
-from perilscope.engines.joint.borne import Borne
 from perilscope.engines.simulation.draws import Simulated
 from perilscope.errors import AssessmentError
 from perilscope.layers import enterprise
@@ -149,11 +149,10 @@ def _walk(workspace: Workspace, settings: Settings, steps: Steps, *, processes: 
         for note in traded.notes:
             steps.note(*note)
         made = _joint_law(begun, joined, steps)
-        held = horizons = None
+        joint = None
         if made is not None:
             whole = made[0]
-            held = other.begin(beside.tail, whole, LEVEL)
-            horizons = other.begin(beside.horizons, whole, settings)
+            joint = other.begin(beside.jointly, whole, LEVEL, settings)
             estimated.append(other.aside(beside.estimated, whole.law))
         covers, net = _covers(book, world, steps)
         net_draws = other.aside(others.net_of_covers, book, net, world, settings)
@@ -170,14 +169,15 @@ def _walk(workspace: Workspace, settings: Settings, steps: Steps, *, processes: 
         # first what does not wait for horizons, while others draw them
         for each in estimated:
             each.result()
-        everything = _together(begun, made, held, steps)
+        controls = tuple(_controls(book, world, steps))
+        everything = _together(begun, made, joint, steps)
+        found = None if everything is None or joint is None else joint.result()
         drawn = simulated.result()
         for note in drawn.notes:
             steps.note(*note)
-        controls = tuple(_controls(book, world, drawn.tried, steps))
+        controls = tuple(_checked(controls, drawn.tried, steps))
         drawn_net = net_draws.result()
-        jointly = (None, None) if everything is None or horizons is None else horizons.result()
-        peaks = alone_peak.result(), jointly[1]
+        peaks = alone_peak.result(), None if found is None else found.peak
     draws = drawn.draws
     told = _Told(law, laws, layers, contributions)
     if draws is not None and settings.engine == "simulation":
@@ -196,7 +196,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: Steps, *, processes: 
         past_year=traded.past_year,
         backtests=traded.backtests,
         draws=draws,
-        horizons=_compared(jointly[0], steps),
+        horizons=_compared(None if found is None else found.horizons, steps),
         checks=drawn.checks,
         controls=controls,
         covers=covers,
@@ -264,13 +264,13 @@ def _joint_law(begun: Start, joined: Joined, steps: Steps) -> Made | None:
 
 
 def _together(
-    begun: Start, made: Made | None, held: Pending[Borne | AssessmentError] | None, steps: Steps
+    begun: Start, made: Made | None, joint: Pending[Jointly] | None, steps: Steps
 ) -> Together | None:
     """The same with what stands behind; None where that cannot be found."""
     found = None
     try:
-        if made is not None and held is not None:
-            found = completed(made, begun.workspace.positions, held.result)
+        if made is not None and joint is not None:
+            found = completed(made, begun.workspace.positions, lambda: joint.result().borne)
             if begun.settings.band:
                 found = doubted(found, partial(steps.note, "note"))
     except AssessmentError as error:
@@ -283,22 +283,32 @@ def _not_joined(error: AssessmentError, steps: Steps) -> None:
     steps.note("error", "enterprise", f"the market is not joined: {error}", "shown without it")
 
 
-def _controls(
-    book: Book, world: World, tried: Mapping[str, Check | AssessmentError], steps: Steps
-) -> Iterator[Verdict]:
+def _controls(book: Book, world: World, steps: Steps) -> Iterator[Verdict]:
+    """What each control is worth by the exact engine."""
     rate = point(book.discount_rate)
     for i, control in enumerate(book.controls.values(), start=1):
         try:
-            yield verdict(control, world, rate, partial(_said, tried[control.id]))
+            yield verdict(control, world, rate)
         except AssessmentError as error:
-            steps.note("warning", f"controls.{control.id}", str(error), "left out of the table")
+            _left_out(control.id, error, steps)
         steps.tell("controls", i, len(book.controls))
 
 
-def _said(found: Check | AssessmentError) -> Check:
-    if isinstance(found, AssessmentError):
-        raise found
-    return found
+def _checked(
+    controls: Sequence[Verdict], tried: Mapping[str, Check | AssessmentError], steps: Steps
+) -> Iterator[Verdict]:
+    """The same with what simulation says."""
+    for each in controls:
+        check = tried[each.id]
+        if isinstance(check, AssessmentError):
+            _left_out(each.id, check, steps)
+        else:
+            fall, error = check
+            yield replace(each, simulated=fall, standard_error=error)
+
+
+def _left_out(control: str, error: AssessmentError, steps: Steps) -> None:
+    steps.note("warning", f"controls.{control}", str(error), "left out of the table")
 
 
 def _covers(book: Book, world: World, steps: Steps) -> tuple[tuple[Protection, ...], Net | None]:

@@ -54,6 +54,24 @@ class Simulation:
     notes: tuple[tuple[str, str, str], ...]
 
 
+@dataclass(frozen=True)
+class Jointly:
+    """What is found from the law of everything.
+
+    Parameters
+    ----------
+    borne : Borne or AssessmentError
+        Who bears its tail, or why nobody can tell.
+    horizons : Horizons or None
+    peak : Peak
+        Its largest single loss.
+    """
+
+    borne: Borne | AssessmentError
+    horizons: Horizons | None
+    peak: Peak
+
+
 def desk(begun: Start, _tell: Tell) -> tuple[Traded, tuple[ProtocolScore, ...]]:
     """What hangs on no scenario: the market alone, and the cards of all protocols."""
     market = traded(
@@ -131,17 +149,14 @@ def _checks(
     }
 
 
-def tail(whole: Whole, level: float, _tell: Tell) -> Borne | AssessmentError:
-    """Who bears the tail of everything, or why nobody can tell."""
+def jointly(whole: Whole, level: float, settings: Settings, _tell: Tell) -> Jointly:
+    """Who bears the tail of everything, horizons of it, and its largest single loss."""
+    bearing: Borne | AssessmentError
     try:
-        return borne.contributions(whole.joint, whole.law, level)
+        bearing = borne.contributions(whole.joint, whole.law, level)
     except AssessmentError as error:
-        return error
-
-
-def horizons(whole: Whole, settings: Settings, _tell: Tell) -> tuple[Horizons | None, Peak]:
-    """Horizons of everything together, and its largest single loss."""
-    return drawn.together(whole, settings), peak(joint_largest(whole.joint))
+        bearing = error
+    return Jointly(bearing, drawn.together(whole, settings), peak(joint_largest(whole.joint)))
 
 
 def largest_alone(register: Register) -> Peak:

@@ -12,7 +12,7 @@ contain it, so the world without it is today's with its effect taken back out.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -53,7 +53,8 @@ class Verdict:
     rosi : float or None
         (fall of ALE - annual cost) / annual cost; None for a control that costs nothing.
     simulated, standard_error : float
-        The same fall of ALE by simulation on common random numbers.
+        The same fall of ALE by simulation on common random numbers, as `simulated` finds it;
+        NaN before it has.
     """
 
     id: str
@@ -65,9 +66,9 @@ class Verdict:
     var_with: float
     annual_cost: float
     rosi: float | None
-    simulated: float
-    standard_error: float
     scenarios: tuple[str, ...]
+    simulated: float = math.nan
+    standard_error: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -112,10 +113,8 @@ def annual_cost(control: Control | Cover, discount_rate: float) -> float:
     return once * share + yearly
 
 
-def verdict(
-    control: Control, world: World, discount_rate: float, check: Callable[[], Check] | None = None
-) -> Verdict:
-    """Measure one control.
+def verdict(control: Control, world: World, discount_rate: float) -> Verdict:
+    """Measure one control by the exact engine.
 
     Parameters
     ----------
@@ -123,8 +122,6 @@ def verdict(
     world : World
     discount_rate : float
         Per year.
-    check : callable, optional
-        Gives what `simulated` finds, where that is sought elsewhere.
 
     Raises
     ------
@@ -141,9 +138,6 @@ def verdict(
     without, with_ = (changed, world.law) if control.state == "in place" else (world.law, changed)
     cost = annual_cost(control, discount_rate)
     fall = (without.mean - with_.mean) / years
-    fall_drawn, error = (
-        _simulated(control, world, before, after, caps_after) if check is None else check()
-    )
     return Verdict(
         id=control.id,
         ale_reduction=fall,
@@ -154,8 +148,6 @@ def verdict(
         var_with=with_.var(TAIL),
         annual_cost=cost,
         rosi=None if cost == 0.0 else (fall - cost) / cost,
-        simulated=fall_drawn,
-        standard_error=error,
         scenarios=tuple(line.key for line in after),
     )
 
