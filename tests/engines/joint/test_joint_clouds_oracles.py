@@ -21,6 +21,7 @@ from perilscope.engines.aggregate.shared import Shared
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.borne import contributions
 from perilscope.engines.joint.clouds import Clouds
+from perilscope.engines.joint.doubt import drawn
 from perilscope.engines.joint.parts import Interface, Scenarios
 from perilscope.engines.laws.counts import Binomial, Poisson
 from perilscope.engines.laws.distributions import Beta, Constant, Lognormal
@@ -258,6 +259,27 @@ def test_who_bears_two_thefts_of_one_wallet_and_money_that_share_a_belief() -> N
     }
     weights = np.broadcast_to(chances / chances.sum() / COUNT, (COUNT, *chances.shape))
     bear(joint, sum(parts.values()), weights, parts)
+
+
+@pytest.mark.parametrize("held", [1e6, 5e7])
+def test_how_sure_drawn_scenarios_are(held: float) -> None:
+    """A theft is dear where its token is, so scenarios differ even where little is held: the
+    standard error of their mean excess, all counts enumerated in each.
+    """
+    market = Market((held, 5e5))
+    lines = [fixed("one", 0.3, BTC), fixed("two", 0.5, ETH)]
+    joint = Joint(Register(lines), (), market, {"one": "BTC", "two": "ETH"})
+    law, levels = joint.law(), (0.95, 0.99)
+    counts = np.outer(*(stats.poisson.pmf(MANY, rate) for rate in (0.3, 0.5)))
+    found = drawn(joint, law, levels)
+    for level in levels:
+        excess = np.maximum(both(market) - law.var(level), 0.0)
+        mean = np.einsum("sij,ij->s", excess, counts)
+        error = mean.std() / math.sqrt(COUNT) / (1.0 - level)
+        assert found[level].cvar == pytest.approx(error, rel=1e-2)
+        above = np.einsum("sij,ij->s", excess > 0.0, counts)
+        apart = above.std() / math.sqrt(COUNT) / law.density(law.var(level))
+        assert found[level].var == pytest.approx(apart, rel=1e-2)
 
 
 def test_clouds_keep_mass_and_means_of_every_pattern() -> None:

@@ -9,9 +9,6 @@ for, which is brought back from cells to the grid of the lines and shared by the
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-
 import numpy as np
 import numpy.typing as npt
 
@@ -53,8 +50,10 @@ def below(
         if joint.chance(rungs) <= 0.0:
             continue
         under[rungs] = np.zeros(len(joint.scenarios.weights))
-        for term, rest in _terms(joint, clouds, rungs, outside):
-            own = joint.losses(rungs), joint.scenarios.weights, joint.counted(rungs)
+        own = joint.losses(rungs), joint.scenarios.weights, joint.counted(rungs)
+        every = against(outside, joint.fine.in_money(joint.weights, rungs))
+        for chance, term in stretched.likely(clouds, joint.tables(rungs)):
+            rest = chance * every
             values = joint.window.grid.weights(against(rest, term.beside))
             for cloud in term.clouds:
                 mean, priced = stretched.read(joint.window, values, *own, cloud)
@@ -65,19 +64,6 @@ def below(
                 money[term.money] = money[term.money] + one if term.money in money else one
     sums = {key: joint.window.grid.weighing(values) for key, values in tokens.items()}
     return _lines(joint, clouds, [*sums.items(), *money.items()]), under
-
-
-def _terms(
-    joint: Joint, clouds: Clouds, rungs: Rungs, outside: Transform
-) -> Iterator[tuple[Term, Transform]]:
-    """Terms under a state of prices, and the weights that all else leaves to each."""
-    rest = against(outside, joint.fine.in_money(joint.weights, rungs))
-    tables = joint.tables(rungs)
-    for patterns in clouds.combinations:
-        chance = math.prod(float(own[j]) for own, j in zip(tables, patterns, strict=True))
-        if chance > 0.0:
-            for term in clouds.terms(patterns, rough=False):
-                yield term, chance * rest
 
 
 def _bring_back(

@@ -162,13 +162,24 @@ class Clouds:
     parts : sequence of Priced
     scenarios : int
         How many each cloud is put on the window for.
+    most : int
+        Points of a cloud at most.
     """
 
-    def __init__(self, window: Window, parts: Sequence[Priced], scenarios: int) -> None:
-        self.grid, self._parts = window.grid, parts
+    def __init__(
+        self, window: Window, parts: Sequence[Priced], scenarios: int, most: int = _MOST
+    ) -> None:
+        self.grid, self._parts, self._window = window.grid, parts, window
         self.tokens = tuple(sorted({t for each in parts for t in each.part.tokens}))
-        self._points = min(max(_WORK // scenarios, _LEAST), _MOST)
+        self._points = min(max(_WORK // scenarios, _LEAST), most)
         self._known: dict[tuple[tuple[int, ...], bool], list[Term]] = {}
+        self._fewer: dict[int, Clouds] = {}
+
+    def fewer(self, most: int) -> Clouds:
+        """The same with so many points at most."""
+        if most not in self._fewer:
+            self._fewer[most] = Clouds(self._window, self._parts, 1, most)
+        return self._fewer[most]
 
     @property
     def affordable(self) -> bool:

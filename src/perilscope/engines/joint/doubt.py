@@ -8,6 +8,7 @@ leaves less to chance than whole years drawn at random would.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,9 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from perilscope.engines.grids.grid import Grid, Transform
+from perilscope.engines.grids.grid import Grid, Transform, against
 from perilscope.engines.grids.loss import LEVELS
-from perilscope.engines.joint import cells
+from perilscope.engines.joint import cells, stretched
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.cells import Cell
 from perilscope.engines.joint.law import SignedLaw
@@ -29,6 +30,8 @@ Interval = tuple[float, float]
 
 _CELLS = 16
 """Cells of prices that other histories share."""
+_POINTS, _FEW = 256, 64
+"""Points of clouds of losses in tokens: for standard errors, and for other histories."""
 _STEPS = 64.0
 """Steps that the scale of the loss (the middle of the law to its 95 % quantile) keeps."""
 
@@ -72,21 +75,47 @@ def drawn(joint: Joint, law: SignedLaw, levels: Sequence[float]) -> dict[float, 
         Its law.
     levels : sequence of float
     """
-    rest = {rungs: joint.window.grid.back(z) for rungs, z in around(joint).items()}
     count = math.sqrt(len(joint.scenarios.weights))
+    places = [law.var(level) for level in levels]
+    known = _around(joint, places) if joint.clouds is None else _stretched(joint, places)
     found = {}
-    for level in levels:
-        v = law.var(level)
-        above = np.zeros(len(joint.scenarios.weights))
-        excess = np.zeros_like(above)
-        for rungs, mass in rest.items():
-            p, e = _beyond(mass, joint.window.grid.step, v - joint.losses(rungs))
-            above += p
-            excess += e
+    for level, v, (above, excess) in zip(levels, places, known, strict=True):
         density = law.density(v)
         var = float(above.std()) / count / density if density > 0.0 else math.inf
         found[level] = Drawn(var, float(excess.std()) / count / (1.0 - level))
     return found
+
+
+def _around(joint: Joint, places: Sequence[float]) -> list[tuple[Array, Array]]:
+    """P(L > v | scenario) and E[(L - v)+ | scenario] at each of some losses v."""
+    rest = {rungs: joint.window.grid.back(z) for rungs, z in around(joint).items()}
+    found = []
+    for v in places:
+        pairs = (_beyond(z, joint.window.grid.step, v - joint.losses(m)) for m, z in rest.items())
+        above, excess = (np.sum(each, axis=0) for each in zip(*pairs, strict=True))
+        found.append((above, excess))
+    return found
+
+
+def _stretched(joint: Joint, places: Sequence[float]) -> list[tuple[Array, Array]]:
+    """The same where losses in tokens stand at the prices of the scenario."""
+    assert joint.clouds is not None
+    window, size = joint.window, len(joint.scenarios.weights)
+    clouds = joint.clouds.fewer(_POINTS)
+    beyond = (window.low + window.grid.places) - np.array(places)[:, None]
+    rows = np.concatenate([beyond > 0.0, np.maximum(beyond, 0.0)])
+    by = against(window.grid.weighing(rows), joint.fine.fixed(joint.weights))
+    found = np.zeros((len(rows), size))
+    for rungs in joint.markets:
+        if joint.chance(rungs) > 0.0:
+            own = joint.losses(rungs), joint.scenarios.weights, joint.counted(rungs)
+            rest = against(by, joint.fine.in_money(joint.weights, rungs))
+            for chance, term in stretched.likely(clouds, joint.tables(rungs)):
+                values = window.grid.weights(chance * against(rest, term.beside))
+                for cloud in term.clouds:
+                    for row, value in zip(found, values, strict=True):
+                        row += stretched.read(window, value, *own, cloud)[0]
+    return list(zip(found[: len(places)], found[len(places) :], strict=True))
 
 
 def _beyond(mass: Array, step: float, d: Array) -> tuple[Array, Array]:
@@ -142,6 +171,8 @@ class _Pool:
         self.joint, self._apart, self.count = joint, apart, 1 + times
         self.owner = np.repeat(np.arange(1 + times), [own, *[each] * times])
         self.weights = np.concatenate([joint.scenarios.weights, times * apart.weights])
+        ends = np.cumsum([0, own, *[each] * times]).tolist()
+        self.each = [slice(a, b) for a, b in itertools.pairwise(ends)]
 
     def groups(self, points: int) -> list[slice]:
         """Histories that are transformed together: fewer where points are very many."""
@@ -152,15 +183,18 @@ class _Pool:
         """What the portfolio loses in each scenario under a state of prices."""
         return np.concatenate([self.joint.losses(rungs), self._apart.total(rungs)])
 
+    def prices(self, rungs: Rungs) -> dict[str, Array]:
+        """Of the tokens that losses are counted in, in each scenario."""
+        own, other = self.joint.counted(rungs), self._apart.prices(rungs)
+        return {token: np.concatenate([each, other[token]]) for token, each in own.items()}
+
     def cells(self, rungs: Rungs) -> Iterator[Cell]:
         """Scenarios by cell of prices; all together where nothing is counted in tokens."""
         joint = self.joint
         if not joint.tokened:
             yield Cell(np.arange(len(self.weights)), self.weights, {}, {})
             return
-        own, other = joint.counted(rungs), self._apart.prices(rungs)
-        prices = {token: np.concatenate([each, other[token]]) for token, each in own.items()}
-        yield from cells.gathered(prices, self.weights, joint.matter, _CELLS)
+        yield from cells.gathered(self.prices(rungs), self.weights, joint.matter, _CELLS)
 
 
 def _few(law: SignedLaw) -> int:
@@ -193,6 +227,10 @@ def _laws(pool: _Pool, halvings: int) -> list[SignedLaw]:
         for rungs, own in losses.items():
             held = pool.weights * window.clamped(own)
             mean += joint.chance(rungs) * np.bincount(pool.owner, held, pool.count)
+        if joint.clouds is not None:
+            for rungs, rest in rests.items():
+                total += _in_histories(pool, window, halvings, rungs, rest)
+            continue
         for cell in pool.cells(states[0]):
             at = [each.at(cell.prices) for each in joint.priced]
             owner = pool.owner[cell.members]
@@ -212,6 +250,25 @@ def _laws(pool: _Pool, halvings: int) -> list[SignedLaw]:
                         total[some] += aside[token] * slope
     pairs = zip(total, mean.tolist(), strict=True)
     return [SignedLaw(window, grid.back(z), mean=mu, sd=math.nan) for z, mu in pairs]
+
+
+def _in_histories(
+    pool: _Pool, window: Window, halvings: int, rungs: Rungs, rest: Transform
+) -> Transform:
+    """Of each history the transform of everything under a state of prices, losses in tokens at the
+    prices of each scenario.
+    """
+    joint = pool.joint
+    assert joint.clouds is not None
+    clouds, losses, prices = joint.clouds.fewer(_FEW), pool.losses(rungs), pool.prices(rungs)
+    found = np.zeros((pool.count, window.grid.points // 2 + 1), dtype=np.complex128)
+    for chance, term in stretched.likely(clouds, joint.tables(rungs)):
+        beside = _thinned(joint.window.grid, chance * rest * term.beside, halvings)
+        for row, mine in zip(found, pool.each, strict=True):
+            own = {token: price[mine] for token, price in prices.items()}
+            law = stretched.bare(window, losses[mine], pool.weights[mine], own, term)
+            row += law * beside
+    return found
 
 
 def _thinned(grid: Grid, transform: Transform, halvings: int) -> Transform:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence, Set
 
 import numpy as np
@@ -48,6 +49,21 @@ def coupled(
                 found[row] = transform(window, losses, weights, prices, terms)
     mean = {token: float(weights @ each) for token, each in prices.items()}
     return Coupled(fine, rough, mean, tuple(np.zeros(n) for n in clouds.patterns))
+
+
+def likely(clouds: Clouds, tables: Sequence[Array]) -> Iterator[tuple[float, Term]]:
+    """Terms of all patterns of the parts that may be, and the probability of each pattern.
+
+    Parameters
+    ----------
+    clouds : Clouds
+    tables : sequence of array, shape (patterns,)
+        Of each part, the probabilities of its patterns.
+    """
+    for patterns in clouds.combinations:
+        chance = math.prod(float(own[j]) for own, j in zip(tables, patterns, strict=True))
+        if chance > 0.0:
+            yield from ((chance, term) for term in clouds.terms(patterns, rough=False))
 
 
 def put(
