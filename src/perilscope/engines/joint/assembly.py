@@ -46,7 +46,7 @@ _APART_FROM_THE_LAW = 64
 """Cells of prices for all that is asked beside a law that is made without any."""
 _NEAR = (0.9, 0.95, 1.0, 1.05, 1.1)
 """Where the error of a level is looked for, in the probability of exceeding it."""
-_TIMES = 3.0
+_TIMES = 2.0
 """What differences of laws are taken times to be on the safe side, as those of grids are."""
 _APART = 5e-4
 """Difference of plain and linear cells in CVaR that is small enough not to split them further."""

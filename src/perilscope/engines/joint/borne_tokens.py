@@ -62,8 +62,8 @@ def below(
             if term.money:
                 one = against(rest, stretched.bare(joint.window, *own, term))
                 money[term.money] = money[term.money] + one if term.money in money else one
-    sums = {key: joint.window.grid.weighing(values) for key, values in tokens.items()}
-    return _lines(joint, clouds, [*sums.items(), *money.items()]), under
+    sums = {key: clouds.grid.weighing(values) for key, values in tokens.items()}
+    return _lines(clouds, [*sums.items(), *money.items()]), under
 
 
 def _bring_back(
@@ -79,7 +79,7 @@ def _bring_back(
             found[keys[at]] = on_grid if known is None else known + on_grid
 
 
-def _lines(joint: Joint, clouds: Clouds, sums: list[tuple[Key, Transform]]) -> dict[str, float]:
+def _lines(clouds: Clouds, sums: list[tuple[Key, Transform]]) -> dict[str, float]:
     """Weighted sums by line, from weights of the sums of groups."""
     by: dict[tuple[int, int], dict[int, Transform]] = {}
     for key, weights in sums:
@@ -88,8 +88,8 @@ def _lines(joint: Joint, clouds: Clouds, sums: list[tuple[Key, Transform]]) -> d
             mine, known = against(weights, clouds.product(others)), by.setdefault((p, g), {})
             known[case] = known[case] + mine if case in known else mine
     found: dict[str, float] = {}
-    for p, priced in enumerate(joint.priced):
-        for g, strand in enumerate(priced.strands):
+    for p, groups in enumerate(clouds.groups):
+        for g, strand in enumerate(groups):
             found |= dict.fromkeys(strand.keys, 0.0)
             found |= strand.weighed(0, by.get((p, g), {}))
     return found

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,16 +27,19 @@ import numpy.typing as npt
 from scipy.ndimage import minimum_filter1d
 
 from perilscope.engines.grids.grid import Grid, Transform
+from perilscope.engines.joint.groups import Row as Weighed
 from perilscope.engines.joint.prices import Priced
+from perilscope.engines.joint.strand import Strand
 from perilscope.engines.joint.window import Window
+from perilscope.once import cached_property
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
 _WORK = 2**24
 """Points that all scenarios together put on the window, of one cloud."""
-_LEAST, _MOST = 2**8, 2**12
-"""Points of a cloud at least, and at most of one in one token."""
+_LEAST, _MOST, _ONE = 2**8, 2**12, 2**10
+"""Points of a cloud at least and at most, and at most of one in one token."""
 _SEVERAL = 8.0
 """What several tokens meet with probability p in has so many times sqrt(p) of the points."""
 _FEW_TOKENS, _RARE = 3, 1e-3
@@ -46,6 +49,10 @@ _ROWS, _ROOM = 2**12, 2**28
 """Rows, and bytes of laws, that are gathered into clouds at most."""
 _NOTHING = 1e-13
 _TAIL = 1e-11
+_HARDLY, _SPARE = 1e-9, 1.1
+"""What may lie beyond the grid of losses in tokens, and by how much it is longer."""
+_LOOKED, _FINEST = 3, 6
+"""How often the grid is halved to look how far these reach, and doubled at most."""
 _ATOM, _LEAST_ATOM, _AROUND = 50.0, 1e-10, 4
 """What an atom has of the least mass within so many points, and at least."""
 
@@ -169,7 +176,7 @@ class Clouds:
     def __init__(
         self, window: Window, parts: Sequence[Priced], scenarios: int, most: int = _MOST
     ) -> None:
-        self.grid, self._parts, self._window = window.grid, parts, window
+        self._window, self._parts = window, parts
         self.tokens = tuple(sorted({t for each in parts for t in each.part.tokens}))
         self._points = min(max(_WORK // scenarios, _LEAST), most)
         self._known: dict[tuple[tuple[int, ...], bool], list[Term]] = {}
@@ -178,15 +185,53 @@ class Clouds:
     def fewer(self, most: int) -> Clouds:
         """The same with so many points at most."""
         if most not in self._fewer:
-            self._fewer[most] = Clouds(self._window, self._parts, 1, most)
+            other = self._fewer[most] = Clouds(self._window, self._parts, 1, most)
+            other.grid, other.groups = self.grid, self.groups
         return self._fewer[most]
+
+    @cached_property
+    def grid(self) -> Grid:
+        """That of losses in tokens: as fine as they let it be at today's prices, before caps."""
+        grid = self._window.grid
+        look = grid
+        for _ in range(_LOOKED):
+            look = look.coarse()
+        reach = dict.fromkeys(self.tokens, look.step)
+        for each in self._parts:
+            for strand in (strand for strand in each.groups if strand.token):
+                laws = (look.back(z) for z in strand.bare.on(look).node(0))
+                reach[strand.token] += max(_top(law, look) for law in laws)
+        finer = math.floor(math.log2(grid.range / (_SPARE * max(reach.values()))))
+        step = grid.step / 2 ** min(max(finer, 0), _FINEST)
+        return Grid(step, grid.points, grid.tilt)
+
+    @cached_property
+    def groups(self) -> list[list[Strand]]:
+        """Of each part its groups, those in tokens on the grid of these."""
+        return [
+            [group.on(self.grid) if group.token else group for group in each.groups]
+            for each in self._parts
+        ]
+
+    def offs(self, prices: Mapping[str, float]) -> tuple[Array, ...]:
+        """By how much parts are off what they are on the window, at mean prices, by pattern: caps
+        seldom lie on a point of it.
+        """
+        found = []
+        for each, groups in zip(self._parts, self.groups, strict=True):
+            apart = [
+                prices.get(old.token, 0.0) * (new.capped - old.capped)
+                for old, new in zip(each.groups, groups, strict=True)
+            ]
+            found.append(np.array([_mean(rows, apart) for rows in each.rows]))
+        return tuple(found)
 
     @property
     def affordable(self) -> bool:
         """Whether rows are few enough, and losses in very many tokens at once rare enough."""
         rows = math.prod(max(map(len, each.rows)) for each in self._parts)
-        laws = sum(len(s.group.cases) for each in self._parts for s in each.strands if s.token)
-        if rows > _ROWS or 8 * laws * self.grid.points > _ROOM:
+        laws = sum(len(s.group.cases) for each in self._parts for s in each.groups if s.token)
+        if rows > _ROWS or 8 * laws * self._window.grid.points > _ROOM:
             return False
         return len(self.tokens) <= _FEW_TOKENS or (
             len(self.tokens) <= _MANY_TOKENS and self._crowded <= _RARE
@@ -245,7 +290,7 @@ class Clouds:
         pairs = zip(self._parts, patterns, strict=True)
         for rows in itertools.product(*(each.rows[j] for each, j in pairs)):
             told = [
-                (self._parts[p].strands[g].token, (p, g, case))
+                (self.groups[p][g].token, (p, g, case))
                 for p, row in enumerate(rows)
                 for g, case in enumerate(row.cases)
             ]
@@ -257,9 +302,9 @@ class Clouds:
 
     def product(self, key: Key) -> Transform:
         """Transform of the sum of some groups, at today's prices."""
-        found = np.ones(self.grid.points // 2 + 1, dtype=np.complex128)
+        found = np.ones(self._window.grid.points // 2 + 1, dtype=np.complex128)
         for p, g, case in key:
-            found *= self._parts[p].strands[g].node(0)[case]
+            found *= self.groups[p][g].node(0)[case]
         return found
 
     def _clouds(
@@ -286,9 +331,26 @@ class Clouds:
             if not tokens:
                 yield Cloud((), np.zeros((0, 1)), np.array([chance]), rest)
                 continue
-            share = 1.0 if len(tokens) == 1 else min(1.0, _SEVERAL * math.sqrt(chance))
-            count = max((share * self._points) ** (1.0 / len(tokens)), 4.0) / fewer
-            yield _cloud(grid, tokens, rest, [laws[t] for t in places], math.ceil(count))
+            if len(tokens) == 1:
+                count = float(min(self._points, _ONE))
+            else:
+                share = min(1.0, _SEVERAL * math.sqrt(chance)) * self._points
+                count = max(share ** (1.0 / len(tokens)), 4.0)
+            yield _cloud(grid, tokens, rest, [laws[t] for t in places], math.ceil(count / fewer))
+
+
+def _top(law: Array, grid: Grid) -> float:
+    """Where hardly anything lies beyond."""
+    beyond = np.cumsum(law[::-1])[::-1]
+    return grid.step * (1.0 + float(np.max(np.flatnonzero(beyond > _HARDLY), initial=0)))
+
+
+def _mean(rows: Sequence[Weighed], of: Sequence[Array]) -> float:
+    """Mean over rows of what groups add up to in them."""
+    pairs = ((row.weight, zip(of, row.cases, strict=True)) for row in rows)
+    return math.fsum(
+        weight * math.fsum(own[case] for own, case in cases) for weight, cases in pairs
+    )
 
 
 def _cloud(

@@ -264,7 +264,7 @@ def _kinds(joint: Joint, place: int, chances: Array) -> tuple[_Kind, ...]:
     chances : array, shape (patterns,)
     """
     priced = joint.priced[place]
-    groups = [strand.group for strand in priced.strands]
+    groups = [strand.group for strand in priced.groups]
     laws: dict[tuple[int, int], LargestLaw] = {}
     tables: dict[tuple[int, int], _Table] = {}
 
@@ -300,7 +300,7 @@ def _priced(joint: Joint, rungs: Rungs) -> _Priced:
     order = np.argsort(losses)
     parts = []
     for place, table in enumerate(joint.tables(rungs)):
-        tokens = [strand.token for strand in joint.priced[place].strands if strand.token]
+        tokens = [strand.token for strand in joint.priced[place].groups if strand.token]
         kinds = _kinds(joint, place, table / math.fsum(table.tolist()))
         parts.append((tuple(prices[token][order] for token in tokens), kinds))
     return _Priced(losses[order], weights[order], labels[order], tuple(parts))

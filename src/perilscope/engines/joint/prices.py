@@ -45,9 +45,14 @@ class Priced:
     def __init__(self, part: Part, lines: Lines, transforms: Transforms) -> None:
         self.part = part
         self._split = grouped(part, lines, transforms.effort)
-        self.strands = spaced([Strand(group, lines, transforms) for group in self._split.groups])
+        self.groups = tuple(Strand(group, lines, transforms) for group in self._split.groups)
         self._last: tuple[list[float], list[tuple[Transform, Transform]]] | None = None
         self._known: dict[int, Transform] = {}
+
+    @cached_property
+    def strands(self) -> tuple[Strand, ...]:
+        """The groups at prices as close as they want them."""
+        return spaced(list(self.groups))
 
     @property
     def fits(self) -> bool:
@@ -62,6 +67,7 @@ class Priced:
     def with_(self, lines: Lines) -> Priced:
         """The same with other lines; groups whose lines are as they were know what they knew."""
         other = copy.copy(self)
+        other.groups = tuple(group.with_(lines) for group in self.groups)
         other.strands = tuple(strand.with_(lines) for strand in self.strands)
         other._last, other._known = None, {}
         return other

@@ -81,6 +81,26 @@ class Strand:
             return self
         return Strand(self.group, lines, self._transforms, self.step)
 
+    def on(self, grid: Grid) -> Strand:
+        """The same on another grid."""
+        return Strand(self.group, self._lines, Transforms(grid), self.step)
+
+    @property
+    def bare(self) -> Strand:
+        """The same without caps."""
+        units = tuple(replace(unit, cap=math.inf) for unit in self.group.component.units)
+        component = replace(self.group.component, units=units)
+        group = replace(self.group, component=component)
+        return Strand(group, self._lines, self._transforms, self.step)
+
+    @cached_property
+    def capped(self) -> Array:
+        """Mean on the grid of all capped holdings in each case, at today's price."""
+        if not any(unit.capped for unit in self.group.component.units):
+            return np.zeros(len(self.group.cases))
+        self.node(0)
+        return np.asarray(self._capped[0].sum(axis=1))
+
     def closer(self, step: float) -> Strand:
         """The same with another distance between prices."""
         return Strand(self.group, self._lines, self._transforms, step)

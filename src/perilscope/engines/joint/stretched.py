@@ -48,7 +48,7 @@ def coupled(
                 terms = clouds.terms(patterns, rough=fewer)
                 found[row] = transform(window, losses, weights, prices, terms)
     mean = {token: float(weights @ each) for token, each in prices.items()}
-    return Coupled(fine, rough, mean, tuple(np.zeros(n) for n in clouds.patterns))
+    return Coupled(fine, rough, mean, clouds.offs(mean))
 
 
 def likely(clouds: Clouds, tables: Sequence[Array]) -> Iterator[tuple[float, Term]]:
