@@ -43,6 +43,7 @@ def peg(
 
 def book(*networks: Network, default: str = "historical", drift: str | None = None) -> Any:
     return SimpleNamespace(
+        currency="USD",
         networks={net.id: net for net in networks},
         market=MarketSettings(default=default, **({"drift": drift} if drift else {})),
     )
