@@ -120,3 +120,26 @@ def test_error_of_a_var_of_nothing_is_that_of_its_cvar(tmp_path: Path) -> None:
     whole = _run(tmp_path, "nothing", _closes())["enterprise"]
     assert whole["var"]["0.95"] == 0.0
     assert whole["error"]["0.95"] < 0.1
+
+
+def test_standard_error_of_drawn_prices_is_that_of_the_thefts_they_price(tmp_path: Path) -> None:
+    """Over 45 days prices are drawn, 30 and 15 days at once; nothing else of it is chance."""
+    closes = _closes()
+    book = _written(tmp_path, "nothing", closes)
+    book.write_text(book.read_text().replace("horizon: 10 days", "horizon: 45 days"))
+    whole = perilscope.quantify(book, engine="exact").document["enterprise"]
+    rng, logs = np.random.default_rng(1), np.log(closes[:, 0])
+    starts = rng.integers(0, DAYS - 30, (2, 100_000))
+    price = np.exp(sum(logs[s + d] - logs[s] for s, d in zip(starts, (30, 15), strict=True)))
+    price *= TODAY / price.mean()
+    chance = 1.0 - 0.2 ** (45 / 365.25)
+    mu, sigma = np.log(300.0), np.log(3.0) / norm.ppf(0.95)
+    for level in (0.99, 0.999):
+        k = whole["var"][f"{level:g}"] / price
+        d = (mu - np.log(k)) / sigma
+        over = np.exp(mu + sigma**2 / 2) * norm.cdf(d + sigma) - k * norm.cdf(d)
+        excess = chance * price * over
+        own = float(excess.std()) / np.sqrt(len(price)) / (1.0 - level)
+        assert whole["uncertainty"][f"{level:g}"]["cvar_se"] == pytest.approx(own, rel=0.15)
+        cvar = whole["var"][f"{level:g}"] + float(excess.mean()) / (1.0 - level)
+        assert whole["cvar"][f"{level:g}"] == pytest.approx(cvar, abs=5.0 * np.hypot(own, own))

@@ -111,6 +111,20 @@ def test_warnings_are_told_where_there_is_room(run: Document) -> None:
     assert "x-y: is odd" not in terminal.render(run, report="out/report.html")
 
 
+def test_errors_are_told_whether_there_is_room_or_not(run: Document) -> None:
+    run["findings"] = [
+        {"severity": "warning", "where": "scenarios.x-y", "what": "is odd", "mend": ""},
+        {"severity": "error", "where": "enterprise", "what": "not joined", "mend": ""},
+        {"severity": "error", "where": "scenarios.z", "what": "endless", "mend": ""},
+    ]
+    run["failed"] = [{"id": "z", "reason": "endless"}]
+    for height in (24, 80):
+        text = terminal.render(run, height=height, report="out/report.html")
+        assert " Errors   enterprise: not joined\n" in text
+        assert "report.html (2 errors, 1 warning)" in text
+    assert "LEFT OUT: z: endless" in text
+
+
 def test_engines_that_disagree_are_said_to(run: Document) -> None:
     run["checks"]["data-breach"] = -7.3
     assert "DISAGREE (largest gap 7.3 standard errors, data-breach)" in terminal.render(run)

@@ -67,12 +67,25 @@ def value(workspace: Workspace, note: Note) -> tuple[History | None, tuple[Value
     valuation = Valuation(book, closes, value, placed=placed(workspace, bare))
     for venue, text in unlike(valuation):
         note("warning", f"venues.{venue}", text, "scenarios and limits take what is declared")
+    for venue in strangers(workspace):
+        what = (
+            f"`{venue}` is no venue, asset or protocol of the book: limits on venues leave it out"
+        )
+        note("note", "positions", what)
     needed = [v.asset for v in valued]
     needed += [a for lot in instruments(workspace) for a in factors(lot, book.currency)]
     held, findings = held_prices(workspace, list(dict.fromkeys(needed)))
     for text in findings:
         note("warning", "prices", text)
     return held, tuple(valued), valuation
+
+
+def strangers(workspace: Workspace) -> list[str]:
+    """Venues that positions name and the book, which has some, does not."""
+    book = workspace.book
+    known = {*book.venues, *book.assets, *book.protocols, ""} if book.venues else None
+    names = dict.fromkeys(lot.venue for lot in workspace.positions)
+    return [] if known is None else [name for name in names if name not in known]
 
 
 def placed(workspace: Workspace, valuation: Valuation) -> dict[str, float]:

@@ -111,7 +111,7 @@ def summary(
     run = cleaned(document)
     head = [*_head(run, width), Text(), *_costs(run, width)]
     said = _sentences(run, width)
-    foot = [*_market(run, width), *_asked(run, width), *_trust(run, width)]
+    foot = [*_market(run, width), *_asked(run, width), *_trust(run, width), *_errors(run, width)]
     last = _next(run, width, report, book, out)
     every = (
         lists.scenarios(run, narrow=width < 104),
@@ -138,7 +138,7 @@ def summary(
             lines += said
     spare = height - len(lines) - 1 - len(foot) - len(last)
     warned = (
-        _labelled("Warnings", "; ".join(_warnings(run)), width, min(spare, _WARNED))
+        _labelled("Warnings", "; ".join(_grave(run, "warning")), width, min(spare, _WARNED))
         if spare > 0
         else []
     )
@@ -386,12 +386,18 @@ def _trust(run: Document, width: int) -> list[Text]:
     return lines + _labelled("", _agreement(run), width, 2)
 
 
-def _warnings(run: Document) -> list[str]:
-    """The errors and warnings of the report, each with what it is about."""
-    found = run.get("findings", [])
-    grave = [each for kind in ("error", "warning") for each in found if each["severity"] == kind]
+def _grave(run: Document, kind: str) -> list[str]:
+    """The errors, or the warnings, of the report, each with what it is about."""
+    grave = [each for each in run.get("findings", []) if each["severity"] == kind]
     about = [(each["where"].split(".", 1)[-1], each["what"]) for each in grave]
     return [what if name in what else f"{name}: {what}" for name, what in about]
+
+
+def _errors(run: Document, width: int) -> list[Text]:
+    """Errors, always; scenarios that are left out stand above the figures."""
+    out = {each["reason"] for each in run.get("failed", [])}
+    said = [text for text in _grave(run, "error") if not any(why in text for why in out)]
+    return _labelled("Errors", "; ".join(said), width, 3, style="red") if said else []
 
 
 def _agreement(run: Document) -> str:
@@ -434,8 +440,9 @@ def _next(run: Document, width: int, report: str, book: str, out: str) -> list[T
         f"perilscope monitor {source} --since {folder}",
     ]
     if report:
-        grave = len(_warnings(run))
-        told = f" ({grave} warning{'s' * (grave > 1)})" if grave else ""
+        counts = [(kind, len(_grave(run, kind))) for kind in ("error", "warning")]
+        grave = [f"{count} {kind}{'s' * (count > 1)}" for kind, count in counts if count]
+        told = f" ({', '.join(grave)})" if grave else ""
         parts.append(f"report: {visible(report)}{told}")
     line, *more = [" Next     ", " " * 10]
     lines = [Text(line, style="bold", no_wrap=True, overflow="ignore")]

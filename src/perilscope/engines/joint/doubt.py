@@ -29,7 +29,7 @@ Array = npt.NDArray[np.float64]
 Interval = tuple[float, float]
 
 _CELLS = 16
-"""Cells of prices that other histories share."""
+"""Cells of prices that other histories share, and by which standard errors are told."""
 _POINTS, _FEW = 256, 64
 """Points of clouds of losses in tokens: for standard errors, and for other histories."""
 _STEPS = 64.0
@@ -47,24 +47,6 @@ class Drawn:
     cvar: float
 
 
-def around(joint: Joint) -> dict[Rungs, Transform]:
-    """Everything but the market, by state of prices, with the probability of the state.
-
-    What is counted in tokens stands at the mean price of the state.
-    """
-    outside = joint.fine.fixed(joint.weights)
-    found = {}
-    for rungs in joint.markets:
-        if joint.chance(rungs) <= 0.0:
-            continue
-        term = outside * joint.fine.in_money(joint.weights, rungs)
-        for place, c in enumerate(joint.tokened):
-            table = joint.parts[c].table(joint.weights)[joint.rungs_of(c, rungs)]
-            term = term * (table @ joint.priced[place].at(joint.market(rungs).prices)[0])
-        found[rungs] = term
-    return found
-
-
 def drawn(joint: Joint, law: SignedLaw, levels: Sequence[float]) -> dict[float, Drawn]:
     """Standard errors from the number of scenarios, which were drawn at random.
 
@@ -77,7 +59,7 @@ def drawn(joint: Joint, law: SignedLaw, levels: Sequence[float]) -> dict[float, 
     """
     count = math.sqrt(len(joint.scenarios.weights))
     places = [law.var(level) for level in levels]
-    known = _around(joint, places) if joint.clouds is None else _stretched(joint, places)
+    known = _around(joint, law, places) if joint.clouds is None else _stretched(joint, places)
     found = {}
     for level, v, (above, excess) in zip(levels, places, known, strict=True):
         density = law.density(v)
@@ -86,15 +68,43 @@ def drawn(joint: Joint, law: SignedLaw, levels: Sequence[float]) -> dict[float, 
     return found
 
 
-def _around(joint: Joint, places: Sequence[float]) -> list[tuple[Array, Array]]:
+def _around(joint: Joint, law: SignedLaw, places: Sequence[float]) -> list[tuple[Array, Array]]:
     """P(L > v | scenario) and E[(L - v)+ | scenario] at each of some losses v."""
-    rest = {rungs: joint.window.grid.back(z) for rungs, z in around(joint).items()}
-    found = []
-    for v in places:
-        pairs = (_beyond(z, joint.window.grid.step, v - joint.losses(m)) for m, z in rest.items())
-        above, excess = (np.sum(each, axis=0) for each in zip(*pairs, strict=True))
-        found.append((above, excess))
+    size = len(joint.scenarios.weights)
+    found = [(np.zeros(size), np.zeros(size)) for _ in places]
+    for rungs, members, grid, mass in _rests(joint, law):
+        losses = joint.losses(rungs)[members]
+        for v, (above, excess) in zip(places, found, strict=True):
+            p, e = _beyond(mass, grid.step, v - losses)
+            above[members] += p
+            excess[members] += e
     return found
+
+
+def _rests(
+    joint: Joint, law: SignedLaw
+) -> Iterator[tuple[Rungs, npt.NDArray[np.int64] | slice, Grid, Array]]:
+    """By state of prices, and by cell of them where losses are counted in tokens: its scenarios,
+    and the law of everything but the market there, with the probability of the state.
+    """
+    outside, grid = joint.fine.fixed(joint.weights), joint.window.grid
+    halvings = _few(law) if joint.tokened else 0
+    coarse = grid
+    for _ in range(halvings):
+        coarse = coarse.coarse()
+    for rungs in joint.markets:
+        if joint.chance(rungs) <= 0.0:
+            continue
+        money = outside * joint.fine.in_money(joint.weights, rungs)
+        if not joint.tokened:
+            yield rungs, slice(None), grid, grid.back(money)
+            continue
+        tables = joint.tables(rungs)
+        prices = joint.counted(rungs)
+        for cell in cells.gathered(prices, joint.scenarios.weights, joint.matter, _CELLS):
+            dear = cells.mixed(tables, [each.at(cell.prices) for each in joint.priced])
+            rest = _thinned(grid, money * cells.products(dear)[0], halvings)
+            yield rungs, cell.members, coarse, coarse.back(rest)
 
 
 def _stretched(joint: Joint, places: Sequence[float]) -> list[tuple[Array, Array]]:
