@@ -315,6 +315,42 @@ def test_a_short_option_of_absurd_size(capsys: Any, book: str) -> None:
     assert risk["cvar_interval"][1] > 1.2 * risk["cvar"]
 
 
+def test_where_options_are_sold_every_face_reaches_to_the_same_far_moves(
+    capsys: Any, book: str, prices: np.ndarray[Any, Any]
+) -> None:
+    """30 bitcoins and 200 puts sold: their losses under moves half as large again, by hand."""
+    folder = Path(book).parent
+    short = lot_of(asset="BTC", instrument="put", strike=36000, expiry="2026-12-25", vol=0.6)
+    (folder / "positions.csv").write_text(
+        HEADER + row(asset="BTC", quantity=30) + row(quantity=-200, **short)
+    )
+
+    def lost(move: float) -> float:
+        b = 40_000 * (1 + move)
+        vol = 0.6 * math.exp(abs(math.log(1 + move)))
+        now, then = (
+            black(40_000, 36000, 0.6, 59 / 365, False),
+            black(b, 36000, vol, 58 / 365, False),
+        )
+        return 30 * (40_000 - b) + 200 * (then - now)
+
+    moves = prices[1:, 0] / prices[:-1, 0] - 1
+    far = tail(np.array([lost(max(1.5 * m, -0.999999)) for m in moves]), 0.975)
+    morning = asked(capsys, "morning", book)
+    assert morning["risk"][0]["cvar_interval"][1] == pytest.approx(far, rel=1e-9)
+    found = asked(capsys, "risk", book, "--method", "historical", "--method", "normal")
+    for name in ("historical", "normal"):
+        assert found["methods"][name]["interval"]["cvar"][1] * found["value"] >= far * (1 - 1e-9)
+    assert any("half as large again" in text for text in found["findings"])
+    assert run(["run", book, "--out", str(folder / "out")]) == 0
+    capsys.readouterr()
+    made = json.loads((folder / "out" / "run.json").read_text(encoding="utf-8"))
+    for name in ("historical", "hybrid"):
+        figure = made["market"]["methods"][name]["1"]["0.975"]
+        assert figure["cvar_interval"][1] == pytest.approx(far, rel=1e-9)
+    assert "half as large again" not in json.dumps(asked(capsys, "liquidity", book)["findings"])
+
+
 def test_shocks_of_one_s_own(capsys: Any, book: str) -> None:
     words = ("--shock", "BTC=-40%", "--shock", "*=-0.5", "--vol", "+60%")
     found = asked(capsys, "stress", book, *words)["shocked"]

@@ -36,8 +36,6 @@ from perilscope.once import cached_property
 
 Floats = NDArray[np.float64]
 
-STRETCH = 1.5
-"""How much larger moves are taken for the upper ends of intervals where options are sold."""
 SCOPES = ("asset", "venue", "strategy", "chain", "counterparty", "instrument")
 
 
@@ -264,8 +262,8 @@ class Desk:
         of_var, of_cvar = scenarios.reach(losses, level)
         var, cvar = returns.historical(losses, level, scenarios.weights)
         most = (var, cvar)
-        if any(x.instrument in ("call", "put") and x.quantity < 0.0 for x in self.priced()):
-            far = self.shifted(scenarios.stretched(STRETCH))
+        if revaluation.sold(self.priced()):
+            far = self.shifted(scenarios.stretched(revaluation.STRETCH))
             most = returns.historical(far, level, scenarios.weights)
         return (
             (min(of_var[0], var), max(of_var[1], var, most[0])),

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import numpy as np
@@ -29,7 +29,7 @@ from perilscope.evidence.positions import Position
 from perilscope.evidence.prices import History
 from perilscope.layers.drivers import Drivers
 from perilscope.layers.portfolio import Portfolio
-from perilscope.layers.revaluation import Marks
+from perilscope.layers.revaluation import FAR, STRETCH, Marks, sold
 from perilscope.layers.shocks import (
     DAYS_A_YEAR,
     Shocks,
@@ -261,7 +261,29 @@ def _figures(held: Portfolio, days: int) -> dict[str, dict[float, Figure]]:
             found[name] = compute()
         except AssessmentError as error:
             held.note(f"the {name} method is left out: {error}")
-    return found
+    if not sold(held.odd):
+        return found
+    return {name: _beyond(held, name, each, moves, days) for name, each in found.items()}
+
+
+def _beyond(
+    held: Portfolio, name: str, found: dict[float, Figure], moves: Floats, days: int
+) -> dict[float, Figure]:
+    """Upper ends that reach to the figures under moves half as large again: options are sold."""
+    held.note(FAR)
+    pairs = [(1.0, held.losses(moves, days, STRETCH))]
+    if name == "hybrid":
+        sets = scenario_sets(held.drivers, held.shocks, held.exposed, days)
+        pairs = [
+            (s.probability, held.parts(moves, s.factors, days, STRETCH).sum(axis=1)) for s in sets
+        ]
+    wider = {}
+    for level, figure in found.items():
+        var, cvar = returns.reweighted(pairs, level)
+        wider[level] = replace(
+            figure, var_high=max(figure.var_high, var), cvar_high=max(figure.cvar_high, cvar)
+        )
+    return wider
 
 
 def _block(losses: Floats, days: int) -> int:

@@ -54,12 +54,15 @@ class Portfolio:
         odd = (revaluation.worth(lot, self.marks) for lot in self.odd)
         return math.fsum([*self.values.tolist(), *odd])
 
-    def parts(self, moves: Floats, factors: Floats, days: int) -> Floats:
-        """Loss in each asset in each scenario, shape (n, k), every instrument revalued in full."""
-        end = (1.0 + moves) * factors
+    def parts(self, moves: Floats, factors: Floats, days: int, times: float = 1.0) -> Floats:
+        """Loss in each asset in each scenario, shape (n, k), every instrument revalued in full.
+
+        With ``times`` under moves of the past so many times as large.
+        """
+        end = _stretched(1.0 + moves, times) * factors
         found = np.asarray(-self.values * (end - 1.0))
         if self.odd:
-            low, high = self._ways(days)
+            low, high = (_stretched(each, times) for each in self._ways(days))
             low, high = low * np.minimum(factors, 1.0), high * np.maximum(factors, 1.0)
             paths = Paths(self.assets, end, low, high, days)
             for lot in self.odd:
@@ -94,8 +97,14 @@ class Portfolio:
         if text not in self.findings:
             self.findings.append(text)
 
-    def losses(self, moves: Floats, days: int) -> Floats:
+    def losses(self, moves: Floats, days: int, times: float = 1.0) -> Floats:
         """Loss of the whole under every past move, money; shape (n,)."""
-        if self.odd:
-            return np.asarray(self.parts(moves, np.ones(len(self.assets)), days).sum(axis=1))
+        if self.odd or times != 1.0:
+            even = np.ones(len(self.assets))
+            return np.asarray(self.parts(moves, even, days, times).sum(axis=1))
         return returns.pnl(moves, self.values)
+
+
+def _stretched(prices: Floats, times: float) -> Floats:
+    """Prices relative to today's after moves so many times as large; none falls below nothing."""
+    return prices if times == 1.0 else np.maximum(1.0 + times * (prices - 1.0), 0.0)

@@ -37,6 +37,9 @@ _LEAST = 1e-12
 ALL_MONEY = 1e16
 ABSURD = 1000.0
 """Short options on more than so many times everything else are a slip of the pen."""
+STRETCH = 1.5
+"""How much larger moves are taken for the upper ends of intervals where options are sold."""
+FAR = "the upper ends of intervals are of moves half as large again, because options are sold"
 
 
 @dataclass(frozen=True)
@@ -445,6 +448,11 @@ def refuse_absurd(lots: Sequence[Position], marks: Marks, net_assets: float | No
             )
 
 
+def sold(lots: Sequence[Position]) -> bool:
+    """Whether options are sold: a history says nothing of what they lose beyond its moves."""
+    return any(lot.instrument in ("call", "put") and lot.quantity < 0.0 for lot in lots)
+
+
 def notes(lots: Sequence[Position], marks: Marks) -> list[str]:
     """What a reader of the figures must know about how positions were valued."""
     found = []
@@ -456,12 +464,8 @@ def notes(lots: Sequence[Position], marks: Marks) -> list[str]:
         found.append(
             f"implied volatilities rise by exp({marks.response:g} x |log move|) in every scenario"
         )
-    short = [x for x in lots if x.instrument in ("call", "put") and x.quantity < 0.0]
-    if short:
-        found.append(
-            "short options lose without bound beyond the moves of the history: the upper ends of "
-            "the intervals are of moves half as large again"
-        )
+    if sold(lots):
+        found.append("short options lose without bound beyond the moves of the history")
     for lot in lots:
         closed = lot.instrument == "loan" or lot.terms.margin is not None
         if closed and lot.quantity and not worth(lot, marks) > 0.0:

@@ -11,10 +11,12 @@ from rich.text import Text
 
 from perilscope.cycle.amounts import level as level_
 from perilscope.cycle.amounts import measured, money, move, share
-from perilscope.report.columns import Column, figures, lay, words, wrapped
+from perilscope.report.columns import Cell, Column, figures, lay, words, wrapped
 from perilscope.report.names import cleaned, limited
 
 WIDTH = 110
+WIDE = 100
+"""Cells from which there is room for bars, and for buys beside sells."""
 SHOWN = 12
 """Assets whose contributions stand on the morning page."""
 _BAR = 12
@@ -220,7 +222,7 @@ def _limits(run: Shown, width: int) -> Iterator[Text]:
         words("limit", 18, 46), figures("now"), figures("overnight"), figures("limit"),
         figures("headroom"), figures("used"), _bars(), words("owner", 6, 18),
     )  # fmt: skip
-    wide = width >= 100
+    wide = width >= WIDE
     if not wide:  # the name of a limit matters more than a bar
         columns = columns[:6] + columns[7:]
     rows = []
@@ -304,6 +306,9 @@ def _between(risk: Shown, key: str, currency: str) -> str:
 
 
 def _sizes(rows: Sequence[Shown], currency: str, width: int) -> Iterator[Text]:
+    if width < WIDE:
+        yield from _narrow_sizes(rows, currency, width)
+        return
     columns = (
         words("largest trade", 8, 14), figures("held"), figures("buy"), figures("worth"),
         words("until", 10, 26), figures("sell"), figures("worth"), words("until", 10, 26),
@@ -312,17 +317,34 @@ def _sizes(rows: Sequence[Shown], currency: str, width: int) -> Iterator[Text]:
     for row in rows:
         cells = [(row["asset"], ""), (_units(row["held"]), "dim")]
         for side in ("buy", "sell"):
-            found = row[side]
-            if found["units"] is None:
-                cells += [("any", ""), ("", ""), ("no limit binds", "dim")]
-            else:
-                cells += [
-                    (_units(found["units"]), "bold" if not found["units"] else ""),
-                    (money(found["worth"], currency), ""),
-                    (found["binding"], "dim"),
-                ]
+            cells += _side(row[side], currency)
         lines.append(cells)
     yield from lay(columns, lines, width)
+
+
+def _narrow_sizes(rows: Sequence[Shown], currency: str, width: int) -> Iterator[Text]:
+    """Buys and sells below one another: the limit that binds is what is asked for."""
+    columns = (
+        words("largest trade", 8, 14), figures("held"), words("", 4, 4), figures("units"),
+        figures("worth"), words("until", 10, 46),
+    )  # fmt: skip
+    lines = []
+    for row in rows:
+        for side in ("buy", "sell"):
+            name, held = (row["asset"], _units(row["held"])) if side == "buy" else ("", "")
+            lines.append([(name, ""), (held, "dim"), (side, ""), *_side(row[side], currency)])
+    yield from lay(columns, lines, width)
+
+
+def _side(found: Shown, currency: str) -> list[Cell]:
+    """Units, worth and the limit that binds."""
+    if found["units"] is None:
+        return [("any", ""), ("", ""), ("no limit binds", "dim")]
+    return [
+        (_units(found["units"]), "bold" if not found["units"] else ""),
+        (money(found["worth"], currency), ""),
+        (found["binding"], "dim"),
+    ]
 
 
 def _units(value: float) -> str:

@@ -16,6 +16,8 @@ from perilscope.report.names import cleaned
 
 WIDTH = 110
 _BAR = 14
+WIDE = 90
+"""Cells from which there is room for whole bars."""
 _TALL = 6
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 
@@ -31,14 +33,14 @@ def risk(document: Shown, *, width: int = WIDTH) -> Group:
 
 def _head(run: Shown, width: int) -> Iterator[Text]:
     name = run.get("book") or ", ".join(f"{a} {w:.4g}" for a, w in run["weights"].items())
-    text = Text(name, "bold")
-    text.append(
-        f"   {run['from']} to {run['to']}   {run['returns']:,} daily returns   "
-        f"{run['horizon']}-day losses at {level_(str(run['level']))}",
-        "dim",
-    )
-    text.truncate(width, overflow="ellipsis")
-    yield text
+    days = f"   {run['from']} to {run['to']}   {run['returns']:,} daily returns"
+    asked = f"   {run['horizon']}-day losses at {level_(str(run['level']))}"
+    text = Text(name, "bold").append(days, "dim")
+    if text.cell_len + len(asked) > width:  # what is asked is never cut off
+        text.truncate(width, overflow="ellipsis")
+        yield text
+        text = Text()
+    yield text.append(asked, "dim")
     said = "Shares of the value, with 90 % intervals."
     if run.get("value"):
         said = f"Shares of {money(run['value'], run['currency'])}, with 90 % intervals."
@@ -67,6 +69,7 @@ def _table(run: Shown, width: int) -> Iterator[Text]:
         words("method", 14, 20), figures("VaR"), figures("90 %"), figures("CVaR"), figures("90 %"),
         Column(("",), right=False, least=4, most=_BAR), words("", 2, 6),
     )  # fmt: skip
+    bar = _BAR if width >= WIDE else _BAR // 2
     marks = _marks(run)
     rows = []
     for name, row in sorted(found.items(), key=lambda pair: pair[1]["cvar"]):
@@ -77,7 +80,7 @@ def _table(run: Shown, width: int) -> Iterator[Text]:
                 (_range(row["interval"]["var"]), "dim"),
                 (_percent(row["cvar"]), "bold"),
                 (_range(row["interval"]["cvar"]), "dim"),
-                (_filled(row["cvar"] / most if most > 0.0 else 0.0), "dim"),
+                (_filled(row["cvar"] / most if most > 0.0 else 0.0, bar), "dim"),
                 (marks.get(name, ""), "yellow"),
             ]
         )
@@ -86,8 +89,8 @@ def _table(run: Shown, width: int) -> Iterator[Text]:
         yield from wrapped(f"{name}: no answer: {row['error']}", width, 3, style="yellow")
 
 
-def _filled(part: float) -> str:
-    return "█" * min(max(round(part * _BAR), 0), _BAR)
+def _filled(part: float, bar: int) -> str:
+    return "█" * min(max(round(part * bar), 0), bar)
 
 
 def _said(run: Shown) -> dict[str, list[str]]:

@@ -13,6 +13,7 @@ from perilscope.cycle.desk.desk import LEVEL, Opened, head, limits, opened, size
 from perilscope.cycle.settings import Settings
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.evidence.positions import Position
+from perilscope.layers import revaluation
 from perilscope.layers.desk import Desk
 from perilscope.layers.stress import Stressed
 
@@ -33,7 +34,7 @@ def morning(path: Path, settings: Settings | None = None) -> Document:
     values = desk.values()
     top = sorted(values, key=lambda asset: -abs(values[asset]))
     moving = [asset for asset in top if asset not in desk.still() and values[asset]][:SIZED]
-    return {
+    page = {
         **limits(found),
         "result": _result(desk),
         "risk": _figures(desk),
@@ -42,6 +43,9 @@ def morning(path: Path, settings: Settings | None = None) -> Document:
         "sizes": [sized(found, asset) for asset in moving],
         **_champions(found, moving),
     }
+    if revaluation.sold(desk.priced()):
+        page["findings"] = [*page["findings"], revaluation.FAR]
+    return page
 
 
 def _champions(found: Opened, moving: Sequence[str]) -> Document:

@@ -15,7 +15,9 @@ from perilscope.cycle.desk.desk import opened
 from perilscope.cycle.desk.samples import ALL, Asked, Revaluer, prepared
 from perilscope.cycle.measures import Document
 from perilscope.cycle.settings import Settings
+from perilscope.engines.forecasts.history import Sample
 from perilscope.engines.forecasts.predictive import CONVENTIONS, Model, Prediction, predict
+from perilscope.engines.portfolio.returns import historical
 from perilscope.engines.portfolio.revalued import After
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.evidence.prices import History
@@ -97,6 +99,7 @@ class Held:
     asked: Asked
     findings: tuple[str, ...]
     revalue: Revaluer | None = None
+    sold: bool = False
 
 
 def holding(path: Path, asked: Asked, settings: Settings | None = None) -> Held:
@@ -137,7 +140,10 @@ def holding(path: Path, asked: Asked, settings: Settings | None = None) -> Held:
     asked = replace(asked, last=min(asked.last or book.as_of, book.as_of), accept=accept)
     revalue = _revaluer(desk, whole) if odd else None
     name = book.institution.name
-    return Held(name, book.currency, whole, history, moving, asked, tuple(findings), revalue)
+    sold = revaluation.sold(odd)
+    if sold:
+        findings.append(revaluation.FAR)
+    return Held(name, book.currency, whole, history, moving, asked, tuple(findings), revalue, sold)
 
 
 def _shared(desk: Desk) -> tuple[float, tuple[str, ...]]:
@@ -175,7 +181,7 @@ def of_book(
 ) -> Document:
     """The same of what a book holds; with the value, so that shares can be read as money."""
     mine = holding(path, asked, settings)
-    done = _risks(mine.history, mine.weights, mine.asked, mine.revalue, tell)
+    done = _risks(mine.history, mine.weights, mine.asked, mine.revalue, tell, sold=mine.sold)
     done["findings"] = list(dict.fromkeys([*mine.findings, *done["findings"]]))
     return {**done, "book": mine.name, "currency": mine.currency, "value": mine.value}
 
@@ -186,16 +192,19 @@ def _risks(
     asked: Asked,
     revalue: Revaluer | None = None,
     tell: Tell | None = None,
+    *,
+    sold: bool = False,
 ) -> Document:
     chosen = asked.chosen
     ready = prepared(history, weights, asked, revalue)
     sample = replace(ready.sample, presample=asked.presample)
+    far = _far(sample, asked.level) if sold else (-math.inf, -math.inf)
     methods: Document = {}
     for place, model in enumerate(chosen):
         if tell is not None:
             tell("fitting the models", place, len(chosen))
         try:
-            methods[model.name] = _told(model, predict(model, sample), asked.level)
+            methods[model.name] = _told(model, predict(model, sample), asked.level, far)
         except AssessmentError as error:
             if len(chosen) == 1:
                 raise
@@ -220,8 +229,15 @@ def _risks(
     }
 
 
-def _told(model: Model, found: Prediction, level: float) -> Document:
-    var_interval, cvar_interval = found.interval(level)
+def _far(sample: Sample, level: float) -> tuple[float, float]:
+    """VaR and CVaR under moves of the past half as large again."""
+    moves = np.maximum(revaluation.STRETCH * sample.moves[:, sample.held], -1.0)
+    return historical(sample.lost(moves), level)
+
+
+def _told(model: Model, found: Prediction, level: float, far: tuple[float, float]) -> Document:
+    ends = zip(found.interval(level), far, strict=True)
+    var_interval, cvar_interval = ((low, max(high, beyond)) for (low, high), beyond in ends)
     return {
         "title": model.title,
         "var": found.var(level) + 0.0,  # no minus before nothing

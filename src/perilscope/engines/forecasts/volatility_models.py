@@ -399,7 +399,11 @@ def ewma(sample: Sample) -> Prediction:
         {"mu": mean, "lambda": LAMBDA, "sigma": sigma},
         likelihood,
         effective=sample.share / squares,
-        conventions={**FITTED, "lambda": "0.94, not fitted (RiskMetrics)"},
+        conventions={
+            **FITTED,
+            "mean": "constant, that of the sample",
+            "lambda": "0.94, not fitted (RiskMetrics)",
+        },
     )
 
 
