@@ -24,8 +24,8 @@ def schema() -> dict[str, Any]:
 
     Examples
     --------
-    >>> schema()["properties"]["format"]
-    {'const': 1}
+    >>> schema()["properties"]["format"]["const"]
+    1
     """
     loaded: dict[str, Any] = json.loads(_text())
     return loaded

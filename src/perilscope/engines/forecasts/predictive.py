@@ -163,7 +163,8 @@ def predict(model: Model, sample: Sample) -> Prediction:
     --------
     >>> from perilscope.engines.forecasts.loss_laws import NormalLaw
     >>> normal = Model("normal", "", lambda s: Prediction(NormalLaw(0.0, 0.1), lambda _: ...))
-    >>> found = predict(normal, Sample(np.full((30, 1), 0.01), np.ones(1)))
+    >>> returns = np.linspace(-0.02, 0.02, 30)[:, None]
+    >>> found = predict(normal, Sample(returns, np.ones(1)))
     >>> found.notes
     ('30 daily returns: the far tail rests on very few',)
     """
