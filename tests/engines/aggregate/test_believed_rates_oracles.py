@@ -11,7 +11,7 @@ from scipy.special import gammainc, gammaincc
 from perilscope.engines.aggregate.compound import Compound
 from perilscope.engines.aggregate.register import Register
 from perilscope.engines.aggregate.shared import Shared
-from perilscope.engines.laws.counts import Poisson
+from perilscope.engines.laws.counts import Binomial, Poisson
 from perilscope.engines.laws.distributions import Exponential, Gamma, Lognormal, Uniform
 
 SIZE = 8e3
@@ -70,3 +70,19 @@ def test_no_loss_under_a_gamma_factor_is_the_negative_binomials_zero(events: flo
     ]
     law = Register(lines).law()
     assert law.none == pytest.approx((1.0 + events * 0.64) ** (-1.0 / 0.64), rel=1e-5)
+
+
+def test_no_loss_of_a_count_drawn_year_by_year_under_a_cap_of_its_holding() -> None:
+    """Six chances a year, 1 % of attempts work, over a year and a half: two draws, not one."""
+
+    def chance(years: float) -> float:
+        return 0.01 * (1.0 - (1.0 - 1.0 / 3.0) ** years)
+
+    line = Compound(
+        "a", lambda _t, y: (Binomial(6, chance(y)), Exponential(SIZE)), years=1.5, group="keys"
+    )
+    law = Register([line], caps={"keys": 5.0 * SIZE}).law()
+    none = (1.0 - chance(1.0)) ** 6 * (1.0 - chance(0.5)) ** 6
+    assert law.none == pytest.approx(none, rel=1e-12)
+    at = float(law.exceed(0.01 * SIZE))
+    assert at == pytest.approx(1.0 - none, rel=0.02)  # one loss in a hundred is so small

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from perilscope.engines.aggregate.compound import Compound
-from perilscope.engines.aggregate.expansion import known
+from perilscope.engines.aggregate.expansion import Part, known
+from perilscope.engines.aggregate.known import zero
 from perilscope.engines.grids.grid import Grid, Transform, clamp, place
 from perilscope.engines.laws import quadrature
 from perilscope.engines.laws.counts import CountLaw
@@ -282,6 +283,21 @@ def _spans(lines: Sequence[Compound], theta: Sequence[float]) -> list[tuple[Year
             years.append(Year(counts, severity, before.zero))
         spans.append(tuple(years))
     return spans
+
+
+def never(line: Compound, effort: int) -> float:
+    """P(a line loses nothing), each year with a draw of its own, as `horizon` has it.
+
+    Counts that are one draw for the horizon lose nothing more seldom so.
+    """
+    laws = (*line.beliefs, line.keep, line.scale)
+    times = [n for _, n in periods(line.years)]
+    terms = []
+    for weight, theta in quadrature.nodes(laws, effort=effort - 2):
+        (span,) = _spans([line], theta)
+        idle = [zero([Part(1.0, each.severity, ((1.0, each.counts),))]) for each in span]
+        terms.append(weight * math.prod(p**n for p, n in zip(idle, times, strict=True)))
+    return math.fsum(terms)
 
 
 def _jumps(year: Year, grid: Grid) -> float:

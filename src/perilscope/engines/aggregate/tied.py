@@ -27,6 +27,7 @@ from perilscope.engines.grids.grid import Transform, clamp, spread
 from perilscope.engines.grids.limited import between, few, unbent
 from perilscope.engines.grids.multiplied import Multiplied
 from perilscope.engines.kept import Kept
+from perilscope.engines.laws.counts import Binomial
 from perilscope.engines.laws.exponentials import exponential
 
 Array = npt.NDArray[np.float64]
@@ -416,17 +417,26 @@ class Tied(Lines):
         if any(lines[key].counted is not None for key in component.keys):
             return self._none_counted(component, lines)
         caps = {key: unit.cap for unit in component.units for key in unit.keys}
+        yearly = {key for unit in component.units if unit.capped for key in unit.keys}
         terms = []
         for weight, known in self._idle_cases(component, lines):
             for values in component.belief_values:
                 part = component.where(values)
                 given = {k: known[k].given(values) for k in caps}
                 zero = {
-                    key: self.nothing(given[key], driven=key in part.driven) if cap > 0.0 else 1.0
+                    key: self._idle(given[key], key in part.driven, key in yearly) if cap else 1.0
                     for key, cap in caps.items()
                 }
                 terms.append(weight * part.product(zero))
         return min(math.fsum(terms), 1.0)
+
+    def _idle(self, line: Compound, driven: bool, yearly: bool) -> float:
+        """P(a line loses nothing); where it is capped yearly every year has a draw of its own."""
+        if yearly and not driven and line.years > 1.0:
+            counts = line.build(tuple(law.mean for law in line.beliefs), line.years)[0]
+            if isinstance(counts, Binomial):
+                return capped.never(line, self.effort)
+        return self.nothing(line, driven=driven)
 
     def _none_counted(self, component: Component, lines: Mapping[str, Compound]) -> float:
         """Probability that nothing counts, in every unit and joint state."""
