@@ -14,7 +14,7 @@ from perilscope.beliefs.law import point
 from perilscope.book import Book, Scenario
 from perilscope.cycle.trading import Lots
 from perilscope.engines.aggregate.bounds import Bounds
-from perilscope.engines.joint import borne, doubt
+from perilscope.engines.joint import borne, doubt, stretched
 from perilscope.engines.joint import causes as behind
 from perilscope.engines.joint.band import JointBand, band
 from perilscope.engines.joint.borne import Borne
@@ -33,6 +33,7 @@ from perilscope.layers.holdings import Held, Market
 from perilscope.layers.joining import Driving, Whole
 from perilscope.layers.shocks import Shocks, shocks_of
 from perilscope.layers.tokens import counted
+from perilscope.sources.machine import code_folder
 
 SEED = 0
 """Names the draws of beliefs: no seed of a run moves what they leave open."""
@@ -197,6 +198,8 @@ def joint_law(
     extra = sorted(set(tokens.values()))
     if not lots.values and not set(extra).intersection(history.assets):
         return None  # nothing moves with prices
+    if extra:
+        stretched.prepare(code_folder)
     held = Held(lots.values, lots.odd, lots.marks)
     columns = (*lots.values, *extra)
     drift = 0.0 if book.market.drift is None else point(book.market.drift)
