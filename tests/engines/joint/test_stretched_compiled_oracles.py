@@ -62,13 +62,17 @@ def test_a_cloud_is_put_where_each_scenario_and_point_say(tokens: int):
 @pytest.mark.usefixtures("loops")
 def test_values_are_read_where_a_cloud_is_put(tokens: int):
     losses, weights, prices, cloud = given = made(tokens)
-    values = np.random.default_rng(5).random(WINDOW.grid.points)
-    mean, priced = np.zeros(200), np.zeros((tokens, 7))
+    values = np.random.default_rng(5).random((3, WINDOW.grid.points))
+    mean, priced = np.zeros((3, 200)), np.zeros((tokens, 7, 3))
     for i, k, _, at in each(*given):
-        here = float(np.interp(at, np.arange(65), [*values, 0.0], right=0.0))
-        mean[i] += cloud.mass[k] * here
-        for t, token in enumerate(cloud.tokens):
-            priced[t, k] += weights[i] * prices[token][i] * here
-    got_mean, got = stretched.read(WINDOW, values, losses, weights, prices, cloud)
+        for r, row in enumerate(values):
+            here = float(np.interp(at, np.arange(65), [*row, 0.0], right=0.0))
+            mean[r, i] += cloud.mass[k] * here
+            for t, token in enumerate(cloud.tokens):
+                priced[t, k, r] += weights[i] * prices[token][i] * here
+    got_mean, got = stretched.read(WINDOW, values, losses, prices, cloud, weights)
     np.testing.assert_allclose(got_mean, mean, rtol=0, atol=1e-14)
     np.testing.assert_allclose(np.stack(got), priced, rtol=0, atol=1e-14)
+    alone, nothing = stretched.read(WINDOW, values, losses, prices, cloud)
+    assert nothing == []
+    np.testing.assert_array_equal(alone, got_mean)

@@ -50,17 +50,20 @@ def below(
         if joint.chance(rungs) <= 0.0:
             continue
         under[rungs] = np.zeros(len(joint.scenarios.weights))
-        own = joint.losses(rungs), joint.scenarios.weights, joint.counted(rungs)
+        losses, weights = joint.losses(rungs), joint.scenarios.weights
+        prices = joint.counted(rungs)
         every = against(outside, joint.fine.in_money(joint.weights, rungs))
         for chance, term in stretched.likely(clouds, joint.tables(rungs)):
             rest = chance * every
             values = joint.window.grid.weights(against(rest, term.beside))
             for cloud in term.clouds:
-                mean, priced = stretched.read(joint.window, values, *own, cloud)
+                (mean,), priced = stretched.read(
+                    joint.window, values[None], losses, prices, cloud, weights
+                )
                 under[rungs] += mean
-                _bring_back(clouds, term, cloud, priced, tokens)
+                _bring_back(clouds, term, cloud, [each[:, 0] for each in priced], tokens)
             if term.money:
-                one = against(rest, stretched.bare(joint.window, *own, term))
+                one = against(rest, stretched.bare(joint.window, losses, weights, prices, term))
                 money[term.money] = money[term.money] + one if term.money in money else one
     sums = {key: clouds.grid.weighing(values) for key, values in tokens.items()}
     return _lines(clouds, [*sums.items(), *money.items()]), under

@@ -30,8 +30,8 @@ Interval = tuple[float, float]
 
 _CELLS = 16
 """Cells of prices that other histories share, and by which standard errors are told."""
-_POINTS, _FEW = 256, 64
-"""Points of clouds of losses in tokens: for standard errors, and for other histories."""
+_POINTS = 64
+"""Points of clouds of losses in tokens; standard errors are told to some per cent by them."""
 _STEPS = 64.0
 """Steps that the scale of the loss (the middle of the law to its 95 % quantile) keeps."""
 
@@ -118,13 +118,12 @@ def _stretched(joint: Joint, places: Sequence[float]) -> list[tuple[Array, Array
     found = np.zeros((len(rows), size))
     for rungs in joint.markets:
         if joint.chance(rungs) > 0.0:
-            own = joint.losses(rungs), joint.scenarios.weights, joint.counted(rungs)
+            own = joint.losses(rungs), joint.counted(rungs)
             rest = against(by, joint.fine.in_money(joint.weights, rungs))
             for chance, term in stretched.likely(clouds, joint.tables(rungs)):
                 values = window.grid.weights(chance * against(rest, term.beside))
                 for cloud in term.clouds:
-                    for row, value in zip(found, values, strict=True):
-                        row += stretched.read(window, value, *own, cloud)[0]
+                    found += stretched.read(window, values, *own, cloud)[0]
     return list(zip(found[: len(places)], found[len(places) :], strict=True))
 
 
@@ -270,7 +269,7 @@ def _in_histories(
     """
     joint = pool.joint
     assert joint.clouds is not None
-    clouds, losses, prices = joint.clouds.fewer(_FEW), pool.losses(rungs), pool.prices(rungs)
+    clouds, losses, prices = joint.clouds.fewer(_POINTS), pool.losses(rungs), pool.prices(rungs)
     found = np.zeros((pool.count, window.grid.points // 2 + 1), dtype=np.complex128)
     for chance, term in stretched.likely(clouds, joint.tables(rungs)):
         beside = _thinned(joint.window.grid, chance * rest * term.beside, halvings)

@@ -126,23 +126,25 @@ def read(
     window: Window,
     values: Array,
     losses: Array,
-    weights: Array,
     prices: Mapping[str, Array],
     cloud: Cloud,
+    weights: Array | None = None,
 ) -> tuple[Array, list[Array]]:
     """Values at the points of the window, read where :func:`put` puts a cloud.
 
     Parameters
     ----------
-    window, losses, weights, prices, cloud
+    window, losses, prices, cloud
         As of :func:`put`.
-    values : array, shape (points,)
+    values : array, shape (rows, points)
+    weights : array, shape (n,), optional
+        As of :func:`put`; without them nothing is told of the points of the cloud.
 
     Returns
     -------
-    array, shape (n,)
+    array, shape (rows, n)
         Mean over the cloud, in each scenario.
-    list of array, shape (points of the cloud,)
+    list of array, shape (points of the cloud, rows)
         For each token of the cloud the mean over scenarios, times what the token costs.
 
     Examples
@@ -150,29 +152,31 @@ def read(
     >>> from perilscope.engines.grids.grid import Grid
     >>> window = Window(Grid(1.0, 8), 2)
     >>> theft = Cloud(("BTC",), np.array([[2.0]]), np.array([0.5]), np.ones(1))
-    >>> scenario = np.array([-1.0]), np.ones(1), {"BTC": np.array([1.5])}
-    >>> mean, (priced,) = read(window, np.arange(8.0), *scenario, theft)
+    >>> scenario = np.array([-1.0]), {"BTC": np.array([1.5])}
+    >>> mean, (priced,) = read(window, np.arange(8.0)[None], *scenario, theft, np.ones(1))
     >>> mean.tolist(), priced.tolist()
-    ([2.0], [6.0])
+    ([[2.0]], [[6.0]])
     """
     if not cloud.tokens:
-        return cloud.mass[0] * window.read(values, losses), []
-    padded = np.concatenate([values, [0.0, 0.0]])
-    mean, priced = np.zeros(len(losses)), np.zeros(cloud.places.shape)
+        return np.stack([cloud.mass[0] * window.read(row, losses) for row in values]), []
+    size, rows = len(losses), len(values)
+    padded = np.zeros((values.shape[1] + 2, rows))
+    padded[:-2] = values.T
+    counts = [] if weights is None else [weights * prices[token] for token in cloud.tokens]
+    scaled = np.array(counts).reshape(len(counts), size).T
+    mean, priced = np.zeros((size, rows)), np.zeros((len(counts), cloud.mass.size, rows))
     quick = sys.modules.get(_COMPILED)
     if quick is not None:
         starts, rates = _standing(window, losses, prices, cloud)
-        scaled = np.stack([weights * prices[token] for token in cloud.tokens], axis=1)
         quick.read(starts, rates, scaled, cloud.places, cloud.mass, padded, mean, priced)
     else:
         for some, below, part in _placed(window, losses, prices, cloud):
             here = padded[below]
-            here += part * (padded[below + 1] - here)
-            table = here.reshape(-1, cloud.mass.size)
-            mean[some] = table @ cloud.mass
-            for own, token in zip(priced, cloud.tokens, strict=True):
-                own += (weights[some] * prices[token][some]) @ table
-    return mean, list(priced)
+            here += part[:, None] * (padded[below + 1] - here)
+            table = here.reshape(-1, cloud.mass.size, rows)
+            mean[some] = np.einsum("ikr,k->ir", table, cloud.mass)
+            priced += np.einsum("it,ikr->tkr", scaled[some], table)
+    return mean.T, list(priced)
 
 
 def _standing(

@@ -61,24 +61,24 @@ def read(
     ----------
     starts, rates, places, mass
         As of :func:`put`.
-    scaled : array, shape (n, tokens)
+    scaled : array, shape (n, wanted)
         What a scenario counts for in the sum over scenarios: its probability times the price.
-    values : array, shape (points + 2,)
+    values : array, shape (points + 2, rows)
         At the points; the last two are zero.
-    mean : array, shape (n,)
-    priced : array of zeros, shape (tokens, m)
+    mean : array of zeros, shape (n, rows)
+    priced : array of zeros, shape (wanted, m, rows)
     """
-    last = float(values.size - 2)
+    last = float(len(values) - 2)
     for i in range(starts.size):
-        total = 0.0
         for k in range(mass.size):
             at = starts[i]
             for t in range(places.shape[0]):
                 at += rates[i, t] * places[t, k]
             at = min(at, last)
             below = np.int64(at)
-            here = values[below] + (at - below) * (values[below + 1] - values[below])
-            total += mass[k] * here
-            for t in range(places.shape[0]):
-                priced[t, k] += scaled[i, t] * here
-        mean[i] = total
+            part = at - below
+            for r in range(values.shape[1]):
+                here = values[below, r] + part * (values[below + 1, r] - values[below, r])
+                mean[i, r] += mass[k] * here
+                for t in range(scaled.shape[1]):
+                    priced[t, k, r] += scaled[i, t] * here
