@@ -11,6 +11,7 @@ A run may not take more than 6 GB of data, so that it fails before the machine d
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import resource
@@ -26,13 +27,18 @@ from typing import Any
 import large_book
 
 MOST_DATA = 6 << 30
+_LOOK = 0.1
+"""Seconds between two looks at the memory of a run."""
 AIMS = {"cold": ("<= 20 s", "<= 1.5 GB"), "warm": ("<= 10 s", "<= 1.5 GB")}
 """Seconds and memory on two cores, without compiled code and with it."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run: seconds on the wall and of the processors, and bytes at most."""
+    """One run: seconds on the wall and of the processors, and bytes at most of all its processes.
+
+    What processes share is counted once.
+    """
 
     name: str
     wall: float
@@ -91,12 +97,34 @@ def _run(name: str, book: Path, folder: Path, engine: str) -> Run:
     )
     resource.prlimit(process.pid, resource.RLIMIT_DATA, (MOST_DATA, MOST_DATA))
     assert process.stderr is not None
+    peak = 0
+    while not (ended := os.wait4(process.pid, os.WNOHANG))[0]:
+        peak = max(peak, sum(_held(each) for each in _family(process.pid)))
+        time.sleep(_LOOK)
+    _, status, used = ended
     said = process.stderr.read().strip().splitlines()
-    _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     fault = "" if process.returncode == 0 else f"{process.returncode}: {said[-1:]}"
     seconds = time.perf_counter() - begun
-    return Run(name, seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024, fault)
+    return Run(name, seconds, used.ru_utime + used.ru_stime, peak, fault)
+
+
+def _family(process: int) -> Iterator[int]:
+    """A process and all that it has begun."""
+    yield process
+    with contextlib.suppress(OSError):  # it has ended
+        for thread in Path(f"/proc/{process}/task").iterdir():
+            for child in (thread / "children").read_text().split():
+                yield from _family(int(child))
+
+
+def _held(process: int) -> int:
+    """Bytes of a process, of what it shares with others its part."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    return 0
 
 
 def _seen(run: dict[str, Any]) -> list[str]:
