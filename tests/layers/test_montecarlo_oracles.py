@@ -8,7 +8,7 @@ from datetime import date
 
 import numpy as np
 import pytest
-from scipy import integrate, stats
+from scipy import integrate, optimize, stats
 
 from perilscope.engines.forecasts import student_moves
 from perilscope.engines.forecasts.student_moves import Joint
@@ -114,6 +114,35 @@ def test_the_fit_finds_what_was_drawn() -> None:
     assert 3.5 <= found.nu <= 5.0
     again = student_moves.fit(x, nu=4.0)
     assert again.covariance == pytest.approx(both.covariance, rel=0.06)
+
+
+@pytest.mark.parametrize(("nu", "seed"), [(2.3, 1), (2.75, 2), (4.4, 3), (12.0, 4)])
+def test_the_fit_is_that_of_largest_likelihood(nu: float, seed: int) -> None:
+    """Degrees of freedom between round numbers too; by a general search on SciPy's density."""
+    rng = np.random.default_rng(seed)
+    both = np.array([[0.03, 0.0], [0.04, 0.03]])
+    x = (rng.standard_normal((700, 2)) @ both.T) * np.sqrt(nu / rng.chisquare(nu, 700))[:, None]
+
+    def missing(p: np.ndarray) -> float:
+        root = np.array([[math.exp(p[2]), 0.0], [p[3], math.exp(p[4])]])
+        density = stats.multivariate_t(p[:2], root @ root.T, math.exp(p[5]))
+        return -float(density.logpdf(100 * x).sum())
+
+    start = np.array([0.0, 0.0, 1.0, 3.0, 1.0, math.log(4.0)])
+    best = optimize.minimize(missing, start, method="BFGS")
+    found = student_moves.fit(x)
+    own = stats.multivariate_t(100 * found.mean, 1e4 * found.root @ found.root.T, found.nu)
+    assert -float(own.logpdf(100 * x).sum()) <= best.fun + 1e-6
+    assert found.nu == pytest.approx(math.exp(best.x[5]), rel=1e-3)
+    assert 100 * found.mean == pytest.approx(best.x[:2], abs=1e-3)
+
+
+def test_an_asset_twice_changes_nothing() -> None:
+    rng = np.random.default_rng(5)
+    x = rng.standard_t(3, (600, 1)) * 0.02
+    one, two = student_moves.fit(x), student_moves.fit(np.column_stack([x, x, 0.0 * x]))
+    assert two.nu == pytest.approx(one.nu, rel=1e-4)
+    assert two.covariance[:2, :2] == pytest.approx(np.full((2, 2), one.covariance[0, 0]), rel=1e-4)
 
 
 def test_assets_that_move_alike_or_not_at_all() -> None:

@@ -70,8 +70,8 @@ def simulated(document: Shown, *, width: int = WIDTH) -> Group:
     currency, law = run["currency"], run["law"]
     text = (
         f"{run['scenarios']:,} scenarios of {run['days']} days of {len(law['assets'])} prices "
-        f"together ({law['name']}, {law['nu']:g} degrees of freedom, {law['days_used']:,} days), "
-        f"every position revalued in full. Worst: {money(run['worst'], currency)}."
+        f"together ({law['name']}, {law['nu']:.3g} degrees of freedom, {law['days_used']:,} "
+        f"returns), every position revalued in full. Worst: {money(run['worst'], currency)}."
     )
     columns = (
         figures("level"), figures("VaR"), figures("90 % interval"), figures("CVaR"),

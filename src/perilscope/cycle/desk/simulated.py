@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from perilscope.cycle.desk.desk import head, opened
 from perilscope.cycle.settings import Settings
+from perilscope.engines.forecasts.student_moves import LEAST
 from perilscope.errors import AssessmentError, MisuseError
 from perilscope.layers.montecarlo import fitted, simulate
 
@@ -49,6 +50,11 @@ def simulated(
     )
     still = [a for a in desk.assets if a not in assets and a != desk.book.currency]
     notes = [f"no price history of {', '.join(still)}: taken not to move"] if still else []
+    if law.nu <= LEAST * 1.001:
+        notes.append(
+            f"the degrees of freedom are the least that are looked for, {LEAST:g}: "
+            "tails may be heavier"
+        )
     if desk.drivers.networks:
         notes.append("the moves of the law alone: what networks do to prices is in `morning`")
     return {
@@ -60,7 +66,7 @@ def simulated(
             "name": "multivariate Student t of daily log returns, fitted mean",
             "nu": law.nu,
             "assets": list(assets),
-            "days_used": len(desk.history.days),
+            "days_used": len(desk.history.days) - 1,
         },
         "figures": [
             {"level": each, **result.figure(each)}

@@ -7,6 +7,7 @@ number of threads asks for them, and in whatever order.
 References
 ----------
 Liu and Rubin (1995), ML estimation of the t distribution using EM and its extensions.
+Liu, Rubin and Wu (1998), Parameter expansion to accelerate EM: the PX-EM algorithm.
 Beskos, Papaspiliopoulos and Roberts (2006): the extreme of a Brownian bridge, equation 4.
 """
 
@@ -14,10 +15,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
+from scipy.optimize import minimize_scalar
 from scipy.special import gammaln
 
 from perilscope.engines.streams import stream
@@ -26,9 +29,11 @@ from perilscope.errors import AssessmentError, MisuseError
 Floats = NDArray[np.float64]
 BLOCK = 1 << 13
 """Scenarios of one block: what fits the cache of a core."""
-NUS = (2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 30.0, 100.0)
-_ROUNDS = 40
-RIDGE = 1e-9
+LEAST, LARGEST = 2.05, 1000.0
+"""Degrees of freedom that are looked for: with a variance, and as good as normal."""
+_ROUNDS, _CLOSE = 2000, 1e-7
+_STILL = 1e-10
+"""Variance of a direction that does not move, of assets scaled to a variance of 1."""
 MOST = math.log(10.0)
 """Largest log move of a day: the exponential of a Student variable has no mean, so without a bound
 what a short loses on average, its CVaR, would be infinite and a simulated one pure chance."""
@@ -73,7 +78,7 @@ def fit(returns: Floats, nu: float | None = None) -> Joint:
     returns : array, shape (n, k)
         Log returns; assets that do not move, or move alike, are no fault.
     nu : float, optional
-        Degrees of freedom; the likeliest of `NUS` without.
+        Degrees of freedom; the likeliest between `LEAST` and `LARGEST` without.
 
     Raises
     ------
@@ -91,47 +96,65 @@ def fit(returns: Floats, nu: float | None = None) -> Joint:
     x = np.asarray(returns, np.float64)
     if x.ndim != 2 or len(x) < 3 or not np.isfinite(x).all():
         raise AssessmentError("at least three days of returns that are numbers are needed")
-    tried = [_em(x, each) for each in (NUS if nu is None else (nu,))]
-    _, mean, scatter, best = max(tried, key=lambda each: each[0])
-    values, vectors = np.linalg.eigh(scatter)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
-    return Joint(mean, root, best)
+    mean, spread = x.mean(axis=0), x.std(axis=0)
+    scaled = (x - mean) / np.where(spread > 0.0, spread, 1.0)
+    values, vectors = np.linalg.eigh(scaled.T @ scaled / len(x))
+    # only directions that have any variance: assets may stand still, or move alike
+    moving = values > _STILL
+    sides = vectors[:, moving] * np.sqrt(values[moving])
+    found = _ecme(scaled @ (vectors[:, moving] / np.sqrt(values[moving])), nu)
+    root = np.zeros((x.shape[1], x.shape[1]))
+    root[:, moving] = spread[:, None] * (sides @ np.linalg.cholesky(found.scatter))
+    return Joint(mean + spread * (sides @ found.mean), root, found.nu)
 
 
-def _em(x: Floats, nu: float) -> tuple[float, Floats, Floats, float]:
-    """Log-likelihood, mean and scatter for given degrees of freedom."""
-    n = len(x)
-    mean, scatter = x.mean(axis=0), np.atleast_2d(np.cov(x.T, ddof=0))
-    moves = np.diag(scatter) > 0.0
-    found = -math.inf
-    for _ in range(_ROUNDS):
-        distance, logdet = _distance(x - mean, scatter, moves)
-        size = int(moves.sum())
-        before, found = found, float(
-            n * (gammaln(0.5 * (nu + size)) - gammaln(0.5 * nu))
-            - 0.5 * n * (size * math.log(nu * math.pi) + logdet)
-            - 0.5 * (nu + size) * np.log1p(distance / nu).sum()
-        )  # fmt: skip
-        if abs(found - before) < 1e-8 * abs(found):
-            break
-        weight = (nu + size) / (nu + distance)
+class _Fitted(NamedTuple):
+    mean: Floats
+    scatter: Floats
+    nu: float
+
+
+def _ecme(x: Floats, nu: float | None) -> _Fitted:
+    """Location, scatter and degrees of freedom of whitened moves.
+
+    The likelihood itself is maximised over nu at each step (ECME), and weights are divided by their
+    sum (parameter expansion, Liu, Rubin and Wu 1998), which takes tens of steps where EM takes
+    hundreds.
+    """
+    size = x.shape[1]
+    now = _Fitted(np.zeros(size), np.eye(size), 4.0 if nu is None else nu)
+    for _ in range(_ROUNDS if size else 0):
+        weight = (now.nu + size) / (now.nu + _distance(x - now.mean, now.scatter))
         mean = weight @ x / weight.sum()
         centred = x - mean
-        scatter = (centred.T * weight) @ centred / n
-    return found, mean, scatter, nu
+        scatter = (centred.T * weight) @ centred / weight.sum()
+        degrees = _likeliest(_distance(centred, scatter), size) if nu is None else nu
+        before, now = now, _Fitted(mean, scatter, degrees)
+        moved = max(np.abs(scatter - before.scatter).max(), abs(mean - before.mean).max())
+        if max(moved, abs(math.log(now.nu / before.nu))) < _CLOSE:
+            break
+    return now
 
 
-def _distance(x: Floats, scatter: Floats, moves: NDArray[np.bool_]) -> tuple[Floats, float]:
-    """Squared Mahalanobis distances, among what has any variance."""
-    if not moves.any():
-        return np.zeros(len(x)), 0.0
-    scale = np.sqrt(np.diag(scatter)[moves])
-    matrix = scatter[np.ix_(moves, moves)] / np.outer(scale, scale)
-    # what moves alike is told apart by a hair, so that a matrix without an inverse has one
-    root = np.linalg.cholesky(matrix + RIDGE * np.eye(len(matrix)))
-    turned = solve_triangular(root, (x[:, moves] / scale).T, lower=True, check_finite=False)
-    logdet = 2.0 * float(np.log(np.diag(root)).sum() + np.log(scale).sum())
-    return np.asarray((turned * turned).sum(axis=0)), logdet
+def _likeliest(distance: Floats, size: int) -> float:
+    """Degrees of freedom of the largest likelihood, given the distances."""
+
+    def surprise(log_nu: float) -> float:
+        nu = math.exp(log_nu)
+        return float(
+            gammaln(0.5 * nu) - gammaln(0.5 * (nu + size)) + 0.5 * size * math.log(nu)
+            + 0.5 * (nu + size) * np.log1p(distance / nu).mean()
+        )  # fmt: skip
+
+    ends = math.log(LEAST), math.log(LARGEST)
+    best = minimize_scalar(surprise, bounds=ends, method="bounded", options={"xatol": 1e-9})
+    return math.exp(min((*ends, float(best.x)), key=surprise))
+
+
+def _distance(x: Floats, scatter: Floats) -> Floats:
+    """Squared Mahalanobis distances."""
+    turned = solve_triangular(np.linalg.cholesky(scatter), x.T, lower=True, check_finite=False)
+    return np.asarray((turned * turned).sum(axis=0))
 
 
 def drawn(
