@@ -16,6 +16,7 @@ import perilscope
 from perilscope.errors import DataError, MisuseError
 from perilscope.evidence.calendar import Calendar
 from perilscope.evidence.prices import parse_prices
+from perilscope.evidence.quality import inspect
 from perilscope.evidence.quotes import converted
 from perilscope.sources.files import read_prices
 
@@ -122,6 +123,17 @@ def test_volumes_are_money() -> None:
     assert units.others["volume"][0, 0] == pytest.approx(10373.32 * 94591.79)
     plain = parse_prices("p.csv", b"date,asset,close,volume\n2025-01-01,BTC,5,7\n")
     assert "volume" not in plain.others  # units or money? it does not say
+
+
+def test_a_last_day_of_little_volume_is_seen_whatever_its_unit() -> None:
+    lines = [f"2025-01-{day:02d},BTC,{100 + day % 3},{900 + day}" for day in range(1, 32)]
+    whole = "date,asset,close,volume\n" + "\n".join([*lines, "2025-02-01,BTC,101,870"])
+    cut = whole.replace(",870", ",40")
+    found = [
+        [each.kind for each in inspect(parse_prices("p.csv", text.encode()))]
+        for text in (whole, cut)
+    ]
+    assert found == [[], ["partial-bar"]]
 
 
 def test_null_is_no_price() -> None:

@@ -68,8 +68,8 @@ class Sheet:
         Where they stand; both None for one column per asset.
     name, quote : str
         Of the one asset of a file that names none in its rows.
-    others : mapping of ``open``, ``high``, ``low``, ``volume`` to place
-        ``volume`` is in money.
+    others : mapping of ``open``, ``high``, ``low``, ``volume``, ``traded`` to place
+        ``volume`` is in money, ``traded`` a volume in a unit that the file does not tell.
     units : int or None
         Where a volume in units of the asset stands.
     dialect : str
@@ -194,6 +194,8 @@ def _told_apart(name: str, table: Table, faults: Faults) -> Sheet:
         return Sheet(_metrics(table), day[0], dialect="Coin Metrics")
     others = {} if close is None else _others(table, lower)
     units = _units(lower, others) if close is not None else None
+    if close is not None and units is None and "volume" in lower and "volume" not in others:
+        others["traded"] = lower.index("volume")
     return Sheet(
         table, day[0], close, asset, alone, quote, others, units, _writer(lower, asset is None)
     )

@@ -56,8 +56,8 @@ class History:
         Names of the files; ``origin`` (days, assets) counts in them.
     defects : tuple of Defect, optional
     others : mapping, optional
-        ``open``, ``high``, ``low`` and ``volume`` (money) where the files have them, each an array
-        of shape (days, assets).
+        ``open``, ``high``, ``low``, ``volume`` (money) and ``traded`` (a volume of unknown unit)
+        where the files have them, each an array of shape (days, assets).
     bars : mapping of asset to (seconds since 1970, closes), optional
         Prices within the day, where the files have them.
     partial : mapping of asset to sentence, optional

@@ -283,6 +283,8 @@ def _unfinished(series: _Series, today: date | None) -> Iterator[Finding]:
         return
     why = series.history.partial.get(series.asset, "")
     volume = series.other("volume")
+    if volume is None:  # one day beside others: the unit does not matter
+        volume = series.other("traded")
     if not why and today is not None and series.day(at) >= today:
         why = "this day is not over"
     if not why and volume is not None and volume.size > 28:

@@ -60,8 +60,9 @@ def converted(history: History, currency: str = "USD") -> tuple[History, list[st
         for asset in assets:
             column = history.assets.index(asset)
             closes[:, column] *= rate
-            for array in others.values():
-                array[:, column] *= rate
+            for key, array in others.items():
+                if key != "traded":  # of no known unit
+                    array[:, column] *= rate
             quotes[asset] = currency
         notes.append(f"{named}: quoted in {quote}, turned into {currency} by the price of {quote}")
     return replace(history, closes=closes, others=others, quotes=quotes, bars={}), notes
