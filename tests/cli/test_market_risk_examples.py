@@ -201,7 +201,10 @@ def test_the_presample_is_chosen_and_named(
     assert row["log_likelihood"] == pytest.approx(total, abs=1e-9)
     assert "backcast or sample" in refused(capsys, *words, "--presample", "zero")
     assert run(["market", "risk", *words, "--presample", "sample"]) == 0
-    assert "Squares before the first day in GARCH models: sample" in capsys.readouterr().out
+    said = " ".join(capsys.readouterr().out.split())
+    assert "presample: mean of the squares" in said
+    assert "breach: a loss strictly above VaR" in said
+    assert "CVaR: mean of the worst 1 - level of probability, the atom at VaR split" in said
 
 
 @pytest.mark.acceptance

@@ -11,7 +11,7 @@ from rich.console import Group
 from rich.text import Text
 
 from perilscope.report import charts, palette
-from perilscope.report.columns import Column, figures, lay, words, wrapped
+from perilscope.report.columns import Column, conventions, figures, lay, words, wrapped
 from perilscope.report.names import cleaned
 
 WIDTH = 110
@@ -28,7 +28,8 @@ def backtest(document: Shown, *, width: int = WIDTH) -> Group:
     if "comparison" in run:
         return Group(*_several(run, width), *_findings(run, width))
     lines = [*_head(run, width), *_picture(run, width), Text(), *_table(run, width), Text()]
-    return Group(*lines, *_absent(run, width), *_findings(run, width))
+    said = conventions(run.get("conventions", {}), width)
+    return Group(*lines, *_absent(run, width), *_findings(run, width), *said)
 
 
 def _p(value: float | None) -> str:

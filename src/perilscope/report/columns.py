@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -109,6 +109,10 @@ def _line(columns: Sequence[Column], cells: Sequence[Cell], sizes: Sequence[int]
     return line
 
 
+_SMALL_PRINT = 10
+"""Most lines of conventions."""
+
+
 def wrapped(text: str, width: int, most: int, *, style: str = "", indent: str = " ") -> list[Text]:
     """Return a sentence in at most ``most`` lines, broken between words.
 
@@ -158,3 +162,16 @@ def allot(lines: int, wanted: Sequence[int], least: Sequence[int]) -> list[int]:
                 given[place] += 1
                 left -= 1
     return given
+
+
+def conventions(said: Mapping[str, str], width: int) -> list[Text]:
+    """What the figures of a page mean, in one sentence of small print.
+
+    Examples
+    --------
+    >>> conventions({"var": "smallest x with F(x) >= level"}, 80)[0].plain
+    ' Conventions. VaR: smallest x with F(x) >= level.'
+    """
+    names = {"var": "VaR", "cvar": "CVaR", "p_value": "p-values"}
+    told = ". ".join(f"{names.get(key, key)}: {text}" for key, text in said.items())
+    return wrapped(f"Conventions. {told}.", width, _SMALL_PRINT, style="dim") if said else []

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from perilscope.cycle.amounts import level as level_
 from perilscope.cycle.amounts import money
-from perilscope.report.columns import Column, figures, lay, words, wrapped
+from perilscope.report.columns import Column, conventions, figures, lay, words, wrapped
 from perilscope.report.names import cleaned
 
 WIDTH = 110
@@ -19,6 +19,8 @@ _BAR = 14
 WIDE = 90
 """Cells from which there is room for whole bars."""
 _TALL = 6
+_OF_MODELS = ("returns", "mean", "ddof", "presample")
+"""Conventions in which models differ."""
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 
 Shown = Mapping[str, Any]
@@ -28,7 +30,7 @@ def risk(document: Shown, *, width: int = WIDTH) -> Group:
     """Draw the table of methods, the losses of the past and what was noticed."""
     run = cleaned(document)
     lines = [*_head(run, width), *_table(run, width), Text(), *_picture(run, width)]
-    return Group(*lines, *_notes(run, width))
+    return Group(*lines, *_notes(run, width), *_conventions(run, width))
 
 
 def _head(run: Shown, width: int) -> Iterator[Text]:
@@ -46,8 +48,6 @@ def _head(run: Shown, width: int) -> Iterator[Text]:
         said = f"Shares of {money(run['value'], run['currency'])}, with 90 % intervals."
     if run["effective"] < 0.95 * run["returns"]:
         said += f" Effective sample size {run['effective']:,.0f}."
-    if run.get("presample", "backcast") != "backcast":
-        said += f" Squares before the first day in GARCH models: {run['presample']}."
     yield from wrapped(said, width, 2, style="dim")
 
 
@@ -118,6 +118,16 @@ def _marks(run: Shown) -> dict[str, str]:
             for name in names:
                 marks.setdefault(name, []).append(mark)
     return {name: " ".join(each) for name, each in marks.items()}
+
+
+def _conventions(run: Shown, width: int) -> Iterator[Text]:
+    """What the figures mean, and of single models where they differ in it."""
+    said = dict(run.get("conventions", {}))
+    for key in _OF_MODELS:
+        each = [row.get("conventions", {}).get(key) for row in run["methods"].values()]
+        if any(each):
+            said[key] = " / ".join(dict.fromkeys(text for text in each if text))
+    yield from conventions(said, width)
 
 
 def _notes(run: Shown, width: int) -> Iterator[Text]:

@@ -53,6 +53,7 @@ CONVENTIONS: Mapping[str, str] = {
     "sign": "losses are positive, a share of the value",
     "var": "smallest x with F(x) >= level",
     "cvar": "mean of the worst 1 - level of probability, the atom at VaR split",
+    "breach": "a loss strictly above VaR",
     "interval": "90 %",
     "returns": "simple, closes of every calendar day, 365 days a year",
     "weights": "today's, bought and held over the horizon",
