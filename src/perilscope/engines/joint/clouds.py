@@ -38,10 +38,12 @@ Indices = npt.NDArray[np.int64]
 
 _WORK = 2**24
 """Points that all scenarios together put on the window, of one cloud."""
-_LEAST, _MOST, _ONE = 2**8, 2**12, 2**10
+_LEAST, _MOST, _ONE = 2**9, 2**12, 2**10
 """Points of a cloud at least and at most, and at most of one in one token."""
-_SEVERAL = 8.0
-"""What several tokens meet with probability p in has so many times sqrt(p) of the points."""
+_SEVERAL, _THREE = 8.0, 4.0
+"""What d tokens meet with probability p in has 8 to the d - 1, times sqrt(p), of the points: all of
+them at most, more than two tokens four times as many.
+"""
 _FEW_TOKENS, _RARE = 3, 1e-3
 """So many tokens at once are resolved; more may lose at once with such a probability."""
 _MANY_TOKENS = 8
@@ -49,6 +51,8 @@ _ROWS, _ROOM = 2**12, 2**28
 """Rows, and bytes of laws, that are gathered into clouds at most."""
 _NOTHING = 1e-13
 _TAIL = 1e-11
+_ROUNDING = 1e-12
+"""Share of a law at a point that may be rounding of its transform: no cell is made for it."""
 _HARDLY, _SPARE = 1e-9, 1.1
 """What may lie beyond the grid of losses in tokens, and by how much it is longer."""
 _LOOKED, _FINEST = 3, 6
@@ -331,12 +335,21 @@ class Clouds:
             if not tokens:
                 yield Cloud((), np.zeros((0, 1)), np.array([chance]), rest)
                 continue
-            if len(tokens) == 1:
-                count = float(min(self._points, _ONE))
-            else:
-                share = min(1.0, _SEVERAL * math.sqrt(chance)) * self._points
-                count = max(share ** (1.0 / len(tokens)), 4.0)
-            yield _cloud(grid, tokens, rest, [laws[t] for t in places], math.ceil(count / fewer))
+            yield _cloud(
+                grid,
+                tokens,
+                rest,
+                [laws[t] for t in places],
+                self._wanted(len(tokens), chance),
+                fewer,
+            )
+
+    def _wanted(self, tokens: int, chance: float) -> float:
+        """Points of what so many tokens meet with some probability in."""
+        if tokens == 1:
+            return min(self._points / 2.0, _ONE)  # errors go by the square of the width of a cell
+        times = min(_SEVERAL ** (tokens - 1) * math.sqrt(chance), _THREE if tokens > 2 else 1.0)
+        return max(times * self._points, 4.0**tokens)
 
 
 def _top(law: Array, grid: Grid) -> float:
@@ -354,12 +367,18 @@ def _mean(rows: Sequence[Weighed], of: Sequence[Array]) -> float:
 
 
 def _cloud(
-    grid: Grid, tokens: tuple[str, ...], weights: Array, laws: Sequence[Sequence[Array]], count: int
+    grid: Grid,
+    tokens: tuple[str, ...],
+    weights: Array,
+    laws: Sequence[Sequence[Array]],
+    points: float,
+    fewer: int,
 ) -> Cloud:
     """Losses in all of some tokens, each law without what loses nothing; weights as they come."""
     factors, moments = [], []
-    for each in laws:
-        cells = _cells(sum(w * own for w, own in zip(weights, each, strict=True)), count)
+    mixed = [sum(w * own for w, own in zip(weights, each, strict=True)) for each in laws]
+    for each, law, count in zip(laws, mixed, _counts(mixed, points), strict=True):
+        cells = _cells(law, math.ceil(count / fewer))
         factors.append(Factor(cells, np.stack([_in_cells(cells, own) for own in each])))
         moments.append(np.stack([_in_cells(cells, own, grid.places) for own in each]))
     masses = [each.mass for each in factors]
@@ -370,6 +389,31 @@ def _cloud(
         for t in range(len(laws))
     ]
     return Cloud(tokens, np.stack(places) / mass[kept], mass[kept], weights, tuple(factors))
+
+
+def _counts(laws: Sequence[Array], points: float) -> list[float]:
+    """Cells of each law, so many of all together: what laws of a few sums leave is the others'.
+
+    Examples
+    --------
+    One sum in one token, anything in the other:
+
+    >>> _counts([np.array([0.5, 0.0, 0.5, 0.0]), np.full(100, 0.01)], 36.0)
+    [1.0, 36.0]
+    """
+
+    def used(t: int, wanted: float) -> float:
+        return min(wanted, float(_cells(laws[t], math.ceil(wanted))[-1]) + 1.0)
+
+    def share(over: int) -> float:
+        return float(max(points, 1.0) ** (1.0 / over))
+
+    found = dict.fromkeys(range(len(laws)), 0.0)
+    even = share(len(laws))
+    for done, t in enumerate(sorted(found, key=lambda t: used(t, even))):
+        found[t] = used(t, share(len(laws) - done))
+        points /= found[t]
+    return list(found.values())
 
 
 def _outer(weights: Array, factors: Sequence[Array]) -> Array:
@@ -392,12 +436,13 @@ def _cells(mass: Array, count: int) -> Indices:
     Losses of 1.5 that happen once in four times, and of 8.5 as often, half of the time neither:
 
     >>> _cells(np.array([0.5, 0.125, 0.125, 0, 0, 0, 0, 0, 0.125, 0.125]), 8).tolist()
-    [0, 0, 1, 1, 1, 1, 1, 2, 2]
+    [0, 0, 0, 0, 0, 0, 0, 1, 1]
     """
     known = np.maximum(mass[1:], 0.0)
     beyond = np.cumsum(known[::-1])[::-1]
     top = max(int(np.searchsorted(-beyond, -_TAIL * beyond[0])), 1)
     known = known[:top]
+    known[known < _ROUNDING * beyond[0]] = 0.0
     if np.count_nonzero(known) <= count:
         first = np.diff(np.cumsum(known > 0.0), prepend=0) > 0
     else:
@@ -406,8 +451,8 @@ def _cells(mass: Array, count: int) -> Indices:
         first = np.diff(cells, prepend=0) > 0
     for start, end in _atoms(known):
         first[start : end + 1] = False
-        first[[start, *([end] if end < top else [])]] = True
-    first[0] = False
+        first[[start, *(end + np.flatnonzero(known[end:])[:1])]] = True
+    first[: 1 + int(np.argmax(known > 0.0))] = False
     return np.cumsum(first).astype(np.int64)
 
 

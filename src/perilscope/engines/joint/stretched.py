@@ -107,19 +107,18 @@ def put(
     if not cloud.tokens:
         return window.mass(losses, cloud.mass[0] * weights)
     points = window.grid.points
-    found, moments = np.zeros(points + 1), np.zeros(points + 1)
+    found = np.zeros(points + 2)
     quick = sys.modules.get(_COMPILED)
     if quick is not None:
         starts, rates = _standing(window, losses, prices, cloud)
-        quick.put(starts, rates, weights, cloud.places, cloud.mass, found, moments)
+        quick.put(starts, rates, weights, cloud.places, cloud.mass, found)
     else:
         for some, below, part in _placed(window, losses, prices, cloud):
             mass = (weights[some, None] * cloud.mass).ravel()
-            found += np.bincount(below, mass, points + 1)
             part *= mass
-            moments += np.bincount(below, part, points + 1)
-    found[1:points] += moments[: points - 1]
-    return (found - moments)[:points]
+            found[:-1] += np.bincount(below, mass - part, points + 1)
+            found[1:] += np.bincount(below, part, points + 1)
+    return found[:points]
 
 
 def read(
@@ -160,23 +159,30 @@ def read(
     if not cloud.tokens:
         return np.stack([cloud.mass[0] * window.read(row, losses) for row in values]), []
     size, rows = len(losses), len(values)
-    padded = np.zeros((values.shape[1] + 2, rows))
-    padded[:-2] = values.T
+    padded = np.zeros((rows, values.shape[1] + 2))
+    padded[:, :-2] = values
     counts = [] if weights is None else [weights * prices[token] for token in cloud.tokens]
-    scaled = np.array(counts).reshape(len(counts), size).T
-    mean, priced = np.zeros((size, rows)), np.zeros((len(counts), cloud.mass.size, rows))
+    scaled = np.array(counts).reshape(len(counts), size)
+    mean, priced = np.zeros((rows, size)), np.zeros((rows, len(counts), cloud.mass.size))
     quick = sys.modules.get(_COMPILED)
-    if quick is not None:
-        starts, rates = _standing(window, losses, prices, cloud)
-        quick.read(starts, rates, scaled, cloud.places, cloud.mass, padded, mean, priced)
-    else:
+    if quick is None:
         for some, below, part in _placed(window, losses, prices, cloud):
-            here = padded[below]
-            here += part[:, None] * (padded[below + 1] - here)
-            table = here.reshape(-1, cloud.mass.size, rows)
-            mean[some] = np.einsum("ikr,k->ir", table, cloud.mass)
-            priced += np.einsum("it,ikr->tkr", scaled[some], table)
-    return mean.T, list(priced)
+            for r, row in enumerate(padded):
+                here = row[below]
+                here += part * (row[below + 1] - here)
+                table = here.reshape(-1, cloud.mass.size)
+                mean[r, some] = table @ cloud.mass
+                priced[r] += scaled[:, some] @ table
+        return mean, list(np.moveaxis(priced, 0, -1))
+    starts, rates = _standing(window, losses, prices, cloud)
+    if counts:
+        across = np.ascontiguousarray(rates.T)
+        for row, own, found in zip(padded, mean, priced, strict=True):
+            quick.priced(starts, across, scaled, cloud.places, cloud.mass, row, own, found)
+        return mean, list(np.moveaxis(priced, 0, -1))
+    together = np.zeros((size, rows))
+    quick.read(starts, rates, cloud.places, cloud.mass, np.ascontiguousarray(padded.T), together)
+    return together.T, []
 
 
 def _standing(

@@ -15,10 +15,8 @@ from perilscope.engines.jit import compiled
 
 
 @compiled()
-def put(
-    starts: Any, rates: Any, weights: Any, places: Any, mass: Any, found: Any, moments: Any
-) -> None:
-    """Add masses to the points below, and what of them goes to the points above.
+def put(starts: Any, rates: Any, weights: Any, places: Any, mass: Any, found: Any) -> None:
+    """Add masses, split between the points below and above with the mean kept.
 
     Parameters
     ----------
@@ -28,45 +26,34 @@ def put(
         Steps that a unit of money lost in a token goes up.
     places : array, shape (tokens, m)
     mass : array, shape (m,)
-    found, moments : array, shape (points + 1,)
-        What is added to; the last takes all that lies beyond the window.
+    found : array, shape (points + 2,)
+        What is added to; the last two take all that lies beyond the window.
     """
-    last = found.size - 1
+    last = float(found.size - 2)
     for i in range(starts.size):
         for k in range(mass.size):
             at = starts[i]
             for t in range(places.shape[0]):
                 at += rates[i, t] * places[t, k]
-            at = min(at, float(last))
+            at = min(at, last)
             below = np.int64(at)
             own = weights[i] * mass[k]
-            found[below] += own
-            moments[below] += own * (at - below)
+            above = own * (at - below)
+            found[below] += own - above
+            found[below + 1] += above
 
 
 @compiled()
-def read(
-    starts: Any,
-    rates: Any,
-    scaled: Any,
-    places: Any,
-    mass: Any,
-    values: Any,
-    mean: Any,
-    priced: Any,
-) -> None:
-    """Means of values: over the cloud in each scenario, and over scenarios at each of its points.
+def read(starts: Any, rates: Any, places: Any, mass: Any, values: Any, mean: Any) -> None:
+    """Means of values over the cloud, in each scenario; rows share the place of each point.
 
     Parameters
     ----------
     starts, rates, places, mass
         As of :func:`put`.
-    scaled : array, shape (n, wanted)
-        What a scenario counts for in the sum over scenarios: its probability times the price.
     values : array, shape (points + 2, rows)
         At the points; the last two are zero.
     mean : array of zeros, shape (n, rows)
-    priced : array of zeros, shape (wanted, m, rows)
     """
     last = float(len(values) - 2)
     for i in range(starts.size):
@@ -80,5 +67,50 @@ def read(
             for r in range(values.shape[1]):
                 here = values[below, r] + part * (values[below + 1, r] - values[below, r])
                 mean[i, r] += mass[k] * here
-                for t in range(scaled.shape[1]):
-                    priced[t, k, r] += scaled[i, t] * here
+
+
+@compiled()
+def priced(
+    starts: Any,
+    rates: Any,
+    scaled: Any,
+    places: Any,
+    mass: Any,
+    values: Any,
+    mean: Any,
+    found: Any,
+) -> None:
+    """The same of one row, and means over scenarios at each point of the cloud.
+
+    Points are gone through one by one: scenarios then lie side by side, which takes little more
+    than half the time.
+
+    Parameters
+    ----------
+    starts, places, mass
+        As of :func:`put`.
+    rates, scaled : array, shape (tokens, n)
+        Steps that a unit of money goes up; what a scenario counts for in the sum over scenarios:
+        its probability times the price.
+    values : array, shape (points + 2,)
+    mean : array of zeros, shape (n,)
+    found : array, shape (tokens, m)
+    """
+    last = float(values.size - 2)
+    for k in range(mass.size):
+        here = starts.copy()
+        for t in range(places.shape[0]):
+            for i in range(starts.size):
+                here[i] += rates[t, i] * places[t, k]
+        for i in range(starts.size):
+            at = min(here[i], last)
+            below = np.int64(at)
+            value = values[below]
+            value += (at - below) * (values[below + 1] - value)
+            mean[i] += mass[k] * value
+            here[i] = value
+        for t in range(scaled.shape[0]):
+            total = 0.0
+            for i in range(starts.size):
+                total += scaled[t, i] * here[i]
+            found[t, k] = total
