@@ -28,7 +28,7 @@ from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.machine_code import Cache
 from perilscope.engines.simulation.simulation import Blocks, prepared
-from perilscope.engines.simulation.stratified import Estimate, Strata, Weighted
+from perilscope.engines.simulation.stratified import Strata, Weighted
 from perilscope.engines.simulation.vectorised import BLOCK
 from perilscope.engines.streams import stream
 from perilscope.errors import MisuseError
@@ -232,16 +232,43 @@ def gaps(law: SignedLaw, known: Weighted, levels: Sequence[float]) -> list[float
     Of the mean; and at the VaR of each level x of P(loss > x), on average over one step of the
     grid (market scenarios are atoms, which a grid puts on the points beside them), and of
     E(loss - x)+, which is CVaR where x is known. Empty where losses have no variance.
+
+    Errors are those of the draws, or those that the exact law implies where they are larger. The
+    spread of draws is small just when the large losses are missing among them: measured in it
+    alone, heavy tails fall short by 4 and 5 standard errors by chance.
     """
+    if not known.strata.finite:
+        return []
     low, h = law.window.low, law.step
-    found: list[tuple[Estimate, float]] = [(known.mean, law.mean)]
+    mean, second = law.mean, law.sd**2
+    found = [_gap(known, lambda losses: losses - mean, 0.0, second)]
     for level in levels:
         x = low + round((law.var(level) - low) / h) * h
-        ramp = known.of(lambda losses, x=x: np.clip((losses - x) / h, 0.0, 1.0))  # type: ignore[misc]
-        found.append((ramp, (law.excess(x) - law.excess(x + h)) / h))
-        beyond = known.of(lambda losses, x=x: np.maximum(losses - x, 0.0))  # type: ignore[misc]
-        found.append((beyond, law.excess(x)))
-    return [(one.value - exact) / one.error for one, exact in found if one.error]
+        share = (law.excess(x) - law.excess(x + h)) / h
+        found += [
+            _gap(known, lambda losses, x=x: np.clip((losses - x) / h, 0.0, 1.0), share, share),  # type: ignore[misc]
+            _gap(known, lambda losses, x=x: np.maximum(losses - x, 0.0), law.excess(x),  # type: ignore[misc]
+                 law.squared_excess(x)),
+        ]  # fmt: skip
+    return [z for z in found if z is not None]
+
+
+def _gap(
+    known: Weighted, function: Callable[[Array], Array], mean: float, second: float
+) -> float | None:
+    """Difference of the mean of a function of the loss, given its exact mean and mean square.
+
+    The error of the draws knows of strata; it grows where the exact law has a larger mean square
+    than the draws happen to have. Two errors, of which one is too small where large losses are
+    missing and the other where one too many is there, do not agree on either by chance.
+    """
+    value = known.of(function)
+    drawn = known.of(lambda losses: np.square(function(losses)))
+    if value.error and drawn.value > 0.0:
+        error = value.error * math.sqrt(max(second / drawn.value, 1.0))
+    else:  # none of the draws is there
+        error = math.sqrt(second * known.concentration)
+    return (value.value - mean) / error if error > 0.0 else None
 
 
 class _Drawing:

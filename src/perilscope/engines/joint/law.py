@@ -116,6 +116,19 @@ class SignedLaw:
         """E (L - x)+, in money."""
         return max(self.moved.mean - self.moved.limited(x - self.window.low), 0.0)
 
+    def squared_excess(self, x: float) -> float:
+        """E ((min(L, highest point) - x)+)^2, in money squared: what lies beyond counts as its end.
+
+        >>> from perilscope.engines.grids.grid import Grid
+        >>> window = Window(Grid(1.0, 8, lattice=True), 4)
+        >>> mass = window.mass(np.array([-2.0, 2.0]), np.array([0.5, 0.5]))
+        >>> SignedLaw(window, mass, mean=0.0, sd=2.0).squared_excess(-1.0)  # 3^2 / 2
+        4.5
+        """
+        places = self.window.low + self.step * np.arange(self.points)
+        above = np.maximum(places - x, 0.0) ** 2
+        return float(self.moved.mass @ above) + self.beyond * float(above[-1])
+
     def density(self, x: float) -> float:
         """Probability per unit of money about x, over two steps."""
         h = self.step

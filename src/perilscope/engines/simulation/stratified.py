@@ -156,6 +156,11 @@ class Weighted:
         apart = self.strata.added(np.square(terms))
         return float(np.sum(apart * counts / np.maximum(counts - 1, 1)))
 
+    @property
+    def concentration(self) -> float:
+        """Sum of the squared weights: one over how many equally weighted draws all are worth."""
+        return float(self._mass @ self._mass)
+
     @cached_property
     def mean(self) -> Estimate:
         """Mean loss."""
