@@ -37,7 +37,7 @@ def test_shares_of_value_stand_beside_shares_of_risk() -> None:
     assert spec is not None
     shares = {(row["place"], row["of"]): row["share"] for row in spec["data"]["values"]}
     assert shares[(0, "share of the exposure")] == 0.6
-    assert shares[(0, "share of CVaR")] == 0.9
+    assert shares[(0, "share of 1-day CVaR 97.5 %")] == 0.9
     assert "<b>" not in charts.svg(spec)
 
 

@@ -93,6 +93,21 @@ def _figures(market: dict[str, Any]) -> dict[str, float]:
     return {"VaR": figure["var"], "CVaR": figure["cvar"]} if figure else {}
 
 
+def carried(market: Document) -> str:
+    """Which CVaR the shares of holdings are of: the shortest horizon and the highest level shown.
+
+    Examples
+    --------
+    >>> carried({"default_method": "t", "methods": {"t": {"1": {"0.95": {}, "0.99": {}}, "7": {}}}})
+    '1-day CVaR 99 %'
+    """
+    by_days = market.get("methods", {}).get(market.get("default_method")) or {}
+    if not by_days:
+        return "CVaR"
+    days = min(by_days, key=int)
+    return f"{days}-day CVaR {100.0 * max(map(float, by_days[days])):g} %"
+
+
 def bearers(document: Document) -> Spec | None:
     """Each asset's share of the exposure (of options by their delta) beside its share of CVaR."""
     run = cleaned(document)
@@ -102,7 +117,7 @@ def bearers(document: Document) -> Spec | None:
     if not whole or len(held) < 2:
         return None
     ranked = sorted(held, key=lambda each: -abs(each["share_of_cvar"]))[:MOST]
-    kinds = ["share of the exposure", "share of CVaR"]
+    kinds = ["share of the exposure", f"share of {carried(market)}"]
     rows = [
         {"name": each["asset"], "place": place, "of": kind, "share": share}
         for place, each in enumerate(ranked)

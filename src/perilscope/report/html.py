@@ -96,6 +96,7 @@ def _page(document: Mapping[str, Any], draw: Draw = charts.drawn, *, strict: boo
         grades=_grades(run),
         market_methods=_methods(run),
         market_levels=_market_levels(run),
+        carried=holdings.carried(run.get("market") or {}),
         means_known=any(
             factor.get("mean") is not None
             for each in run["scenarios"]
