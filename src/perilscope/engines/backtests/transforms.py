@@ -81,7 +81,8 @@ def berkowitz(scores: Array) -> Result:
         Likelihood ratio of a first-order autoregression, the first day taken as given;
         chi-squared with 3.
 
-    Source: Berkowitz, J. Business & Economic Statistics 19 (2001), equation 8.
+    Source: Berkowitz, J. Business & Economic Statistics 19 (2001), equation 8, whose likelihood has
+    the first day's stationary law as well; without it the fit is least squares.
 
     Examples
     --------
