@@ -117,7 +117,7 @@ def _instruments(workspace: Workspace, valuation: Valuation, note: Note) -> Iter
     lots = instruments(workspace)
     if not lots:
         return
-    marks = _marks(workspace, valuation)
+    marks = marks_of(workspace, valuation)
     refuse_absurd(lots, marks, _net_assets(workspace.book, valuation))
     for text in (*workspace.notes, *revaluation.notes(lots, marks)):
         note("note", "positions", text)
@@ -130,7 +130,7 @@ def _instruments(workspace: Workspace, valuation: Valuation, note: Note) -> Iter
         yield Valued(lot.asset, lot.quantity, marks.price(lot.asset), worth, lot.instrument)
 
 
-def _marks(workspace: Workspace, valuation: Valuation) -> Marks:
+def marks_of(workspace: Workspace, valuation: Valuation) -> Marks:
     """Prices of what instruments depend on, and volatilities for those that state none."""
     book, lots = workspace.book, instruments(workspace)
     found = {}
@@ -171,7 +171,7 @@ def held_lots(workspace: Workspace, valued: tuple[Valued, ...]) -> Lots:
     """Everything held that has a price: plain holdings, and instruments apart."""
     currency = workspace.book.currency
     values = {v.asset: v.value for v in valued if v.instrument == "spot"}
-    marks = _marks(workspace, Valuation(workspace.book, closes_of(workspace)))
+    marks = marks_of(workspace, Valuation(workspace.book, closes_of(workspace)))
     priced = {(v.asset, v.instrument) for v in valued}
     odd = [x for x in instruments(workspace) if (x.asset, x.instrument) in priced]
     odd = [x for x in odd if {*marks.prices, currency}.issuperset(factors(x, currency))]

@@ -4,25 +4,36 @@
 Venues fail in bad markets: prices have fallen by then, clients have withdrawn what they could, and
 what comes back comes years later at the prices of the day of failure. Holdings are counted in
 tokens and valued at the prices of that moment: as declared, or as the network that drives the
-failure has them given that it happens.
+failure has them given that it happens. Contracts there are what a client loses with them: margin
+with unrealised gain, an option's value. Each is revalued at these prices and is nothing below zero,
+for a debt to a failed venue is neither forgiven nor a gain.
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from perilscope.beliefs.law import point, reading
 from perilscope.book import Book, From, Venue
 from perilscope.engines.laws.distributions import Constant, Distribution
 from perilscope.errors import AssessmentError
 from perilscope.evidence.positions import Position
+from perilscope.layers import revaluation
 from perilscope.layers.drivers import Drivers
 from perilscope.layers.frequency import trigger
 from perilscope.layers.shocks import shocks_of
 from perilscope.layers.valuation import Valuation
+
+Floats = NDArray[np.float64]
+_Shocks = Mapping[str, Mapping[str, Mapping[str, float]]]
+"""Change of the price of a token by node and state of one network."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +46,7 @@ class Exposure:
     chance : float
         Of failing over the horizon.
     today : float
-        What stands there.
+        What stands there, contracts with it.
     at_failure : float
         The same at the prices of the day of failure.
     left : float
@@ -51,6 +62,8 @@ class Exposure:
         By token, what its price is by then against today.
     by : str
         Where these prices come from.
+    contracts : tuple of float
+        Of what stands there, what is margin, gains and values of contracts: today, and at failure.
     """
 
     venue: str
@@ -66,6 +79,7 @@ class Exposure:
     lost: tuple[float, float, float]
     prices: Mapping[str, float]
     by: str
+    contracts: tuple[float, float] = (0.0, 0.0)
 
     @property
     def expected(self) -> float:
@@ -84,6 +98,7 @@ def exposures(
     valuation: Valuation,
     positions: Sequence[Position],
     chances: Mapping[str, float],
+    marks: revaluation.Marks | None = None,
 ) -> tuple[tuple[Exposure, ...], tuple[str, ...]]:
     """Every venue that the book says how it fails, and what could not be found.
 
@@ -97,8 +112,11 @@ def exposures(
         With their venues; where none stands at a venue its declared balance is taken.
     chances : mapping of scenario to probability
         Of happening over the horizon.
+    marks : Marks, optional
+        What contracts are valued at; prices alone without.
     """
     found, notes = [], []
+    marks = marks or _prices_alone(valuation, positions)
     for venue in book.venues.values():
         if venue.fails is None:
             continue
@@ -107,7 +125,7 @@ def exposures(
             continue
         try:
             chance = chances[venue.fails.scenario]
-            found.append(_exposure(venue, book, drivers, valuation, positions, chance))
+            found.append(_exposure(venue, book, drivers, valuation, positions, chance, marks))
         except AssessmentError as error:
             notes.append(f"venues.{venue.id}: {error}")
     return tuple(found), tuple(notes)
@@ -120,72 +138,121 @@ def _exposure(
     valuation: Valuation,
     positions: Sequence[Position],
     chance: float,
+    marks: revaluation.Marks,
 ) -> Exposure:
     fails = venue.fails
     assert fails is not None
-    here = _held(venue, valuation, positions)
-    prices, by = _prices(venue, book, drivers, list(here))
-    today = math.fsum(here.values())
-    then = math.fsum(value * prices.get(token, 1.0) for token, value in here.items())
-    left = then * (1.0 - point(fails.withdrawn))
+    here, contracts = _held(venue, valuation, positions, marks)
+    named = [a for lot in contracts for a in revaluation.factors(lot, book.currency)]
+    then = _then(venue, book, drivers, list(dict.fromkeys([*here, *named])))
+    prices = {
+        token: float(then.chances @ then.factors[:, k]) for k, token in enumerate(then.tokens)
+    }
+    of_contracts = _worth(contracts, marks, _TODAY), _worth(contracts, marks, then)
+    today = math.fsum(here.values()) + of_contracts[0]
+    at_failure = math.fsum(value * prices[token] for token, value in here.items()) + of_contracts[1]
+    left = at_failure * (1.0 - point(fails.withdrawn))
     law = _recovery(venue)
     years = 0.0 if fails.after is None else point(fails.after)
     discount = (1.0 + point(book.discount_rate)) ** -years
     mean, low, high = float(law.mean), float(law.ppf(0.05)), float(law.ppf(0.95))
     lost = tuple(left * (1.0 - share * discount) for share in (mean, high, low))
     return Exposure(
-        venue.id, fails.scenario, chance, today, then, left, mean, low, high, years,
-        (lost[0], lost[1], lost[2]), {t: prices.get(t, 1.0) for t in here}, by,
+        venue.id, fails.scenario, chance, today, at_failure, left, mean, low, high, years,
+        (lost[0], lost[1], lost[2]), prices, then.by, of_contracts,
     )  # fmt: skip
 
 
-def _held(venue: Venue, valuation: Valuation, positions: Sequence[Position]) -> dict[str, float]:
-    """Worth of what stands at a venue, by token; its declared balance as money."""
+def _held(
+    venue: Venue, valuation: Valuation, positions: Sequence[Position], marks: revaluation.Marks
+) -> tuple[dict[str, float], list[Position]]:
+    """Worth of what stands at a venue by token, and contracts there; or its balance as money."""
     found: dict[str, float] = {}
+    contracts = []
     for lot in positions:
-        if lot.venue == venue.id and lot.instrument in ("spot", "staked", "cash", "deposit"):
+        if lot.venue != venue.id:
+            continue
+        if lot.instrument in ("spot", "staked", "cash", "deposit"):
             worth = lot.quantity * valuation.price(lot.asset)
             found[lot.asset] = found.get(lot.asset, 0.0) + worth
+        else:
+            contracts.append(lot)
     owned = {token: worth for token, worth in found.items() if worth > 0.0}
     if owned:
-        return owned  # what is owed to a venue is not lost with it, and not set off either
-    return {"": valuation.worth(venue.id).mean}
+        return owned, contracts  # what is owed to a venue is not lost with it, and not set off
+    there = _worth(contracts, marks, _TODAY)
+    try:
+        declared = valuation.worth(venue.id).mean
+    except AssessmentError:
+        if not contracts:
+            raise
+        return {}, contracts
+    # a declared balance may hold the margins already: the larger of both, never their sum
+    return ({}, contracts) if there > declared else ({"": declared}, [])
 
 
-def _prices(
-    venue: Venue, book: Book, drivers: Drivers, tokens: Sequence[str]
-) -> tuple[dict[str, float], str]:
+def _prices_alone(valuation: Valuation, positions: Sequence[Position]) -> revaluation.Marks:
+    """Marks without volatilities; what has no price is missed only where it is needed."""
+    prices = {}
+    for name in {a for x in positions for a in revaluation.factors(x, valuation.book.currency)}:
+        with contextlib.suppress(AssessmentError):
+            prices[name] = valuation.price(name)
+    return revaluation.Marks(prices, valuation.book.as_of, currency=valuation.book.currency)
+
+
+@dataclass(frozen=True)
+class _Then:
+    """Prices against today's in every case, shape (n, tokens), and how likely each is, (n,)."""
+
+    tokens: tuple[str, ...]
+    chances: Floats
+    factors: Floats
+    by: str
+
+
+_TODAY = _Then((), np.ones(1), np.ones((1, 0)), "today's")
+
+
+def _worth(contracts: Sequence[Position], marks: revaluation.Marks, then: _Then) -> float:
+    """What a client has in contracts, expected over cases; one that is owed on counts nothing."""
+    paths = revaluation.Paths(then.tokens, then.factors, then.factors, then.factors, 0.0)
+    values = (np.maximum(revaluation.valued(lot, marks, paths), 0.0) for lot in contracts)
+    return math.fsum(float(then.chances @ each) for each in values)
+
+
+def _then(venue: Venue, book: Book, drivers: Drivers, tokens: Sequence[str]) -> _Then:
     """Prices when it fails against today's, and where they come from."""
     fails = venue.fails
     assert fails is not None
+    names = tuple(tokens)
     if fails.prices:
-        return {t: 1.0 + point(change) for t, change in fails.prices.items()}, "declared"
+        said = {t: 1.0 + point(change) for t, change in fails.prices.items()}
+        return _Then(names, np.ones(1), np.array([[said.get(t, 1.0) for t in names]]), "declared")
     source = trigger(book.scenarios[fails.scenario])
-    if source is None:
-        return {}, "today's"
-    return _given(source, book, drivers, tokens)
+    shocks = {} if source is None else shocks_of(book).get(source.network, {})
+    if source is None or not shocks:
+        return _Then(names, np.ones(1), np.ones((1, len(names))), "today's")
+    return _given(source, shocks, drivers, names)
 
 
-def _given(
-    source: From, book: Book, drivers: Drivers, tokens: Sequence[str]
-) -> tuple[dict[str, float], str]:
-    """Expected prices by the shocks of a network, given that the driving node is in its state."""
-    shocks = shocks_of(book).get(source.network, {})
-    if not shocks:
-        return {}, "today's"
+def _given(source: From, shocks: _Shocks, drivers: Drivers, tokens: tuple[str, ...]) -> _Then:
+    """Prices by the shocks of a network, given that the driving node is in its state."""
     known = drivers.driver(source.network).given({source.node: source.state})
     nodes = tuple(shocks)
     law = Drivers({source.network: known}).joint(source.network, nodes)
     states = [known.states(node) for node in nodes]
-    found = dict.fromkeys(tokens, 0.0)
-    for index, p in zip(_indices(law.shape), law.ravel().tolist(), strict=True):
-        for token in found:
-            factor = math.prod(
+    factors = [
+        [
+            math.prod(
                 1.0 + shocks[node].get(states[axis][k], {}).get(token, 0.0)
                 for axis, (node, k) in enumerate(zip(nodes, index, strict=True))
             )
-            found[token] += p * factor
-    return found, f"network {source.network}"
+            for token in tokens
+        ]
+        for index in _indices(law.shape)
+    ]
+    shape = law.size, len(tokens)
+    return _Then(tokens, law.ravel(), np.array(factors).reshape(shape), f"network {source.network}")
 
 
 def _indices(shape: tuple[int, ...]) -> list[tuple[int, ...]]:

@@ -14,6 +14,7 @@ from perilscope.beliefs.law import point
 from perilscope.cycle.assess import Result, assess
 from perilscope.cycle.questions.reading import read
 from perilscope.cycle.settings import LEVELS, Settings
+from perilscope.cycle.trading import marks_of
 from perilscope.cycle.workspace import Workspace, with_horizon
 from perilscope.engines.grids.loss import LossLaw
 from perilscope.engines.grids.worst_case import Bracket, extremes
@@ -255,9 +256,9 @@ def _widened(law: LossLaw, low: float, slices: int) -> Chain:
 
 def _exposures(result: Result) -> tuple[Sequence[Exposure], Sequence[str]]:
     chances = {key: 1.0 - law.none for key, law in result.laws.items() if isinstance(law, LossLaw)}
-    return exposures(
-        result.book, result.drivers, result.valuation, result.workspace.positions, chances
-    )
+    workspace, valuation = result.workspace, result.valuation
+    marks = marks_of(workspace, valuation)
+    return exposures(result.book, result.drivers, valuation, workspace.positions, chances, marks)
 
 
 def _told(each: Exposure) -> Document:
@@ -267,6 +268,7 @@ def _told(each: Exposure) -> Document:
         "chance": each.chance,
         "today": each.today,
         "at_failure": each.at_failure,
+        "contracts": {"today": each.contracts[0], "at_failure": each.contracts[1]},
         "left": each.left,
         "recovered": {"mean": each.recovered, "low": each.low, "high": each.high},
         "years": each.years,
