@@ -35,6 +35,7 @@ from perilscope.engines.joint.means import Means, PricedAt
 from perilscope.engines.joint.parts import Interface, Rungs, Scenarios, State, parted
 from perilscope.engines.joint.prices import Priced
 from perilscope.engines.joint.side import Side, Weights
+from perilscope.engines.joint.spread import spread, weighed
 from perilscope.engines.joint.window import Window
 from perilscope.errors import AssessmentError
 from perilscope.once import cached_property
@@ -368,6 +369,7 @@ class Joint:
         apart = self._apart(known) if self.tokened else {}
         moved = mean + cut - self.window.low
         grids = self.window.grid, self.window.grid.coarse()
+        register = weighed(self.register, self.interfaces, known)
 
         def bare(grid: Grid, mass: Array) -> LossLaw:
             return LossLaw(grid, mass, mean=moved, sd=math.inf, none=0.0)
@@ -382,7 +384,7 @@ class Joint:
             return pairs
 
         law = SignedLaw(
-            self.window, mass, mean=mean, sd=self._spread(mass, mean), cut=cut,
+            self.window, mass, mean=mean, sd=spread(self.window, mass, mean, register), cut=cut,
             coarse=None if self.window.grid.lattice else half, others=others, apart=apart,
         )  # fmt: skip
         if law.beyond > (reach.RARE if weights is None else reach.OTHER):
@@ -396,13 +398,6 @@ class Joint:
     def _believed(self) -> bool:
         """Whether any line has beliefs, so that nodes of integrals matter."""
         return any(line.beliefs for line in self.register.lines.values())
-
-    def _spread(self, mass: Array, mean: float) -> float:
-        """Standard deviation, by the law on the window; infinite where a line's is."""
-        if not math.isfinite(self.register.moments()[1]):
-            return math.inf
-        places = self.window.low + self.window.grid.places
-        return math.sqrt(max(math.fsum((mass * (places - mean) ** 2).tolist()), 0.0))
 
     def _apart(self, weights: Weights) -> dict[float, float]:
         """Error of losses in tokens, by level, in money.

@@ -33,7 +33,7 @@ class SignedLaw:
     mass : array, shape (points,)
         Probabilities on the window.
     mean, sd : float
-        The mean is exact, of the sum itself; sd as the window holds it, or infinite.
+        Of the sum itself, not of what the window holds; sd may be infinite, NaN where none asks.
     cut : float
         What cutting gains at the lowest point adds to the mean.
     coarse : array, shape (points / 2,), optional
