@@ -177,6 +177,14 @@ def test_a_year_has_twelve_months_and_365_and_a_quarter_days() -> None:
     assert float(per_year(parse("1 per week", "rate"))) == pytest.approx(52.17857, abs=1e-5)
 
 
+def test_a_quarter_is_three_months_as_a_length_and_as_a_period() -> None:
+    for text, months in (("1 quarter", "3 months"), ("2 quarters", "6 months")):
+        assert parse(text, "years").node == parse(months, "years").node
+        assert spell(parse(text, "years")) == text
+    assert per_year(parse("0.2 per quarter", "rate")) == 4
+    assert per_year(parse("1 in 5 quarters", "rate")) == 4
+
+
 @pytest.mark.parametrize(
     ("text", "dimension", "what", "mend"),
     [

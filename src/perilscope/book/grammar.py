@@ -39,7 +39,7 @@ suffix: "%"                       -> percent
 
 SIGN: "-" | "+"
 MONEY: "$" | "€" | "£"
-TIME.2: /(year|month|week|day|hour)s?(?![A-Za-z0-9])/
+TIME.2: /(year|quarter|month|week|day|hour)s?(?![A-Za-z0-9])/
 NUMBER: /(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?(?!\d)/
 NAME: /[a-z][a-z0-9_-]*(\.\d+)?/
 UNIT: /\d*[A-Za-z][A-Za-z0-9]*(\.[A-Za-z0-9]+)*/

@@ -60,6 +60,7 @@ __all__ = [
 # How many of a period make a year of 365.25 days.
 PERIODS: dict[str, Decimal] = {
     "year": Decimal(1),
+    "quarter": Decimal(4),
     "month": Decimal(12),
     "week": Decimal("365.25") / 7,
     "day": Decimal("365.25"),
@@ -70,7 +71,7 @@ LIKE: dict[str, str] = {
     "rate": "`0.2 per year`, `1 in 5 years`, `belief(gamma(mean=0.2, sd=0.1)) per year`",
     "probability": "`4 %`, `0.04`, `1 in 25`, `belief(beta(2, 48))`",
     "number": "`12`, `0.5`, `40k`",
-    "years": "`1 year`, `18 months`, `48 hours`",
+    "years": "`1 year`, `1 quarter`, `18 months`, `48 hours`",
     "money_rate": "`50k per year`, `4k per month`",
 }
 NAMED: dict[str, str] = {
@@ -96,7 +97,7 @@ class Quantity:
     unit : str
         Currency or token symbol of money; the period written for a length of time.
     per : str
-        ``year``, ``month``, ``week``, ``day`` or ``hour`` for rates.
+        ``year``, ``quarter``, ``month``, ``week``, ``day`` or ``hour`` for rates.
 
     Examples
     --------

@@ -247,11 +247,11 @@ def held_prices(
 
 
 def with_horizon(workspace: Workspace, text: str) -> Workspace:
-    """The same workspace with another horizon, like ``"2 years"``."""
+    """The same workspace with another horizon, like ``"2 years"`` or ``"quarter"``."""
     from perilscope.book.quantity import parse
 
     try:
-        horizon = parse(text, "years")
+        horizon = parse(f"1 {text}" if text.isalpha() else text, "years")
         book = workspace.book.model_copy(update={"horizon": horizon})
         years = book.horizon_years
     except ValueError as error:
