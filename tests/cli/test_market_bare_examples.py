@@ -81,3 +81,17 @@ def test_what_cannot_be_asked_of_bare_files(capsys: Any, files: tuple[str, ...])
     assert "not a BOOK" in capsys.readouterr().err
     found = asked(capsys, "contributions", *files, "--from", "2024-06-01", "--to", "2024-09-30")
     assert found["as_of"] == "2024-09-30"
+
+
+def test_a_loss_is_a_share_of_the_weights_or_an_amount(
+    capsys: Any, files: tuple[str, ...], moves: np.ndarray[Any, Any]
+) -> None:
+    found = asked(capsys, "stress", *files, "--loss", "20 %")["reverse"]
+    deviation = (
+        moves @ np.array(list(WEIGHTS.values()))
+    ).std()  # linear: the mildest in closed form
+    assert found["loss"] == pytest.approx(0.2 * WORTH, rel=1e-6)
+    assert found["distance"] == pytest.approx(0.2 / deviation, rel=1e-6)
+    assert asked(capsys, "stress", *files, "--loss", "200k")["reverse"] == found
+    assert run(["market", "stress", *files, "--loss", "0.2"]) == 2
+    assert "write a share as `20 %`" in capsys.readouterr().err

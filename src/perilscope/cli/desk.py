@@ -106,7 +106,10 @@ def morning(
 def stress(
     book: MaybeBook = None,
     loss: Annotated[
-        str, typer.Option(metavar="5M", help="What the reverse stress is to cost.")
+        str,
+        typer.Option(
+            metavar="5M", help="What the reverse stress is to cost; of weights also 20 %."
+        ),
     ] = "",
     shock: Annotated[
         list[str] | None,
@@ -138,12 +141,12 @@ def stress(
     [bold]perilscope market stress --prices closes.csv --weights BTC=0.6,ETH=0.4[/bold]
     """
     from perilscope.cycle.desk import stressing
+    from perilscope.cycle.desk.bare import WORTH
     from perilscope.report import desk as page
 
     opened = _opened(book, prices, weights, (first, last), accept, positions)
-    found = stressing.stresses(
-        opened, stressing.parse_loss(loss), shocks=shock or (), vol=vol, skew=skew, window=window
-    )
+    lost = stressing.parse_loss(loss, None if book is not None else WORTH)
+    found = stressing.stresses(opened, lost, shocks=shock or (), vol=vol, skew=skew, window=window)
     answer(found, json, page.stressed)
 
 

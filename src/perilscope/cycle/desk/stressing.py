@@ -190,20 +190,39 @@ def _seen(desk: Desk, loss: float) -> Document | None:
     return {"count": len(found), "name": name, "distance": distance, "loss": cost}
 
 
-def parse_loss(text: str) -> float | None:
+def parse_loss(text: str, worth: float | None = None) -> float | None:
     """An amount of money as a book writes it; None for nothing.
+
+    Parameters
+    ----------
+    text : str
+    worth : float, optional
+        Worth of bare weights, of which a loss may be a share; without it ``text`` is money.
+
+    Raises
+    ------
+    MisuseError
+        No amount above zero; a bare number below 1 of weights, which looks like a share.
 
     Examples
     --------
-    >>> parse_loss("5M"), parse_loss("")
-    (5000000.0, None)
+    >>> parse_loss("5M"), parse_loss(""), parse_loss("20 %", 1e6)
+    (5000000.0, None, 200000.0)
     """
     if not text:
         return None
+    share = worth is not None and text.rstrip().endswith("%")
     try:
-        amount = plain(parse(text, "money").node)
+        amount = plain(parse(text, "probability" if share else "money").node)
     except QuantityError as error:
-        raise MisuseError(f"{text!r}: {error.what}. {error.mend}") from None
+        raise MisuseError(f"--loss {text!r}: {error.what}. {error.mend}") from None
     if amount is None or not amount > 0:
-        raise MisuseError(f"{text!r}: an amount above zero is wanted")
+        raise MisuseError(f"--loss {text!r}: an amount above zero is wanted")
+    if worth is not None and share:
+        return float(amount) * worth
+    if worth is not None and amount < 1:
+        raise MisuseError(
+            f"--loss {text!r}: with weights, write a share as `{float(100 * amount):g} %`, "
+            f"or an amount of the {worth:,.0f} that they are taken to be worth"
+        )
     return float(amount)
