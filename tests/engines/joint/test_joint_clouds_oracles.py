@@ -71,15 +71,20 @@ def read(losses: np.ndarray, weights: np.ndarray, level: float) -> tuple[float, 
 
 
 def agrees(law, losses: np.ndarray, weights: np.ndarray) -> None:
-    """VaR and CVaR at every level to 1e-3, and never further off than is shown."""
+    """VaR and CVaR at every level to 1e-3, and never further off than is shown; the mean."""
+    tail_agrees(law, losses, weights, 1e-4)
+    assert law.mean == pytest.approx(float(np.sum(losses * weights)), rel=1e-6)
+
+
+def tail_agrees(law, losses: np.ndarray, weights: np.ndarray, most: float) -> None:
+    """VaR to 1e-3 and CVaR to ``most`` at every level, and never further off than is shown."""
     assert math.isclose(weights.sum(), 1.0, abs_tol=1e-9)
     for level in LEVELS:
         var, cvar = read(losses, weights, level)
         shown = law.error_at(level)
         assert shown < 0.03
         assert law.var(level) == pytest.approx(var, rel=min(1e-3, shown))
-        assert law.cvar(level) == pytest.approx(cvar, rel=min(1e-4, shown))
-    assert law.mean == pytest.approx(float(np.sum(losses * weights)), rel=1e-6)
+        assert law.cvar(level) == pytest.approx(cvar, rel=min(most, shown))
 
 
 def evenly(*chances: np.ndarray) -> np.ndarray:
@@ -110,6 +115,34 @@ def test_a_wallet_that_can_be_emptied(cap: float) -> None:
     own, price = market.parts(()).sum(axis=1), market.prices(())["BTC"]
     losses = own[:, None] + price[:, None] * np.minimum(5e6 * many, cap)
     agrees(law, losses, evenly(stats.poisson.pmf(many, 0.9)))
+
+
+@pytest.mark.parametrize("share", [1.0, 0.9999, 0.97])
+@pytest.mark.parametrize("cap", [8.827e6, 3.1415e6, 6.0001e5])
+def test_a_fixed_sum_as_large_as_its_wallet(cap: float, share: float) -> None:
+    """All of it, or nearly all of it: a second theft finds what the first has left."""
+    market, size = Bitcoin(), share * cap
+    theft = Compound("theft", lambda _t, _y: (Poisson(0.3), Constant(size)), group="wallet")
+    register = Register([theft], caps={"wallet": cap})
+    law = Joint(register, (), market, {"theft": "BTC"}).law()
+    own, price = market.parts(()).sum(axis=1), market.prices(())["BTC"]
+    losses = own[:, None] + price[:, None] * np.minimum(size * MANY, cap)
+    tail_agrees(law, losses, evenly(stats.poisson.pmf(MANY, 0.3)), 1e-3)
+
+
+@pytest.mark.parametrize("caps", [(8.827e6, 3.1415e6), (7.77e6, 6.9e6)])
+def test_two_wallets_of_one_token_emptied(caps: tuple[float, float]) -> None:
+    market, rates = Bitcoin(), (0.3, 0.2)
+    lines = [
+        replace(fixed(key, *each), group=key) for key, *each in zip("ab", rates, caps, strict=True)
+    ]
+    register = Register(lines, caps=dict(zip("ab", caps, strict=True)))
+    law = Joint(register, (), market, dict.fromkeys("ab", "BTC")).law()
+    own, price = market.parts(()).sum(axis=1), market.prices(())["BTC"]
+    one, two = (cap * np.arange(2) for cap in caps)
+    losses = own[:, None, None] + price[:, None, None] * (one[:, None] + two)
+    chances = [[math.exp(-r), -math.expm1(-r)] for r in rates]
+    tail_agrees(law, losses, evenly(*chances), 1e-3)
 
 
 def fixed(key: str, rate: float, size: float, *beliefs: Shared) -> Compound:
