@@ -24,7 +24,7 @@ from perilscope.cycle.largest import Peak
 from perilscope.cycle.others import Others, Pending
 from perilscope.cycle.settings import Settings
 from perilscope.cycle.start import Finding, Progress, Start, Steps, start
-from perilscope.cycle.together import LEVEL, Made, Together, completed, doubted, joint_law
+from perilscope.cycle.together import LEVEL, Doubts, Made, Together, completed, doubted, joint_law
 from perilscope.cycle.trading import held_lots
 from perilscope.cycle.workspace import Workspace, with_horizon
 from perilscope.engines.aggregate.register import Register
@@ -145,15 +145,16 @@ def _walk(workspace: Workspace, settings: Settings, steps: Steps, *, processes: 
         layers = layers_of(joined, law, book)
         alone_peak = other.aside(beside.largest_alone, register)
         estimated = [other.aside(beside.estimated, law, *layers.values(), *laws.values())]
-        traded, protocols = desk.result()
-        for note in traded.notes:
-            steps.note(*note)
         made = _joint_law(begun, joined, steps)
-        joint = None
+        joint = doubts = None
         if made is not None:
             whole = made[0]
             joint = other.begin(beside.jointly, whole, LEVEL, settings)
+            doubts = other.begin(beside.doubts, made)
             estimated.append(other.aside(beside.estimated, whole.law))
+        traded, protocols = desk.result()
+        for note in traded.notes:
+            steps.note(*note)
         covers, net = _covers(book, world, steps)
         net_draws = other.aside(others.net_of_covers, book, net, world, settings)
         year = _year(context, law)
@@ -170,14 +171,14 @@ def _walk(workspace: Workspace, settings: Settings, steps: Steps, *, processes: 
         for each in estimated:
             each.result()
         controls = tuple(_controls(book, world, steps))
-        everything = _together(begun, made, joint, steps)
+        peak_alone, drawn_net = alone_peak.result(), net_draws.result()
+        everything = _together(begun, made, joint, doubts, steps)
         found = None if everything is None or joint is None else joint.result()
         drawn = simulated.result()
         for note in drawn.notes:
             steps.note(*note)
         controls = tuple(_checked(controls, drawn.tried, steps))
-        drawn_net = net_draws.result()
-        peaks = alone_peak.result(), None if found is None else found.peak
+        peaks = peak_alone, None if found is None else found.peak
     draws = drawn.draws
     told = _Told(law, laws, layers, contributions)
     if draws is not None and settings.engine == "simulation":
@@ -264,13 +265,18 @@ def _joint_law(begun: Start, joined: Joined, steps: Steps) -> Made | None:
 
 
 def _together(
-    begun: Start, made: Made | None, joint: Pending[Jointly] | None, steps: Steps
+    begun: Start,
+    made: Made | None,
+    joint: Pending[Jointly] | None,
+    doubts: Pending[Doubts] | None,
+    steps: Steps,
 ) -> Together | None:
     """The same with what stands behind; None where that cannot be found."""
     found = None
     try:
-        if made is not None and joint is not None:
-            found = completed(made, begun.workspace.positions, lambda: joint.result().borne)
+        if made is not None and joint is not None and doubts is not None:
+            lots = begun.workspace.positions
+            found = completed(made, lots, lambda: joint.result().borne, doubts.result)
             if begun.settings.band:
                 found = doubted(found, partial(steps.note, "note"))
     except AssessmentError as error:

@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from perilscope.book import Control
-from perilscope.cycle import drawn
+from perilscope.cycle import drawn, together
 from perilscope.cycle.drawn import Horizons
 from perilscope.cycle.largest import Peak, peak
 from perilscope.cycle.others import Tell
 from perilscope.cycle.settings import Settings
 from perilscope.cycle.start import Start
+from perilscope.cycle.together import Doubts, Made
 from perilscope.cycle.trading import Traded, traded
 from perilscope.engines.aggregate.largest import largest
 from perilscope.engines.aggregate.register import Register
@@ -157,6 +158,11 @@ def jointly(whole: Whole, level: float, settings: Settings, _tell: Tell) -> Join
     except AssessmentError as error:
         bearing = error
     return Jointly(bearing, drawn.together(whole, settings), peak(joint_largest(whole.joint)))
+
+
+def doubts(made: Made, _tell: Tell) -> Doubts:
+    """How sure the law of everything is."""
+    return together.doubts(made)
 
 
 def largest_alone(register: Register) -> Peak:

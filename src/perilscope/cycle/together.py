@@ -146,26 +146,49 @@ Made = tuple[Whole, Callable[[], Market]]
 """A joint law, and what makes its scenarios as other histories would have given them."""
 
 
+@dataclass(frozen=True)
+class Doubts:
+    """How sure a joint law is.
+
+    Parameters
+    ----------
+    errors : mapping of level to Drawn
+        From the number of market scenarios; empty where none are drawn.
+    intervals : mapping of level to (interval of VaR, interval of CVaR)
+        90 %, from the length of the price history.
+    """
+
+    errors: Mapping[float, Drawn]
+    intervals: Mapping[float, tuple[Interval, Interval]]
+
+
+def doubts(made: Made) -> Doubts:
+    """How sure a joint law is."""
+    whole, other = made
+    errors = doubt.drawn(whole.joint, whole.law, SHOWN) if whole.moves.sampled else {}
+    intervals = doubt.histories(whole.joint, whole.law, other(), moves.HISTORIES, SHOWN)
+    return Doubts(errors, intervals)
+
+
 def completed(
     made: Made,
     positions: Sequence[Position],
     held: Callable[[], Borne | AssessmentError] | None = None,
+    doubted: Callable[[], Doubts] | None = None,
 ) -> Together:
     """A joint law with who bears its tail, which states stand behind it, and how sure it is.
 
-    Who bears the tail is found here, unless it is given.
+    Who bears the tail and how sure the law is are found here, unless they are given.
     """
-    whole, other = made
-    law = whole.law
+    whole, law = made[0], made[0].law
     tails = behind.tails(whole.joint, law, law.var(LEVEL))
-    errors = doubt.drawn(whole.joint, law, SHOWN) if whole.moves.sampled else {}
-    intervals = doubt.histories(whole.joint, law, other(), moves.HISTORIES, SHOWN)
     hidden = _behind(whole)
     shares = _shares(positions, whole)
+    known = doubts(made) if doubted is None else doubted()
     bearing = borne.contributions(whole.joint, law, LEVEL) if held is None else held()
     if isinstance(bearing, AssessmentError):
         raise bearing
-    return Together(whole, bearing, tails, errors, intervals, shares, hidden=hidden)
+    return Together(whole, bearing, tails, known.errors, known.intervals, shares, hidden=hidden)
 
 
 def _behind(whole: Whole) -> tuple[tuple[str, Behind], ...]:

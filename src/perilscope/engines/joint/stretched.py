@@ -176,9 +176,9 @@ def read(
         return mean, list(np.moveaxis(priced, 0, -1))
     starts, rates = _standing(window, losses, prices, cloud)
     if counts:
-        across = np.ascontiguousarray(rates.T)
+        by = np.ascontiguousarray(scaled.T)
         for row, own, found in zip(padded, mean, priced, strict=True):
-            quick.priced(starts, across, scaled, cloud.places, cloud.mass, row, own, found)
+            quick.priced(starts, rates, by, cloud.places, cloud.mass, row, own, found)
         return mean, list(np.moveaxis(priced, 0, -1))
     together = np.zeros((size, rows))
     quick.read(starts, rates, cloud.places, cloud.mass, np.ascontiguousarray(padded.T), together)
