@@ -87,9 +87,10 @@ def read(starts: Any, rates: Any, places: Any, mass: Any, values: Any, mean: Any
         _placed(starts[i], rates[i], places, float(len(values) - 2), below, part)
         total[:] = 0.0
         for k in range(mass.size):
-            at, up = np.uint32(below[k]), mass[k] * part[k]
+            at = np.uint32(below[k])
             for r in range(total.size):
-                total[r] += (mass[k] - up) * values[at, r] + up * values[at + 1, r]
+                here = values[at, r] + part[k] * (values[at + 1, r] - values[at, r])
+                total[r] += mass[k] * here
         mean[i] += total
 
 
