@@ -134,11 +134,12 @@ class Market(Scenarios):
         mine = factor[at]
 
         def made() -> Floats:
+            end, low, high = self.moves.of(at)
             paths = Paths(
                 tuple(assets[k] for k in at),
-                self.moves.end[:, at] * mine,
-                self.moves.low[:, at] * np.minimum(mine, 1.0),
-                self.moves.high[:, at] * np.maximum(mine, 1.0),
+                end * mine,
+                low * np.minimum(mine, 1.0),
+                high * np.maximum(mine, 1.0),
                 self.days,
             )
             return revaluation.losses(lot, self.held.marks, paths)

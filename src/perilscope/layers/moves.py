@@ -17,7 +17,7 @@ Biometrika 73 (1986), balanced resampling.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,14 +52,25 @@ class Spans:
 
     Parameters
     ----------
-    end, low, high : array, shape (n, assets)
-        Against today's; ``low`` and ``high`` by daily closes, or just the ends of assets that
-        nothing held depends on on their way.
+    end : array, shape (n, assets)
+        Against today's.
+    low, high : mapping of int to array, shape (n,)
+        By daily closes, of the assets (by place) that something held depends on on their way.
     """
 
     end: Floats
-    low: Floats
-    high: Floats
+    low: Mapping[int, Floats]
+    high: Mapping[int, Floats]
+
+    def of(self, places: Sequence[int]) -> tuple[Floats, Floats, Floats]:
+        """End, low and high of some assets, shape (n, places) each; just the ends of those whose
+        way nobody asked for.
+        """
+        end, low, high = (self.end[:, list(places)] for _ in range(3))
+        for found, side in ((low, self.low), (high, self.high)):
+            for i, k in enumerate(places):
+                found[:, i] = side.get(k, end[:, i])
+        return end, low, high
 
 
 @dataclass(frozen=True)
@@ -339,13 +350,11 @@ def _level(
     sides = []
     for side, own, farther in zip(far, ways, (np.minimum, np.maximum), strict=True):
         places = list(own)
-        if not places:
-            sides.append(whole)
-            continue
-        each = side.reshape(times, -1, len(places))
+        each = side.reshape(times, len(end) // times, len(places))
         each *= lift[..., places]
-        sides.append(whole.copy(order="F"))
-        sides[-1][:, [columns[k] for k in places]] = farther(side, end[:, places], out=side)
+        farther(side, end[:, places], out=side)
+        known = np.ascontiguousarray(side.T)
+        sides.append({columns[k]: moves for k, moves in zip(places, known, strict=True)})
     low, high = sides
     return Spans(whole, low, high)
 

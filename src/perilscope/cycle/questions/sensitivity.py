@@ -203,7 +203,10 @@ def _wilder(market: Market, times: float) -> Market:
     mean = spans.end.mean(axis=0)
     end = np.power(spans.end, times)
     lift = mean / end.mean(axis=0)
-    low, high = (np.power(x, times) * lift for x in (spans.low, spans.high))
+    low, high = (
+        {k: np.power(each, times) * lift[k] for k, each in side.items()}
+        for side in (spans.low, spans.high)
+    )
     return replace(market, moves=Spans(end * lift, low, high))
 
 
