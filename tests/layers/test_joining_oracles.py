@@ -231,10 +231,14 @@ def test_moves_keep_their_mean_and_their_days_together():
     past = history().closes
     plain = past[10:, 0] / past[:-10, 0]
     assert short.spans.end[:, 0] == pytest.approx(plain / plain.mean(), rel=1e-12)
-    ways = moves.over(history(), ["ETH"], 1.0, seed=1, ways=((0,), (0,))).spans
-    assert (ways.low <= ways.end).all()
-    assert (ways.high >= ways.end).all()
-    assert ways.low.mean() < 0.8 < 1.2 < ways.high.mean()
+    ways = moves.over(history(), ["nothing", "ETH"], 1.0, seed=1, ways=((1,), (1,))).spans
+    end, low, high = ways.of([1])
+    assert (low <= end).all()
+    assert (high >= end).all()
+    assert low.mean() < 0.8 < 1.2 < high.mean()
+    still = ways.of([0])
+    assert all((each == 1.0).all() for each in still)
+    assert [each.shape for each in ways.of([])] == [(len(end), 0)] * 3
 
 
 def test_variance_of_drawn_moves_is_that_of_the_days():
