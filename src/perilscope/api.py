@@ -376,7 +376,7 @@ class Run:
         from perilscope.report import html
 
         found = self.document
-        save(found, Path(out), {"report.html": html.render(found)})
+        save(found, Path(out), {"report.html": html.begun(found)})
         return Path(out)
 
     def __str__(self) -> str:

@@ -97,7 +97,7 @@ def test_the_horizon_given_for_a_run_is_not_part_of_the_book() -> None:
 
 def test_the_report_is_the_same_from_the_process_beside(both: dict[str, Any]) -> None:
     with press.Press() as printed:
-        assert printed.page(both) == html.render(both)
+        assert printed.page(both)() == html.render(both)
 
 
 def test_without_a_second_process_the_report_is_made_here(
@@ -108,7 +108,7 @@ def test_without_a_second_process_the_report_is_made_here(
 
     monkeypatch.setattr(press.subprocess, "Popen", none)
     with press.Press() as printed:
-        assert printed.page(both) == html.render(both)
+        assert printed.page(both)() == html.render(both)
 
 
 def test_what_is_written_is_what_is_printed(perilscope: Any, tmp_path: Path) -> None:

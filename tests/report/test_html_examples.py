@@ -179,7 +179,7 @@ def test_each_measure_has_its_meaning(run: Document) -> None:
 
 
 def test_no_field_that_the_templates_name_is_misspelt(run: Document) -> None:
-    assert html._page(run, strict=True) == html.render(run)
+    assert html.begun(run, strict=True)() == html.render(run)
 
 
 def test_the_same_run_gives_the_same_bytes(run: Document) -> None:

@@ -166,10 +166,10 @@ def _run(
         result = assessed(book, chosen, tell, processes=True)
         document = whole(result, since=since, capital=capital, progress=tell)
         tell("report", 0, 1)
-        pages = {"report.html": press.page(document)}
+        page = press.page(document)
         inputs = collect(book, chosen, result.workspace) if keep_inputs else None
         draws = draws_of(result) if keep_draws else None
-        save(document, out, pages, inputs, draws)
+        save(document, out, {"report.html": page}, inputs, draws)
     emit(json, document)
     if not quiet:
         printer(json).print(summary(document, out, str(book), printer(json)))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -66,19 +67,20 @@ def assess_book(
 def save(
     found: dict[str, Any],
     out: Path,
-    pages: dict[str, str],
+    pages: Mapping[str, Callable[[], str]],
     inputs: bytes | None = None,
     draws: bytes | None = None,
 ) -> None:
     """Write a run's folder: the document first, then inputs, draws and the pages drawn from it."""
     text = to_json(found)
+    drawn = {name: page() for name, page in pages.items()}
     write_text(out / RUN_FILE, text)
     for name, content in ((INPUTS_FILE, inputs), (kept_draws.FILE, draws)):
         if content is not None:
             write_bytes(out / name, content)
         else:
             (out / name).unlink(missing_ok=True)  # those of an earlier run are not this one's
-    for name, page in pages.items():
+    for name, page in drawn.items():
         write_text(out / name, page)
 
 

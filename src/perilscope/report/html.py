@@ -63,10 +63,13 @@ def render(document: Mapping[str, Any], draw: Draw = charts.drawn) -> str:
     str
         The same bytes for the same document.
     """
-    return _page(document, draw, strict=False)
+    return begun(document, draw)()
 
 
-def _page(document: Mapping[str, Any], draw: Draw = charts.drawn, *, strict: bool) -> str:
+def begun(
+    document: Mapping[str, Any], draw: Draw = charts.drawn, *, strict: bool = False
+) -> Callable[[], str]:
+    """The same, without its charts so far: they are put in when somebody asks for the page."""
     run = cleaned(document)
     specs = _charts(run)
     drawn = draw(list(specs.values()))
@@ -104,9 +107,14 @@ def _page(document: Mapping[str, Any], draw: Draw = charts.drawn, *, strict: boo
         ),
         broken=[limit for limit in run.get("limits", []) if limit["breached"]],
     )
-    for name, svg in zip(specs, drawn(), strict=True):
-        page = page.replace(_place(name), svg)
-    return "\n".join(line for line in page.split("\n") if line.strip()) + "\n"
+
+    def whole() -> str:
+        found = page
+        for name, svg in zip(specs, drawn(), strict=True):
+            found = found.replace(_place(name), svg)
+        return "\n".join(line for line in found.split("\n") if line.strip()) + "\n"
+
+    return whole
 
 
 @cache

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Charts drawn by a process of its own, which warms up while the figures are being found.
+"""Charts drawn by processes of their own, which warm up while the figures are being found.
 
 What draws them takes longer to start than to draw, and holds the interpreter while it does either.
-Where no second process can be had they are drawn here: the same bytes, somewhat later.
+Where no other process can be had they are drawn here: the same bytes, somewhat later.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -18,48 +19,49 @@ if TYPE_CHECKING:
     from perilscope.report.charts import Spec
 
 
+_HANDS = 2
+"""Processes that draw: a page of ten charts takes each of them a quarter of a second."""
+
+
 class Press:
     """Makes the page of one run; use it as a context, opened before the run is computed."""
 
     def __enter__(self) -> Self:
-        try:
-            self._child: subprocess.Popen[str] | None = subprocess.Popen(
-                [sys.executable, "-m", "perilscope.report.press"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                encoding="utf-8",
-            )
-        except OSError:
-            self._child = None
+        self._hands: list[subprocess.Popen[str]] = []
+        with contextlib.suppress(OSError):
+            for _ in range(_HANDS):
+                self._hands.append(
+                    subprocess.Popen(
+                        [sys.executable, "-m", "perilscope.report.press"],
+                        stdin=subprocess.PIPE,
+                        stdout=subprocess.PIPE,
+                        stderr=subprocess.DEVNULL,
+                        encoding="utf-8",
+                    )
+                )
         return self
 
-    def page(self, document: Mapping[str, Any]) -> str:
-        """The report of a run as one HTML document; its text is written while charts are drawn."""
+    def page(self, document: Mapping[str, Any]) -> Callable[[], str]:
+        """The report of a run as one HTML document, for who asks when the charts are drawn; its
+        text is written meanwhile.
+        """
         from perilscope.report import html
 
-        return html.render(document, self.drawn)
+        return html.begun(document, self.drawn)
 
     def drawn(self, specs: Sequence[Spec]) -> Callable[[], list[str]]:
         """As `perilscope.report.charts.drawn`."""
         from perilscope.report import charts
 
-        here, child = charts.drawn(specs), self._child
-        if child is None or child.stdin is None:
-            return here
-        try:
-            json.dump(specs, child.stdin)
-            child.stdin.close()
-        except OSError:
-            return here
+        hands = max(len(self._hands), 1)
+        shares = [specs[k::hands] for k in range(hands)]
+        several = [_asked(own, hand) for own, hand in zip(shares, self._hands, strict=False)]
 
         def answer() -> list[str]:
-            assert child.stdout is not None
-            try:
-                found = json.load(child.stdout)
-            except (OSError, ValueError):
-                return here()
-            return found if isinstance(found, list) and len(found) == len(specs) else here()
+            found = [""] * len(specs)
+            for k, own in enumerate(several or [charts.drawn(specs)]):
+                found[k::hands] = own()
+            return found
 
         return answer
 
@@ -69,12 +71,36 @@ class Press:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._child is not None:
-            self._child.kill()
-            self._child.wait()
-            for stream in (self._child.stdin, self._child.stdout):
+        for hand in self._hands:
+            hand.kill()
+            hand.wait()
+            for stream in (hand.stdin, hand.stdout):
                 if stream is not None:
                     stream.close()
+
+
+def _asked(specs: Sequence[Spec], hand: subprocess.Popen[str]) -> Callable[[], list[str]]:
+    """Have charts drawn by another process; by this one where that fails."""
+    from perilscope.report import charts
+
+    here = charts.drawn(specs)
+    assert hand.stdin is not None
+    assert hand.stdout is not None
+    try:
+        json.dump(specs, hand.stdin)
+        hand.stdin.close()
+    except OSError:
+        return here
+    said = hand.stdout
+
+    def answer() -> list[str]:
+        try:
+            found = json.load(said)
+        except (OSError, ValueError):
+            return here()
+        return found if isinstance(found, list) and len(found) == len(specs) else here()
+
+    return answer
 
 
 def serve(question: IO[str], answer: IO[str]) -> None:
