@@ -140,6 +140,8 @@ def _walk(workspace: Workspace, settings: Settings, steps: Steps, *, processes: 
         law = register.law()
         world = World(context, joined, register, law, settings.seed, settings.years)
         parts = {layer: _of_layer(layer, joined, book) for layer in LAYERS}
+        if processes and large:
+            beside.ready(begun)
         simulated = other.begin(beside.simulation, world, parts, laws, settings)
         contributions = register.contributions(TAIL)
         layers = layers_of(joined, law, book)

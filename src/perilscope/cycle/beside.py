@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from perilscope.book import Control
 from perilscope.cycle import drawn, together
 from perilscope.cycle.drawn import Horizons
@@ -21,16 +23,20 @@ from perilscope.cycle.together import Doubts, Made
 from perilscope.cycle.trading import Traded, traded
 from perilscope.engines.aggregate.largest import largest
 from perilscope.engines.aggregate.register import Register
+from perilscope.engines.grids.grid import Grid
 from perilscope.engines.grids.loss import LossLaw
-from perilscope.engines.joint import borne
+from perilscope.engines.joint import borne, stretched
 from perilscope.engines.joint.borne import Borne
+from perilscope.engines.joint.clouds import Cloud
 from perilscope.engines.joint.largest import largest as joint_largest
 from perilscope.engines.joint.law import SignedLaw
+from perilscope.engines.joint.window import Window
 from perilscope.engines.simulation.draws import Simulated
 from perilscope.errors import AssessmentError
 from perilscope.layers import protocol
 from perilscope.layers.joining import Whole
 from perilscope.layers.protocol import ProtocolScore
+from perilscope.sources.machine import code_folder
 from perilscope.treatment.control import Check, World, simulated
 
 
@@ -71,6 +77,14 @@ class Jointly:
     borne: Borne | AssessmentError
     horizons: Horizons | None
     peak: Peak
+
+
+def ready(begun: Start) -> None:
+    """Load what is compiled, where the walk will call it: others that begin later then have it."""
+    if begun.priced is None or not stretched.prepare(code_folder):
+        return
+    window, none = Window(Grid(1.0, 8), 2), np.zeros(1)
+    stretched.put(window, none, none, {"": none}, Cloud(("",), none[None], none, none))
 
 
 def desk(begun: Start, _tell: Tell) -> tuple[Traded, tuple[ProtocolScore, ...]]:
