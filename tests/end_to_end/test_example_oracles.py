@@ -49,10 +49,11 @@ def test_the_phishing_control_returns_three_times_its_cost(exact: dict[str, Any]
 
 
 def test_averages_add_up(exact: dict[str, Any]) -> None:
-    # scenarios that share a holding cost a little less together than each alone
+    # scenarios that share a holding cost a little less together than each alone; each has a grid of
+    # its own, on which the mean under a cap is good to 1e-7
     total = math.fsum(s["ale"] for s in exact["scenarios"])
     whole = exact["enterprise"]["ale"]
-    assert whole <= total * (1 + 1e-9)
+    assert whole <= total * (1 + 1e-7)
     assert whole == pytest.approx(total, rel=1e-3)
     assert math.fsum(s["share_of_tail"] for s in exact["scenarios"]) == pytest.approx(1, abs=1e-6)
     layers = exact["layers"]

@@ -6,47 +6,32 @@ beliefs.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from perilscope.engines.aggregate import capped, factored, mixing
-from perilscope.engines.aggregate.capped import Year
-from perilscope.engines.aggregate.capped_covers import Taker, correction, nothing
 from perilscope.engines.aggregate.compound import Compound, Drives
-from perilscope.engines.aggregate.cover_layers import Counted
-from perilscope.engines.aggregate.expansion import Part
-from perilscope.engines.aggregate.factor_sums import Group
-from perilscope.engines.aggregate.lines import Lines
 from perilscope.engines.aggregate.structure import Component, Unit, names_of, state_of
-from perilscope.engines.aggregate.terms import at_most, only_counted
+from perilscope.engines.aggregate.units import Sums, Units
 from perilscope.engines.aggregate.unlisted import Unlisted
-from perilscope.engines.grids.grid import Transform, clamp, spread
-from perilscope.engines.grids.limited import between, few, unbent
-from perilscope.engines.grids.multiplied import Multiplied
-from perilscope.engines.kept import Kept
+from perilscope.engines.grids.grid import Transform
 from perilscope.engines.laws.counts import Binomial
 from perilscope.engines.laws.exponentials import exponential
 
 Array = npt.NDArray[np.float64]
 
-_OF_VALUES: Kept[Transform] = Kept(2**26, lambda found: found.nbytes)
-"""Sums at values of a factor, which many laws of lines are asked for."""
-_Unit = tuple[Transform, dict[str, Transform]]
-"""Transform of a unit, and by line E[part; sum = s]."""
 _Site = tuple[tuple[str, ...], Transform, dict[str, Transform]]
 """The same in each state of the nodes that drive it, and these."""
-_LOOK = 64
-"""Points up to a cap for a first look at what counts of a holding."""
 _IDLE, _FEW_IDLE = 4096, 32
 """Most lines at a value of what they share for the probability of no loss; usual values of it."""
 _FEW, _DEEP = 16, 64
 """Joint states that are added up one by one, and units along which a tree of them may run."""
 
 
-class Tied(Lines):
+class Tied(Units):
     """Components on one grid, computed when first asked for; parameters as of `Lines`."""
 
     def tied(self, part: Component, lines: Mapping[str, Compound]) -> Transform:
@@ -54,74 +39,6 @@ class Tied(Lines):
         mine = tuple(lines[key] for key in part.keys)
         made = lambda: (mine, self.component(part, lines)[0])  # noqa: E731 - as in `line`
         return self._here.tied.get((part, tuple(map(id, mine))), made)[1]
-
-    def unit(
-        self, unit: Unit, lines: Mapping[str, Compound], drives: Drives, *, shares: bool = False
-    ) -> tuple[Transform, dict[str, Transform]]:
-        """Transform of a unit in a joint state, and each line's E[part; sum = s] if wanted."""
-        present = [lines[key].given(drives) for key in unit.keys if drives.get(key, True)]
-        driven = [line.key in drives for line in present]
-        if not unit.capped:
-            return self._free(present, driven, shares=shares)
-        if not present:
-            return capped.multiplied([], self.grid), {}
-        if any(line.counted is not None for line in present):
-            return self._counted(present, driven, unit.cap), {}
-        if present[0].years <= 1.0:
-            own = [self.line(line, d) for line, d in zip(present, driven, strict=True)]
-            pairs = zip(present, driven, strict=True)
-            jumps = [self._jumps(line, d) for line, d in pairs] if shares else []
-            held = capped.once(self.grid, own, unit.cap, jumps, shares=shares)
-        else:
-            held = self._horizon(present, driven, unit.cap, shares=shares)
-        names = [line.key for line in present]
-        return held.sum, dict(zip(names, held.shares, strict=False))
-
-    def _counted(
-        self, present: Sequence[Compound], driven: Sequence[bool], cap: float
-    ) -> Transform:
-        """What counts of events that take from a capped holding one after another."""
-        kinds = [line.counted or Counted() for line in present]
-        pays, annual = kinds[0].pays, any(kind.annual for kind in kinds)
-        few = self._held if self._sharp else _LOOK
-
-        def change(takers: Sequence[Taker]) -> Transform:
-            halved = self._halved
-            return correction(takers, cap, self.grid, halved=halved, pays=pays, count=few)
-
-        def year(members: Sequence[tuple[int, Year]]) -> Transform:
-            mixed = [(Part(1.0, y.severity, ((1.0, y.counts),)),) for _, y in members]
-            takers = [Taker(own, kinds[i]) for own, (i, _) in zip(mixed, members, strict=True)]
-            if annual:
-                return change(takers)
-            pairs = [(y.counts, kinds[i].change(at_most(y.severity, cap))) for i, y in members]
-            free = [counts.pgf(self.severity(law)) for counts, law in pairs]
-            return capped.multiplied(free, self.grid) + change(takers)
-
-        if present[0].years > 1.0:
-            return self._horizon(present, driven, cap, year=year).sum
-        pairs = list(zip(present, driven, strict=True))
-        free = [self.line(only_counted(line, cap), d) for line, d in pairs]
-        takers = [Taker(self.parts(x, d), kind) for (x, d), kind in zip(pairs, kinds, strict=True)]
-        return change(takers) if annual else capped.multiplied(free, self.grid) + change(takers)
-
-    def _jumps(self, line: Compound, driven: bool) -> float:
-        """Expected number of a line's events beyond the grid."""
-        terms = []
-        for part in self.parts(line, driven):
-            above = 1.0 - float(part.severity.cdf(self.grid.range))
-            terms += [part.weight * w * counts.mean * above for w, counts in part.counts]
-        return math.fsum(terms)
-
-    def _free(
-        self, present: Sequence[Compound], driven: Sequence[bool], *, shares: bool
-    ) -> tuple[Transform, dict[str, Transform]]:
-        own = [self.line(line, d) for line, d in zip(present, driven, strict=True)]
-        found = {}
-        if shares:
-            names = [line.key for line in present]
-            found = {name: capped.first(self.grid, own, i) for i, name in enumerate(names)}
-        return capped.multiplied(own, self.grid), found
 
     def component(
         self, component: Component, lines: Mapping[str, Compound], *, shares: bool = False
@@ -134,8 +51,11 @@ class Tied(Lines):
         for weight, group, rest, known, held in factored.cases(component, lines, self.effort):
             own, mine = self._given(rest, known, shares=shares)
             if held is not None:
-                more = self._clamped(group, held, known, rest.listed[0][1], shares=shares)
-                own, mine = _beside(own, mine, *more)
+                state = dict(rest.listed[0][1])
+                present = [known[key].given(state) for key in held.keys]
+                there = self._meeting(held.cap, present, [line.key in state for line in present])
+                more = there._clamped(group, held, present, state, shares=shares)
+                own, mine = _beside(own, mine, *self._moved(there, more))
             elif group is not None:
                 own, mine = _beside(own, mine, *self._scaled(group, shares=shares))
             total += weight * own
@@ -157,7 +77,7 @@ class Tied(Lines):
             return self._product(component.units, lines), {}
         if len(component.states) > _FEW and len(component.units) <= _DEEP:
             return self._mixture(component, lines, shares=shares)
-        cache: dict[Any, _Unit] = {}
+        cache: dict[Any, Sums] = {}
         for probability, state in component.states:
             drives = dict(state)
             results = []
@@ -174,64 +94,15 @@ class Tied(Lines):
                     found[name] += probability * share * rest
         return total, found
 
-    def _scaled(self, group: Group, *, shares: bool) -> _Unit:
-        """Lines that one factor scales."""
-        own = self.severity(group.law) if group.plain else self._of_values(group.law)
-        found = {}
-        for key, law in group.shares.items() if shares else ():
-            size = self._on_points(law, plain=group.plain) * self.grid.places
-            found[key] = self.grid.forward(size)
-        return own, found
-
-    def _clamped(
-        self,
-        group: Group | None,
-        held: Unit,
-        lines: Mapping[str, Compound],
-        state: Sequence[tuple[str, float]],
-        *,
-        shares: bool,
-    ) -> _Unit:
-        """Lines of a capped holding, some of which one factor scales."""
-        drives = dict(state)
-        present = [lines[key].given(drives) for key in held.keys]
-        beside = [self.line(line, line.key in drives) for line in present]
-        every, whole = beside, 1.0
-        mine: Mapping[str, Transform] = {}
-        if group is not None:
-            own, mine = self._scaled(group, shares=shares)
-            every, whole = [*beside, own], group.law.whole
-        mass = self.grid.back(capped.multiplied(every, self.grid))
-        found = self.grid.forward(clamp(mass, held.cap, self.grid, whole))
-        if not shares:
-            return found, {}
-        rest = capped.multiplied(beside, self.grid)
-        sizes = {key: self.grid.back(share * rest) for key, share in mine.items()}
-        for i, line in enumerate(present):
-            sizes[line.key] = self.grid.back(capped.first(self.grid, every, i))
-        parts = capped.pro_rata(self.grid, [*sizes.values()], mass, held.cap, [], whole)
-        return found, dict(zip(sizes, map(self.grid.forward, parts), strict=True))
-
-    def _of_values(self, law: Multiplied) -> Transform:
-        """Transform of a sum at values of a factor, kept."""
-        key = law, self._whole, self._halved
-        return _OF_VALUES.get(key, lambda: self.grid.forward(self._on_points(law, plain=False)))
-
-    def _on_points(self, law: Multiplied, *, plain: bool) -> Array:
-        """What a sum under a factor puts on the points of the grid."""
-        levels = few([law], self._whole)[0] if plain else unbent(law, self._whole)
-        level = between(levels, self._whole.points, every=2 if self._halved else 1)
-        return spread(level, self.grid.step, law.whole)
-
     def _mixture(
         self, component: Component, lines: Mapping[str, Compound], *, shares: bool
-    ) -> _Unit:
+    ) -> Sums:
         """The same over many joint states, of which each unit tells few apart."""
         total = self._nothing_lost()
         found = {key: np.zeros_like(total) for key in component.keys} if shares else {}
         states = tuple(state for _, state in component.states)
         told = [mixing.restricted(states, names_of(unit.keys, lines)) for unit in component.units]
-        known: list[dict[Any, _Unit]] = [
+        known: list[dict[Any, Sums]] = [
             {key: self.unit(unit, lines, dict(key), shares=shares) for key in dict.fromkeys(keys)}
             for unit, keys in zip(component.units, told, strict=True)
         ]
@@ -281,7 +152,7 @@ class Tied(Lines):
 
     def _states(
         self, component: Component, net: Unlisted, lines: Mapping[str, Compound], *, shares: bool
-    ) -> Iterator[tuple[float, list[_Unit], list[_Site]]]:
+    ) -> Iterator[tuple[float, list[Sums], list[_Site]]]:
         """Of each state that is listed its probability, units beside the network, and on it."""
         loose = [unit for unit in component.units if not net.nodes(unit.keys)]
         tied = [unit for unit in component.units if net.nodes(unit.keys)]
@@ -346,23 +217,6 @@ class Tied(Lines):
                     others.append(own)
         return capped.multiplied([exponential(exponent), *others], self.grid)
 
-    def _horizon(
-        self,
-        present: Sequence[Compound],
-        driven: Sequence[bool],
-        cap: float,
-        *,
-        shares: bool = False,
-        only: int = -1,
-        year: Callable[[Sequence[tuple[int, Year]]], Transform] | None = None,
-    ) -> capped.Held:
-        wanted = capped.known_severities(present, self.effort)
-        known = {law: self.severity(law) for law in wanted if year is None}
-        return capped.horizon(
-            present, driven, cap, self.grid, known,
-            effort=self.effort, shares=shares, only=only, year=year,
-        )  # fmt: skip
-
     def part(self, component: Component, lines: Mapping[str, Compound], key: str) -> Transform:
         """Transform of the law of one line's part of the capped holding it belongs to."""
         total = self._nothing_lost()
@@ -380,14 +234,10 @@ class Tied(Lines):
             driven = [name in drives for name in names]
             if key not in names:
                 total += probability
-            elif present[0].years <= 1.0:
-                own = [self.line(line, d) for line, d in zip(present, driven, strict=True)]
-                jumps = [self._jumps(line, d) for line, d in zip(present, driven, strict=True)]
-                at = names.index(key)
-                total += probability * capped.part(self.grid, own, at, unit.cap, jumps)
             else:
-                only = names.index(key)
-                total += probability * self._horizon(present, driven, unit.cap, only=only).sum
+                there = self._meeting(unit.cap, present, driven)
+                own = there._part_of(present, driven, unit.cap, names.index(key))
+                total += probability * self._moved(there, (own, {}))[0]
         return total
 
     def _idle_cases(
@@ -448,32 +298,10 @@ class Tied(Lines):
                 terms.append(weight * probability * math.prod(each))
         return min(math.fsum(terms), 1.0)
 
-    def _none_of(self, unit: Unit, lines: Mapping[str, Compound], drives: Drives) -> float:
-        present = [lines[key].given(drives) for key in unit.keys if drives.get(key, True)]
-        driven = [line.key in drives for line in present]
-        if not present or unit.cap == 0.0:
-            return 1.0
-        if not unit.capped or all(line.counted is None for line in present):
-            pairs = zip(present, driven, strict=True)
-            return math.prod(self.nothing(line, driven=d) for line, d in pairs)
-        kinds = [line.counted or Counted() for line in present]
-
-        def year(members: Sequence[tuple[int, Year]]) -> Transform:
-            mixed = [(Part(1.0, y.severity, ((1.0, y.counts),)),) for _, y in members]
-            takers = [Taker(own, kinds[i]) for own, (i, _) in zip(mixed, members, strict=True)]
-            return np.full(self.grid.points // 2 + 1, nothing(takers, unit.cap, self.grid) + 0j)
-
-        if present[0].years > 1.0:
-            found = self._horizon(present, driven, unit.cap, year=year).sum
-            return float(found[0].real)
-        mixed = [self.parts(line, d) for line, d in zip(present, driven, strict=True)]
-        takers = [Taker(own, kind) for own, kind in zip(mixed, kinds, strict=True)]
-        return nothing(takers, unit.cap, self.grid)
-
 
 def _beside(
     own: Transform, mine: Mapping[str, Transform], other: Transform, more: Mapping[str, Transform]
-) -> _Unit:
+) -> Sums:
     """Two units that are independent, as one."""
     found = {key: share * other for key, share in mine.items()}
     return own * other, found | {key: share * own for key, share in more.items()}

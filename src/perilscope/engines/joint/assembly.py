@@ -403,11 +403,11 @@ class Joint:
         """Error of losses in tokens, by level, in money.
 
         What rough clouds differ by, near the level as well, as two laws of steps agree at some;
-        half a step where the law is no smoother than that; caps between points. Of cells what they
-        differ by without the linear term or from fewer, and stairs of fixed sums.
+        half a step where the law is no smoother than that. Of cells what they differ by without
+        the linear term or from fewer, and stairs of fixed sums.
         """
         fine, rough = (self._measured(weights, plain=plain) for plain in (False, True))
-        stairs = self.clouds.stairs if self.clouds else max(each.stairs for each in self.priced)
+        stairs = 0.0 if self.clouds else max(each.stairs for each in self.priced)
         return {
             a: max(_gap(fine, rough, a), self._left.get(a, 0.0)) + stairs * abs(fine.var(a))
             for a in LEVELS

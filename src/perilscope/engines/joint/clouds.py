@@ -231,14 +231,6 @@ class Clouds:
         return tuple(found)
 
     @property
-    def stairs(self) -> float:
-        """By how much a loss that is a capped holding may stand off its place, against it."""
-        return max(
-            (group.off_points for each in self.groups for group in each if group.token),
-            default=0.0,
-        )
-
-    @property
     def affordable(self) -> bool:
         """Whether rows are few enough, and losses in very many tokens at once rare enough."""
         rows = math.prod(max(map(len, each.rows)) for each in self._parts)

@@ -93,18 +93,6 @@ class Strand:
         group = replace(self.group, component=component)
         return Strand(group, self._lines, self._transforms, self.step)
 
-    @property
-    def off_points(self) -> float:
-        """By how much a loss that is a whole holding stands off it, against it.
-
-        Caps lie between points. A loss that is one, d of a step beyond a point, is put on both
-        beside it, and what is on the upper one comes back to the cap: d (1 - d) of a step is lost.
-        """
-        caps = [unit.cap for unit in self.group.component.units if unit.capped]
-        steps = [cap / self._transforms.grid.step for cap in caps]
-        parts = [(at - math.floor(at), at) for at in steps if at > 0.0]
-        return max((d * (1.0 - d) / at for d, at in parts), default=0.0)
-
     @cached_property
     def capped(self) -> Array:
         """Mean on the grid of all capped holdings in each case, at today's price."""
