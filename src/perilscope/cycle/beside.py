@@ -27,7 +27,7 @@ from perilscope.engines.grids.grid import Grid
 from perilscope.engines.grids.loss import LossLaw
 from perilscope.engines.joint import borne, stretched
 from perilscope.engines.joint.borne import Borne
-from perilscope.engines.joint.clouds import Cloud
+from perilscope.engines.joint.cloud import Cloud
 from perilscope.engines.joint.largest import largest as joint_largest
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.joint.window import Window

@@ -15,7 +15,8 @@ import numpy.typing as npt
 from perilscope.engines.grids.grid import Transform, against
 from perilscope.engines.joint import stretched
 from perilscope.engines.joint.assembly import Joint
-from perilscope.engines.joint.clouds import Cloud, Clouds, Key, Term
+from perilscope.engines.joint.cloud import Cloud
+from perilscope.engines.joint.clouds import Clouds, Key, Term
 from perilscope.engines.joint.parts import Rungs
 
 Array = npt.NDArray[np.float64]

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from perilscope.engines import machine_code
 from perilscope.engines.grids.grid import Transform
 from perilscope.engines.joint.cells import Coupled
-from perilscope.engines.joint.clouds import Cloud, Clouds, Term
+from perilscope.engines.joint.cloud import Cloud
+from perilscope.engines.joint.clouds import Clouds, Term
 from perilscope.engines.joint.window import Window
 
 Array = npt.NDArray[np.float64]
