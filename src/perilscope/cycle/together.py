@@ -215,7 +215,7 @@ def joint_law(
     shocks: Shocks | None = None,
 ) -> Made | None:
     """The law alone, and what makes its scenarios as other histories would have given them."""
-    if history is None or not joined.lines or len(history.days) < moves.FEWEST_DAYS:
+    if history is None or len(history.days) < moves.FEWEST_DAYS:
         return None
     tokens = counted(book.scenarios, joined.lines, joined.caps, context, note)
     extra = sorted(set(tokens.values()))

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from perilscope.beliefs.law import point
@@ -22,12 +23,13 @@ from perilscope.errors import AssessmentError
 from perilscope.evidence.positions import Position
 from perilscope.evidence.prices import History
 from perilscope.layers import market, revaluation
+from perilscope.layers.counterparty import standing
 from perilscope.layers.days import calendar_of
 from perilscope.layers.desk import Desk
 from perilscope.layers.drivers import Drivers
 from perilscope.layers.market import MarketResult
 from perilscope.layers.past import PastYear, past_year
-from perilscope.layers.revaluation import Marks, factors, plain, realised, refuse_absurd
+from perilscope.layers.revaluation import Marks, factors, realised, refuse_absurd
 from perilscope.layers.stress import Stressed
 from perilscope.layers.valuation import Valuation
 from perilscope.monitoring.backtest import Verdict as BacktestVerdict
@@ -89,17 +91,16 @@ def strangers(workspace: Workspace) -> list[str]:
 
 
 def placed(workspace: Workspace, valuation: Valuation) -> dict[str, float]:
-    """Worth of the plain holdings at each venue; none where one of them has no price."""
-    found: dict[str, list[float]] = {}
-    for lot in workspace.positions:
-        if not plain(lot) or lot.venue not in workspace.book.venues:
-            continue
-        try:
-            worth = lot.quantity * valuation.price(lot.asset)
-        except AssessmentError:
-            worth = math.nan
-        found.setdefault(lot.venue, []).append(worth)
-    return {venue: sum(parts) for venue, parts in found.items() if not math.isnan(sum(parts))}
+    """Worth of what stands at each venue; none where some of it has no price.
+
+    It is what the venue's failure takes (`perilscope.layers.counterparty`), contracts with it.
+    """
+    found, lots = {}, workspace.positions
+    marks = marks_at(workspace, valuation, lots)
+    for venue in dict.fromkeys(lot.venue for lot in lots if lot.venue in workspace.book.venues):
+        with contextlib.suppress(AssessmentError):
+            found[venue] = standing(venue, lots, marks)
+    return found
 
 
 def unlike(valuation: Valuation) -> Iterator[tuple[str, str]]:
@@ -132,7 +133,12 @@ def _instruments(workspace: Workspace, valuation: Valuation, note: Note) -> Iter
 
 def marks_of(workspace: Workspace, valuation: Valuation) -> Marks:
     """Prices of what instruments depend on, and volatilities for those that state none."""
-    book, lots = workspace.book, instruments(workspace)
+    return marks_at(workspace, valuation, instruments(workspace))
+
+
+def marks_at(workspace: Workspace, valuation: Valuation, lots: Iterable[Position]) -> Marks:
+    """The same of what some positions depend on."""
+    book, lots = workspace.book, tuple(lots)
     found = {}
     for asset in dict.fromkeys(a for lot in lots for a in factors(lot, book.currency)):
         try:

@@ -16,7 +16,9 @@ from perilscope.cycle.measures import Document, finite, measures
 from perilscope.cycle.settings import LEVELS
 from perilscope.cycle.together import Rows, Together, causes, contributions, slope
 from perilscope.engines.aggregate.band import Band
+from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.simulation.stratified import Weighted
+from perilscope.layers.apart import apart
 from perilscope.layers.joining import Whole
 
 MOST_LEAVES = 20
@@ -53,7 +55,7 @@ def enterprise(result: Result, plain: Document) -> Document:
         "uncertainty": uncertainty(all_),
         **borne(all_, book),
         **traced(all_),
-        "alone": alone(all_, result.layers),
+        "alone": alone(all_, result.layers, book),
         "joined": _joined(all_.whole),
         **_simulated(result, found),
     }
@@ -281,9 +283,13 @@ def _states(all_: Together) -> list[Document]:
     return found
 
 
-def alone(all_: Together, layers: Mapping[str, Law]) -> Document:
-    """Each layer by itself against all together, at every level."""
-    laws = {**layers, "market": all_.whole.market}
+def alone(all_: Together, layers: Mapping[str, Law], book: Book) -> Document:
+    """Each layer by itself against all together, at every level, with thefts of tokens at the
+    prices of their day in both.
+    """
+    laws: dict[str, Law | SignedLaw]
+    laws = {name: _priced(all_.whole, name, law, book) for name, law in layers.items()}
+    laws["market"] = all_.whole.market
     found: Document = {}
     for level in LEVELS:
         each = {name: law.cvar(level) for name, law in laws.items()}
@@ -296,6 +302,14 @@ def alone(all_: Together, layers: Mapping[str, Law]) -> Document:
             "diversification": added - joint,
         }
     return found
+
+
+def _priced(whole: Whole, layer: str, law: Law, book: Book) -> Law | SignedLaw:
+    """The law of a layer; of one with losses in tokens at the prices of the scenarios."""
+    if not any(book.scenarios[key].layer == layer for key in whole.tokens):
+        return law
+    keys = [key for key in whole.joint.register.lines if book.scenarios[key].layer == layer]
+    return apart(whole, keys, none=law.none)
 
 
 def _joined(whole: Whole) -> Document:

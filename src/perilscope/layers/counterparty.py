@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,8 @@ from perilscope.layers.shocks import shocks_of
 from perilscope.layers.valuation import Valuation
 
 Floats = NDArray[np.float64]
+_COINS = ("spot", "staked", "cash", "deposit")
+"""Instruments whose units are ours at the venue; all others are contracts with it."""
 _Shocks = Mapping[str, Mapping[str, Mapping[str, float]]]
 """Change of the price of a token by node and state of one network."""
 
@@ -163,23 +165,57 @@ def _exposure(
     )  # fmt: skip
 
 
+def standing(venue: str, positions: Sequence[Position], marks: revaluation.Marks) -> float:
+    """What stands at a venue today, in money: all that would be lost with it.
+
+    Coins count by their balance, contracts by margin, gains and value; what is owed there counts
+    nothing and is not set off, for a debt to a failed venue is not forgiven.
+
+    Parameters
+    ----------
+    venue : str
+    positions : sequence of Position
+        With their venues.
+    marks : Marks
+
+    Raises
+    ------
+    AssessmentError
+        Something there has no price.
+
+    Examples
+    --------
+    >>> lots = [Position("ETH", 5.0, "kraken"), Position("USDT", -900.0, "kraken")]
+    >>> standing("kraken", lots, revaluation.Marks({"ETH": 2000.0, "USDT": 1.0}))
+    10000.0
+    """
+    owned, contracts = _split(venue, positions, marks.price)
+    return math.fsum(owned.values()) + _worth(contracts, marks, _TODAY)
+
+
+def _split(
+    venue: str, positions: Sequence[Position], price: Callable[[str], float]
+) -> tuple[dict[str, float], list[Position]]:
+    """Worth of the coins that are ours at a venue, by token, and the contracts there."""
+    found: dict[str, float] = {}
+    contracts = []
+    for lot in positions:
+        if lot.venue != venue:
+            continue
+        if lot.instrument in _COINS:
+            found[lot.asset] = found.get(lot.asset, 0.0) + lot.quantity * price(lot.asset)
+        else:
+            contracts.append(lot)
+    return {token: worth for token, worth in found.items() if worth > 0.0}, contracts
+
+
 def _held(
     venue: Venue, valuation: Valuation, positions: Sequence[Position], marks: revaluation.Marks
 ) -> tuple[dict[str, float], list[Position]]:
     """Worth of what stands at a venue by token, and contracts there; or its balance as money."""
-    found: dict[str, float] = {}
-    contracts = []
-    for lot in positions:
-        if lot.venue != venue.id:
-            continue
-        if lot.instrument in ("spot", "staked", "cash", "deposit"):
-            worth = lot.quantity * valuation.price(lot.asset)
-            found[lot.asset] = found.get(lot.asset, 0.0) + worth
-        else:
-            contracts.append(lot)
-    owned = {token: worth for token, worth in found.items() if worth > 0.0}
+    owned, contracts = _split(venue.id, positions, valuation.price)
     if owned:
-        return owned, contracts  # what is owed to a venue is not lost with it, and not set off
+        return owned, contracts
     there = _worth(contracts, marks, _TODAY)
     try:
         declared = valuation.worth(venue.id).mean
@@ -188,7 +224,7 @@ def _held(
             raise
         return {}, contracts
     # a declared balance may hold the margins already: the larger of both, never their sum
-    return ({}, contracts) if there > declared else ({"": declared}, [])
+    return ({}, contracts) if there >= declared else ({"": declared}, [])
 
 
 def _prices_alone(valuation: Valuation, positions: Sequence[Position]) -> revaluation.Marks:

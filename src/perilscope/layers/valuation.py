@@ -68,7 +68,7 @@ class Valuation:
     portfolio: float | None = None
     ceilings: Mapping[str, float] | None = None
     placed: Mapping[str, float] = field(default_factory=dict)
-    """Worth of the positions at each venue."""
+    """Worth of what stands at each venue, contracts with it."""
 
     def price(self, token: str) -> float:
         """Price of one ``token`` in the reporting currency."""
@@ -149,7 +149,7 @@ class Valuation:
             there = self.placed[what]
             return Worth(there, there, there, "positions there at market price")
         raise AssessmentError(
-            f"`venues.{what}` declares no balance, and neither assets nor plain positions are there"
+            f"`venues.{what}` declares no balance, and neither assets nor positions are there"
         )
 
     def _asset(self, what: str) -> Worth:

@@ -13,11 +13,11 @@ import numpy as np
 from perilscope.beliefs.law import point
 from perilscope.cycle.assess import Result, assess
 from perilscope.cycle.questions.reading import read
+from perilscope.cycle.questions.worst_case import worst_case
 from perilscope.cycle.settings import LEVELS, Settings
 from perilscope.cycle.trading import marks_of
 from perilscope.cycle.workspace import Workspace, with_horizon
 from perilscope.engines.grids.loss import LossLaw
-from perilscope.engines.grids.worst_case import Bracket, extremes
 from perilscope.engines.joint import borne
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.slices.chain import Chain, Places
@@ -92,7 +92,7 @@ def of(
         "horizon_years": workspace.book.horizon_years,
         "level": level,
         "enterprise": _measures(result, level),
-        "worst_case": _worst_case(result, level, notes),
+        "worst_case": worst_case(result, level, notes),
         "lasting": _lasting(workspace, plain, result, survival, slices, notes),
         "counterparties": [_told(each) for each in found],
         "returns": _returns(result, level),
@@ -135,44 +135,6 @@ def _measures(result: Result, level: float) -> Document:
         "error": abs(error * cvar) if math.isfinite(error) else None,
         "with_market": result.together is not None,
     }
-
-
-# --- what no dependence can exceed
-
-
-def _worst_case(result: Result, level: float, notes: list[str]) -> Document:
-    """Bounds between layers, and between everything that has a law of its own."""
-    layers: dict[str, tuple[LossLaw, float]] = {}
-    for name, law in result.layers.items():
-        if isinstance(law, LossLaw) and law.mean > 0.0:
-            layers[name] = law, 0.0
-    own = {key: (law, 0.0) for key, law in result.laws.items() if isinstance(law, LossLaw)}
-    if result.together is not None:
-        market = result.together.whole.market
-        layers["market"] = own["market"] = market.moved, market.window.low
-    told: Document = {}
-    for name, laws in (("layers", layers), ("scenarios", own)):
-        if len(laws) < 2:
-            continue  # nothing to depend on each other
-        try:
-            found = extremes([law for law, _ in laws.values()], level)
-        except (AssessmentError, MisuseError) as error:
-            notes.append(f"no worst case between {name}: {error}")
-            continue
-        low = math.fsum(aside for _, aside in laws.values())
-        told[name] = {
-            "parts": list(laws),
-            "worst_var": _bracket(found.worst_var, low),
-            "best_var": _bracket(found.best_var, low),
-            "worst_cvar": found.worst_cvar + low,
-            "best_cvar": _bracket(found.best_cvar, low),
-            "added_var": found.added_var + low,
-        }
-    return told
-
-
-def _bracket(found: Bracket, low: float) -> list[float]:
-    return [found.low + low, found.high + low]
 
 
 # --- what lasts

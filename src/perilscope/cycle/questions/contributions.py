@@ -67,5 +67,5 @@ def _split(reading: Reading, law: Law, level: float) -> Document:
         "uncertainty": uncertainty(all_),
         **borne(all_, reading.book),
         **traced(all_),
-        "alone": alone(all_, reading.layers),
+        "alone": alone(all_, reading.layers, reading.book),
     }

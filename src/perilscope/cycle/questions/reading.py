@@ -169,9 +169,9 @@ def read(workspace: Workspace, settings: Settings, on: Sequence[str] = ()) -> Re
     joined, _alone = enterprise.join(book.scenarios, context)
     for failure in joined.failed:
         note("error", f"scenarios.{failure.id}", f"left out: {failure.reason}")
-    if not joined.lines:
-        raise AssessmentError("no scenario of this book can be assessed: see `perilscope check`")
     lots = held_lots(workspace, valued)
+    if not joined.lines and not lots.values:
+        raise AssessmentError("no scenario of this book can be assessed: see `perilscope check`")
     return Reading(workspace, settings, drivers, context, joined, valued, lots, priced, notes)
 
 

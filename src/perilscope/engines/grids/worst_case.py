@@ -98,15 +98,28 @@ def extremes(laws: Sequence[LossLaw], level: float, *, rows: int = ROWS) -> Extr
     >>> found.worst_var.low, found.worst_var.high, found.best_var.low, found.added_var
     (1.0, 1.0, 0.0, 0.0)
     """
-    pairs = [quantiles(law) for law in laws]
+    pairs, whole = [quantiles(law) for law in laws], _whole(level, rows)
     return Extremes(
         level,
         worst_var=worst_var(pairs, level, rows=rows),
         best_var=best_var(pairs, level, rows=rows),
         worst_cvar=float(sum(law.cvar(level) for law in laws)),
-        best_cvar=best_cvar(pairs, level, rows=rows, tops=[_top(law, rows) for law in laws]),
+        best_cvar=best_cvar(pairs, level, rows=whole, tops=[_top(law, whole) for law in laws]),
         added_var=float(sum(law.var(level) for law in laws)),
     )
+
+
+_FEWEST = 8
+"""Rows of the worst share, at least."""
+
+
+def _whole(level: float, rows: int) -> int:
+    """About so many rows, such that the worst share is a whole number of them.
+
+    >>> _whole(0.99, 4096), _whole(0.999, 4096)
+    (4100, 8000)
+    """
+    return round(max(round(rows * (1.0 - level)), _FEWEST) / (1.0 - level))
 
 
 def _top(law: LossLaw, rows: int) -> float:
@@ -185,8 +198,9 @@ def best_cvar(
 ) -> Bracket:
     """The smallest CVaR that the sum may have, from the flattest sum that was found.
 
-    For losses bounded from below. ``tops`` are the means of each loss in its last row, which for
-    heavy tails are far from its quantiles there.
+    For losses bounded from below. Where the worst share is no whole number of rows it is rounded to
+    one. ``tops`` are the means of each loss in its last row, which for heavy tails are far from its
+    quantiles there.
     """
     _check(laws, level)
     low, high = _edges(0.0, 1.0, rows)

@@ -205,11 +205,17 @@ class Joint:
             z = self.window.transform(self.losses(rungs), weights)[None, :]
             return {rungs: Coupled(z, z, {}, ())}
         if self.clouds is not None:
-            made = [self.parts[c].made(self.rungs_of(c, rungs)) for c in self.tokened]
-            prices, losses = self.counted(rungs), self.losses(rungs)
+            made, losses = self._patterns(rungs), self.losses(rungs)
+            prices = self.counted(rungs)
             law = stretched.coupled(self.window, losses, weights, prices, self.clouds, made)
-            return {rungs: law}
+            alike = next(states for states in self.alike if rungs in states)
+            same = [x for x in alike if np.array_equal(self.losses(x), losses)]
+            return {x: law for x in same if x == rungs or self._patterns(x) == made}
         return self.coupled(rungs, self.priced)
+
+    def _patterns(self, rungs: Rungs) -> list[set[int]]:
+        """Of each part in tokens, the patterns that a state of prices may go with."""
+        return [self.parts[c].made(self.rungs_of(c, rungs)) for c in self.tokened]
 
     def coupled(self, rungs: Rungs, priced: Sequence[Priced]) -> dict[Rungs, Coupled]:
         """The market with what is counted in tokens, under all states with these token prices."""

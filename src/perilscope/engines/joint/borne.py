@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from perilscope.engines.aggregate import allocation
 from perilscope.engines.grids.grid import Transform, against, weighed
+from perilscope.engines.grids.loss import LossLaw
 from perilscope.engines.joint import borne_tokens, cells
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.law import SignedLaw
@@ -62,7 +63,7 @@ def contributions(joint: Joint, law: SignedLaw, level: float) -> Borne:
         Its law.
     level : float
     """
-    by = joint.window.grid.weighing(allocation.Split(law.moved, level).weights)
+    by = joint.window.grid.weighing(allocation.Split(_cut(joint, law, level), level).weights)
     below = _in_money(joint, by)
     priced, held, means = _with_market(joint, by)
     below |= priced
@@ -80,6 +81,20 @@ def contributions(joint: Joint, law: SignedLaw, level: float) -> Borne:
         {key: x + off * abs(x) / size for key, x in lines.items()},
         {name: x + off * abs(x) / size for name, x in holdings.items()},
         off / abs(cvar) if cvar else 0.0,
+    )
+
+
+def _cut(joint: Joint, law: SignedLaw, level: float) -> LossLaw:
+    """The law that is cut at VaR; near an atom as the transforms have it, and lines with them.
+
+    Taking off what half the grid differs by moves mass between the points beside an atom, which is
+    none of the lines' own: shares of CVaR were then seen 3 % too small together.
+    """
+    moved = law.moved
+    if moved.smooth(law.var(level) - law.window.low):
+        return moved
+    return LossLaw(
+        moved.grid, joint.fine.law(joint.weights), mean=moved.mean, sd=math.nan, none=0.0
     )
 
 

@@ -35,6 +35,9 @@ Array = npt.NDArray[np.float64]
 _CELLS: Kept[npt.NDArray[np.int64]] = Kept(2**28, lambda labels: labels.nbytes)
 """Cells by the hash of the prices they were made from."""
 
+_ALIKE = 1e-12
+"""Prices that differ by less, relative, are the same."""
+
 
 def labelled(
     prices: Mapping[str, Array], matter: Mapping[str, float], count: int
@@ -74,7 +77,7 @@ def _split(
     labels = np.zeros(size, dtype=np.int64)
 
     def gain(members: npt.NDArray[np.int64]) -> tuple[float, str]:
-        spreads = [matter.get(t, 0.0) * float(prices[t][members].std()) for t in tokens]
+        spreads = [matter.get(t, 0.0) * _spread(prices[t][members]) for t in tokens]
         best = int(np.argmax(spreads))
         return -len(members) * spreads[best] ** 2, tokens[best]
 
@@ -93,6 +96,12 @@ def _split(
         for each in (cell, fresh):
             heapq.heappush(heap, (*gain(held[each]), each))
     return labels
+
+
+def _spread(prices: Array) -> float:
+    """Their standard deviation; none of prices that are the same but for rounding."""
+    apart = float(np.ptp(prices)) > _ALIKE * float(np.abs(prices).max())
+    return float(prices.std()) if apart else 0.0
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,8 @@ _STEPS = 64.0
 
 _MOST = 2**22
 """Points of the laws that are transformed together."""
+_MOST_DOUBLINGS = 3
+"""How often the window is doubled for histories with larger losses than their own."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,7 @@ def histories(
         The laws are made with few cells of prices on few points; moved by as much as the law
         differs from the same made so.
     """
-    base, *laws = _laws(_Pool(joint, apart, times), _few(law))
+    base, *laws = _reaching(_Pool(joint, apart, times), _few(law), 1.0 - max(levels))
     found = {}
     for level in levels:
         var = [each.var(level) - base.var(level) + law.var(level) for each in laws]
@@ -218,15 +220,35 @@ def _few(law: SignedLaw) -> int:
     return math.floor(math.log2(max(steps / _STEPS, 1.0)))
 
 
-def _laws(pool: _Pool, halvings: int) -> list[SignedLaw]:
+def _reaching(pool: _Pool, halvings: int, rare: float) -> list[SignedLaw]:
+    """The laws on a window that all of them keep to, as far as one is asked.
+
+    The joint law's own reaches as far as its scenarios do, and other histories have larger losses.
+    """
+    for doublings in range(_MOST_DOUBLINGS + 1):
+        laws = _laws(pool, halvings, doublings)
+        if all(law.beyond < rare for law in laws):
+            break
+    return laws
+
+
+def _laws(pool: _Pool, halvings: int, doublings: int = 0) -> list[SignedLaw]:
     """The law with its own scenarios, then with those of each other history; prices are expected
     to be what they are in its own.
     """
     joint = pool.joint
-    grid = joint.window.grid
+    thin = joint.window.grid
     for _ in range(halvings):
-        grid = grid.coarse()
+        thin = thin.coarse()
+    grid = replace(thin, points=thin.points << doublings)
     window = Window(grid, -(-joint.window.zero // 2**halvings))
+
+    def placed(transform: Transform) -> Transform:
+        found = _thinned(joint.window.grid, transform, halvings)
+        if not doublings:
+            return found
+        return grid.forward(np.pad(thin.back(found), (0, grid.points - thin.points)))
+
     total = np.zeros((pool.count, grid.points // 2 + 1), dtype=np.complex128)
     mean = np.full(pool.count, math.fsum(joint.line_mean(key) for key in joint.register.lines))
     outside = joint.fine.fixed(joint.weights)
@@ -238,17 +260,15 @@ def _laws(pool: _Pool, halvings: int) -> list[SignedLaw]:
             mean += joint.chance(rungs) * np.bincount(pool.owner, held, pool.count)
         if joint.clouds is not None:
             for rungs, rest in rests.items():
-                total += _in_histories(pool, window, halvings, rungs, rest)
+                total += _in_histories(pool, window, placed, rungs, rest)
             continue
         for cell in pool.cells(states[0]):
             at = [each.at(cell.prices) for each in joint.priced]
             owner = pool.owner[cell.members]
             for rungs, rest in rests.items():
                 value, slopes = cells.products(cells.mixed(joint.tables(rungs), at))
-                flat = _thinned(joint.window.grid, rest * value, halvings)
-                bent = {
-                    t: _thinned(joint.window.grid, rest * z, halvings) for t, z in slopes.items()
-                }
+                flat = placed(rest * value)
+                bent = {token: placed(rest * z) for token, z in slopes.items()}
                 for some in pool.groups(grid.points):
                     mine = slice(*np.searchsorted(owner, [some.start, some.stop]))
                     law, aside = cell.only(mine).transforms(
@@ -262,7 +282,11 @@ def _laws(pool: _Pool, halvings: int) -> list[SignedLaw]:
 
 
 def _in_histories(
-    pool: _Pool, window: Window, halvings: int, rungs: Rungs, rest: Transform
+    pool: _Pool,
+    window: Window,
+    placed: Callable[[Transform], Transform],
+    rungs: Rungs,
+    rest: Transform,
 ) -> Transform:
     """Of each history the transform of everything under a state of prices, losses in tokens at the
     prices of each scenario.
@@ -272,7 +296,7 @@ def _in_histories(
     clouds, losses, prices = joint.clouds.fewer(_POINTS), pool.losses(rungs), pool.prices(rungs)
     found = np.zeros((pool.count, window.grid.points // 2 + 1), dtype=np.complex128)
     for chance, term in stretched.likely(clouds, joint.tables(rungs)):
-        beside = _thinned(joint.window.grid, chance * rest * term.beside, halvings)
+        beside = placed(chance * rest * term.beside)
         for row, mine in zip(found, pool.each, strict=True):
             own = {token: price[mine] for token, price in prices.items()}
             law = stretched.bare(window, losses[mine], pool.weights[mine], own, term)
