@@ -167,10 +167,9 @@ class Strand:
         """Mean on the grid of each capped holding."""
         if not self.token:
             return []
-        grid = transforms.grid
+        by = transforms.grid.weighing(transforms.grid.places)
         alone = (replace(component, units=(unit,)) for unit in component.units if unit.capped)
-        each = (transforms.component(one, lines)[0] for one in alone)
-        return [float(grid.back(z) @ grid.places) for z in each]
+        return [weighed(by, transforms.tied(one, lines)) for one in alone]
 
     def beside(self, price: float) -> list[tuple[int, float, float]]:
         """Places on the lattice beside a price: what each adds to the value, and to the slope."""
@@ -266,7 +265,7 @@ def _loose(component: Component) -> tuple[Component, ...]:
 
 def _summed(component: Component, lines: Lines, transforms: Transforms) -> Transform:
     loose = _loose(component)
-    return transforms.sum(loose, lines) if loose else transforms.component(component, lines)[0]
+    return transforms.sum(loose, lines) if loose else transforms.tied(component, lines)
 
 
 def _lagrange(t: float) -> tuple[list[float], list[float]]:
