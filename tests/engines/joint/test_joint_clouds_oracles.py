@@ -153,6 +153,21 @@ def test_wallets_of_two_tokens_emptied_under_one_belief() -> None:
     agrees(law, losses, np.multiply.outer(market.weights, table))
 
 
+def test_money_and_a_wallet_that_are_emptied_beside_each_other() -> None:
+    """A cap in money and one in a token; the shares of the tail need no mending."""
+    market, rates, caps = Bitcoin(), (0.3, 0.2), (8.827e6, 3.1415e6)
+    lines = [emptied(key, *each) for key, *each in zip("ab", rates, caps, strict=True)]
+    register = Register(lines, caps=dict(zip("ab", caps, strict=True)))
+    joint = Joint(register, (), market, {"a": "BTC"})
+    law, own, price = joint.law(), market.parts(()).sum(axis=1), market.prices(())["BTC"]
+    one, two = (cap * np.arange(2) for cap in caps)
+    losses = own[:, None, None] + price[:, None, None] * one[:, None] + two
+    agrees(law, losses, evenly(*([math.exp(-r), -math.expm1(-r)] for r in rates)))
+    assert joint.line_mean("a") == pytest.approx(caps[0] * -math.expm1(-0.3) * price.mean(), 1e-9)
+    assert joint.line_mean("b") == pytest.approx(caps[1] * -math.expm1(-0.2), rel=1e-9)
+    assert abs(contributions(joint, law, 0.999).off) < 1e-5
+
+
 def emptied(key: str, rate: float, size: float, *beliefs: Shared) -> Compound:
     """Thefts of all that a wallet of the same name holds."""
     return replace(fixed(key, rate, size, *beliefs), group=key)

@@ -26,6 +26,8 @@ Array = npt.NDArray[np.float64]
 
 _FEW = 8.0
 """Steps below which a cap is few: then points are closer, else a little further apart."""
+_MOST = 16
+"""Fixed losses that are looked at for a common unit, at most."""
 _SAME = 1e-9
 """Steps from a point within which a place is one."""
 
@@ -54,8 +56,9 @@ def own_grid(grid: Grid, cap: float, atoms: Iterable[float] = (), *, halved: boo
     """
     if grid.lattice or not 0.0 < cap < grid.range:
         return grid
-    wanted = [cap, *sorted({x for x in atoms if 0.0 < x < cap})]
-    common = unit(wanted)
+    fixed = sorted({x for x in atoms if 0.0 < x < cap})
+    wanted = [cap, *fixed]
+    common = unit(wanted) if len(fixed) <= _MOST else None
     if common is None or common < _FEW * grid.step:
         wanted, common = [cap], cap
     if (grid.coarse() if halved else grid).meets(wanted):
