@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from perilscope.beliefs.law import point
 from perilscope.book import Book
 from perilscope.cycle.settings import LEVELS, Settings
@@ -240,6 +242,25 @@ def gap_of_mean(mean: float, drawn: Simulated) -> float:
     return (drawn.mean - mean) / error if error > 0.0 else 0.0
 
 
+def cvar_error(drawn: Simulated, law: LossLaw, level: float) -> float:
+    """Standard error of simulated CVaR: that of the draws, or that of so many by the exact law.
+
+    The larger of the two, for the spread of draws is small just when large losses are missing among
+    them. By the influence function (Trindade et al. 2007), (L - VaR)+ over 1 - level.
+    """
+    v = law.var(level)
+    excess = (1.0 - level) * (law.cvar(level) - v)
+    spread = math.sqrt(max(law.squared_excess(v) - excess**2, 0.0) / drawn.count)
+    return max(drawn.cvar_error(level), spread / (1.0 - level))
+
+
+def _cvar_error(known: Weighted, law: SignedLaw, level: float, error: float) -> float:
+    """The same of draws by strata: their error grows with the mean square of the excess."""
+    v = known.var(level).value
+    drawn = known.of(lambda losses: np.maximum(losses - v, 0.0) ** 2).value
+    return error * math.sqrt(max(law.squared_excess(v) / drawn, 1.0)) if drawn > 0.0 else error
+
+
 def figures(known: Weighted, law: SignedLaw) -> Document:
     """Simulated figures with standard errors, and how far they are from the exact ones.
 
@@ -264,6 +285,8 @@ def figures(known: Weighted, law: SignedLaw) -> Document:
         for key in ("var", "cvar"):
             found[key][name] = pair[key].value if pair else None
             found[f"{key}_se"][name] = pair[key].error if pair else None
+        if pair and pair["cvar"].error is not None:
+            found["cvar_se"][name] = _cvar_error(known, law, level, pair["cvar"].error)
     apart = gaps(law, known, enough)
     return {**found, "gap": max(apart, key=abs) if apart else None}
 

@@ -22,12 +22,27 @@ class Peak:
         At the usual levels.
     curve : tuple of (loss, probability)
         How likely a larger one is.
+    errors, drawn : tuple of float
+        How far ``vars`` may be off in money: what is computed, by what less effort changes; and the
+        standard error from the number of market scenarios.
+    aside : tuple of float
+        Standard errors of the curve's probabilities from the number of market scenarios.
     """
 
     vars: tuple[float, ...]
     curve: tuple[tuple[float, float], ...]
+    errors: tuple[float, ...]
+    drawn: tuple[float, ...]
+    aside: tuple[float, ...]
 
 
 def peak(law: Maximum) -> Peak:
     """The figures of a law of the largest single loss."""
-    return Peak(tuple(law.vars(LEVELS)), tuple(law.curve(POINTS)))
+    found, curve = law.vars(LEVELS), law.curve(POINTS)
+    return Peak(
+        tuple(found),
+        tuple(curve),
+        tuple(law.errors(LEVELS, found)),
+        tuple(law.standard_errors(LEVELS, found)),
+        tuple(law.standard_error([x for x, _ in curve]).tolist()),
+    )

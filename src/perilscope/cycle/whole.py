@@ -11,12 +11,15 @@ import numpy as np
 from perilscope.book import Book
 from perilscope.cycle import factors, grades, rows
 from perilscope.cycle.assess import Law, Result
+from perilscope.cycle.drawn import cvar_error
 from perilscope.cycle.largest import Peak
 from perilscope.cycle.measures import Document, finite, measures
 from perilscope.cycle.settings import LEVELS
 from perilscope.cycle.together import Rows, Together, causes, contributions, slope
 from perilscope.engines.aggregate.band import Band
+from perilscope.engines.grids.loss import LossLaw
 from perilscope.engines.joint.law import SignedLaw
+from perilscope.engines.simulation.draws import Simulated
 from perilscope.engines.simulation.stratified import Weighted
 from perilscope.layers.apart import apart
 from perilscope.layers.joining import Whole
@@ -48,7 +51,7 @@ def enterprise(result: Result, plain: Document) -> Document:
     return {
         **found,
         "mean": all_.law.mean,
-        "largest": _largest(result.peaks[1]),
+        "largest": _largest(result.peaks[1], drawn=all_.whole.moves.sampled),
         "bounds": rows.bounds(all_.bounds),
         **_believed(all_),
         "prior_share": _prior(result, all_),
@@ -133,9 +136,17 @@ def without_market(result: Result) -> Document:
             "var": {f"{a:g}": draws.var(a) for a in LEVELS},
             "cvar": {f"{a:g}": draws.cvar(a) for a in LEVELS},
             "var_se": {f"{a:g}": draws.var_error(a) for a in LEVELS},
-            "cvar_se": {f"{a:g}": draws.cvar_error(a) for a in LEVELS},
+            "cvar_se": {f"{a:g}": _cvar_error(result, draws, a) for a in LEVELS},
         }
     return {**found, **_behind(result), "prior_share": _prior(result)}
+
+
+def _cvar_error(result: Result, draws: Simulated, level: float) -> float:
+    """Standard error of simulated CVaR, by the exact law where that is there and says more."""
+    law = result.law
+    if isinstance(law, LossLaw):
+        return cvar_error(draws, law, level)
+    return draws.cvar_error(level)
 
 
 def market(result: Result) -> Document:
@@ -174,31 +185,39 @@ def _behind(result: Result) -> Document:
     return found
 
 
-def _largest(found: Peak | None) -> Document:
-    """The largest single loss of the horizon."""
+def _largest(found: Peak | None, *, drawn: bool = False) -> Document:
+    """The largest single loss of the horizon; standard errors where scenarios were drawn."""
     if found is None:
         return {}
-    return {
-        "var": {f"{a:g}": x for a, x in zip(LEVELS, found.vars, strict=True)},
+    at = [f"{a:g}" for a in LEVELS]
+    told: Document = {
+        "var": dict(zip(at, found.vars, strict=True)),
+        "var_error": dict(zip(at, found.errors, strict=True)),
         "curve": [list(point) for point in found.curve],
     }
+    if drawn:
+        told["var_se"] = dict(zip(at, found.drawn, strict=True))
+        told["curve_se"] = list(found.aside)
+    return told
 
 
 def uncertainty(all_: Together) -> Document:
     """By level: the standard error of the scenarios, what the history leaves open, and beliefs."""
     found: Document = {}
     for level, (var, cvar) in all_.intervals.items():
-        drawn = all_.drawn.get(level)
+        scenarios = all_.drawn.get(level)
         found[f"{level:g}"] = {
-            "var_se": finite(drawn.var) if drawn else 0.0,
-            "cvar_se": finite(drawn.cvar) if drawn else 0.0,
+            "var_se": finite(scenarios.var) if scenarios else 0.0,
+            "cvar_se": finite(scenarios.cvar) if scenarios else 0.0,
             "var_interval": list(var),
             "cvar_interval": list(cvar),
         }
         if all_.band is not None:
             pairs = (all_.band.var[level], all_.band.cvar[level])
             ends = [[finite(each.low), finite(each.high)] for each in pairs]
+            drawn = [[finite(each.low_error), finite(each.high_error)] for each in pairs]
             found[f"{level:g}"] |= {"var_believed": ends[0], "cvar_believed": ends[1]}
+            found[f"{level:g}"] |= {"var_believed_se": drawn[0], "cvar_believed_se": drawn[1]}
     return found
 
 

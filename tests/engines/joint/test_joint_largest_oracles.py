@@ -149,3 +149,32 @@ def test_many_scenarios_in_cells_of_prices_are_each_by_itself():
         assert law.exceed(x) == pytest.approx(1.0 - below, rel=2e-5)
     # no smaller than the largest event alone, and than the market alone
     assert law.var(0.99) > float(np.quantile(joint.losses((0,)), 0.98))
+
+
+def test_standard_error_is_that_of_a_mean_over_scenarios():
+    """Given a scenario the chance is 1(market <= x) (1 - 0.3 1(3 price > x)); 200 are its sample.
+
+    Of VaR it is what one standard error of that chance moves it, about that over the density.
+    """
+    rng = np.random.default_rng(2)
+    count = 200
+    moves = np.stack([0.4 * rng.standard_normal(count), np.zeros(count)], axis=1)
+    market = Market(moves, (4.0, 0.0), (1.0,), np.full(count, 1.0 / count))
+    line = Compound("theft", lambda theta, years: (Binomial(1, 0.3), Constant(3.0)))
+    other = Compound("fine", lambda theta, years: (Binomial(1, 0.2), Constant(2.5)))
+    joint = Joint(
+        Register([line, other]), [], market, {"theft": "BTC"}, wide=Window(Grid(0.02, 2048), 512)
+    )
+    law = largest(joint)
+    prices, lost = 1.0 + moves[:, 0], -4.0 * moves[:, 0]
+    for x in (0.5, 1.5, 2.6, 3.5):
+        given = (lost <= x) * (1.0 - 0.3 * (3.0 * prices > x)) * (1.0 if x >= 2.5 else 0.8)
+        assert float(law.cdf(x)) == pytest.approx(given.mean(), abs=1e-9)
+        error = given.std() / math.sqrt(count)
+        assert float(law.standard_error(x)) == pytest.approx(error, rel=1e-9)
+    level = 0.9
+    (var,) = law.vars([level])
+    aside = float(law.standard_error(var))
+    low, high = law.vars([level - aside, level + aside])
+    assert law.standard_errors([level], [var]) == pytest.approx([(high - low) / 2.0], rel=1e-6)
+    assert high > low

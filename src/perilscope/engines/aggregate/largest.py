@@ -7,8 +7,8 @@ Insurers call its exceedance curve OEP (occurrence), that of the sum AEP (aggreg
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -43,13 +43,15 @@ _EVEN = np.linspace(0.0, 1.0, 13)
 _ABOUT = np.array([-(2.0**-5), -(2.0**-12), -(2.0**-26), 2.0**-26, 2.0**-12, 2.0**-5])
 _CHART = 1e-3
 """How near the ends of a chart are found."""
+_TOLD = 1e-7
+"""How near quantiles are found that tell an error."""
 _STEPS = 4096
 """Fixed sums at most that a factor multiplies."""
 _AT_ONCE = 2**18
 """Values that a family of laws is asked for at once, at most."""
 
 
-def largest(register: Register) -> LargestLaw:
+def largest(register: Register, *, effort: int = 2) -> LargestLaw:
     """Law of the largest single event of the horizon, over all lines.
 
     Parameters
@@ -57,6 +59,8 @@ def largest(register: Register) -> LargestLaw:
     register : Register
         The lines, what drives them, and caps: an event on a capped holding costs at most the cap,
         however long the horizon.
+    effort : int
+        2 for figures, 1 for the comparison that tells their error.
 
     Returns
     -------
@@ -83,10 +87,14 @@ def largest(register: Register) -> LargestLaw:
     0.094777
     """
     found = components(register.lines, register.mixtures, register.caps)
-    return LargestLaw(found, tuple(cases_of(part, register.lines) for part in found))
+    cases = tuple(cases_of(part, register.lines, effort) for part in found)
+    believed = effort > 1 and any(line.beliefs for line in register.lines.values())
+    return LargestLaw(
+        found, cases, rougher=(lambda: largest(register, effort=1)) if believed else None
+    )
 
 
-def cases_of(part: Component, lines: Mapping[str, Compound]) -> tuple[Case, ...]:
+def cases_of(part: Component, lines: Mapping[str, Compound], effort: int = 2) -> tuple[Case, ...]:
     """The lines of a component for each value of what they share, also where states say it."""
     steps = _steps_of(part, lines)
     if steps is not None:
@@ -95,7 +103,10 @@ def cases_of(part: Component, lines: Mapping[str, Compound]) -> tuple[Case, ...]
         (
             weight,
             values,
-            {key: _parts(given[key].given(values), driven=key in part.driven) for key in part.keys},
+            {
+                key: _parts(given[key].given(values), key in part.driven, effort)
+                for key in part.keys
+            },
         )
         for weight, given in factored.closely(part, lines)
         for values in part.belief_values
@@ -119,7 +130,7 @@ def _steps_of(part: Component, lines: Mapping[str, Compound]) -> tuple[Case, ...
         if len(sizes) > _STEPS:
             return None
         event = Multiplied(((Nodes(law, sizes / value), chances),), law.whole)
-        mine = {key: _parts(known[key], driven=False) for key in part.keys if key not in keys}
+        mine = {key: _parts(known[key]) for key in part.keys if key not in keys}
         first, *others = keys
         mine[first] = (Part(1.0, event, ((1.0, Binomial(1, 1.0)),)),)
         mine |= dict.fromkeys(others, (Part(1.0, Constant(0.0), ((1.0, Binomial(1, 0.0)),)),))
@@ -130,14 +141,14 @@ def _steps_of(part: Component, lines: Mapping[str, Compound]) -> tuple[Case, ...
 def _alone(lines: Mapping[str, Compound]) -> tuple[Array, Array]:
     """Sums that the largest event of some lines with fixed sums may cost, and their chances."""
     units = tuple(Unit((key,)) for key in lines)
-    mixed = {key: _parts(line, driven=False) for key, line in lines.items()}
+    mixed = {key: _parts(line) for key, line in lines.items()}
     law = LargestLaw((Component(units, ((1.0, ()),)),), (((1.0, {}, mixed),),))
     sizes = np.array(law._steps() or [1.0])
     # a sum may come as many times a loss, and be off in its last digits
     return sizes, np.diff(np.append(law.none, law.cdf(sizes * (1.0 + 1e-12))))
 
 
-def _parts(line: Compound, *, driven: bool) -> tuple[Part, ...]:
+def _parts(line: Compound, driven: bool = False, effort: int = 2) -> tuple[Part, ...]:
     """A line as a mixture without beliefs, as far as its largest event goes.
 
     Events that all cost one unknown sum are summed up by `parts` as one event of n times that sum.
@@ -149,13 +160,13 @@ def _parts(line: Compound, *, driven: bool) -> tuple[Part, ...]:
     if not _single(middle) or not all(
         _single(known(line, theta, line.years, driven=driven)[1]) for _, theta in nodes
     ):
-        return parts(line, driven=driven)
+        return parts(line, driven=driven, effort=effort)
 
     def build(theta: tuple[float, ...], years: float) -> tuple[CountLaw, Distribution]:
         counts, severity = known(line, theta, years, driven=driven)
         return Binomial(1, 1.0 - counts.zero), severity
 
-    return parts(Compound(line.key, build, beliefs=laws, years=line.years))
+    return parts(Compound(line.key, build, beliefs=laws, years=line.years), effort=effort)
 
 
 def _single(law: Distribution) -> bool:
@@ -169,6 +180,36 @@ class Maximum(ABC):
     @abstractmethod
     def cdf(self, x: Any) -> Array:
         """P(largest <= x), any shape."""
+
+    rougher: Callable[[], Maximum] | None = None
+    """Makes the same law with less effort; None where effort changes nothing."""
+
+    def standard_error(self, x: Any) -> Array:
+        """Standard error of the distribution function from scenarios that were drawn, any shape."""
+        return np.zeros_like(np.asarray(x, dtype=np.float64))
+
+    def errors(self, levels: Sequence[float], found: Sequence[float]) -> list[float]:
+        """How far quantiles that were found may be off, in money: what less effort changes.
+
+        An estimate, and no bound.
+        """
+        if self.rougher is None:
+            return [0.0] * len(levels)
+        return [
+            abs(x - rough)
+            for x, rough in zip(found, self.rougher().vars(levels, _TOLD), strict=True)
+        ]
+
+    def standard_errors(self, levels: Sequence[float], found: Sequence[float]) -> list[float]:
+        """Standard errors of quantiles that were found: half of what one of the distribution
+        function moves them, either way. An atom that holds its level has none.
+        """
+        aside = self.standard_error(found)
+        if not aside.any():
+            return [0.0] * len(levels)
+        ends = np.clip(np.stack([levels - aside, levels + aside]), _NOISE, 1.0 - 2.0 * _NOISE)
+        low, high = np.reshape(self.vars(ends.ravel().tolist(), _TOLD), ends.shape)
+        return [float(x) for x in (high - low) / 2.0]
 
     def _steps(self) -> list[float] | None:
         """Every amount that is possible, where these are few."""
@@ -294,10 +335,13 @@ class LargestLaw(Maximum):
         For each component its lines as mixtures without beliefs, given some event where they are
         driven; one case for each value of what the lines share. The first mapping is what those
         joint states say in which the case holds.
+    rougher : callable, optional
+        Makes the same law with less effort.
     """
 
     components: tuple[Component, ...]
     cases: tuple[tuple[Case, ...], ...]
+    rougher: Callable[[], Maximum] | None = field(default=None, compare=False)
 
     def cdf(self, x: Any) -> Array:
         """P(largest <= x), any shape."""

@@ -213,6 +213,17 @@ class LossLaw:
                 return below, even, mass - even
         return below, mass, 0.0
 
+    def squared_excess(self, x: float) -> float:
+        """E ((min(L, end) - x)+)^2, in money squared: what lies beyond the grid counts as its end.
+
+        >>> mass = np.array([0.9, 0.0, 0.05, 0.05])
+        >>> law = LossLaw(Grid(1.0, 4, lattice=True), mass, mean=0.25, sd=0.766, none=0.9)
+        >>> round(law.squared_excess(1.0), 9)  # 0.05 x 1 + 0.05 x 4
+        0.25
+        """
+        above = np.maximum(self.step * np.arange(self.points) - x, 0.0) ** 2
+        return float(self.mass @ above) + self.beyond * float(above[-1])
+
     def limited(self, x: float) -> float:
         """E min(L, x) for x on the grid's range."""
         j = min(math.floor(x / self.step * (1 + 1e-15)), self.points - 1)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +24,7 @@ from perilscope.engines.joint import cells
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.parts import Part, Rungs
 from perilscope.engines.laws.jumps import atoms
+from perilscope.once import cached_property
 
 Array = npt.NDArray[np.float64]
 Given = tuple[Component, tuple[Case, ...]]
@@ -36,12 +37,14 @@ _DEEP = 1e-7
 _REACHED = 1.0 - 1e-9
 
 
-def largest(joint: Joint) -> JointLargest:
+def largest(joint: Joint, *, effort: int = 2) -> JointLargest:
     """Law of the largest of the market's loss and all single events.
 
     Parameters
     ----------
     joint : Joint
+    effort : int
+        2 for figures; 1, with fewer values of beliefs and cells of prices, tells their error.
 
     Returns
     -------
@@ -77,7 +80,7 @@ def largest(joint: Joint) -> JointLargest:
     cases = [
         ()
         if part.component is None or part.counted
-        else cases_of(part.component, joint.register.lines)
+        else cases_of(part.component, joint.register.lines, effort)
         for part in joint.parts
     ]
     free = [c for c, part in enumerate(joint.parts) if not part.coupled]
@@ -85,9 +88,13 @@ def largest(joint: Joint) -> JointLargest:
     states = [
         found
         for rungs in joint.markets
-        if (found := _state(joint, rungs, tables, cases)) is not None
+        if (found := _state(joint, rungs, tables, cases, effort)) is not None
     ]
-    return JointLargest(outside, tuple(states))
+    believed = any(line.beliefs for line in joint.register.lines.values())
+    rougher = effort > 1 and (joint.tokened or believed)
+    return JointLargest(
+        outside, tuple(states), (lambda: largest(joint, effort=1)) if rougher else None
+    )
 
 
 def _state(
@@ -95,6 +102,7 @@ def _state(
     rungs: Rungs,
     tables: Sequence[Mapping[Rungs, Array]],
     cases: Sequence[tuple[Case, ...]],
+    effort: int,
 ) -> _State | None:
     """One state of prices; None where it cannot be."""
     money: list[Given] = []
@@ -112,9 +120,9 @@ def _state(
     losses, weights = joint.losses(rungs), joint.scenarios.weights
     if not joint.tokened:
         order = np.argsort(losses)
-        market: _Market = _Alone(losses[order], np.cumsum(weights[order]))
+        market: _Market = _Alone(losses[order], weights[order])
     else:
-        market = _priced(joint, rungs)
+        market = _priced(joint, rungs, effort)
     return _State(chance, _law(money), market)
 
 
@@ -150,10 +158,17 @@ class JointLargest(Maximum):
         Of lines that no state of prices touches.
     states : tuple
         States of prices.
+    rougher : callable, optional
+        Makes the same law with less effort.
     """
 
-    def __init__(self, outside: LargestLaw, states: tuple[_State, ...]) -> None:
-        self._outside, self._states = outside, states
+    def __init__(
+        self,
+        outside: LargestLaw,
+        states: tuple[_State, ...],
+        rougher: Callable[[], Maximum] | None = None,
+    ) -> None:
+        self._outside, self._states, self.rougher = outside, states, rougher
 
     def cdf(self, x: Any) -> Array:
         """P(largest <= x), any shape."""
@@ -165,13 +180,37 @@ class JointLargest(Maximum):
         found *= self._outside.cdf(flat)
         return np.where(at >= 0.0, np.minimum(found, 1.0)[back].reshape(at.shape), 0.0)
 
+    def standard_error(self, x: Any) -> Array:
+        """Standard error from the number of scenarios, any shape; at most that where several states
+        of prices share scenarios, whose errors are added.
+        """
+        at = np.asarray(x, dtype=np.float64)
+        flat, back = np.unique(np.maximum(at.ravel(), 0.0), return_inverse=True)
+        found = np.zeros_like(flat)
+        for state in self._states:
+            found += state.chance * state.law.cdf(flat) * state.market.standard_error(flat)
+        return np.asarray((found * self._outside.cdf(flat))[back].reshape(at.shape))
+
 
 class _Market(ABC):
     """P(the market and what is counted in tokens lose no more than x, each)."""
 
-    @abstractmethod
+    weights: Array
+    """Of the scenarios."""
+
     def below(self, x: Array) -> Array:
         """At losses in rising order."""
+        return self.moments(x)[0]
+
+    @abstractmethod
+    def moments(self, x: Array) -> tuple[Array, Array]:
+        """Mean over scenarios of that chance given each, and mean of its square."""
+
+    def standard_error(self, x: Array) -> Array:
+        """What the number of scenarios leaves open of the mean."""
+        mean, square = self.moments(x)
+        number = float(self.weights.sum()) ** 2 / float(self.weights @ self.weights)
+        return np.asarray(np.sqrt(np.maximum(square - mean**2, 0.0) / number))
 
 
 @dataclass(frozen=True)
@@ -179,11 +218,15 @@ class _Alone(_Market):
     """Nothing is counted in tokens."""
 
     losses: Array
-    reached: Array
+    weights: Array
 
-    def below(self, x: Array) -> Array:
-        count = np.searchsorted(self.losses, x, side="right")
-        return np.asarray(np.concatenate([[0.0], self.reached])[count])
+    @cached_property
+    def _reached(self) -> Array:
+        return np.concatenate([[0.0], np.cumsum(self.weights)])
+
+    def moments(self, x: Array) -> tuple[Array, Array]:
+        mean = self._reached[np.searchsorted(self.losses, x, side="right")]
+        return mean, mean  # a scenario loses more or does not
 
 
 @dataclass(frozen=True)
@@ -198,7 +241,7 @@ class _Priced(_Market):
     parts: tuple[tuple[tuple[Array, ...], tuple[_Kind, ...]], ...]
     """Prices of each group in a token by scenario, and the kinds."""
 
-    def below(self, x: Array) -> Array:
+    def moments(self, x: Array) -> tuple[Array, Array]:
         many = int(self.labels.max()) + 1
         reached = np.searchsorted(self.losses, x, side="right")
         at = np.repeat(np.arange(x.size), np.diff(reached, prepend=0)) * many
@@ -218,7 +261,8 @@ class _Priced(_Market):
                 for mean in means
             ]
             found *= sum(kind.below(x, places) for kind in kinds)
-        return np.asarray(found.sum(axis=1))
+        given = np.divide(found, mass, out=np.zeros_like(mass), where=mass > 0.0)
+        return found.sum(axis=1), (found * given).sum(axis=1)
 
 
 @dataclass(frozen=True)
@@ -254,7 +298,7 @@ class _Kind:
         return np.asarray(found)
 
 
-def _kinds(joint: Joint, place: int, chances: Array) -> tuple[_Kind, ...]:
+def _kinds(joint: Joint, place: int, chances: Array, effort: int) -> tuple[_Kind, ...]:
     """The kinds of states in which the groups of a part are independent.
 
     Parameters
@@ -262,6 +306,7 @@ def _kinds(joint: Joint, place: int, chances: Array) -> tuple[_Kind, ...]:
     place : int
         Among the parts that are counted in tokens.
     chances : array, shape (patterns,)
+    effort : int
     """
     priced = joint.priced[place]
     groups = [strand.group for strand in priced.groups]
@@ -271,7 +316,7 @@ def _kinds(joint: Joint, place: int, chances: Array) -> tuple[_Kind, ...]:
     def law(i: int, case: int) -> LargestLaw:
         if (i, case) not in laws:
             one, lines = groups[i].at(groups[i].cases[case], joint.register.lines)
-            laws[i, case] = _law([(one, cases_of(one, lines))])
+            laws[i, case] = _law([(one, cases_of(one, lines, effort))])
         return laws[i, case]
 
     def table(i: int, case: int) -> _Table:
@@ -289,19 +334,20 @@ def _kinds(joint: Joint, place: int, chances: Array) -> tuple[_Kind, ...]:
     return tuple(found)
 
 
-def _priced(joint: Joint, rungs: Rungs) -> _Priced:
+def _priced(joint: Joint, rungs: Rungs, effort: int) -> _Priced:
     losses, weights = joint.losses(rungs), joint.scenarios.weights
     prices = joint.prices(rungs)
-    if len(losses) <= EACH:
+    few = EACH if effort > 1 else EACH // 4
+    if len(losses) <= few:
         labels = np.arange(len(losses))
     else:
         chosen = {token: prices[token] for token in joint.matter}
-        labels = cells.labelled(chosen, joint.matter, EACH)
+        labels = cells.labelled(chosen, joint.matter, few)
     order = np.argsort(losses)
     parts = []
     for place, table in enumerate(joint.tables(rungs)):
         tokens = [strand.token for strand in joint.priced[place].groups if strand.token]
-        kinds = _kinds(joint, place, table / math.fsum(table.tolist()))
+        kinds = _kinds(joint, place, table / math.fsum(table.tolist()), effort)
         parts.append((tuple(prices[token][order] for token in tokens), kinds))
     return _Priced(losses[order], weights[order], labels[order], tuple(parts))
 

@@ -125,9 +125,7 @@ class SignedLaw:
         >>> SignedLaw(window, mass, mean=0.0, sd=2.0).squared_excess(-1.0)  # 3^2 / 2
         4.5
         """
-        places = self.window.low + self.step * np.arange(self.points)
-        above = np.maximum(places - x, 0.0) ** 2
-        return float(self.moved.mass @ above) + self.beyond * float(above[-1])
+        return self.moved.squared_excess(x - self.window.low)
 
     def density(self, x: float) -> float:
         """Probability per unit of money about x, over two steps."""
