@@ -31,7 +31,7 @@ from perilscope.engines.aggregate.register import Register
 from perilscope.engines.grids.loss import LossLaw
 from perilscope.engines.simulation.draws import Simulated
 from perilscope.errors import AssessmentError
-from perilscope.layers import enterprise
+from perilscope.layers import apart, enterprise
 from perilscope.layers.context import Context
 from perilscope.layers.enterprise import Joined
 from perilscope.layers.limit_figures import unmet
@@ -58,12 +58,16 @@ TAIL = 0.99
 
 @dataclass(frozen=True)
 class Result(Start):
-    """Every figure of one run, as values; :mod:`perilscope.cycle.document` writes it down."""
+    """Every figure of one run, as values; :mod:`perilscope.cycle.document` writes it down.
+
+    ``layers_priced`` has the laws of layers with losses in tokens, at the prices of scenarios.
+    """
 
     joined: Joined
     events: Mapping[str, tuple[float, float]]
     laws: Mapping[str, Law]
     layers: Mapping[str, Law]
+    layers_priced: Mapping[str, LossLaw]
     law: Law
     tail_shares: Mapping[str, float]
     protocols: tuple[ProtocolScore, ...]
@@ -148,12 +152,14 @@ def _walk(workspace: Workspace, settings: Settings, steps: Steps, *, processes: 
         alone_peak = other.aside(beside.largest_alone, register)
         estimated = [other.aside(beside.estimated, law, *layers.values(), *laws.values())]
         made = _joint_law(begun, joined, steps)
-        joint = doubts = None
+        joint = doubts = at_prices = None
         if made is not None:
             whole = made[0]
             joint = other.begin(beside.jointly, whole, LEVEL, settings)
             doubts = other.begin(beside.doubts, made)
             estimated.append(other.aside(beside.estimated, whole.law))
+            none = {name: each.none for name, each in layers.items()}
+            at_prices = other.aside(apart.layers, whole, book.scenarios, none)
         traded, protocols = desk.result()
         for note in traded.notes:
             steps.note(*note)
@@ -174,6 +180,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: Steps, *, processes: 
             each.result()
         controls = tuple(_controls(book, world, steps))
         peak_alone, drawn_net = alone_peak.result(), net_draws.result()
+        layers_priced = {} if at_prices is None else at_prices.result()
         everything = _together(begun, made, joint, doubts, steps)
         found = None if everything is None or joint is None else joint.result()
         drawn = simulated.result()
@@ -191,6 +198,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: Steps, *, processes: 
         events=events,
         laws=told.laws,
         layers=told.layers,
+        layers_priced=layers_priced,
         law=told.law,
         tail_shares=_shares(told.contributions),
         protocols=protocols,

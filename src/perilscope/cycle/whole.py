@@ -21,7 +21,6 @@ from perilscope.engines.grids.loss import LossLaw
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.simulation.draws import Simulated
 from perilscope.engines.simulation.stratified import Weighted
-from perilscope.layers.apart import apart
 from perilscope.layers.joining import Whole
 
 MOST_LEAVES = 20
@@ -58,7 +57,7 @@ def enterprise(result: Result, plain: Document) -> Document:
         "uncertainty": uncertainty(all_),
         **borne(all_, book),
         **traced(all_),
-        "alone": alone(all_, result.layers, book),
+        "alone": alone(all_, {**result.layers, **result.layers_priced}),
         "joined": _joined(all_.whole),
         **_simulated(result, found),
     }
@@ -302,13 +301,16 @@ def _states(all_: Together) -> list[Document]:
     return found
 
 
-def alone(all_: Together, layers: Mapping[str, Law], book: Book) -> Document:
-    """Each layer by itself against all together, at every level, with thefts of tokens at the
-    prices of their day in both.
+def alone(all_: Together, layers: Mapping[str, Law]) -> Document:
+    """Each layer by itself against all together, at every level.
+
+    Parameters
+    ----------
+    all_ : Together
+    layers : mapping of str to law
+        With losses in tokens at the prices of their day, as in all together.
     """
-    laws: dict[str, Law | SignedLaw]
-    laws = {name: _priced(all_.whole, name, law, book) for name, law in layers.items()}
-    laws["market"] = all_.whole.market
+    laws: dict[str, Law | SignedLaw] = {**layers, "market": all_.whole.market}
     found: Document = {}
     for level in LEVELS:
         each = {name: law.cvar(level) for name, law in laws.items()}
@@ -321,14 +323,6 @@ def alone(all_: Together, layers: Mapping[str, Law], book: Book) -> Document:
             "diversification": added - joint,
         }
     return found
-
-
-def _priced(whole: Whole, layer: str, law: Law, book: Book) -> Law | SignedLaw:
-    """The law of a layer; of one with losses in tokens at the prices of the scenarios."""
-    if not any(book.scenarios[key].layer == layer for key in whole.tokens):
-        return law
-    keys = [key for key in whole.joint.register.lines if book.scenarios[key].layer == layer]
-    return apart(whole, keys, none=law.none)
 
 
 def _joined(whole: Whole) -> Document:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from perilscope.book import Scenario
 from perilscope.engines.grids.grid import Grid
 from perilscope.engines.grids.loss import LossLaw
 from perilscope.engines.joint.assembly import Joint
@@ -62,6 +63,26 @@ def apart(whole: Whole, keys: Iterable[str], *, none: float) -> LossLaw:
     mass = alone.fine.law(alone.weights)[joint.window.zero :]
     grid = Grid(joint.window.grid.step, len(mass), lattice=joint.window.grid.lattice)
     return LossLaw(grid, mass, mean=alone.mean(alone.weights)[0], sd=math.nan, none=none)
+
+
+def layers(
+    whole: Whole, scenarios: Mapping[str, Scenario], none: Mapping[str, float]
+) -> dict[str, LossLaw]:
+    """The same of each layer that has losses in tokens; others cost what they do without a market.
+
+    Parameters
+    ----------
+    whole : Whole
+    scenarios : mapping
+        What the lines were declared as.
+    none : mapping of layer to float
+        Probability that it loses nothing.
+    """
+    found: dict[str, LossLaw] = {}
+    for layer in dict.fromkeys(scenarios[key].layer for key in whole.tokens):
+        keys = [key for key in whole.joint.register.lines if scenarios[key].layer == layer]
+        found[layer] = apart(whole, keys, none=none[layer])
+    return found
 
 
 def holding_of(whole: Whole, key: str) -> tuple[str, ...]:

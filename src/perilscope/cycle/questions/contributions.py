@@ -16,6 +16,7 @@ from perilscope.engines.joint import borne as engine
 from perilscope.engines.joint import causes as behind
 from perilscope.engines.joint.borne import Borne
 from perilscope.errors import MisuseError
+from perilscope.layers import apart
 
 
 def contributions(workspace: Workspace, settings: Settings, level: float) -> Document:
@@ -63,9 +64,11 @@ def _split(reading: Reading, law: Law, level: float) -> Document:
             borne=engine.contributions(joint, all_.law, level),
             tails=behind.tails(joint, all_.law, all_.law.var(level)),
         )
+    none = {name: law.none for name, law in reading.layers.items()}
+    priced = apart.layers(all_.whole, reading.book.scenarios, none)
     return {
         "uncertainty": uncertainty(all_),
         **borne(all_, reading.book),
         **traced(all_),
-        "alone": alone(all_, reading.layers, reading.book),
+        "alone": alone(all_, {**reading.layers, **priced}),
     }

@@ -65,10 +65,7 @@ def _parts(result: Result) -> tuple[Parts, Parts]:
     own = {key: law for key, law in result.laws.items() if isinstance(law, LossLaw)}
     if result.together is not None:
         whole = result.together.whole
-        for name in layers:
-            mine = [key for key in own if result.book.scenarios[key].layer == name]
-            if not whole.tokens.keys().isdisjoint(mine):
-                layers[name] = apart(whole, mine, none=layers[name].none)
+        layers |= {name: law for name, law in result.layers_priced.items() if name in layers}
         for keys in dict.fromkeys(holding_of(whole, key) for key in whole.tokens):
             alone = [own.pop(key).none for key in keys]
             none = alone[0] if len(keys) == 1 else 0.0
