@@ -139,5 +139,5 @@ def test_a_run_by_processes_is_the_same_to_the_last_bit(
     monkeypatch.setattr(others._Process, "__init__", counted)
     monkeypatch.setattr(others._Process, "_again", never)
     alone, several = (assessed(book, settings, processes=some) for some in (False, True))
-    assert begun == ["desk", "simulation", "jointly", "doubts"]
+    assert begun == ["desk", "simulation", "jointly", "doubts", "largest_together"]
     assert json.dumps(whole(alone)) == json.dumps(whole(several))

@@ -152,11 +152,12 @@ def _walk(workspace: Workspace, settings: Settings, steps: Steps, *, processes: 
         alone_peak = other.aside(beside.largest_alone, register)
         estimated = [other.aside(beside.estimated, law, *layers.values(), *laws.values())]
         made = _joint_law(begun, joined, steps)
-        joint = doubts = at_prices = None
+        joint = doubts = joint_peak = at_prices = None
         if made is not None:
             whole = made[0]
             joint = other.begin(beside.jointly, whole, LEVEL, settings)
             doubts = other.begin(beside.doubts, made)
+            joint_peak = other.begin(beside.largest_together, whole.joint)
             estimated.append(other.aside(beside.estimated, whole.law))
             none = {name: each.none for name, each in layers.items()}
             at_prices = other.aside(apart.layers, whole, book.scenarios, none)
@@ -187,7 +188,7 @@ def _walk(workspace: Workspace, settings: Settings, steps: Steps, *, processes: 
         for note in drawn.notes:
             steps.note(*note)
         controls = tuple(_checked(controls, drawn.tried, steps))
-        peaks = peak_alone, None if found is None else found.peak
+        peaks = peak_alone, None if found is None or joint_peak is None else joint_peak.result()
     draws = drawn.draws
     told = _Told(law, laws, layers, contributions)
     if draws is not None and settings.engine == "simulation":

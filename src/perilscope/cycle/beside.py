@@ -26,6 +26,7 @@ from perilscope.engines.aggregate.register import Register
 from perilscope.engines.grids.grid import Grid
 from perilscope.engines.grids.loss import LossLaw
 from perilscope.engines.joint import borne, stretched
+from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.borne import Borne
 from perilscope.engines.joint.cloud import Cloud
 from perilscope.engines.joint.largest import largest as joint_largest
@@ -70,13 +71,10 @@ class Jointly:
     borne : Borne or AssessmentError
         Who bears its tail, or why nobody can tell.
     horizons : Horizons or None
-    peak : Peak
-        Its largest single loss.
     """
 
     borne: Borne | AssessmentError
     horizons: Horizons | None
-    peak: Peak
 
 
 def ready(begun: Start) -> None:
@@ -165,13 +163,13 @@ def _checks(
 
 
 def jointly(whole: Whole, level: float, settings: Settings, _tell: Tell) -> Jointly:
-    """Who bears the tail of everything, horizons of it, and its largest single loss."""
+    """Who bears the tail of everything, and horizons of it."""
     bearing: Borne | AssessmentError
     try:
         bearing = borne.contributions(whole.joint, whole.law, level)
     except AssessmentError as error:
         bearing = error
-    return Jointly(bearing, drawn.together(whole, settings), peak(joint_largest(whole.joint)))
+    return Jointly(bearing, drawn.together(whole, settings))
 
 
 def doubts(made: Made, _tell: Tell) -> Doubts:
@@ -182,6 +180,11 @@ def doubts(made: Made, _tell: Tell) -> Doubts:
 def largest_alone(register: Register) -> Peak:
     """The largest single loss."""
     return peak(largest(register))
+
+
+def largest_together(joint: Joint, _tell: Tell) -> Peak:
+    """The largest single loss, the market's over the horizon being one."""
+    return peak(joint_largest(joint))
 
 
 def estimated(*laws: LossLaw | Simulated | SignedLaw) -> None:
