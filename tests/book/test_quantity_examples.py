@@ -181,6 +181,7 @@ def test_a_quarter_is_three_months_as_a_length_and_as_a_period() -> None:
     for text, months in (("1 quarter", "3 months"), ("2 quarters", "6 months")):
         assert parse(text, "years").node == parse(months, "years").node
         assert spell(parse(text, "years")) == text
+    assert parse("quarter", "years").node == parse("3 months", "years").node
     assert per_year(parse("0.2 per quarter", "rate")) == 4
     assert per_year(parse("1 in 5 quarters", "rate")) == 4
 

@@ -56,3 +56,26 @@ def test_share_of_a_figure_is_by_what_each_bears():
     assert weighed({"a": 0.5, "b": 1.0}, {"a": 60.0, "b": 10.0}, 30.0) == pytest.approx(0.4)
     assert weighed({"a": 0.5}, {"a": -60.0}, 60.0) == pytest.approx(0.25)
     assert weighed({"a": 1.0}, {"a": 0.0}) is None
+
+
+def test_shares_of_a_run_are_by_what_enumerated_outcomes_leave_each():
+    """2M in 5 % of years (half of its factors are own data), 1M in 10 % (none is): of the worst 1 %
+    half has both and half the first alone, so they bear 2M and 0.5M of 2.5M; and 100k each of ALE.
+    """
+    own = {"grade": "own data"}
+    one = {"asset": "desk", "counts": "at most one a year", "frequency": {"value": "0.05 per year"}}
+    two = {**one, "frequency": {"value": "0.1 per year"}, "distinct_because": "another desk"}
+    book = {
+        "institution": {"name": "Test"},
+        "as_of": "2026-01-31",
+        "currency": "USD",
+        "assets": {"desk": {"kind": "other"}},
+        "scenarios": {
+            "x": {**one, "frequency": {**one["frequency"], **own}, "magnitude": "2M"},
+            "y": {**two, "magnitude": "1M"},
+        },
+    }
+    told = perilscope.quantify(perilscope.declare(book), engine="exact").document
+    share = told["enterprise"]["prior_share"]
+    assert share["ale"] == pytest.approx((0.5 * 100 + 100) / 200, rel=1e-9)
+    assert share["tail"] == pytest.approx((0.5 * 2.0 + 0.5) / 2.5, rel=1e-9)

@@ -198,6 +198,8 @@ def parse(
     Traceback (most recent call last):
     perilscope.book.laws.QuantityError: '0.5' does not say per what
     """
+    if dimension == "years" and text in PERIODS:  # the unit alone is one of it
+        text = f"1 {text}"
     known = None if tokens is None else frozenset(tokens)
     meant = tuple(sorted(beliefs.items())) if "belief(" in text.replace(" ", "") else ()
     try:

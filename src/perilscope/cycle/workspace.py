@@ -251,7 +251,7 @@ def with_horizon(workspace: Workspace, text: str) -> Workspace:
     from perilscope.book.quantity import parse
 
     try:
-        horizon = parse(f"1 {text}" if text.isalpha() else text, "years")
+        horizon = parse(text, "years")
         book = workspace.book.model_copy(update={"horizon": horizon})
         years = book.horizon_years
     except ValueError as error:
