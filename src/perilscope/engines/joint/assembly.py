@@ -389,8 +389,9 @@ class Joint:
                 pairs.append((less, bare(grids[1], self.rough.law(known))))
             return pairs
 
+        sd = spread(self.window, mass, mean, register, self.tokens, self._over_states(known))
         law = SignedLaw(
-            self.window, mass, mean=mean, sd=spread(self.window, mass, mean, register), cut=cut,
+            self.window, mass, mean=mean, sd=sd, cut=cut,
             coarse=None if self.window.grid.lattice else half, others=others, apart=apart,
         )  # fmt: skip
         if law.beyond > (reach.RARE if weights is None else reach.OTHER):
@@ -399,6 +400,15 @@ class Joint:
                 f"{self.window.high:.3g}"
             )
         return law
+
+    def _over_states(self, weights: Weights) -> dict[str, tuple[Array, Array]]:
+        """Prices of each token that losses are counted in, over all states, and their weights."""
+        chances = [self.chance(rungs, weights) for rungs in self.markets]
+        mass = np.concatenate([chance * self.scenarios.weights for chance in chances])
+        return {
+            token: (np.concatenate([self.prices(rungs)[token] for rungs in self.markets]), mass)
+            for token in set(self.tokens.values())
+        }
 
     @cached_property
     def _believed(self) -> bool:

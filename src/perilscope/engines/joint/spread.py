@@ -10,7 +10,9 @@ moves little of that: where the sum is beyond the window, a line is.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +23,18 @@ from perilscope.engines.joint.parts import Interface
 from perilscope.engines.joint.window import Window
 
 Array = npt.NDArray[np.float64]
+Prices = tuple[Array, Array]
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
-def spread(window: Window, mass: Array, mean: float, register: Register) -> float:
+def spread(
+    window: Window,
+    mass: Array,
+    mean: float,
+    register: Register,
+    tokens: Mapping[str, str] = NOTHING,
+    prices: Mapping[str, Prices] = NOTHING,
+) -> float:
     """Standard deviation of everything; infinite where a line's is.
 
     Parameters
@@ -34,16 +45,38 @@ def spread(window: Window, mass: Array, mean: float, register: Register) -> floa
     mean : float
         Of everything, exact.
     register : Register
-        The lines on the window's grid. Those that are counted in a token stand at today's price.
+        The lines on the window's grid, those that are counted in a token at today's price.
+    tokens : mapping of line to token
+    prices : mapping of token to (prices, probabilities)
+        Against today's.
+
+    Notes
+    -----
+    Lines in money and those of each token are taken one after the other: beyond the window one of
+    them is, and the others are about their means. What lies beyond it of losses in a token at p
+    times today's price is p^2 times what lies beyond 1/p of it today.
     """
+    whole = _about(mass, window.low + window.grid.places, mean)
+    kinds: dict[str, list[str]] = {}
+    for key in register.lines:
+        kinds.setdefault(tokens.get(key, ""), []).append(key)
+    for token, keys in kinds.items():
+        some = register if len(kinds) == 1 else register.subset(keys)
+        level, weights = prices[token] if token else (np.ones(1), np.ones(1))
+        whole += _lacking(window, some, level, weights)
+    return math.sqrt(max(whole, 0.0)) if math.isfinite(whole) else math.inf
+
+
+def _lacking(window: Window, register: Register, prices: Array, weights: Array) -> float:
+    """Second moment about their mean of lines beyond the window, over prices they may stand at."""
     own, sd = register.moments()
     if not math.isfinite(sd):
         return math.inf
-    whole = _about(mass, window.low + window.grid.places, mean)
     lines = register.grid.back(register.fine.sum(register.components, register.lines))
-    places = window.grid.places
-    held = _about(lines[places <= window.high], places[places <= window.high], own)
-    return math.sqrt(max(whole + sd * sd - held, 0.0))
+    places = register.grid.places
+    reached = np.concatenate([[0.0], np.cumsum(lines * (places - own) ** 2)])
+    held = reached[np.searchsorted(places, window.high / prices, side="right")]
+    return float(weights @ (prices**2 * (sd * sd - held)))
 
 
 def _about(mass: Array, places: Array, mean: float) -> float:
