@@ -323,3 +323,26 @@ scenarios:
     assert venue["contracts"]["today"] == pytest.approx(13_000.0)
     run_ = asked(tmp_path, HELD + book, capsys, "run", "--engine", "exact", "--quiet")
     assert run_["enterprise"]["ale"] == pytest.approx(0.1 * 0.8 * 113_000.0)
+
+
+def test_what_is_held_here_and_owed_there_is_borne_by_both(tmp_path: Path, capsys: Any) -> None:
+    """20 BTC in one strategy and 20 sold in another are nothing in all: each bears what it would
+    lose where everything loses most, one the opposite of the other. Both were shown as nothing.
+    """
+    market(
+        tmp_path,
+        "BTC,20,kraken,core\nBTC,-20,okx,hedge\nETH,500,okx,trend\n",
+        np.full(90, 5e4),
+        np.full(90, 2e3),
+    )
+    found = asked(tmp_path, HELD + STILL, capsys, "capital", "--level", "0.95")
+    chances, lost = outcomes()
+    whole = lost[:, [0, 1, 2, 4]].sum(axis=1)
+    _, weights = worst(whole, chances, 0.95)
+    mean, tail = (float(by @ lost[:, 3]) for by in (chances, weights))
+    assert found["enterprise"]["cvar"] == pytest.approx(weights @ whole, rel=1e-4)
+    rows = {row["id"]: row for row in found["returns"]}
+    for name, side in (("core", 1.0), ("hedge", -1.0)):
+        assert rows[name]["exposure"] == pytest.approx(1e6)
+        assert rows[name]["expected_loss"] == pytest.approx(side * mean, abs=0.1)
+        assert rows[name]["cvar"] == pytest.approx(side * tail, rel=1e-3)

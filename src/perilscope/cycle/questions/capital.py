@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -35,6 +35,9 @@ Document = dict[str, Any]
 LEVEL, SURVIVAL, SLICES = 0.99, 0.99, 12
 _WHOLE = 0.02
 """How far a slice may be from whole days, relative; prices are daily."""
+_OFFSET = 1e-3
+"""Of what is held long and short, the share left in all below which it does not tell what a unit
+bears."""
 _POINTS = 2**14
 _SURE = 1e-7
 
@@ -312,15 +315,40 @@ def _borne(result: Result, level: float) -> tuple[dict[str, Both], list[_Lot]]:
     lots = [
         _Lot(lot, abs(revaluation.worth(lot, market.held.marks)), *each[name]) for name, lot in odd
     ]
-    units: dict[str, float] = {}
+    one = _by_unit(result, level, market, plain, each)
     for lot in plain:
-        units[lot.asset] = units.get(lot.asset, 0.0) + lot.quantity
-    for lot in plain:
-        whole = units[lot.asset]
-        share = lot.quantity / whole if whole else 0.0
-        mean, cvar = each.get(lot.asset, (0.0, 0.0))
-        lots.append(_Lot(lot, _worth(result, lot), share * mean, share * cvar))
+        mean, cvar = one.get(lot.asset, (0.0, 0.0))
+        lots.append(_Lot(lot, _worth(result, lot), lot.quantity * mean, lot.quantity * cvar))
     return lines, lots
+
+
+def _by_unit(
+    result: Result,
+    level: float,
+    market: Market,
+    lots: Sequence[Position],
+    borne_by: Mapping[str, Both],
+) -> dict[str, Both]:
+    """What one unit of each asset loses on average and bears; also of one held long here and short
+    there, which is nothing in all.
+    """
+    units: dict[str, float] = {}
+    gross: dict[str, float] = {}
+    for lot in lots:
+        units[lot.asset] = units.get(lot.asset, 0.0) + lot.quantity
+        gross[lot.asset] = gross.get(lot.asset, 0.0) + abs(lot.quantity)
+    found = {}
+    offset = [a for a in units if a in borne_by and abs(units[a]) <= _OFFSET * gross[a]]
+    for asset in (a for a in units if a in borne_by and a not in offset):
+        mean, cvar = borne_by[asset]
+        found[asset] = mean / units[asset], cvar / units[asset]
+    if offset and result.together is not None:
+        together, price = result.together, result.valuation.price
+        values = dict(market.held.values) | {asset: price(asset) for asset in offset}
+        others = replace(market, held=replace(market.held, values=values))
+        each = borne.units(together.whole.joint, together.law, level, others)
+        found |= {asset: each[asset] for asset in offset}
+    return found
 
 
 def _stands(result: Result, venue: str, lots: Sequence[_Lot]) -> float:

@@ -26,7 +26,7 @@ from perilscope.engines.joint import borne_tokens, cells
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.joint.many import Many
-from perilscope.engines.joint.parts import Part, Rungs
+from perilscope.engines.joint.parts import Part, Rungs, Scenarios
 from perilscope.engines.joint.prices import Beside
 
 Array = npt.NDArray[np.float64]
@@ -63,9 +63,10 @@ def contributions(joint: Joint, law: SignedLaw, level: float) -> Borne:
         Its law.
     level : float
     """
-    by = joint.window.grid.weighing(allocation.Split(_cut(joint, law, level), level).weights)
+    by = _weighing(joint, law, level)
     below = _in_money(joint, by)
-    priced, held, means = _with_market(joint, by)
+    priced, under = _with_market(joint, by)
+    held, means = _holdings(joint, joint.scenarios, under)
     below |= priced
     known = {key: joint.line_mean(key) - below[key] for key in joint.register.lines}
     lines = {key: x / (1.0 - level) for key, x in known.items()}
@@ -82,6 +83,34 @@ def contributions(joint: Joint, law: SignedLaw, level: float) -> Borne:
         {name: x + off * abs(x) / size for name, x in holdings.items()},
         off / abs(cvar) if cvar else 0.0,
     )
+
+
+def units(
+    joint: Joint, law: SignedLaw, level: float, others: Scenarios
+) -> dict[str, tuple[float, float]]:
+    """Mean loss of other holdings and the part of CVaR that they would bear, by name, in money.
+
+    What is held long in one place and short in another is nothing in all and bears nothing, but
+    each of both does, by what a unit of it loses where everything loses most.
+
+    Parameters
+    ----------
+    joint : Joint
+    law : SignedLaw
+        Its law.
+    level : float
+    others : Scenarios
+        What they lose in the scenarios of the joint law.
+    """
+    _, under = _with_market(joint, _weighing(joint, law, level))
+    held, means = _holdings(joint, others, under)
+    tails = (means - held) / (1.0 - level)
+    pairs = zip(means.tolist(), tails.tolist(), strict=True)
+    return dict(zip(others.names, pairs, strict=True))
+
+
+def _weighing(joint: Joint, law: SignedLaw, level: float) -> Transform:
+    return joint.window.grid.weighing(allocation.Split(_cut(joint, law, level), level).weights)
 
 
 def _cut(joint: Joint, law: SignedLaw, level: float) -> LossLaw:
@@ -143,11 +172,12 @@ def _mixed(
 # --- the market, and lines at its prices
 
 
-def _with_market(joint: Joint, by: Transform) -> tuple[dict[str, float], Array, Array]:
-    """Weighted sums of the lines counted in tokens, and of the holdings with their means."""
+def _with_market(joint: Joint, by: Transform) -> tuple[dict[str, float], Mapping[Rungs, Array]]:
+    """Weighted sums of the lines counted in tokens, and by state of prices how much of the weight
+    lies below VaR given each scenario, times the probability of the state.
+    """
     if joint.clouds is not None:
-        known, shares = borne_tokens.below(joint, joint.clouds, by)
-        return known, *_holdings(joint, shares)
+        return borne_tokens.below(joint, joint.clouds, by)
     gathered = [Beside(each) for each in joint.priced]
     outside = against(by, joint.fine.fixed(joint.weights))
     under: dict[Rungs, Array] = {}
@@ -161,14 +191,16 @@ def _with_market(joint: Joint, by: Transform) -> tuple[dict[str, float], Array, 
         for cell in joint.cells(states[0]):
             _cell(joint, cell, rests, under, gathered)
     lines = {key: x for each in gathered for key, x in each.lines().items()}
-    return lines, *_holdings(joint, under)
+    return lines, under
 
 
-def _holdings(joint: Joint, under: Mapping[Rungs, Array]) -> tuple[Array, Array]:
+def _holdings(
+    joint: Joint, scenarios: Scenarios, under: Mapping[Rungs, Array]
+) -> tuple[Array, Array]:
     """What each holding bears below VaR, and its mean as the window holds it."""
-    held, means = (np.zeros(len(joint.scenarios.names)) for _ in range(2))
+    held, means = (np.zeros(len(scenarios.names)) for _ in range(2))
     for rungs, share in under.items():
-        one, two = _shared_out(joint, rungs, share)
+        one, two = _shared_out(joint, scenarios, rungs, share)
         held += one
         means += two
     return held, means
@@ -217,7 +249,9 @@ def _under(
     return found
 
 
-def _shared_out(joint: Joint, rungs: Rungs, under: Array) -> tuple[Array, Array]:
+def _shared_out(
+    joint: Joint, scenarios: Scenarios, rungs: Rungs, under: Array
+) -> tuple[Array, Array]:
     """What each holding bears below VaR in a state of prices, and its mean as the window holds it.
 
     Parameters
@@ -225,10 +259,10 @@ def _shared_out(joint: Joint, rungs: Rungs, under: Array) -> tuple[Array, Array]
     under : array, shape (scenarios,)
         Weight below VaR given each scenario, times the probability of the state.
     """
-    scenarios, losses = joint.scenarios, joint.losses(rungs)
+    losses = joint.losses(rungs)
     held = joint.window.clamped(losses)
     # what is cut of a gain is cut of every holding alike
     kept = np.divide(held, losses, out=np.ones_like(losses), where=held != losses)
-    mass = scenarios.weights * kept
+    mass = joint.scenarios.weights * kept
     borne = scenarios.weighed(rungs, mass * under)
     return borne, joint.chance(rungs) * scenarios.weighed(rungs, mass)
