@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`capital` against sums over all that may happen, reckoned here from the book's own words."""
+"""`capital`, `contributions` and `sensitivity` against sums over all that may happen, reckoned here
+from the book's own words.
+"""
 
 from __future__ import annotations
 
@@ -85,11 +87,11 @@ scenarios:
 PARTS = ("fail", "exploit", "theft", "BTC", "ETH")
 
 
-def outcomes() -> tuple[Floats, Floats]:
+def outcomes(calm: float = 0.7, up: float = 0.2, down: float = 0.1) -> tuple[Floats, Floats]:
     """Chances, and what each part loses: a million stands in each coin, thefts take another."""
     found = []
     for (chance, btc, eth), fail, exploit, theft in itertools.product(
-        ((0.7, 1.0, 1.0), (0.2, 1.6, 1.0), (0.1, 0.6, 0.5)),
+        ((calm, 1.0, 1.0), (up, 1.6, 1.0), (down, 0.6, 0.5)),
         ((0.5, 2.5e5), (0.5, 1e6)),
         ((0.96, 0.0), (0.04, 2e6)),
         ((0.9, 0.0), (0.1, 1e6)),
@@ -161,6 +163,32 @@ def test_thefts_of_coins_are_priced_on_their_day_in_each_layer_alone_and_at_wors
     assert found["layers"]["worst_cvar"] == pytest.approx(4.5e6, rel=5e-4)
     apart = alone(0) + alone(1) + alone(2) + alone(3, 4)
     assert found["scenarios"]["worst_cvar"] == pytest.approx(apart, rel=5e-4)
+
+
+def test_slopes_by_a_root_of_three_states_are_those_of_moved_tables(
+    still: Path, capsys: Any
+) -> None:
+    """The other two states give way in proportion; ALE is at today's prices."""
+    prior = dict(zip(("calm", "up", "down"), (0.7, 0.2, 0.1), strict=True))
+
+    def cvar(state: str, aside: float) -> float:
+        moved = {k: p * (1 - prior[state] - aside) / (1 - prior[state]) for k, p in prior.items()}
+        chances, lost = outcomes(**{**moved, state: prior[state] + aside})
+        whole = lost.sum(axis=1)
+        return float(worst(whole, chances, 0.99)[1] @ whole)
+
+    found = asked(still, HELD + STILL, capsys, "sensitivity")
+    told = {row["state"]: row for row in found["tables"]}
+    assert told.keys() == prior.keys()
+    slopes = {s: (cvar(s, 1e-4) - cvar(s, -1e-4)) / 2e-4 for s in prior}
+    largest = max(map(abs, slopes.values()))
+    for state, slope in slopes.items():
+        assert told[state]["cvar_slope"] == pytest.approx(slope, abs=2e-4 * largest)
+        # the failing venue costs 625k on average, in the state `down`
+        share = 1.0 if state == "down" else -0.1 / (1.0 - prior[state])
+        assert told[state]["ale_slope"] == pytest.approx(share * 625e3, rel=1e-6)
+    (down,) = (x for x in found["states"] if x["state"] == "down")
+    assert down["cvar_per_probability"] == pytest.approx(slopes["down"], abs=2e-4 * largest)
 
 
 # --- bounds by linear programming over all joint laws
