@@ -128,6 +128,23 @@ def test_a_capped_exponential_loss_in_closed_form() -> None:
     assert much.low == pytest.approx(-3e6 * math.log(0.95), rel=1e-9)
 
 
+def test_a_secondary_loss_that_is_a_belief_from_a_holding_that_is_refilled() -> None:
+    """100k each time, and with a believed chance p all that the wallet has: 100k + 1.9M p."""
+    secondary = {"probability": "belief(beta(2, 6))", "magnitude": "5M"}
+    root = tree(
+        {
+            "frequency": "1 per year",
+            "refilled": "yes",
+            "magnitude": {"primary": "100k", "secondary": secondary, "at_most": "wallet"},
+        }
+    )
+    believed = stats.beta(2, 6)
+    assert root.mean == pytest.approx(1e5 + 1.9e6 * 0.25, rel=1e-9)
+    much = root.children[1]
+    assert much.low == pytest.approx(1e5 + 1.9e6 * believed.ppf(0.05), rel=1e-3)
+    assert much.high == pytest.approx(1e5 + 1.9e6 * believed.ppf(0.95), rel=1e-3)
+
+
 def test_secondary_loss_is_its_probability_times_its_forms() -> None:
     root = tree(
         {

@@ -256,7 +256,7 @@ def _taken(factor: float, dimension: str) -> Callable[[Term], Term]:
     def change(term: Term) -> Term:
         if term.alone and dimension != "probability":
             return Term((times(term.beliefs[0], factor),), term.at, alone=True)
-        return Term(term.beliefs, lambda theta: scaled(term.at(theta)))
+        return Term(term.beliefs, lambda theta: scaled(term.at(theta)), single=term.single)
 
     return change
 

@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perilscope.engines.laws import quadrature
-from perilscope.engines.laws.distributions import Capped, Constant, Distribution
-from perilscope.engines.laws.floor import Floored
+from perilscope.engines.laws.distributions import Constant, Distribution
 from perilscope.engines.streams import stream
 from perilscope.layers.term import Term
 
@@ -136,8 +135,7 @@ def _drawn(term: Term, name: str) -> Floats:
     The first uncertain belief stands in order, the others in an order of their own stream; the
     seed of a run does not move them. McKay, Beckman and Conover, Technometrics 21 (1979).
     """
-    one_by_one = isinstance(term.at(middle(term.beliefs)), Capped | Floored)
-    count = FEW_DRAWS if one_by_one else DRAWS
+    count = FEW_DRAWS if term.single else DRAWS
     even = (np.arange(count) + 0.5) / count
     ordered = True
     theta = []
@@ -146,7 +144,7 @@ def _drawn(term: Term, name: str) -> Floats:
         order = np.arange(count) if single or ordered else _shuffled(name, i, count)
         ordered = ordered and single
         theta.append(np.asarray(belief.ppf(even[order]), dtype=np.float64))
-    if one_by_one:
+    if term.single:
         each = zip(*(column.tolist() for column in theta), strict=True)
         return np.array([float(expected(term.at(one))) for one in each])
     means = np.asarray(expected(term.at(tuple(theta))), dtype=np.float64)

@@ -33,6 +33,8 @@ class Term:
     at: Callable[[Theta], Any]
     alone: bool = False
     """Whether the term is its one belief, with nothing done to it."""
+    single: bool = False
+    """Whether beliefs are taken one by one: a cap or floor of a sum takes no arrays of them."""
 
     @classmethod
     def fixed(cls, value: Any) -> Term:
@@ -40,7 +42,9 @@ class Term:
         return cls((), lambda _theta: value)
 
     @classmethod
-    def joined(cls, terms: Sequence[Term], combine: Callable[..., Any]) -> Term:
+    def joined(
+        cls, terms: Sequence[Term], combine: Callable[..., Any], *, single: bool = False
+    ) -> Term:
         """Independent terms combined; each sees its own slice of the beliefs."""
         ends = np.cumsum([len(t.beliefs) for t in terms]).tolist()
         slices = [slice(end - len(t.beliefs), end) for t, end in zip(terms, ends, strict=True)]
@@ -48,7 +52,8 @@ class Term:
         def at(theta: Theta) -> Any:
             return combine(*(t.at(theta[s]) for t, s in zip(terms, slices, strict=True)))
 
-        return cls(tuple(b for t in terms for b in t.beliefs), at)
+        beliefs = tuple(b for t in terms for b in t.beliefs)
+        return cls(beliefs, at, single=single or any(t.single for t in terms))
 
 
 def believed(law: Distribution) -> Term:
@@ -84,4 +89,6 @@ def tied(term: Term) -> Term:
     if len(first) == len(places):
         return term
     kept = [term.beliefs[places.index(k)] for k in range(len(first))]
-    return Term(tuple(kept), lambda theta: term.at(tuple(theta[k] for k in places)))
+    return Term(
+        tuple(kept), lambda theta: term.at(tuple(theta[k] for k in places)), single=term.single
+    )

@@ -304,7 +304,8 @@ class _Maker:
         cap = self.context.valuation.loss(holding)
         currency = self.context.book.currency
         limit = Node("magnitude.at_most", "At most", holding, cap, cap, cap, "number", "", currency)
-        term = Term.joined((whole.term,), lambda law: floored(severity.per_event(cap, law)))
+        capped = lambda law: floored(severity.per_event(cap, law))  # noqa: E731 - as a term
+        term = Term.joined((whole.term,), capped, single=True)
         note = f"One event costs at most what {holding} is worth to us."
         node = replace(
             whole.node,
@@ -319,7 +320,7 @@ class _Maker:
         value = whole.term.at(spread.middle(whole.term.beliefs))
         if value.support[0] >= 0.0:
             return whole
-        term = Term.joined((whole.term,), floored)
+        term = Term.joined((whole.term,), floored, single=True)
         return self._derived(whole.node, term, spread.mean(term))
 
     def _loss(self, path: str, factor: Leaf | Forms) -> _Part:
