@@ -79,16 +79,18 @@ def history(days: int = 700) -> History:
     )
 
 
-def context(horizon: str = "1 year", evidence: dict[str, str] | None = None):
-    book = load_text(BOOK.replace("HORIZON", horizon))
+def context(
+    horizon: str = "1 year", evidence: dict[str, str] | None = None, text: str = BOOK
+):  # fmt: skip
+    book = load_text(text.replace("HORIZON", horizon))
     drivers = network_evidence.drivers(book, evidence or {})
     valuation = Valuation(book, {})
     return book, Context(book, valuation, drivers, network_evidence.prior(book), book.horizon_years)
 
 
 @cache
-def made(horizon: str = "1 year"):
-    book, known = context(horizon)
+def made(horizon: str = "1 year", text: str = BOOK):
+    book, known = context(horizon, text=text)
     joined, _ = enterprise.join(book.scenarios, known)
     assert not joined.failed
     lots = Lots(VALUES, (), Marks({}))
@@ -247,6 +249,31 @@ def test_variance_of_drawn_moves_is_that_of_the_days():
     drawn = np.log(moves.over(long, ["ETH"], 1.0, seed=3).spans.end[:, 0]).var()
     daily = np.diff(np.log(long.closes[:, 0])).var()
     assert drawn == pytest.approx(365 * daily, rel=0.2)
+
+
+def test_market_alone_is_that_of_its_scenarios_beside_losses_that_dwarf_it():
+    _, _, found = made("10 days", BOOK.replace("400k to 1.6M", "400M to 1.6bn"))
+    law, ends = found.whole.market, found.whole.joint.scenarios.moves.end
+    assert found.law.step > 0.01 * law.var(0.999)  # a step of everything is much of the market
+    periods = 10.0 / 365.25
+    depeg, leaked = 1.0 - 0.875**periods, 1.0 - 0.9**periods
+    losses, weights = [], []
+    for p, usdc in ((depeg, 0.8), (1.0 - depeg, 1.0)):
+        for q, eth in ((leaked, 0.9), (1.0 - leaked, 1.0)):
+            worth = VALUES["ETH"] * eth * ends[:, 0] + VALUES["USDC"] * usdc * ends[:, 1]
+            losses.append(sum(VALUES.values()) - worth)
+            weights.append(np.full(len(ends), p * q / len(ends)))
+    order = np.argsort(-np.concatenate(losses))
+    lost, chance = np.concatenate(losses)[order], np.concatenate(weights)[order]
+    assert law.mean == pytest.approx(lost @ chance, rel=1e-9)
+    assert law.sd == pytest.approx(math.sqrt(chance @ (lost - law.mean) ** 2), rel=1e-9)
+    for level in (0.95, 0.99, 0.999):
+        beyond = np.cumsum(chance)
+        var = lost[np.searchsorted(beyond, 1.0 - level)]
+        share = 1.0 - level
+        cvar = var + np.maximum(lost - var, 0.0) @ chance / share
+        assert law.var(level) == pytest.approx(var, rel=2e-4)
+        assert law.cvar(level) == pytest.approx(cvar, rel=2e-4)
 
 
 # --- what is wrong is said

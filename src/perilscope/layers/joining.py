@@ -21,10 +21,12 @@ from perilscope.book import Scenario
 from perilscope.engines.aggregate.compound import Mixture
 from perilscope.engines.aggregate.register import Register
 from perilscope.engines.aggregate.unlisted import Unlisted
+from perilscope.engines.grids.grid import Grid
 from perilscope.engines.joint.assembly import Joint
 from perilscope.engines.joint.law import SignedLaw
 from perilscope.engines.joint.parts import Interface
 from perilscope.engines.joint.wide import Wide, wide
+from perilscope.engines.joint.window import Window
 from perilscope.errors import AssessmentError
 from perilscope.layers.context import Context
 from perilscope.layers.driven import Axis, Driven, Event, driven
@@ -204,20 +206,31 @@ def _network_of(drivers: Drivers, known: Wide) -> str:
 
 
 def alone(joint: Joint) -> SignedLaw:
-    """Law of the market by itself, on the same window."""
-    mass = np.zeros(joint.window.grid.points)
-    mean, cut, weights = 0.0, 0.0, joint.scenarios.weights
-    for rungs in joint.markets:
-        chance = joint.chance(rungs)
-        if chance > 0.0:
-            losses = joint.losses(rungs)
-            mass += chance * joint.window.mass(losses, weights)
-            plain = float(weights @ losses)
-            mean += chance * plain
-            cut += chance * (float(weights @ joint.window.clamped(losses)) - plain)
-    places = joint.window.low + joint.window.grid.places
-    sd = math.sqrt(max(float(mass @ (places - mean) ** 2), 0.0))
-    return SignedLaw(joint.window, mass, mean=mean, sd=sd, cut=cut)
+    """Law of the market by itself, on a window of its own where that is finer.
+
+    Beside large losses of other layers one step of the common window may be a good part of what
+    the market can lose at all.
+    """
+    weights = joint.scenarios.weights
+    states = {rungs: chance for rungs in joint.markets if (chance := joint.chance(rungs)) > 0.0}
+    lost = [(chance, joint.losses(rungs)) for rungs, chance in states.items()]
+    window = _narrow(joint.window, [losses for _, losses in lost])
+    mean = math.fsum(chance * float(weights @ losses) for chance, losses in lost)
+    square = math.fsum(chance * float(weights @ (losses - mean) ** 2) for chance, losses in lost)
+    held = math.fsum(chance * float(weights @ window.clamped(losses)) for chance, losses in lost)
+    mass = np.sum([chance * window.mass(losses, weights) for chance, losses in lost], axis=0)
+    return SignedLaw(window, mass, mean=mean, sd=math.sqrt(square), cut=held - mean)
+
+
+def _narrow(window: Window, lost: Sequence[Floats]) -> Window:
+    """As many points from the largest gain to the largest loss, if they are closer together."""
+    low = min(0.0, *(float(losses.min()) for losses in lost))
+    high = max(0.0, *(float(losses.max()) for losses in lost))
+    points = window.grid.points
+    step = (high - low) / (points - 4)
+    if not 0.0 < step < window.grid.step:
+        return window
+    return Window(Grid(step, points), 2 * math.ceil(-0.5 * low / step))
 
 
 def _same_horizon(moves: Moves, context: Context, wanted: Sequence[str]) -> None:
