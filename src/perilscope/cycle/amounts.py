@@ -17,7 +17,8 @@ def _scaled(size: float) -> str:
     """Two or three leading digits and the unit, never ``1,000k``."""
     if size < 999.5:
         text = f"{size:.0f}" if size >= 10 or size == round(size) else f"{size:.2g}"
-        return text if size >= 0.01 or size == 0 else "0.01"
+        # less than a millionth is what rounding leaves of nothing
+        return text if size >= 0.01 or size == 0 else "0.01" if size >= 1e-6 else "0"
     for unit, letter in _UNITS:
         scaled = size / unit
         if scaled >= 0.9995 or (letter == "M" and size >= 999_500):
@@ -35,6 +36,8 @@ def money(value: float | None, currency: str = "USD") -> str:
     ('$1.2M', '$750k', '$1.0M', '$0', '-$2.4k')
     >>> money(1_234_567, "CHF"), money(None)
     ('1.2M CHF', '–')
+    >>> money(0.0004), money(-2e-8)
+    ('$0.01', '$0')
     """
     return _signed(value, currency, _scaled)
 
