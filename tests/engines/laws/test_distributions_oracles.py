@@ -156,6 +156,18 @@ def test_laws_with_atoms_by_hand():
     assert Total((Constant(2), Constant(3))).ppf(np.array([0.1, 0.9])).tolist() == [5, 5]
 
 
+def test_quantiles_of_a_sum_pass_over_what_nothing_reaches():
+    """300k, in one of four with 1M on top: nothing lies between, and the mean of quantiles is that
+    of the law.
+    """
+    law = Total((Constant(300e3), Sometimes(0.25, Constant(1e6))))
+    few, more = law.ppf(np.array([0.01, 0.5, 0.7499])), law.ppf(np.array([0.7501, 0.9, 0.9999]))
+    np.testing.assert_allclose(few, 300e3, rtol=1e-12)
+    np.testing.assert_allclose(more, 1.3e6, rtol=1e-3)
+    u = (np.arange(100_000) + 0.5) / 100_000
+    assert law.ppf(u).mean() == pytest.approx(550e3, rel=1e-6)
+
+
 def test_a_mixture_finds_its_quantiles_between_those_of_its_parts():
     law = Mixture((0.3, 0.7), (Normal(0, 1), Normal(12, 2)))
     x = law.ppf(np.array([0.1, 0.3, 0.9]))

@@ -155,12 +155,6 @@ class _Curve:
         return np.asarray(self.knots[0] ** 2 + np.append(0.0, np.cumsum(rises)))
 
     @cached_property
-    def _rising(self) -> tuple[Floats, Floats]:
-        """Probabilities and knots without all but the leftmost point of a flat stretch."""
-        rising = np.append(True, np.diff(self.below) > 0)
-        return self.below[rising], self.knots[rising]
-
-    @cached_property
     def _rest(self) -> list[float]:
         """For each part what the others bring about, far in its tail."""
         means = [float(p.ppf(0.5)) if not np.isfinite(p.mean) else p.mean for p in self.parts]
@@ -220,10 +214,21 @@ class _Curve:
         beyond = np.clip(1 - sum_in_order(tails), self.below[-1], 1.0)
         return np.where(x > end, beyond, inside)
 
+    def _inside(self, u: Floats) -> Floats:
+        """The least value that is reached with probability u, up to the last knot.
+
+        A stretch in which nothing lies is passed over: its end is where the next knot rises from.
+        """
+        last = len(self.below) - 1
+        k = np.clip(np.searchsorted(self.below, u), 1, last)
+        low, high = self.below[k - 1], self.below[k]
+        way = np.clip((u - low) / np.where(high > low, high - low, 1.0), 0.0, 1.0)
+        return np.asarray(self.knots[k - 1] + way * (self.knots[k] - self.knots[k - 1]))
+
     def ppf(self, u: Floats, law: Distribution) -> Floats:
         if len(self.knots) == 1:
             return np.full_like(u, self.knots[0])
-        found = np.interp(u, *self._rising)
+        found = self._inside(u)
         if np.all(u <= self.below[-1]):
             return np.asarray(found)
         top = law.support[1]
