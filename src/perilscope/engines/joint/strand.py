@@ -167,9 +167,11 @@ class Strand:
         """Mean on the grid of each capped holding."""
         if not self.token:
             return []
-        by = transforms.grid.weighing(transforms.grid.places)
+        # not by inner products with transforms: large losses that cannot be would drown the mean
+        grid = transforms.grid
         alone = (replace(component, units=(unit,)) for unit in component.units if unit.capped)
-        return [weighed(by, transforms.tied(one, lines)) for one in alone]
+        each = (transforms.tied(one, lines) for one in alone)
+        return [float(grid.back(z) @ grid.places) for z in each]
 
     def beside(self, price: float) -> list[tuple[int, float, float]]:
         """Places on the lattice beside a price: what each adds to the value, and to the slope."""
