@@ -82,7 +82,10 @@ def ready(begun: Start) -> None:
     if begun.priced is None or not stretched.prepare(code_folder):
         return
     window, none = Window(Grid(1.0, 8), 2), np.zeros(1)
-    stretched.put(window, none, none, {"": none}, Cloud(("",), none[None], none, none))
+    prices, cloud = {"": none}, Cloud(("",), none[None], none, none)
+    stretched.put(window, none, none, prices, cloud)
+    for weights in (None, none):
+        stretched.read(window, np.zeros((1, 8)), none, prices, cloud, weights)
 
 
 def desk(begun: Start, _tell: Tell) -> tuple[Traded, tuple[ProtocolScore, ...]]:
